@@ -1,0 +1,161 @@
+"""Named facial-animation coefficients over time: the language between sampler, editor and renderer."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import AnimationError
+
+
+# ARKit's blend-shape names in ARKit's order (ARFaceAnchor.BlendShapeLocation, as Live Link Face writes them).
+EXPRESSION_NAMES: Final[tuple[str, ...]] = (
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft", "eyeSquintLeft",
+    "eyeWideLeft", "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight",
+    "eyeSquintRight", "eyeWideRight", "jawForward", "jawLeft", "jawRight", "jawOpen", "mouthClose", "mouthFunnel",
+    "mouthPucker", "mouthLeft", "mouthRight", "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft",
+    "mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft", "mouthPressRight",
+    "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight", "browDownLeft",
+    "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff", "cheekSquintLeft",
+    "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
+HEAD_NAMES: Final[tuple[str, ...]] = ("yaw", "pitch", "roll", "x", "y", "z")
+COEFFICIENT_NAMES: Final[tuple[str, ...]] = EXPRESSION_NAMES + HEAD_NAMES
+NUM_EXPRESSIONS: Final = len(EXPRESSION_NAMES)
+NUM_COEFFICIENTS: Final = len(COEFFICIENT_NAMES)
+
+# Lips and jaw are absolute: they replace what the photo shows. Everything else is added to the photo's own look.
+LIP_NAMES: Final[tuple[str, ...]] = tuple(
+    name for name in EXPRESSION_NAMES if name.startswith(("jaw", "mouth")) or name in ("cheekPuff", "tongueOut")
+)
+LIP_INDICES: Final[tuple[int, ...]] = tuple(EXPRESSION_NAMES.index(name) for name in LIP_NAMES)
+
+
+def coefficient_index(name: str) -> int:
+    """Return the column of a named coefficient; raises [`AnimationError`] that suggests the nearest known name."""
+    try:
+        return COEFFICIENT_NAMES.index(name)
+    except ValueError:
+        nearest = difflib.get_close_matches(name, COEFFICIENT_NAMES, n=1, cutoff=0.0)[0]
+        raise AnimationError(f"unknown coefficient name {name!r}; did you mean {nearest!r}?") from None
+
+
+def check_coefficients(coefficients: ArrayLike) -> NDArray[np.float32]:
+    """Return `coefficients` as float32 of shape `(num_frames, 58)`; raises [`AnimationError`] if it cannot be one."""
+    array = np.asarray(coefficients, dtype=np.float32)
+    if array.ndim != 2 or array.shape[1] != NUM_COEFFICIENTS or len(array) == 0:
+        raise AnimationError(
+            f"coefficients must have shape (num_frames, {NUM_COEFFICIENTS}) with at least one frame, got {array.shape}: "
+            f"{NUM_EXPRESSIONS} expression weights, then {', '.join(HEAD_NAMES)}"
+        )
+    if not np.isfinite(array).all():
+        frame, column = np.argwhere(~np.isfinite(array))[0]
+        raise AnimationError(
+            f"coefficients must be finite, got {array[frame, column]} at frame {frame}, {COEFFICIENT_NAMES[column]}"
+        )
+    return array
+
+
+@dataclass(frozen=True)
+class Animation:
+    """
+    Facial animation as named curves.
+
+    Args:
+        coefficients (`np.ndarray` of shape `(num_frames, 58)`):
+            52 expression weights, nominally in [0, 1], under ARKit's names in ARKit's order; then head rotation (yaw,
+            pitch, roll) in radians and translation (x, y, z) in inter-ocular distances, both relative to the photo's
+            own pose. Positive yaw turns the face to the right of the picture, positive pitch lifts the chin, positive
+            roll tilts the head clockwise; x points right, y down, z away from the viewer.
+        fps (`float`, defaults to 25.0): Frames per second.
+
+    Raises:
+        AnimationError: The array has another shape or is not finite, or `fps` is not in (0, 240].
+    """
+
+    coefficients: NDArray[np.float32]
+    fps: float = 25.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficients", check_coefficients(self.coefficients))
+        if not 0 < self.fps <= 240:
+            raise AnimationError(f"fps must be in (0, 240], got {self.fps}")
+
+    def __len__(self) -> int:
+        return len(self.coefficients)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self) / self.fps
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """The curve of one named coefficient, of shape `(num_frames,)`."""
+        return self.coefficients[:, coefficient_index(name)]
+
+    def replace(self, **curves: ArrayLike) -> "Animation":
+        """Return a copy in which the named curves (a scalar or one value a frame) are replaced."""
+        coefficients = self.coefficients.copy()
+        for name, curve in curves.items():
+            column = coefficient_index(name)
+            values = np.asarray(curve, dtype=np.float32)
+            if values.shape not in ((), (len(self),)):
+                raise AnimationError(f"{name} needs one value or {len(self)} values, got shape {values.shape}")
+            coefficients[:, column] = values
+        return Animation(coefficients, self.fps)
+
+    def resample(self, fps: float, num_frames: int | None = None) -> "Animation":
+        """
+        Return the animation at another frame rate, interpolated linearly in coefficient space.
+
+        Frame `i` stands for the instant `(i + 0.5) / fps`, so that sound and motion keep their alignment.
+        """
+        if not 0 < fps <= 240:
+            raise AnimationError(f"fps must be in (0, 240], got {fps}")
+        if num_frames is None:
+            num_frames = max(1, round(self.duration * fps))
+        if fps == self.fps and num_frames == len(self):
+            return self
+        source_times = (np.arange(len(self)) + 0.5) / self.fps
+        times = (np.arange(num_frames) + 0.5) / fps
+        columns = [np.interp(times, source_times, column) for column in self.coefficients.T]
+        return Animation(np.stack(columns, axis=1), fps)
+
+    @classmethod
+    def from_curves(cls, num_frames: int, fps: float = 25.0, **curves: ArrayLike) -> "Animation":
+        """Build an animation from named curves; every coefficient not named is zero."""
+        return cls(np.zeros((num_frames, NUM_COEFFICIENTS), np.float32), fps).replace(**curves)
+
+    def save_npz(self, path: str | os.PathLike[str]) -> None:
+        """Write `coefficients`, `names` and `fps` to a compressed NPZ file, whole or not at all."""
+        temporary = f"{os.fspath(path)}.part"
+        with open(temporary, "wb") as file:
+            np.savez_compressed(
+                file, coefficients=self.coefficients, names=np.array(COEFFICIENT_NAMES), fps=np.float64(self.fps)
+            )
+        os.replace(temporary, path)
+
+    @classmethod
+    def load_npz(cls, path: str | os.PathLike[str]) -> "Animation":
+        """Read what [`save_npz`] wrote, in any column order; raises [`AnimationError`] for anything else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                coefficients, names, fps = file["coefficients"], [str(name) for name in file["names"]], float(file["fps"])
+        except (OSError, KeyError, ValueError) as error:
+            raise AnimationError(f"{os.fspath(path)} is not an animation file: {error}") from error
+        return cls.from_columns(coefficients, names, fps)
+
+    @classmethod
+    def from_columns(cls, values: ArrayLike, names: Sequence[str], fps: float) -> "Animation":
+        """Build an animation from an array of shape `(num_frames, len(names))` whose columns are named."""
+        array = np.asarray(values, dtype=np.float32)
+        if array.ndim != 2 or array.shape[1] != len(names):
+            raise AnimationError(f"expected {len(names)} named columns, got an array of shape {array.shape}")
+        coefficients = np.zeros((len(array), NUM_COEFFICIENTS), np.float32)
+        coefficients[:, [coefficient_index(name) for name in names]] = array
+        return cls(coefficients, fps)

@@ -1,0 +1,25 @@
+"""What users can get wrong. Every message states the rule, the value received and the remedy."""
+
+
+class InputError(ValueError):
+    """Base of all errors that a user can mend by changing the input."""
+
+
+class ImageError(InputError):
+    """The picture cannot be read or animated: format, size, content."""
+
+
+class FaceNotFoundError(ImageError):
+    """No usable face: none found, too small, turned too far, cut off or covered."""
+
+
+class AudioError(InputError):
+    """The sound cannot be used: unreadable, empty, too short, not finite, silent."""
+
+
+class AnimationError(InputError):
+    """The animation cannot be used: wrong shape, not finite, unknown expression name."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint lacks tensors, or holds tensors that do not fit its configuration."""
