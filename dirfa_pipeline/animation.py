@@ -145,7 +145,11 @@ class Animation:
         """Read what [`save_npz`] wrote, in any column order; raises [`AnimationError`] for anything else."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                coefficients, names, fps = file["coefficients"], [str(name) for name in file["names"]], float(file["fps"])
+                coefficients, names, fps = (
+                    file["coefficients"],
+                    [str(name) for name in file["names"]],
+                    float(file["fps"]),
+                )
         except (OSError, KeyError, ValueError) as error:
             raise AnimationError(f"{os.fspath(path)} is not an animation file: {error}") from error
         return cls.from_columns(coefficients, names, fps)

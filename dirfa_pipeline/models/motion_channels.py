@@ -1,0 +1,75 @@
+"""The channels that the sampler draws (head, gaze, brows, cheeks, smile), and their way to and from coefficients."""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from ..animation import COEFFICIENT_NAMES, NUM_COEFFICIENTS
+
+
+MOTION_NAMES: Final[tuple[str, ...]] = (
+    "yaw", "pitch", "roll", "x", "y", "z", "gazeYaw", "gazePitch",
+    "browDown", "browInnerUp", "browOuterUp", "eyeSquint", "cheekSquint", "smile",
+)  # fmt: skip
+NUM_MOTIONS: Final = len(MOTION_NAMES)
+HEAD = slice(0, 6)
+# Channels that change sign when the picture is mirrored.
+MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x", "gazeYaw"))
+
+GAZE_RANGE: Final = 0.44  # radians that an eyeLook weight of 1 turns the eye, about 25 degrees
+
+# Each named pair of weights moves together; the photo's own asymmetry stays.
+PAIRED: Final[dict[str, tuple[str, ...]]] = {
+    "browDown": ("browDownLeft", "browDownRight"),
+    "browInnerUp": ("browInnerUp",),
+    "browOuterUp": ("browOuterUpLeft", "browOuterUpRight"),
+    "eyeSquint": ("eyeSquintLeft", "eyeSquintRight"),
+    "cheekSquint": ("cheekSquintLeft", "cheekSquintRight"),
+    "smile": ("mouthSmileLeft", "mouthSmileRight"),
+}
+
+
+def motion_from_coefficients(coefficients: Tensor) -> Tensor:
+    """
+    Read the motion channels, of shape `(frames, 14)`, from tracked coefficients, of shape `(frames, 58)`.
+
+    Gaze is measured in the room, not in the head: a head that turns while the eyes stay on the camera has gaze 0.
+    """
+    head = coefficients[:, -6:]
+    # The subject's left eye looks to the right of the picture when it looks out.
+    right = _mean(coefficients, "eyeLookOutLeft", "eyeLookInRight")
+    left = _mean(coefficients, "eyeLookInLeft", "eyeLookOutRight")
+    up = _mean(coefficients, "eyeLookUpLeft", "eyeLookUpRight")
+    down = _mean(coefficients, "eyeLookDownLeft", "eyeLookDownRight")
+    gaze_yaw = GAZE_RANGE * (right - left) + head[:, 0]
+    gaze_pitch = GAZE_RANGE * (up - down) + head[:, 1]
+    pairs = [_mean(coefficients, *names) for names in PAIRED.values()]
+    return torch.cat([head, torch.stack([gaze_yaw, gaze_pitch, *pairs], dim=1)], dim=1)
+
+
+def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
+    """
+    Write motion channels `(frames, 14)` and blinks `(frames,)` in [0, 1] as coefficients `(frames, 58)`.
+
+    Weights are clamped to [0, 1]; lips and jaw other than the smile stay 0.
+    """
+    channel = dict(zip(MOTION_NAMES, motion.unbind(1), strict=True))
+    right = (channel["gazeYaw"] - channel["yaw"]) / GAZE_RANGE
+    up = (channel["gazePitch"] - channel["pitch"]) / GAZE_RANGE
+    weights = {
+        "eyeLookOutLeft": right, "eyeLookInRight": right, "eyeLookInLeft": -right, "eyeLookOutRight": -right,
+        "eyeLookUpLeft": up, "eyeLookUpRight": up, "eyeLookDownLeft": -up, "eyeLookDownRight": -up,
+        "eyeBlinkLeft": blink, "eyeBlinkRight": blink,
+    }  # fmt: skip
+    weights |= {name: channel[pair] for pair, names in PAIRED.items() for name in names}
+
+    coefficients = motion.new_zeros(len(motion), NUM_COEFFICIENTS)
+    coefficients[:, -6:] = motion[:, HEAD]
+    for name, values in weights.items():
+        coefficients[:, COEFFICIENT_NAMES.index(name)] = values.clamp(0.0, 1.0)
+    return coefficients
+
+
+def _mean(coefficients: Tensor, *names: str) -> Tensor:
+    return torch.stack([coefficients[:, COEFFICIENT_NAMES.index(name)] for name in names]).mean(0)

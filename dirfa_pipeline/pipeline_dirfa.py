@@ -1,0 +1,369 @@
+"""One photo and one speech clip in; a video out in which that person says it."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from huggingface_hub import snapshot_download
+from numpy.typing import NDArray
+from PIL import Image
+from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
+
+from .animation import Animation
+from .audio import AudioClip, AudioInput, encoder_windows, load_audio, num_frames, pad_for_encoder
+from .checkpoint import check_component
+from .errors import CheckpointError, InputError
+from .models.animation_sampler import AnimationSampler
+from .models.face_model import FaceModel
+from .models.face_renderer import FaceRenderer
+from .pipeline_output import DirfaPipelineOutput
+from .portrait import ImageInput, Portrait
+
+
+ENCODER_RATE: Final = 16_000
+SAMPLER_FPS: Final = 25.0
+RENDER_CHUNK: Final = 25  # frames rendered between two callbacks: one second at the usual rate
+OUTPUT_TYPES: Final = ("pil", "np", "pt", "animation")
+
+StepCallback = Callable[["DirfaPipeline", int, int, dict[str, Any]], dict[str, Any]]
+
+
+class DirfaPipeline(DiffusionPipeline):
+    """
+    Audio-driven talking faces after DIRFA (Wu et al., Pattern Recognition 2023): lips that follow the speech, and head
+    motion, gaze, brows and blinks drawn anew for every seed.
+
+    Args:
+        feature_extractor (`Wav2Vec2FeatureExtractor`): Prepares the 16 kHz waveform.
+        audio_encoder (`Wav2Vec2Model`): Turns it into speech features at 50 Hz.
+        animation_sampler ([`AnimationSampler`]): Draws facial animation for the features.
+        face_model ([`FaceModel`]): Fits the photo and gives the coefficients their shape.
+        face_renderer ([`FaceRenderer`]): Moves the photo.
+    """
+
+    model_cpu_offload_seq = "audio_encoder->animation_sampler->face_model->face_renderer"
+    _callback_tensor_inputs = ["frames", "coefficients"]
+
+    def __init__(
+        self,
+        feature_extractor: Wav2Vec2FeatureExtractor,
+        audio_encoder: Wav2Vec2Model,
+        animation_sampler: AnimationSampler,
+        face_model: FaceModel,
+        face_renderer: FaceRenderer,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            feature_extractor=feature_extractor,
+            audio_encoder=audio_encoder,
+            animation_sampler=animation_sampler,
+            face_model=face_model,
+            face_renderer=face_renderer,
+        )
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Self:
+        """
+        Load a pipeline from a folder or from the hub; arguments are those of `DiffusionPipeline.from_pretrained`.
+
+        Raises:
+            CheckpointError: A tensor is missing, unknown or of another shape than its component needs.
+        """
+        try:
+            pipeline = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+        except (RuntimeError, ValueError) as error:
+            if "shape" not in str(error) and "size mismatch" not in str(error):
+                raise
+            raise CheckpointError(f"a tensor does not fit its component's configuration: {error}") from error
+        folder = Path(pipeline.config._name_or_path)
+        for name, component in pipeline.components.items():
+            if isinstance(component, torch.nn.Module) and name not in kwargs:
+                check_component(name, component, folder / name)
+        return pipeline
+
+    @classmethod
+    def download(cls, pretrained_model_name: str | os.PathLike[str], **kwargs: Any) -> str:
+        """
+        Fetch a checkpoint from the hub and return its folder.
+
+        diffusers would look for our component classes as code inside the repository; they are in this package.
+        """
+        names = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+        options = {name: kwargs[name] for name in names if kwargs.get(name) is not None}
+        return snapshot_download(str(pretrained_model_name), ignore_patterns=["*.py"], **options)
+
+    def check_inputs(
+        self,
+        image: Any,
+        audio: Any,
+        animation: Any,
+        num_videos_per_prompt: int,
+        diversity: float,
+        fps: float,
+        output_type: str,
+        callback_on_step_end_tensor_inputs: Sequence[str],
+    ) -> None:
+        """Check everything that can be checked without reading the picture or the sound."""
+        if output_type not in OUTPUT_TYPES:
+            raise InputError(f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
+        if image is None and output_type != "animation":
+            raise InputError(f"image is needed for output_type={output_type!r}; only 'animation' does without")
+        if audio is None and animation is None:
+            raise InputError("audio or animation is needed: pass the speech, or the coefficients to render")
+        if not isinstance(num_videos_per_prompt, int) or num_videos_per_prompt < 1:
+            raise InputError(f"num_videos_per_prompt must be a whole number from 1, got {num_videos_per_prompt!r}")
+        if not 0.0 <= diversity <= 2.0:
+            raise InputError(f"diversity must be in [0, 2], got {diversity}")
+        if not 1 <= fps <= 120:
+            raise InputError(f"fps must be in [1, 120], got {fps}")
+        unknown = [name for name in callback_on_step_end_tensor_inputs if name not in self._callback_tensor_inputs]
+        if unknown:
+            raise InputError(
+                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
+            )
+
+    def prepare_portrait(self, image: ImageInput | Portrait, max_size: int | None = None) -> Portrait:
+        """
+        Find, fit and cut out the face of a photo; a [`Portrait`] passes through.
+
+        Args:
+            image: A `PIL.Image.Image`, an array of shape `(height, width[, channels])`, or a path.
+            max_size (`int`, *optional*): Longest side of the result in pixels; larger photos are scaled down.
+
+        Raises:
+            ImageError, FaceNotFoundError: The picture cannot be read, or shows no face that can be animated.
+        """
+        if isinstance(image, Portrait):
+            return image
+        return Portrait.from_image(image, self.face_model, max_size=max_size)
+
+    def encode_audio(self, audio: AudioClip) -> torch.Tensor:
+        """
+        Turn sound into speech features, of shape `(2 * num_frames, dim)`: two for each frame at 25 fps.
+
+        Windows lie on a fixed grid and overlap, so memory stays bounded and the result is the same for every caller.
+        """
+        waveform = audio.mono(ENCODER_RATE)
+        frames = num_frames(len(waveform), ENCODER_RATE, SAMPLER_FPS)
+        values = self.feature_extractor(waveform, sampling_rate=ENCODER_RATE, return_tensors="np").input_values[0]
+        padded = torch.from_numpy(pad_for_encoder(values, frames))
+        features = []
+        for window in encoder_windows(2 * frames):
+            samples = padded[window.samples].unsqueeze(0).to(self._execution_device, self.audio_encoder.dtype)
+            features.append(self.audio_encoder(samples).last_hidden_state[0, window.keep])
+        return torch.cat(features)
+
+    @torch.no_grad()
+    def sample_animation(
+        self,
+        audio: AudioClip,
+        generator: torch.Generator | None = None,
+        diversity: float = 1.0,
+        fps: float = SAMPLER_FPS,
+    ) -> Animation:
+        """
+        Draw one animation for the sound; see [`AnimationSampler.sample`] for `generator` and `diversity`.
+
+        Returns:
+            [`Animation`] at `fps` whose length is that of the sound, rounded up to whole frames.
+        """
+        return self._draw_animation(audio, self.encode_audio(audio), generator, diversity, fps)
+
+    def _draw_animation(
+        self, audio: AudioClip, features: torch.Tensor, generator: torch.Generator | None, diversity: float, fps: float
+    ) -> Animation:
+        features = features.to(self._execution_device, self.animation_sampler.dtype)
+        coefficients = self.animation_sampler.sample(features, generator=generator, diversity=diversity)
+        animation = Animation(coefficients.float().cpu().numpy(), SAMPLER_FPS)
+        return animation.resample(fps, num_frames(audio.num_samples, audio.sampling_rate, fps))
+
+    @torch.no_grad()
+    def render(self, portrait: Portrait, animation: Animation) -> Iterator[NDArray[np.uint8]]:
+        """Yield the frames of a video one by one, each uint8 of shape `(height, width, 3)`; memory stays bounded."""
+        for chunk in self._render_chunks(portrait, animation):
+            yield from chunk[0]
+
+    def _render_chunks(
+        self, portrait: Portrait, animation: Animation
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
+        prepared = self.face_renderer.prepare(portrait)
+        for start in range(0, len(animation), RENDER_CHUNK):
+            coefficients = animation.coefficients[start : start + RENDER_CHUNK]
+            yield self.face_renderer.render(prepared, coefficients), coefficients
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        image: ImageInput | Portrait | Sequence[ImageInput | Portrait] | None = None,
+        audio: AudioInput | Sequence[AudioInput] | None = None,
+        sampling_rate: int | None = None,
+        animation: Animation | Sequence[Animation] | None = None,
+        num_videos_per_prompt: int = 1,
+        diversity: float = 1.0,
+        fps: float = SAMPLER_FPS,
+        max_size: int | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
+    ) -> DirfaPipelineOutput | tuple[Any, ...]:
+        """
+        Make talking videos.
+
+        Args:
+            image: A photo as `PIL.Image.Image`, array or path, a [`Portrait`] prepared before, or a list of these.
+            audio: Speech as a path to anything PyAV reads, a `(sampling_rate, array)` tuple, an array with
+                `sampling_rate`, an [`AudioClip`], or a list of these. A list of images and a list of sounds pair up;
+                a single one of either serves all of the other.
+            sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
+            animation ([`Animation`] or a list, *optional*): Rendered as it is, instead of drawing one for the speech.
+            num_videos_per_prompt (`int`, defaults to 1): Takes for each pair.
+            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the mean animation, the
+                same for every seed, 1 is as learned.
+            fps (`float`, defaults to 25): Frames per second.
+            max_size (`int`, *optional*): Longest side of the video; the photo's own size by default.
+            generator (`torch.Generator` or a list, *optional*): Makes the draw repeatable. A list holds one for each
+                video and gives each the take it would have alone.
+            output_type (`str`, defaults to `"pil"`): `"pil"`, `"np"`, `"pt"`, or `"animation"` to stop before
+                rendering.
+            return_dict (`bool`, defaults to `True`): Whether to return a [`DirfaPipelineOutput`] or a plain tuple.
+            callback_on_step_end (`Callable`, *optional*): Called as `callback(pipe, step, frame, tensors)` after each
+                rendered chunk of at most 25 frames; what it returns for `"frames"` replaces them. Set
+                `pipe._interrupt = True` in it to stop.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, defaults to `("frames",)`): What the callback is
+                given: `"frames"`, `"coefficients"`.
+
+        Returns:
+            [`DirfaPipelineOutput`], or a tuple of its fields in order.
+
+        Raises:
+            InputError: Some input breaks a rule; the message states the rule, the value and the remedy. All inputs
+                are checked before any is processed.
+        """
+        self.check_inputs(
+            image, audio, animation, num_videos_per_prompt, diversity, fps, output_type,
+            callback_on_step_end_tensor_inputs,
+        )  # fmt: skip
+        self._interrupt = False
+        clips = [None if item is None else load_audio(item, sampling_rate) for item in _as_list(audio)]
+        animations = _as_list(animation)
+        images = _as_list(image) if output_type != "animation" else [None]
+        num_items = _batch_size(image=images, audio=clips, animation=animations)
+        generators = _generators(generator, num_items * num_videos_per_prompt)
+        portraits = [None if item is None else self.prepare_portrait(item, max_size) for item in images]
+
+        clips, animations = _spread(clips, num_items), _spread(animations, num_items)
+        takes = self._sample_takes(clips, animations, generators, num_videos_per_prompt, diversity, fps)
+        videos = None
+        if output_type != "animation":
+            portraits = [item for item in _spread(portraits, num_items) for _ in range(num_videos_per_prompt)]
+            videos = self._render_videos(
+                portraits, takes, output_type, callback_on_step_end, callback_on_step_end_tensor_inputs
+            )
+        self.maybe_free_model_hooks()
+
+        clips = [clip for clip in clips for _ in range(num_videos_per_prompt)]
+        output = DirfaPipelineOutput(
+            frames=videos,
+            audio=[None if clip is None else clip.samples for clip in clips],
+            animation=takes,
+            sampling_rate=[None if clip is None else clip.sampling_rate for clip in clips],
+            fps=fps,
+        )
+        return output if return_dict else tuple(output.values()) if videos is not None else (None, *output.values())
+
+    @property
+    def interrupt(self) -> bool:
+        """Whether a callback asked the running call to stop."""
+        return self._interrupt
+
+    def _sample_takes(
+        self,
+        clips: list[AudioClip | None],
+        animations: list[Animation | None],
+        generators: list[torch.Generator | None],
+        num_takes: int,
+        diversity: float,
+        fps: float,
+    ) -> list[Animation]:
+        takes: list[Animation] = []
+        for clip, animation in zip(clips, animations, strict=True):
+            if animation is not None:
+                takes += [animation.resample(fps)] * num_takes
+                continue
+            assert clip is not None  # check_inputs saw to it
+            features = self.encode_audio(clip)
+            for _ in range(num_takes):
+                takes.append(self._draw_animation(clip, features, generators[len(takes)], diversity, fps))
+        return takes
+
+    def _render_videos(
+        self,
+        portraits: list[Portrait],
+        takes: list[Animation],
+        output_type: str,
+        callback: StepCallback | None,
+        callback_inputs: Sequence[str],
+    ) -> list[Any]:
+        videos, step = [], 0
+        with self.progress_bar(total=sum(len(take) for take in takes)) as progress_bar:
+            for portrait, take in zip(portraits, takes, strict=True):
+                chunks: list[NDArray[np.uint8]] = []
+                for frames, coefficients in self._render_chunks(portrait, take):
+                    if callback is not None:
+                        given = {"frames": frames, "coefficients": coefficients}
+                        changed = callback(
+                            self, step, sum(map(len, chunks)), {name: given[name] for name in callback_inputs}
+                        )
+                        frames = changed.get("frames", frames)
+                    chunks.append(frames)
+                    step += 1
+                    progress_bar.update(len(frames))
+                    if self.interrupt:
+                        break
+                videos.append(_convert_frames(np.concatenate(chunks), output_type))
+                if self.interrupt:
+                    break
+        return videos
+
+
+def _as_list(value: Any) -> list[Any]:
+    """A list stays one; anything else, a `(sampling_rate, array)` tuple included, is one item."""
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _batch_size(**inputs: list[Any]) -> int:
+    sizes = {name: len(items) for name, items in inputs.items()}
+    empty = [name for name, size in sizes.items() if size == 0]
+    if empty:
+        raise InputError(f"{empty[0]} must not be an empty list")
+    if len(set(sizes.values()) - {1}) > 1:
+        raise InputError(f"lists of inputs must have equal lengths or hold a single item, got {sizes}")
+    return max(sizes.values())
+
+
+def _spread(items: list[Any], size: int) -> list[Any]:
+    return items * size if len(items) == 1 else items
+
+
+def _generators(
+    generator: torch.Generator | list[torch.Generator] | None, num_videos: int
+) -> list[torch.Generator | None]:
+    if not isinstance(generator, list):
+        return [generator] * num_videos
+    if len(generator) != num_videos:
+        raise InputError(f"a list of generators needs one for each of the {num_videos} videos, got {len(generator)}")
+    return list(generator)
+
+
+def _convert_frames(frames: NDArray[np.uint8], output_type: str) -> Any:
+    if output_type == "pil":
+        return [Image.fromarray(frame) for frame in frames]
+    if output_type == "np":
+        return frames.astype(np.float32) / 255.0
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255.0

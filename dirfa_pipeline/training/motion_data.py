@@ -1,0 +1,131 @@
+"""Tracked clips as training targets: clean lip curves, and motion as spline control points."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..animation import LIP_INDICES, LIP_NAMES, check_coefficients, coefficient_index
+from ..models.animation_sampler import spline_weights
+from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
+
+
+OPENING_NAMES = (
+    "jawOpen", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "mouthShrugUpper",
+)  # fmt: skip
+BLINK_HALF_LENGTH = 5
+
+
+@dataclass(frozen=True)
+class TrackedClip:
+    """
+    One clip as [`track_videos`] wrote it.
+
+    Args:
+        name (`str`): `folder/clip`.
+        coefficients (`np.ndarray` of shape `(frames, 58)`): At 25 fps.
+        valid (`np.ndarray` of shape `(frames,)`): Frames whose track can be trusted.
+        aperture (`np.ndarray` of shape `(frames,)`): Inner-lip opening in inter-ocular distances.
+        audio (`np.ndarray` of shape `(samples,)`, *optional*): 16 kHz mono, where the clip has its own sound.
+    """
+
+    name: str
+    coefficients: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    aperture: NDArray[np.float32]
+    audio: NDArray[np.float32] | None
+
+
+def load_clip(path: Path, with_audio: bool) -> TrackedClip:
+    """Read a tracked clip; sound is dropped where it is unrelated to the picture."""
+    with np.load(path, allow_pickle=False) as file:
+        audio = None
+        if with_audio and "audio" in file.files and file["audio"].size:
+            audio = file["audio"].astype(np.float32)
+            audio = audio / 32768.0 if file["audio"].dtype == np.int16 else audio
+        return TrackedClip(
+            name=f"{path.parent.name}/{path.stem}",
+            coefficients=check_coefficients(file["coefficients"]),
+            valid=file["valid"].astype(bool),
+            aperture=file["aperture"].astype(np.float32),
+            audio=audio,
+        )
+
+
+def lip_targets(clip: TrackedClip) -> NDArray[np.float32]:
+    """
+    Lip weights, of shape `(frames, lips)`, without what is the person's own.
+
+    A weight that a person holds all the time (a crooked smile) belongs to the face, not to speech: the 20th percentile
+    over the clip is taken off all weights that do not open the mouth. Opening weights are absolute.
+    """
+    lips = clip.coefficients[:, list(LIP_INDICES)].copy()
+    for column, name in enumerate(LIP_NAMES):
+        level = 2.0 if name in OPENING_NAMES else 20.0
+        lips[:, column] -= np.percentile(lips[clip.valid, column], level)
+    return np.clip(lips, 0.0, 1.0)
+
+
+def motion_channels(clip: TrackedClip) -> Tensor:
+    """Motion channels `(frames, 14)`: head and gaze about their median, brows, cheeks and smile above their rest."""
+    motion = motion_from_coefficients(torch.from_numpy(clip.coefficients))
+    valid = torch.from_numpy(clip.valid)
+    for column, name in enumerate(MOTION_NAMES):
+        level = 0.5 if column < MOTION_NAMES.index("browDown") else 0.2
+        motion[:, column] -= torch.quantile(motion[valid, column], level)
+        if level == 0.2:
+            motion[:, column].clamp_(min=0.0)
+    return motion
+
+
+def fit_spline(motion: Tensor, valid: Tensor, stride: int, smoothness: float = 0.02) -> Tensor:
+    """
+    Least-squares control points, of shape `(steps + 3, channels)`, of a uniform cubic B-spline (P-spline, Eilers and
+    Marx, 1996: a second-difference penalty carries it over frames that are not `valid`).
+    """
+    num_frames = len(motion)
+    steps = -(-num_frames // stride)
+    rows = torch.zeros(steps * stride, steps + 3, dtype=torch.float64)
+    weights = spline_weights(stride).double()
+    for step in range(steps):
+        rows[step * stride : (step + 1) * stride, step : step + 4] = weights
+    rows = rows[:num_frames] * valid.double().unsqueeze(1)
+    second = torch.diff(torch.eye(steps + 3, dtype=torch.float64), n=2, dim=0)
+    normal = rows.T @ rows + smoothness * second.T @ second + 1e-6 * torch.eye(steps + 3, dtype=torch.float64)
+    return torch.linalg.solve(normal, rows.T @ (motion.double() * valid.unsqueeze(1))).float()
+
+
+def find_blinks(clip: TrackedClip, threshold: float = 0.5) -> list[int]:
+    """Peak frames of blinks: both lids pass `threshold` of full closure above their usual level, for 0.6 s at most."""
+    lids = clip.coefficients[:, [coefficient_index("eyeBlinkLeft"), coefficient_index("eyeBlinkRight")]].mean(1)
+    lids = (lids - np.median(lids)) / max(1.0 - float(np.median(lids)), 0.3)
+    above = np.flatnonzero((lids > threshold) & clip.valid)
+    events = np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else []
+    return [int(event[np.argmax(lids[event])]) for event in events if 1 <= len(event) <= 15]
+
+
+def blink_profile(clips: list[TrackedClip]) -> Tensor:
+    """Mean course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully."""
+    courses = []
+    for clip in clips:
+        lids = clip.coefficients[:, [coefficient_index("eyeBlinkLeft"), coefficient_index("eyeBlinkRight")]].mean(1)
+        lids = lids - np.median(lids)
+        for peak in find_blinks(clip):
+            course = lids[peak - BLINK_HALF_LENGTH : peak + BLINK_HALF_LENGTH + 1] if peak >= BLINK_HALF_LENGTH else []
+            if len(course) == 2 * BLINK_HALF_LENGTH + 1:
+                courses.append(np.clip(course / max(float(np.max(course)), 1e-3), 0.0, 1.0))
+    profile = np.median(courses, axis=0)
+    profile = (profile - min(profile[0], profile[-1])).clip(0.0)
+    return torch.from_numpy((profile / profile.max()).astype(np.float32))
+
+
+def style_of(motion: Tensor) -> Tensor:
+    """How lively a stretch is: log mean speed of the head's rotation and of brows, cheeks and smile (per second)."""
+    speed = torch.diff(motion, dim=0).abs() * 25.0
+    head = speed[:, :3].sum(1).mean()
+    face = speed[:, MOTION_NAMES.index("browDown") :].sum(1).mean()
+    return torch.stack([head, face]).clamp_min(1e-3).log()

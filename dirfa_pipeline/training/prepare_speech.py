@@ -1,0 +1,308 @@
+"""
+Build the speech corpus: sound at 16 kHz with viseme classes and times, one .npz a source.
+
+    python -m dirfa_pipeline.training.prepare_speech SOURCE --data DATA --output CORPUS
+
+`SOURCE` is one of speechocean, librispeech, ljspeech, grid (recorded speech and its text, aligned by pocketsphinx),
+unlabelled (LibriSpeech without text: sound only), flite and espeak (synthetic voices, which know their own times).
+"""
+
+import argparse
+import csv
+import ctypes
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pocketsphinx
+from numpy.typing import NDArray
+
+from ..audio import ENCODER_RATE, load_audio, resample
+from ..errors import AudioError
+from .held_out import GRID_VALIDATION_CLIPS
+from .visemes import arpabet_visemes, ipa_visemes
+
+
+logger = logging.getLogger(__name__)
+
+Segment = tuple[int, float, float]  # viseme class, start and end in seconds
+
+# Offsets in seconds that bring each labeller's clock to a common one, measured on closures.
+CLOCK = {"pocketsphinx": 0.012, "flite": -0.003, "espeak": 0.0}
+
+HELD_OUT_LIBRISPEECH = ("ls1688", "ls3080")
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One stretch of speech: int16 samples `(n,)` at 16 kHz, viseme segments (none if unknown) and its speaker."""
+
+    samples: NDArray[np.int16]
+    segments: list[Segment]
+    speaker: str
+
+
+def split_diphthongs(phones: Iterable[tuple[tuple[int, ...], float, float]], offset: float) -> list[Segment]:
+    """Give each class of a phone an equal share of its time, and shift all times by `offset` seconds."""
+    segments = []
+    for classes, start, end in phones:
+        step = (end - start) / len(classes)
+        segments += [
+            (name, start + i * step + offset, start + (i + 1) * step + offset) for i, name in enumerate(classes)
+        ]
+    return segments
+
+
+def align(samples: NDArray[np.int16], text: str) -> list[tuple[str, float, float]] | None:
+    """Phones with times by forced alignment with pocketsphinx's English model; `None` where it fails."""
+    words = "".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split()
+    decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+    if not words or any(decoder.lookup_word(word) is None for word in words):
+        return None
+    try:
+        decoder.set_align_text(" ".join(words))
+        for _ in range(2):
+            decoder.start_utt()
+            decoder.process_raw(samples.tobytes(), full_utt=True)
+            decoder.end_utt()
+            if _ == 0:
+                decoder.set_alignment()
+        alignment = decoder.get_alignment()
+    except RuntimeError:
+        return None
+    phones = [(p.name, p.start / 100, (p.start + p.duration) / 100) for word in alignment for p in word]
+    return phones or None
+
+
+def align_file(job: tuple[Path, str, str]) -> Utterance | None:
+    """Read and align one recording."""
+    path, text, speaker = job
+    try:
+        waveform = load_audio(path).mono(ENCODER_RATE)
+    except AudioError:
+        return None
+    samples = (waveform * 32767).clip(-32768, 32767).astype(np.int16)
+    phones = align(samples, text)
+    if phones is None:
+        return None
+    classes = [(arpabet_visemes(name), start, end) for name, start, end in phones]
+    return Utterance(samples, split_diphthongs(classes, CLOCK["pocketsphinx"]), speaker)
+
+
+def speechocean_jobs(data: Path) -> list[tuple[Path, str, str]]:
+    folder = data / "speech" / "speechocean762"
+    rows = read_table(folder / "metadata.tsv")
+    return [(folder / r["file"], r["text"], r["speaker"]) for r in rows if r["split"] == "train"]
+
+
+def librispeech_jobs(data: Path) -> list[tuple[Path, str, str]]:
+    folder = data / "speech" / "librispeech"
+    rows = [r for r in read_table(folder / "metadata.tsv") if r["text"] and r["speaker"] not in HELD_OUT_LIBRISPEECH]
+    return [(folder / r["file"], r["text"], r["speaker"]) for r in rows]
+
+
+def ljspeech_jobs(data: Path) -> list[tuple[Path, str, str]]:
+    folder = data / "speech" / "ljspeech"
+    return [(folder / r["file"], r["text"], r["speaker"]) for r in read_table(folder / "metadata.tsv")]
+
+
+def grid_jobs(data: Path) -> list[tuple[Path, str, str]]:
+    folder = data / "video" / "grid_s1"
+    paths = sorted(folder.glob("*.mp4"))[:-GRID_VALIDATION_CLIPS]
+    jobs = []
+    for path in paths:
+        lines = (folder / "align" / f"{path.stem}.align").read_text().split("\n")
+        words = [line.split()[2] for line in lines if line.strip()]
+        jobs.append((path, " ".join(word for word in words if word not in ("sil", "sp")), "grid_s1"))
+    return jobs
+
+
+def unlabelled(data: Path) -> Iterator[Utterance]:
+    folder = data / "speech" / "librispeech"
+    for row in read_table(folder / "metadata.tsv"):
+        if not row["text"]:
+            waveform = load_audio(folder / row["file"]).mono(ENCODER_RATE)
+            yield Utterance((waveform * 32767).astype(np.int16), [], row["speaker"])
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def english_sentences(data: Path) -> list[str]:
+    """Texts for the synthetic voices: the transcripts of the recorded ones, all different, as they come."""
+    texts = [text for jobs in (librispeech_jobs, ljspeech_jobs, speechocean_jobs) for _, text, _ in jobs(data)]
+    return list(dict.fromkeys(text.lower().strip(' "') for text in texts))
+
+
+def flite_utterances(data: Path, count: int = 900) -> Iterator[Utterance]:
+    """flite's voices at varied speeds; `-psdur` prints each phone with the time at which it ends."""
+    voices = ("slt", "rms", "awb", "kal16", "kal")
+    rng = np.random.default_rng(0)
+    sentences = english_sentences(data)
+    for index in range(count):
+        text = sentences[int(rng.integers(len(sentences)))]
+        with tempfile.TemporaryDirectory() as folder:
+            wav = os.path.join(folder, "speech.wav")
+            stretch = f"duration_stretch={rng.uniform(0.8, 1.25):.2f}"
+            printed = subprocess.run(
+                ["flite", "-voice", voices[index % len(voices)], "--setf", stretch, "-psdur", "-t", text, "-o", wav],
+                check=True, capture_output=True, text=True,
+            ).stdout  # fmt: skip
+            waveform = load_audio(wav).mono(ENCODER_RATE)
+        phones, start = [], 0.0
+        for token in printed.replace("(", " ").replace(")", " ").split():
+            name, _, end = token.partition(":") if ":" in token else (token, "", "")
+            if not end:
+                continue
+            classes = arpabet_visemes({"pau": "SIL", "ax": "AH", "axr": "ER"}.get(name, name.upper()))
+            phones.append((classes, start, float(end)))
+            start = float(end)
+        yield Utterance(
+            (waveform * 32767).astype(np.int16), split_diphthongs(phones, CLOCK["flite"]), voices[index % len(voices)]
+        )
+
+
+ESPEAK_SENTENCES = {
+    "de": ("Bitte gib mir das Buch und mach die Tür zu.", "Wir fahren im Sommer gemeinsam an die See.",
+           "Der Bäcker backt am Morgen frisches Brot.", "Morgen früh um sieben beginnt meine Arbeit."),
+    "fr-fr": ("Le petit bateau bleu passe devant la maison.", "Bonjour, je voudrais un peu de pain et du fromage.",
+              "Ma famille habite au bord de la mer depuis dix ans.", "Il fait beau aujourd'hui, nous partons marcher."),
+    "es": ("Mi abuela prepara una sopa muy buena.", "El perro blanco corre por el parque grande.",
+           "Vamos a viajar por primera vez en barco.", "Buenos días, me llamo Pablo y vivo aquí."),
+    "it": ("Domani mattina vado al mercato con mia mamma.", "Il bambino beve un bicchiere di acqua fresca.",
+           "Abbiamo imparato molte parole nuove.", "La primavera porta fiori e profumi nel giardino."),
+    "pt-br": ("A menina comprou um livro bonito na loja.", "Bom dia, você pode me ajudar por favor?",
+              "O barco pequeno balança no mar azul.", "Amanhã vamos visitar nossos amigos na praia."),
+    "ru": ("Мама мыла раму, а папа читал книгу.", "Завтра будет хорошая погода.",
+           "Большая белая собака бежит по полю.", "Пожалуйста, помогите мне найти вокзал."),
+    "pl": ("Mama piecze dobry chleb w piekarni.", "Jutro pojedziemy pociągiem nad morze.",
+           "Proszę podać mi szklankę wody.", "Wiosną w parku pachną kwiaty."),
+    "cmn": ("我们明天早上一起去北京。", "妈妈买了八个苹果和面包。", "你好，请问火车站在哪里？", "这本书非常有意思，我慢慢读。"),
+    "ja": ("わたしは まいあさ パンを たべます。", "ともだちと うみへ いきました。",
+           "このほんは とても おもしろいです。", "すみません、えきは どこですか。"),
+    "hi": ("मैं हर सुबह बाज़ार जाता हूँ।", "मेरी माँ बहुत अच्छा खाना बनाती है।",
+           "कृपया मुझे पानी दीजिए।", "हम कल बाहर घूमने जाएँगे।"),
+}  # fmt: skip
+ESPEAK_VARIANTS = ("", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7")
+
+
+class _EspeakEvent(ctypes.Structure):
+    """espeak_EVENT of speak_lib.h; `text` is the union's char[8], a phone name in a phoneme event."""
+
+    _fields_ = [
+        ("type", ctypes.c_int), ("identifier", ctypes.c_uint), ("position", ctypes.c_int), ("length", ctypes.c_int),
+        ("milliseconds", ctypes.c_int), ("sample", ctypes.c_int), ("user", ctypes.c_void_p), ("text", ctypes.c_char * 8),
+    ]  # fmt: skip
+
+
+def espeak_utterances(data: Path, count: int = 1400) -> Iterator[Utterance]:
+    """espeak-ng's voices in eleven languages; the library reports each phone with the time at which it starts."""
+    library = ctypes.CDLL("libespeak-ng.so.1")
+    rate = library.espeak_Initialize(2, 0, None, 3)  # synchronous; phoneme events, in IPA
+    blocks: list[bytes] = []
+    events: list[tuple[float, str]] = []
+
+    def receive(wave: ctypes._Pointer, count: int, event: ctypes._Pointer) -> int:
+        if wave:
+            blocks.append(ctypes.string_at(wave, 2 * count))
+        index = 0
+        while event[index].type != 0:
+            if event[index].type == 7:
+                events.append((event[index].milliseconds / 1000, event[index].text.decode("utf-8", "ignore")))
+            index += 1
+        return 0
+
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_EspeakEvent))
+    callback = prototype(receive)
+    library.espeak_SetSynthCallback(callback)
+
+    rng = np.random.default_rng(1)
+    english = english_sentences(data)
+    languages = [*ESPEAK_SENTENCES, *["en-us", "en-gb", "en-gb-scotland"] * 3]
+    for _ in range(count):
+        language = languages[int(rng.integers(len(languages)))]
+        pool = ESPEAK_SENTENCES.get(language) or english
+        chosen = rng.choice(len(pool), size=2 if language in ESPEAK_SENTENCES else 1, replace=False)
+        text = " ".join(pool[int(i)] for i in chosen).encode()
+        voice = language + ESPEAK_VARIANTS[int(rng.integers(len(ESPEAK_VARIANTS)))]
+        library.espeak_SetVoiceByName(voice.encode())
+        library.espeak_SetParameter(1, int(rng.integers(120, 210)), 0)  # words a minute
+        library.espeak_SetParameter(3, int(rng.integers(25, 75)), 0)  # pitch
+        blocks.clear()
+        events.clear()
+        library.espeak_Synth(text, len(text) + 1, 0, 0, 0, 1, None, None)
+        samples = np.frombuffer(b"".join(blocks), np.int16)
+        if not len(samples) or not events:
+            continue
+        ends = [start for start, _ in events[1:]] + [len(samples) / rate]
+        phones = [(ipa_visemes(name), start, end) for (start, name), end in zip(events, ends, strict=True)]
+        waveform = resample(samples.astype(np.float32), rate, ENCODER_RATE)
+        yield Utterance(waveform.astype(np.int16), split_diphthongs(phones, CLOCK["espeak"]), voice)
+
+
+def aligned(jobs: list[tuple[Path, str, str]], workers: int) -> Iterator[Utterance]:
+    """Align recordings in parallel; those that fail are left out and counted."""
+    failed = 0
+    with ProcessPoolExecutor(workers) as pool:
+        for index, utterance in enumerate(pool.map(align_file, jobs, chunksize=8)):
+            if utterance is None:
+                failed += 1
+            else:
+                yield utterance
+            if (index + 1) % 250 == 0:
+                logger.info("%d of %d aligned, %d failed", index + 1, len(jobs), failed)
+
+
+def save_corpus(utterances: Iterable[Utterance], path: Path) -> None:
+    """Write a source as flat arrays: samples, their offsets, segments with the utterance they belong to, speakers."""
+    items = list(utterances)
+    rows = [(i, *segment) for i, item in enumerate(items) for segment in item.segments]
+    table = np.array(rows, np.float64).reshape(-1, 4)
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "wb") as file:
+        np.savez(
+            file,
+            samples=np.concatenate([item.samples for item in items]),
+            offsets=np.cumsum([0] + [len(item.samples) for item in items]),
+            segment_utterance=table[:, 0].astype(np.int32),
+            segment_viseme=table[:, 1].astype(np.int8),
+            segment_times=table[:, 2:].astype(np.float32),
+            speakers=np.array([item.speaker for item in items]),
+        )
+    os.replace(temporary, path)
+    hours = sum(len(item.samples) for item in items) / ENCODER_RATE / 3600
+    logger.info("%s: %d utterances, %.2f hours", path.name, len(items), hours)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Build one source of the corpus."""
+    recorded = {
+        "speechocean": speechocean_jobs, "librispeech": librispeech_jobs, "ljspeech": ljspeech_jobs, "grid": grid_jobs,
+    }  # fmt: skip
+    generated = {"unlabelled": unlabelled, "flite": flite_utterances, "espeak": espeak_utterances}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", choices=[*recorded, *generated])
+    parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="use only the first recordings")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    options.output.mkdir(parents=True, exist_ok=True)
+    if options.source in recorded:
+        utterances = aligned(recorded[options.source](options.data)[: options.limit], options.workers)
+    else:
+        utterances = generated[options.source](options.data)
+    save_corpus(utterances, options.output / f"{options.source}.npz")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""
+Train the AnimationSampler on tracked clips.
+
+    python -m dirfa_pipeline.training.train_animation_sampler --tracks TRACKS --weights weights/dirfa-base \
+        --speech-head speech_head.safetensors --output weights/dirfa-base/animation_sampler
+
+`TRACKS` holds what `track_videos` wrote, one folder a set. A set teaches what it really shows: sets named in
+`--without-sound` teach motion only, sets named in `--lips-only` never teach head pose.
+"""
+
+import argparse
+import copy
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import Wav2Vec2Model
+
+from ..animation import LIP_INDICES, LIP_NAMES
+from ..audio import encoder_windows, num_frames, pad_for_encoder
+from ..models.animation_sampler import FEATURES_PER_FRAME, AnimationSampler
+from ..models.face_model import FaceModel
+from ..models.motion_channels import MIRRORED, NUM_MOTIONS
+from .held_out import split_clips
+from .motion_data import (
+    OPENING_NAMES,
+    TrackedClip,
+    blink_profile,
+    find_blinks,
+    fit_spline,
+    lip_targets,
+    load_clip,
+    motion_channels,
+    style_of,
+)
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingExample:
+    """A clip as tensors: posteriors `(2 * frames, visemes + 1)`, lips, validity, and control points with blinks."""
+
+    name: str
+    speech: Tensor | None
+    lips: Tensor
+    aperture: Tensor
+    valid: Tensor
+    motion: Tensor
+    points: Tensor
+    blinks: Tensor
+    style: Tensor
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tracks", type=Path, required=True, help="folder of folders of tracked clips (.npz)")
+    parser.add_argument("--weights", type=Path, required=True, help="folder with audio_encoder and face_model")
+    parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors of the audio encoder")
+    parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
+    parser.add_argument("--without-sound", nargs="*", default=["silent"], help="sets whose sound is unrelated")
+    parser.add_argument("--lips-only", nargs="*", default=["grid_s1"], help="sets whose heads are held still")
+    parser.add_argument("--lip-steps", type=int, default=3000)
+    parser.add_argument("--motion-steps", type=int, default=3000)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(arguments)
+
+
+@torch.no_grad()
+def speech_of(audio: Tensor, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
+    """Posteriors of a 16 kHz waveform, computed exactly as the pipeline does."""
+    frames = num_frames(len(audio), 16_000, 25.0)
+    padded = torch.from_numpy(pad_for_encoder(audio.numpy(), frames))
+    features = [
+        encoder(padded[window.samples].unsqueeze(0)).last_hidden_state[0, window.keep]
+        for window in encoder_windows(FEATURES_PER_FRAME * frames)
+    ]
+    return sampler.speech(torch.cat(features).unsqueeze(0))[0]
+
+
+def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> TrainingExample:
+    """Turn a tracked clip into tensors of equal length."""
+    speech = None if clip.audio is None else speech_of(torch.from_numpy(clip.audio), encoder, sampler)
+    frames = len(clip.coefficients)
+    if speech is not None:
+        frames = min(frames, len(speech) // FEATURES_PER_FRAME)
+        speech = speech[: FEATURES_PER_FRAME * frames]
+    motion, valid = motion_channels(clip)[:frames], torch.from_numpy(clip.valid)[:frames]
+    points = fit_spline(motion, valid, sampler.config.stride)
+    blinks = torch.zeros(len(points) - 3)
+    for peak in find_blinks(clip):
+        step = max(0, peak - 5) // sampler.config.stride
+        blinks[min(step, len(blinks) - 1)] = 1.0
+    return TrainingExample(
+        clip.name, speech, torch.from_numpy(lip_targets(clip))[:frames], torch.from_numpy(clip.aperture)[:frames],
+        valid, motion, points, blinks, style_of(motion),
+    )  # fmt: skip
+
+
+def lip_loss(predicted: Tensor, target: Tensor, valid: Tensor, basis: Tensor) -> Tensor:
+    """
+    Squared error of the lip landmarks, of their velocity and of the aperture: what a viewer sees, not raw weights.
+
+    `basis` is `(lips, landmark coordinates)`, its last columns the opening of each inner-lip pair.
+    """
+    error = (predicted - target) * valid.unsqueeze(-1)
+    shape = (error @ basis).square().mean()
+    velocity = (torch.diff(error, dim=1) @ basis).square().mean()
+    return shape + 0.5 * velocity + 1e-4 * error.square().mean()
+
+
+def lip_basis(face_model: FaceModel) -> Tensor:
+    """Landmark displacement of each lip weight, weighted so that the opening counts as much as all else."""
+    basis = face_model.expression_basis.detach()[list(LIP_INDICES)]
+    outline = basis[:, face_model.lip_landmarks].flatten(1)
+    upper, lower = face_model.inner_lip_pairs.T
+    opening = (basis[:, lower] - basis[:, upper])[..., 1]
+    return torch.cat([outline, 3.0 * opening], dim=1)
+
+
+def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generator: torch.Generator) -> list[Tensor]:
+    """Draw crops of speech, lips and validity, of equal length, from clips weighted by the root of their length."""
+    weights = torch.tensor([float(len(example.lips)) ** 0.7 for example in examples])
+    crops = []
+    for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
+        example = examples[index]
+        start = int(torch.randint(0, max(1, len(example.lips) - frames + 1), (1,), generator=generator))
+        stop = start + frames
+        parts = (
+            example.speech[FEATURES_PER_FRAME * start : FEATURES_PER_FRAME * stop],
+            example.lips[start:stop],
+            example.valid[start:stop].float(),
+        )
+        crops.append([F.pad(p.T, (0, n - len(p))).T for p, n in zip(parts, (2 * frames, frames, frames), strict=True)])
+    return [torch.stack(parts) for parts in zip(*crops, strict=True)]
+
+
+def train_lips(
+    sampler: AnimationSampler,
+    training: list[TrainingExample],
+    validation: list[TrainingExample],
+    basis: Tensor,
+    steps: int,
+    accelerator: Accelerator,
+    seed: int,
+) -> None:
+    """Fit the lip decoder; keeps the weights of the best validation."""
+    optimizer = torch.optim.AdamW(sampler.lip_decoder.parameters(), lr=2e-3, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    decoder, optimizer, schedule = accelerator.prepare(sampler.lip_decoder, optimizer, schedule)
+    generator = torch.Generator().manual_seed(seed)
+    best, best_state = float("inf"), None
+    for step in range(steps):
+        decoder.train()
+        speech, lips, valid = (t.to(accelerator.device) for t in crop_lips(training, 16, 75, generator))
+        loss = lip_loss(decoder(speech), lips, valid, basis.to(accelerator.device))
+        accelerator.backward(loss)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        if (step + 1) % 250 == 0 or step + 1 == steps:
+            score = validate_lips(decoder, validation, basis)
+            logger.info("lips step %d  training %.5f  validation %.5f", step + 1, loss.item(), score)
+            if score < best:
+                best, best_state = score, copy.deepcopy(accelerator.unwrap_model(decoder).state_dict())
+    sampler.lip_decoder.load_state_dict(best_state)
+
+
+@torch.no_grad()
+def validate_lips(decoder: torch.nn.Module, examples: list[TrainingExample], basis: Tensor) -> float:
+    """Mean lip loss over whole validation clips."""
+    decoder.eval()
+    losses = [lip_loss(decoder(e.speech[None]), e.lips[None], e.valid[None].float(), basis) for e in examples]
+    return float(torch.stack(losses).mean())
+
+
+@torch.no_grad()
+def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample]) -> None:
+    """
+    Undo what regression to the mean costs: give each weight the spread it has in the tracks, and learn the shape of
+    closed lips from the frames that the closure output marks.
+    """
+    sampler.eval()
+    predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
+    real = torch.cat([e.lips[e.valid] for e in examples])
+    gain = real.std(0) / predicted.std(0).clamp_min(1e-3)
+    sampler.lip_gain.copy_(torch.where(real.std(0) > 0.01, gain.clamp(1.0, 1.5), torch.ones_like(gain)))
+    closed = torch.cat([
+        e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
+    ])  # fmt: skip
+    shape = closed.mean(0)
+    for name in OPENING_NAMES:
+        shape[LIP_NAMES.index(name)] = 0.0
+    sampler.closed_lips.copy_(shape)
+
+
+def crop_motion(
+    examples: list[TrainingExample], sampler: AnimationSampler, batch: int, steps: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Draw crops of control points with their speech, mirrored half of the time; speech is left out of a third."""
+    config = sampler.config
+    window = config.audio_past + 1 + config.audio_future
+    weights = torch.tensor([float(max(len(example.blinks) - 5, 1)) for example in examples])
+    rows: dict[str, list[Tensor]] = {"points": [], "windows": [], "style": [], "blinks": [], "mask": []}
+    for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
+        example = examples[index]
+        start = int(torch.randint(0, max(1, len(example.points) - steps - 1), (1,), generator=generator))
+        points = example.points[start : start + steps + 2] / sampler.motion_scale
+        if torch.rand(1, generator=generator) < 0.5:
+            points = points.clone()
+            points[:, list(MIRRORED)] *= -1.0
+        speech_dim = sampler.motion_prior.audio_input.in_features
+        windows = torch.zeros(len(example.blinks) + 2, window, speech_dim)
+        if example.speech is not None and torch.rand(1, generator=generator) > 0.33:
+            real = sampler.speech_windows(example.speech[None])[0]
+            windows = torch.cat([real, real[-1:], real[-1:]])[: len(windows)]
+        present = len(points)
+        windows = windows[start : start + steps + 2][:present]
+        blinks = F.pad(example.blinks, (0, 3))[start : start + steps + 2][:present]
+        pad = steps + 2 - present
+        rows["points"].append(F.pad(points, (0, 0, 0, pad)))
+        rows["windows"].append(F.pad(windows, (0, 0, 0, 0, 0, pad + present - len(windows))))
+        rows["blinks"].append(F.pad(blinks, (0, pad)))
+        rows["mask"].append(F.pad(torch.ones(present), (0, pad)))
+        rows["style"].append((example.style - sampler.style_mean) / sampler.style_std)
+    return {name: torch.stack(values) for name, values in rows.items()}
+
+
+def motion_loss(sampler: AnimationSampler, crop: dict[str, Tensor], noise: Tensor | float = 0.0) -> dict[str, Tensor]:
+    """Negative log-likelihood a step of control points and of blink onsets, as named terms."""
+    points = crop["points"]
+    past = points + noise
+    history = torch.cat([past[:, 1:-1], past[:, 1:-1] - past[:, :-2]], dim=-1)
+    distribution, _ = sampler.motion_prior(history, crop["windows"][:, 2:], crop["style"])
+    mask = crop["mask"][:, 2:]
+    nll = -(distribution.log_prob(points[:, 2:]) * mask).sum() / mask.sum()
+    blink = F.binary_cross_entropy_with_logits(distribution.blink_logits, crop["blinks"][:, 2:], weight=mask)
+    return {"points": nll / NUM_MOTIONS, "blinks": 2.0 * blink}
+
+
+def train_motion(
+    sampler: AnimationSampler,
+    training: list[TrainingExample],
+    validation: list[TrainingExample],
+    steps: int,
+    accelerator: Accelerator,
+    seed: int,
+) -> None:
+    """Fit the motion prior by maximum likelihood; keeps the weights of the best validation."""
+    optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=1e-3, weight_decay=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
+    optimizer, schedule = accelerator.prepare(optimizer, schedule)
+    generator = torch.Generator().manual_seed(seed)
+    fixed = crop_motion(validation, sampler, 64, 40, torch.Generator().manual_seed(1))
+    best, best_state = float("inf"), None
+    for step in range(steps):
+        sampler.train()
+        crop = crop_motion(training, sampler, 32, 40, generator)
+        noise = 0.05 * torch.randn(crop["points"].shape, generator=generator)
+        loss = torch.stack(list(motion_loss(sampler, crop, noise).values())).sum()
+        accelerator.backward(loss)
+        torch.nn.utils.clip_grad_norm_(sampler.motion_prior.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        if (step + 1) % 100 == 0 or step + 1 == steps:
+            sampler.eval()
+            with torch.no_grad():
+                terms = {name: float(term) for name, term in motion_loss(sampler, fixed).items()}
+            score = sum(terms.values())
+            logger.info("motion step %d  training %.4f  validation %.4f %s", step + 1, loss.item(), score, terms)
+            if score < best:
+                best, best_state = score, copy.deepcopy(sampler.motion_prior.state_dict())
+    sampler.motion_prior.load_state_dict(best_state)
+
+
+@torch.no_grad()
+def measure_motion(sampler: AnimationSampler, examples: list[TrainingExample], clips: list[TrackedClip]) -> None:
+    """Store the scale of each channel, the spread of styles and the course of a blink."""
+    points = torch.cat([example.points for example in examples])
+    sampler.motion_scale.copy_(points.std(0).clamp_min(1e-3))
+    styles = torch.stack([example.style for example in examples])
+    sampler.style_mean.copy_(styles.mean(0))
+    sampler.style_std.copy_(styles.std(0).clamp_min(0.1))
+    sampler.blink_shape.copy_(blink_profile(clips))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train lips, then motion, and save the sampler."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    set_seed(options.seed)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
+    face_model = FaceModel.from_pretrained(options.weights / "face_model")
+    sampler = AnimationSampler(audio_dim=encoder.config.hidden_size)
+    sampler.speech_head.load_state_dict(load_file(options.speech_head))
+    sampler.speech_head.requires_grad_(False)
+    sampler.eval()
+
+    splits = split_clips(sorted(options.tracks.glob("*/*.npz")))
+    clips = [
+        [load_clip(path, with_audio=path.parent.name not in options.without_sound) for path in split]
+        for split in splits
+    ]
+    clips = [[clip for clip in split if clip.valid.mean() > 0.6 and clip.valid.sum() > 50] for split in clips]
+    training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
+    logger.info("%d clips to train on, %d to validate on", len(training), len(validation))
+
+    heard = [[example for example in split if example.speech is not None] for split in (training, validation)]
+    train_lips(sampler, *heard, lip_basis(face_model), options.lip_steps, accelerator, options.seed)
+    calibrate_lips(sampler, heard[0])
+
+    moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
+    measure_motion(sampler, moving[0], [c for c in clips[0] if c.name.split("/")[0] not in options.lips_only])
+    train_motion(sampler, *moving, options.motion_steps, accelerator, options.seed)
+    sampler.eval().save_pretrained(options.output)
+    logger.info("saved %s", options.output)
+
+
+if __name__ == "__main__":
+    main()
