@@ -142,7 +142,7 @@ def english_sentences(data: Path) -> list[str]:
     return list(dict.fromkeys(text.lower().strip(' "') for text in texts))
 
 
-def flite_utterances(data: Path, count: int = 900) -> Iterator[Utterance]:
+def flite_utterances(data: Path, count: int = 4000) -> Iterator[Utterance]:
     """flite's voices at varied speeds; `-psdur` prints each phone with the time at which it ends."""
     voices = ("slt", "rms", "awb", "kal16", "kal")
     rng = np.random.default_rng(0)
@@ -203,7 +203,7 @@ class _EspeakEvent(ctypes.Structure):
     ]  # fmt: skip
 
 
-def espeak_utterances(data: Path, count: int = 1400) -> Iterator[Utterance]:
+def espeak_utterances(data: Path, count: int = 2500) -> Iterator[Utterance]:
     """espeak-ng's voices in eleven languages; the library reports each phone with the time at which it starts."""
     library = ctypes.CDLL("libespeak-ng.so.1")
     rate = library.espeak_Initialize(2, 0, None, 3)  # synchronous; phoneme events, in IPA
