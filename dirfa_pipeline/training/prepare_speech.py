@@ -10,6 +10,7 @@ unlabelled (LibriSpeech without text: sound only), flite and espeak (synthetic v
 import argparse
 import csv
 import ctypes
+import functools
 import logging
 import os
 import subprocess
@@ -59,10 +60,25 @@ def split_diphthongs(phones: Iterable[tuple[tuple[int, ...], float, float]], off
     return segments
 
 
-def align(samples: NDArray[np.int16], text: str) -> list[tuple[str, float, float]] | None:
-    """Phones with times by forced alignment with pocketsphinx's English model; `None` where it fails."""
+@functools.cache
+def lexicon(path: Path | None) -> dict[str, str]:
+    """Pronunciations, in ARPAbet without stress, from lines of a word and its phones."""
+    lines = path.read_text().split("\n") if path else []
+    entries = [line.split() for line in lines if line.strip()]
+    return {word.lower(): " ".join(phone.rstrip("012") for phone in phones) for word, *phones in entries}
+
+
+def align(samples: NDArray[np.int16], text: str, words_file: Path | None = None) -> list[tuple[str, float, float]] | None:
+    """
+    Phones with times by forced alignment with pocketsphinx's English model; `None` where it fails.
+
+    Words that its dictionary lacks are taken from `words_file`.
+    """
     words = "".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split()
     decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL")
+    for word in set(words):
+        if decoder.lookup_word(word) is None and word in lexicon(words_file):
+            decoder.add_word(word, lexicon(words_file)[word], True)
     if not words or any(decoder.lookup_word(word) is None for word in words):
         return None
     try:
@@ -80,7 +96,7 @@ def align(samples: NDArray[np.int16], text: str) -> list[tuple[str, float, float
     return phones or None
 
 
-def align_file(job: tuple[Path, str, str]) -> Utterance | None:
+def align_file(job: tuple[Path, str, str], words_file: Path | None = None) -> Utterance | None:
     """Read and align one recording."""
     path, text, speaker = job
     try:
@@ -88,7 +104,7 @@ def align_file(job: tuple[Path, str, str]) -> Utterance | None:
     except AudioError:
         return None
     samples = (waveform * 32767).clip(-32768, 32767).astype(np.int16)
-    phones = align(samples, text)
+    phones = align(samples, text, words_file)
     if phones is None:
         return None
     classes = [(arpabet_visemes(name), start, end) for name, start, end in phones]
@@ -248,11 +264,11 @@ def espeak_utterances(data: Path, count: int = 2500) -> Iterator[Utterance]:
         yield Utterance(waveform.astype(np.int16), split_diphthongs(phones, CLOCK["espeak"]), voice)
 
 
-def aligned(jobs: list[tuple[Path, str, str]], workers: int) -> Iterator[Utterance]:
+def aligned(jobs: list[tuple[Path, str, str]], workers: int, words_file: Path | None = None) -> Iterator[Utterance]:
     """Align recordings in parallel; those that fail are left out and counted."""
     failed = 0
     with ProcessPoolExecutor(workers) as pool:
-        for index, utterance in enumerate(pool.map(align_file, jobs, chunksize=8)):
+        for index, utterance in enumerate(pool.map(functools.partial(align_file, words_file=words_file), jobs, chunksize=8)):
             if utterance is None:
                 failed += 1
             else:
@@ -298,7 +314,8 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.output.mkdir(parents=True, exist_ok=True)
     if options.source in recorded:
-        utterances = aligned(recorded[options.source](options.data)[: options.limit], options.workers)
+        words_file = options.data / "speech" / "speechocean762" / "lexicon.txt"
+        utterances = aligned(recorded[options.source](options.data)[: options.limit], options.workers, words_file)
     else:
         utterances = generated[options.source](options.data)
     save_corpus(utterances, options.output / f"{options.source}.npz")

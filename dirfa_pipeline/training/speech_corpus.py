@@ -17,6 +17,8 @@ CLOSURE = VISEME_NAMES.index("closure")
 CLOSURE_EDGE = 0.02  # seconds over which the closure target falls off outside the phone
 FEATURE_SECONDS = 0.02
 
+SYNTHETIC = ("flite", "espeak")  # each second of these counts half
+
 Wave = NDArray[np.float32]
 
 
@@ -47,6 +49,7 @@ class SpeechCorpus:
         self.samples: list[NDArray[np.int16]] = []
         self.visemes: list[NDArray[np.int8]] = []
         self.times: list[NDArray[np.float32]] = []
+        self.weights: list[float] = []
         for path in paths:
             with np.load(path) as file:
                 offsets, owner = file["offsets"], file["segment_utterance"]
@@ -58,8 +61,7 @@ class SpeechCorpus:
                     self.samples.append(flat[offsets[index] : offsets[index + 1]])
                     self.visemes.append(classes[first:last])
                     self.times.append(times[first:last])
-        self.weights = np.array([len(samples) for samples in self.samples], np.float64)
-        self.weights /= self.weights.sum()
+                    self.weights.append(len(self.samples[-1]) * (0.5 if path.stem in SYNTHETIC else 1.0))
 
     def hours(self) -> float:
         return sum(map(len, self.samples)) / ENCODER_RATE / 3600
@@ -67,7 +69,7 @@ class SpeechCorpus:
     def batch(self, size: int, seconds: float, rng: np.random.Generator, augment: bool = True) -> SpeechBatch:
         """Draw `size` crops of `seconds`, utterances weighted by their length."""
         frames = round(seconds * 25)
-        indices = rng.choice(len(self.samples), size=size, p=self.weights)
+        indices = rng.choice(len(self.samples), size=size, p=np.array(self.weights) / sum(self.weights))
         crops = [self._crop(int(index), frames * 640, rng, augment) for index in indices]
         waves = [wave for wave, _, _ in crops]
         if augment:
