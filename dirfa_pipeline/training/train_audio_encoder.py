@@ -52,6 +52,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--output", type=Path, help="where the student is saved")
+    parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
@@ -64,10 +65,10 @@ def speech_loss(visemes: Tensor, closure: Tensor, batch: SpeechBatch) -> dict[st
     known = (batch.visemes != UNKNOWN).any(1, keepdim=True).float().expand_as(closure)
     return {
         "visemes": F.cross_entropy(
-            visemes.flatten(0, 1), batch.visemes.flatten(), weight, ignore_index=UNKNOWN, label_smoothing=0.05
+            visemes.float().flatten(0, 1), batch.visemes.flatten(), weight, ignore_index=UNKNOWN, label_smoothing=0.05
         ),
         "closure": F.binary_cross_entropy_with_logits(
-            closure, batch.closure, weight=known, pos_weight=torch.tensor(3.0, device=closure.device)
+            closure.float(), batch.closure, weight=known, pos_weight=torch.tensor(3.0, device=closure.device)
         ),
     }
 
@@ -107,7 +108,7 @@ def load_stage(model: SpeechModel, run: Path) -> None:
 def train(options: argparse.Namespace) -> SpeechModel:
     """Run one stage to its end and return the averaged model."""
     set_seed(options.seed)
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=options.mixed_precision)
     model = SpeechModel(encoder_config(options.hidden, options.layers))
     if options.stage == "student":
         load_stage(model, options.run)
@@ -135,7 +136,8 @@ def train(options: argparse.Namespace) -> SpeechModel:
         rng = np.random.default_rng([options.seed, STAGES.index(options.stage), step])
         batch = corpus.batch(options.batch, options.seconds, rng)
         batch = SpeechBatch(*(t.to(accelerator.device) for t in (batch.waveforms, batch.visemes, batch.closure)))
-        terms = stage_loss(options.stage, accelerator.unwrap_model(model).train(), batch, rng)
+        with accelerator.autocast():
+            terms = stage_loss(options.stage, accelerator.unwrap_model(model).train(), batch, rng)
         accelerator.backward(torch.stack(list(terms.values())).sum())
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -1,0 +1,195 @@
+"""
+The geometric renderer: one photo moved by coefficients, at the photo's own resolution, without a learned network.
+
+The whole picture is warped through one mesh; the mouth's interior and the eyes are layers of their own; a plate fills
+what the head uncovers.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from diffusers import ConfigMixin, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from numpy.typing import ArrayLike, NDArray
+from torch import nn
+
+from ..animation import EXPRESSION_NAMES, check_coefficients
+from ..portrait import Portrait
+from .background import cut_out, fill_plate
+from .eye_layer import draw_eye, polygon_mask, window_around
+from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS, EyeLandmarks
+from .head_mesh import HeadMesh, build_mesh
+from .mouth_interior import MouthInterior, build_mouth
+from .rasterizer import blend_over_plate, rasterize_map
+
+
+Array = NDArray[np.float32]
+
+REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
+_EYES: Final[tuple[tuple[EyeLandmarks, int], ...]] = (
+    (RIGHT_EYE, EXPRESSION_NAMES.index("eyeBlinkRight")),
+    (LEFT_EYE, EXPRESSION_NAMES.index("eyeBlinkLeft")),
+)
+
+
+@dataclass(frozen=True)
+class PreparedPortrait:
+    """
+    What of a photo is worked out once: the mesh, the picture with its alpha, the plate, the mouth.
+
+    Args:
+        cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
+        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        window (`tuple[slice, slice]`): Rows and columns that can move.
+    """
+
+    portrait: Portrait
+    mesh: HeadMesh
+    cutout: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    mouth: MouthInterior
+    window: tuple[slice, slice]
+
+
+class FaceRenderer(ModelMixin, ConfigMixin):
+    """
+    Photo and coefficients in, frames out.
+
+    Args:
+        num_triangles (`int`, defaults to 898): Triangles of the face mesh.
+        teeth_height, teeth_width (`int`): Size of the stored rows of teeth.
+    """
+
+    @register_to_config
+    def __init__(self, num_triangles: int = 898, teeth_height: int = 64, teeth_width: int = 256) -> None:
+        super().__init__()
+        shape = (teeth_height, teeth_width, 2)
+        self.triangles = nn.Parameter(torch.zeros(num_triangles, 3, dtype=torch.int32), requires_grad=False)
+        self.upper_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
+        self.lower_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
+
+    def prepare(self, portrait: Portrait) -> PreparedPortrait:
+        """Work out everything about a photo that its frames share."""
+        height, width = portrait.image.shape[:2]
+        mesh = build_mesh(portrait.landmarks, self.triangles.detach().cpu().numpy(), width, height)
+        alpha = cut_out(portrait.mask)
+        rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
+        return PreparedPortrait(
+            portrait=portrait,
+            mesh=mesh,
+            cutout=np.dstack([portrait.image, alpha]),
+            plate=fill_plate(portrait.image, alpha),
+            mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
+            window=_moving_window(mesh, width, height),
+        )
+
+    def render(self, prepared: PreparedPortrait, coefficients: ArrayLike) -> NDArray[np.uint8]:
+        """
+        Render frames.
+
+        Args:
+            prepared ([`PreparedPortrait`]): From [`prepare`].
+            coefficients (`np.ndarray` of shape `(frames, 58)`): See [`Animation`].
+
+        Returns:
+            `np.ndarray` of shape `(frames, height, width, 3)`, uint8.
+
+        Raises:
+            AnimationError: Coefficients of another shape, or not finite.
+        """
+        coefficients = check_coefficients(coefficients)
+        face = prepared.portrait.face
+        head = face.head_vertices(coefficients)
+        vertices, transforms = face.vertices(coefficients), face.head_transforms(coefficients)
+        blinks = np.clip(face.expressions(coefficients) - face.expression, 0.0, 1.0)
+        cameras = face.cameras(coefficients)
+        frames = np.empty((len(coefficients), *prepared.portrait.image.shape), np.uint8)
+        for index, frame in enumerate(frames):
+            self._warp(prepared, vertices[index], transforms[index], frame)
+            camera = (cameras[0][index], cameras[1][index], float(cameras[2][index]))
+            self._draw_mouth(prepared, vertices[index], head[index], camera, transforms[index], frame)
+            for eye, column in _EYES:
+                draw_eye(
+                    frame, prepared.portrait.image, eye, prepared.portrait.landmarks, vertices[index],
+                    transforms[index], float(blinks[index, column]),
+                )  # fmt: skip
+        return frames
+
+    @staticmethod
+    def _warp(prepared: PreparedPortrait, vertices: Array, transform: Array, frame: NDArray[np.uint8]) -> None:
+        """Move the picture through the mesh and lay the person over the plate."""
+        rows, columns = prepared.window
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        map_x, map_y, depth = (np.empty(shape, np.float32) for _ in range(3))
+        target = prepared.mesh.deform(vertices, transform)
+        rasterize_map(
+            target, prepared.mesh.source, prepared.mesh.triangles, columns.start, rows.start, map_x, map_y, depth
+        )
+        warped = cv2.remap(prepared.cutout, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        frame[:] = prepared.portrait.image
+        blend_over_plate(warped, prepared.plate[rows, columns], frame[rows, columns])
+
+    @staticmethod
+    def _draw_mouth(
+        prepared: PreparedPortrait, vertices: Array, head: Array, camera: tuple[Array, Array, float],
+        transform: Array, frame: NDArray[np.uint8],
+    ) -> None:  # fmt: skip
+        """Open the lips on teeth, tongue and shade, and draw the line where they meet."""
+        portrait, scale = prepared.portrait, camera[2]
+        outline = vertices[list(INNER_LIPS), :2]
+        window = window_around(outline, frame.shape, margin=4)
+        if window is None:
+            return
+        rows, columns = window
+        own = _distance_from_rest(portrait, head)
+        patch = frame[rows, columns].astype(np.float32)
+        mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale))
+        if mask.max() > 0.02 and own > 0.0:
+            size = (columns.stop - columns.start, rows.stop - rows.start)
+            corner = np.array([columns.start, rows.start], np.float32)
+            painting = prepared.mouth.draw(size, corner, head, camera, portrait.face, transform)
+            # Lips shade what is near them, most of all from above.
+            inner = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.022 * scale))
+            shade = np.clip(0.42 + 0.80 * (inner - 0.25), 0.38, 1.0)
+            patch += (own * mask)[..., None] * (painting * shade[..., None] - patch)
+        line = _lip_line(vertices, window, scale) * own
+        patch *= 1.0 - 0.45 * line[..., None]
+        frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+
+
+def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slice]:
+    """Bounding box of all vertices that can move, with their still neighbours."""
+    rings = mesh.source[-len(mesh.follow) :]
+    moving = rings[(mesh.follow > 0.0) | (mesh.give > 0.01)]
+    low, high = moving[:, :2].min(0), moving[:, :2].max(0)
+    margin = 0.15 * (high - low)
+    x0, y0 = np.clip(low - margin, 0, [width, height]).astype(int)
+    x1, y1 = np.clip(high + margin, 0, [width, height]).astype(int)
+    return slice(int(y0), int(y1)), slice(int(x0), int(x1))
+
+
+def _distance_from_rest(portrait: Portrait, head: Array) -> float:
+    """0 where the lips are as in the photo, 1 from a distance of `REST_DISTANCE` on; smooth between."""
+    face = portrait.face
+    rest = face.head_vertices(face.rest_coefficients()[None])[0]
+    lips = list(LIPS)
+    distance = float(np.linalg.norm(head[lips] - rest[lips], axis=1).mean())
+    t = min(1.0, distance / REST_DISTANCE)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> Array:
+    """Strength of the dark line between closed lips, `(height, width)` in [0, 1]; it goes as they part."""
+    rows, columns = window
+    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    gap = float(np.linalg.norm(lower - upper, axis=1).mean()) / scale
+    strength = max(0.0, 1.0 - gap / 0.04)
+    line = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    if strength > 0.0:
+        middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
+        points = ((middle - [columns.start, rows.start]) * 16.0).round().astype(np.int32)
+        cv2.polylines(line, [points], False, round(255 * strength), max(1, round(0.012 * scale)), cv2.LINE_AA, 4)
+    return cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * scale)).astype(np.float32) / 255.0

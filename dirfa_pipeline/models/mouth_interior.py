@@ -1,0 +1,215 @@
+"""What an opening mouth shows: teeth that are rigid with the skull or the jaw, tongue and shade, in the photo's colours."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .face_landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from .face_model import FaceFit
+
+
+Array = NDArray[np.float32]
+
+MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance
+TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 256
+UPPER_SIZE, LOWER_SIZE, TONGUE_SIZE = (52.0, 10.0), (42.0, 8.5), (36.0, 20.0)  # millimetres, width and height
+INCISAL_EDGE: Final = 4.0  # below the closed lip line
+LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
+CHIN: Final = (152, 148, 377)
+MIN_TEETH_SHARE: Final = 0.15
+
+# Widths in millimetres from the midline outwards, as seen from the front (Wheeler's Dental Anatomy).
+UPPER_TEETH: Final = (8.5, 6.4, 5.2, 3.6, 2.6)
+LOWER_TEETH: Final = (5.2, 5.6, 4.6, 3.2, 2.4)
+
+
+def draw_teeth(widths: tuple[float, ...], row_width: float, upper: bool, seed: int) -> Array:
+    """
+    A row of teeth as `(64, 256, 2)`: brightness and alpha, incisal edge below (upper row) or above (lower row).
+
+    Each tooth is a rounded column, a little different from its neighbours; the row darkens towards its ends.
+    """
+    rng = np.random.default_rng(seed)
+    x = (np.arange(TEXTURE_WIDTH) + 0.5) / TEXTURE_WIDTH * row_width - row_width / 2
+    y = (np.arange(TEXTURE_HEIGHT) + 0.5) / TEXTURE_HEIGHT
+    if not upper:
+        y = y[::-1]
+    brightness = np.zeros((TEXTURE_HEIGHT, TEXTURE_WIDTH), np.float32)
+    alpha = np.zeros_like(brightness)
+    for side in (-1, 1):
+        start = 0.0
+        for index, width in enumerate(widths):
+            centre = side * (start + width / 2)
+            u = np.abs(x - centre) / (width / 2)
+            length = (0.97, 0.91, 0.96, 0.88, 0.82)[index] + rng.uniform(-0.015, 0.015)
+            edge = length - 0.10 * np.clip(u, 0, 1) ** 4
+            inside = np.clip((1.0 - u) * width * 2.2, 0, 1)[None] * np.clip((edge[None] - y[:, None]) * 22.0, 0, 1)
+            tone = (0.99 - 0.085 * index + rng.uniform(-0.02, 0.02)) * (1.0 - 0.10 * np.clip(u, 0, 1.2) ** 4)
+            # Enamel is a little darker at the gum and more translucent at the edge.
+            column = tone[None] * (0.86 + 0.16 * np.clip(y[:, None] / 0.5, 0, 1) - 0.07 * np.clip(y[:, None] * 6 - 5, 0, 1))
+            brightness = np.where(inside > alpha, column, brightness)
+            alpha = np.maximum(alpha, inside)
+            start += width
+    # Between teeth there is shade, not a hole.
+    reach = np.clip((sum(widths) - np.abs(x)) / 2.0, 0, 1)[None] * np.clip((0.78 - y[:, None]) * 12.0, 0, 1)
+    brightness = np.where(alpha > 0.02, brightness * (0.78 + 0.22 * alpha), 0.62)
+    return np.stack([brightness, np.maximum(alpha, reach)], axis=-1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class MouthInterior:
+    """
+    One person's mouth: textures as `(64, 256, 4)` float RGBA in [0, 255], colours, and where it sits in the head.
+
+    Args:
+        centre (`np.ndarray` of shape `(3,)`): Middle of the closed lip line in the head's frame.
+        incisal_edge (`float`): Lower edge of the upper teeth below it, in inter-ocular distances.
+        own_teeth (`np.ndarray` of shape `(height, width, 4)`, *optional*): The photo's own, where it shows them.
+        depth (`float`): z of the teeth in the photo, in pixels.
+    """
+
+    upper: Array
+    lower: Array
+    tongue: Array
+    cavity: Array
+    centre: Array
+    incisal_edge: float
+    own_teeth: NDArray[np.uint8] | None
+    depth: float
+
+    def draw(
+        self, size: tuple[int, int], corner: Array, vertices: Array, camera: tuple[Array, Array, float],
+        face: FaceFit, transform: Array,
+    ) -> Array:  # fmt: skip
+        """
+        Paint the interior for one frame.
+
+        Args:
+            size: Width and height of the window to paint.
+            corner (`np.ndarray` of shape `(2,)`): Where the window lies in the picture.
+            vertices (`np.ndarray` of shape `(478, 3)`): The frame's landmarks in the head's own frame.
+            camera: Rotation, translation and scale of the frame.
+            face: The fit, for the chin's rest place.
+            transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion, for the photo's own teeth.
+
+        Returns:
+            `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
+        """
+        chin = (vertices[list(CHIN)] - face.shape[list(CHIN)]).mean(0)
+        jaw_edge = LOWER_EDGE * MILLIMETRE + max(float(chin[1]), 0.0)
+        painting = np.empty((size[1], size[0], 3), np.float32)
+        painting[:] = self.cavity
+        tongue_top = jaw_edge - (3.0 + 6.0 * min(1.0, 8.0 * max(float(chin[1]), 0.0))) * MILLIMETRE * 0.5
+        layers = (
+            (self.tongue, TONGUE_SIZE, tongue_top, 9.0),
+            (self.lower, LOWER_SIZE, jaw_edge, 5.0),
+            (self.upper, UPPER_SIZE, self.incisal_edge - UPPER_SIZE[1] * MILLIMETRE, 3.0),
+        )
+        for texture, extent, top, behind in layers:
+            _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner))
+        if self.own_teeth is not None:
+            linear = transform[:2, :2]
+            offset = transform[:2, 2] * self.depth + transform[:2, 3] - corner
+            _lay(painting, self.own_teeth, np.column_stack([linear, offset]))
+        return painting
+
+    def _placement(
+        self, texture: Array, extent: tuple[float, float], top: float, behind: float,
+        camera: tuple[Array, Array, float], corner: Array,
+    ) -> Array:  # fmt: skip
+        """Affine map `(2, 3)` from a texture's pixels to the window, for a plane `behind` millimetres behind the lips."""
+        rotation, translation, scale = camera
+        width, height = extent[0] * MILLIMETRE, extent[1] * MILLIMETRE
+        origin = self.centre + np.array([-width / 2, top, behind * MILLIMETRE], np.float32)
+        axes = scale * rotation[:2, :2] * np.array([width / texture.shape[1], height / texture.shape[0]])
+        offset = scale * rotation[:2] @ origin + translation[:2] - corner
+        return np.column_stack([axes, offset]).astype(np.float32)
+
+
+def _lay(painting: Array, texture: NDArray, placement: Array) -> None:
+    """Warp an RGBA texture into the painting and lay it over."""
+    height, width = painting.shape[:2]
+    warped = cv2.warpAffine(texture, placement, (width, height), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
+    alpha = warped[..., 3:].astype(np.float32) / 255.0
+    painting *= 1.0 - alpha
+    painting += alpha * warped[..., :3]
+
+
+def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows: tuple[Array, Array]) -> MouthInterior:
+    """
+    Colour a mouth for one photo.
+
+    Args:
+        rows: Upper and lower teeth as [`draw_teeth`] made them.
+    """
+    lips = _region_colour(image, landmarks, (*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]))
+    skin = _region_colour(image, landmarks, (50, 280, 205, 425, 101, 330))
+    light = float(skin @ (0.299, 0.587, 0.114))
+    enamel = 0.80 * np.array([1.0, 0.965, 0.90]) * min(255.0, 1.12 * light + 8.0) + 0.20 * skin
+    own, edge = _own_teeth(image, landmarks, light)
+    if own is not None:
+        enamel = np.median(own[..., :3][own[..., 3] > 200], axis=0)
+    centre = 0.5 * (face.shape[13] + face.shape[14])
+    local = None
+    if edge is not None:
+        place = np.array([landmarks[13, 0], edge, landmarks[13, 2]], np.float32)
+        local = float(((place - face.translation) @ face.rotation / face.scale - centre)[1])
+    return MouthInterior(
+        upper=_coloured(rows[0], enamel),
+        lower=_coloured(rows[1], 0.80 * enamel),
+        tongue=_tongue(0.62 * lips + 0.08 * skin),
+        cavity=(0.26 * lips).astype(np.float32),
+        centre=centre.astype(np.float32),
+        incisal_edge=INCISAL_EDGE * MILLIMETRE if local is None else float(np.clip(local, 0.0, 8.0 * MILLIMETRE)),
+        own_teeth=own,
+        depth=float(landmarks[[13, 14], 2].mean()),
+    )
+
+
+def _region_colour(image: NDArray[np.uint8], landmarks: Array, indices: tuple[int, ...]) -> Array:
+    points = landmarks[list(indices), :2].round().astype(int)
+    points = np.clip(points, 0, np.array(image.shape[1::-1]) - 1)
+    return np.median(image[points[:, 1], points[:, 0]].astype(np.float32), axis=0)
+
+
+def _coloured(row: Array, colour: Array) -> Array:
+    rgb = np.clip(row[..., :1] * colour, 0, 255)
+    return np.concatenate([rgb, 255.0 * row[..., 1:]], axis=-1).astype(np.float32)
+
+
+def _tongue(colour: Array) -> Array:
+    """A soft hump with a groove along its middle."""
+    x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
+    y = np.linspace(0, 1, TEXTURE_HEIGHT)[:, None]
+    top = 0.10 + 0.55 * np.abs(x) ** 2.4
+    alpha = np.clip((y - top) * 9.0, 0, 1) * np.clip((1.0 - np.abs(x)) * 5.0, 0, 1)
+    shade = 0.80 + 0.30 * np.clip((y - top) * 2.5, 0, 1) - 0.10 * np.exp(-((x / 0.06) ** 2)) - 0.25 * x**2
+    rgb = np.clip(shade[..., None] * colour, 0, 255)
+    return np.concatenate([rgb, 255.0 * alpha[..., None]], axis=-1).astype(np.float32)
+
+
+def _own_teeth(
+    image: NDArray[np.uint8], landmarks: Array, light: float
+) -> tuple[NDArray[np.uint8] | None, float | None]:
+    """The photo's teeth as RGBA of the whole picture, and the y of their lower edge; `None` where it shows few."""
+    polygon = landmarks[list(INNER_LIPS), :2]
+    inside = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [polygon.round().astype(np.int32)], 1)
+    reach = max(1, round(0.012 * float(np.ptp(landmarks[list(LIPS), 0]))))
+    inside = cv2.erode(inside, np.ones((reach, reach), np.uint8))
+    opening = float(landmarks[14, 1] - landmarks[13, 1])
+    if inside.sum() < 40 or opening < 0.06 * float(np.ptp(landmarks[list(LIPS), 0])):
+        return None, None
+    brightest, darkest = image.max(2).astype(np.float32), image.min(2).astype(np.float32)
+    pale = (brightest - darkest) < 0.38 * brightest
+    threshold = max(0.55 * light, 0.62 * float(np.percentile(brightest[inside > 0], 90)))
+    teeth = ((brightest > threshold) & pale & (inside > 0)).astype(np.uint8)
+    if teeth.sum() < MIN_TEETH_SHARE * inside.sum():
+        return None, None
+    teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
+    alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
+    edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
+    return np.dstack([image, alpha.astype(np.uint8)]), edge
