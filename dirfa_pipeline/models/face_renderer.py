@@ -29,6 +29,7 @@ from .rasterizer import blend_over_plate, rasterize_map
 Array = NDArray[np.float32]
 
 REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
+PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open
 _EYES: Final[tuple[tuple[EyeLandmarks, int], ...]] = (
     (RIGHT_EYE, EXPRESSION_NAMES.index("eyeBlinkRight")),
     (LEFT_EYE, EXPRESSION_NAMES.index("eyeBlinkLeft")),
@@ -146,7 +147,8 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         rows, columns = window
         own = _distance_from_rest(portrait, head)
         patch = frame[rows, columns].astype(np.float32)
-        mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale))
+        gap = _inner_lip_gap(vertices) / scale
+        mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale)) * min(1.0, gap / PARTED)
         if mask.max() > 0.02 and own > 0.0:
             size = (columns.stop - columns.start, rows.stop - rows.start)
             corner = np.array([columns.start, rows.start], np.float32)
@@ -155,7 +157,7 @@ class FaceRenderer(ModelMixin, ConfigMixin):
             inner = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.022 * scale))
             shade = np.clip(0.42 + 0.80 * (inner - 0.25), 0.38, 1.0)
             patch += (own * mask)[..., None] * (painting * shade[..., None] - patch)
-        line = _lip_line(vertices, window, scale) * own
+        line = _lip_line(vertices, window, scale) * max(0.0, 1.0 - gap / (2.0 * PARTED)) * own
         patch *= 1.0 - 0.45 * line[..., None]
         frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
@@ -181,15 +183,18 @@ def _distance_from_rest(portrait: Portrait, head: Array) -> float:
     return t * t * (3.0 - 2.0 * t)
 
 
+def _inner_lip_gap(vertices: Array) -> float:
+    """Mean distance of facing inner-lip landmarks, in pixels."""
+    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    return float(np.linalg.norm(lower - upper, axis=1).mean())
+
+
 def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> Array:
-    """Strength of the dark line between closed lips, `(height, width)` in [0, 1]; it goes as they part."""
+    """The line between closed lips, `(height, width)` in [0, 1]."""
     rows, columns = window
     upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    gap = float(np.linalg.norm(lower - upper, axis=1).mean()) / scale
-    strength = max(0.0, 1.0 - gap / 0.04)
     line = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-    if strength > 0.0:
-        middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
-        points = ((middle - [columns.start, rows.start]) * 16.0).round().astype(np.int32)
-        cv2.polylines(line, [points], False, round(255 * strength), max(1, round(0.012 * scale)), cv2.LINE_AA, 4)
+    middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
+    points = ((middle - [columns.start, rows.start]) * 16.0).round().astype(np.int32)
+    cv2.polylines(line, [points], False, 255, max(1, round(0.012 * scale)), cv2.LINE_AA, 4)
     return cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * scale)).astype(np.float32) / 255.0

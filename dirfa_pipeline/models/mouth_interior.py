@@ -18,6 +18,7 @@ TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 256
 UPPER_SIZE, LOWER_SIZE, TONGUE_SIZE = (52.0, 10.0), (42.0, 8.5), (36.0, 20.0)  # millimetres, width and height
 INCISAL_EDGE: Final = 4.0  # below the closed lip line
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
+TONGUE_RISE: Final = 7.0  # of the tongue's back over the lower teeth
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
 
@@ -102,7 +103,7 @@ class MouthInterior:
         jaw_edge = LOWER_EDGE * MILLIMETRE + max(float(chin[1]), 0.0)
         painting = np.empty((size[1], size[0], 3), np.float32)
         painting[:] = self.cavity
-        tongue_top = jaw_edge - (3.0 + 6.0 * min(1.0, 8.0 * max(float(chin[1]), 0.0))) * MILLIMETRE * 0.5
+        tongue_top = jaw_edge - TONGUE_RISE * MILLIMETRE
         layers = (
             (self.tongue, TONGUE_SIZE, tongue_top, 9.0),
             (self.lower, LOWER_SIZE, jaw_edge, 5.0),
@@ -160,8 +161,8 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     return MouthInterior(
         upper=_coloured(rows[0], enamel),
         lower=_coloured(rows[1], 0.80 * enamel),
-        tongue=_tongue(0.62 * lips + 0.08 * skin),
-        cavity=(0.26 * lips).astype(np.float32),
+        tongue=_tongue(0.70 * lips + 0.06 * skin),
+        cavity=(0.32 * lips).astype(np.float32),
         centre=centre.astype(np.float32),
         incisal_edge=INCISAL_EDGE * MILLIMETRE if local is None else float(np.clip(local, 0.0, 8.0 * MILLIMETRE)),
         own_teeth=own,
