@@ -156,7 +156,9 @@ class FaceDetector:
         if factor < 1.0:
             size = (max(1, round(crop.shape[1] * factor)), max(1, round(crop.shape[0] * factor)))
             crop = np.array(Image.fromarray(crop).resize(size, Image.Resampling.BOX))
-        factors = np.array([(x1 - x0) / crop.shape[1], (y1 - y0) / crop.shape[0], (x1 - x0) / crop.shape[1]], np.float32)
+        factors = np.array(
+            [(x1 - x0) / crop.shape[1], (y1 - y0) / crop.shape[0], (x1 - x0) / crop.shape[1]], np.float32
+        )
         offset = np.array([x0, y0, 0], np.float32)
         return [face * factors + offset for face in self.landmarks(np.ascontiguousarray(crop))]
 
@@ -277,6 +279,8 @@ def _check_face(landmarks: NDArray[np.float32], width: int, height: int) -> None
     oval = landmarks[list(OVAL), :2]
     outside = float(np.mean((oval < 0).any(1) | (oval[:, 0] > width) | (oval[:, 1] > height)))
     if outside > 0.4:
-        raise FaceNotFoundError(f"{outside:.0%} of the face's outline is cut off; pass a photo that shows the whole face")
+        raise FaceNotFoundError(
+            f"{outside:.0%} of the face's outline is cut off; pass a photo that shows the whole face"
+        )
     if outside > 0.05:
         warnings.warn(f"{outside:.0%} of the face's outline is cut off by the border", UserWarning, stacklevel=3)

@@ -279,7 +279,9 @@ class FaceModel(ModelMixin, ConfigMixin):
         mean, identity, basis = self._arrays()
         shape, expression = mean, np.zeros(NUM_EXPRESSIONS)
         for _ in range(4):
-            scale, rotation, translation = procrustes((shape + _blend(basis, expression))[list(RIGID)], points[list(RIGID)])
+            scale, rotation, translation = procrustes(
+                (shape + _blend(basis, expression))[list(RIGID)], points[list(RIGID)]
+            )
             local = (points - translation) @ rotation / scale
             shape = mean + _fit_identity(identity, local - _blend(basis, expression) - mean)
             expression = _fit_expression(basis, (local - shape)[None], ridge=0.01)[0]

@@ -50,7 +50,9 @@ def draw_teeth(widths: tuple[float, ...], row_width: float, upper: bool, seed: i
             inside = np.clip((1.0 - u) * width * 2.2, 0, 1)[None] * np.clip((edge[None] - y[:, None]) * 22.0, 0, 1)
             tone = (0.99 - 0.085 * index + rng.uniform(-0.02, 0.02)) * (1.0 - 0.10 * np.clip(u, 0, 1.2) ** 4)
             # Enamel is a little darker at the gum and more translucent at the edge.
-            column = tone[None] * (0.86 + 0.16 * np.clip(y[:, None] / 0.5, 0, 1) - 0.07 * np.clip(y[:, None] * 6 - 5, 0, 1))
+            column = tone[None] * (
+                0.86 + 0.16 * np.clip(y[:, None] / 0.5, 0, 1) - 0.07 * np.clip(y[:, None] * 6 - 5, 0, 1)
+            )
             brightness = np.where(inside > alpha, column, brightness)
             alpha = np.maximum(alpha, inside)
             start += width

@@ -55,8 +55,12 @@ def rasterize_map(
                     z = weight_a * target[a, 2] + weight_b * target[b, 2] + weight_c * target[c, 2]
                     if z < depth[row, column]:
                         depth[row, column] = z
-                        map_x[row, column] = weight_a * source[a, 0] + weight_b * source[b, 0] + weight_c * source[c, 0]
-                        map_y[row, column] = weight_a * source[a, 1] + weight_b * source[b, 1] + weight_c * source[c, 1]
+                        map_x[row, column] = (
+                            weight_a * source[a, 0] + weight_b * source[b, 0] + weight_c * source[c, 0]
+                        )
+                        map_y[row, column] = (
+                            weight_a * source[a, 1] + weight_b * source[b, 1] + weight_c * source[c, 1]
+                        )
                 weight_b += step_b
                 weight_c += step_c
 

@@ -18,7 +18,6 @@ from ..models.face_landmarks import (
     INNER_LIP_PAIRS,
     LEFT_EYE,
     LOWER_LIP_ROWS,
-    MOUTH_CORNERS,
     NUM_LANDMARKS,
     RIGHT_EYE,
     SIXTY_EIGHT,
@@ -150,7 +149,12 @@ def turn_irises(basis: Array, eye: EyeLandmarks, side: str) -> None:
     """Give the gaze shapes their effect on the iris: the eyeball turns by 25 degrees at weight 1."""
     reach, depth = EYEBALL_RADIUS * np.sin(GAZE), EYEBALL_RADIUS * (1 - np.cos(GAZE))
     outward = 1.0 if side == "Left" else -1.0  # the subject's left eye looks out to the right of the picture
-    moves = {"Out": (outward * reach, 0.0), "In": (-outward * reach, 0.0), "Up": (0.0, -0.8 * reach), "Down": (0, reach)}
+    moves = {
+        "Out": (outward * reach, 0.0),
+        "In": (-outward * reach, 0.0),
+        "Up": (0.0, -0.8 * reach),
+        "Down": (0, reach),
+    }
     for direction, (x, y) in moves.items():
         basis[EXPRESSION_NAMES.index(f"eyeLook{direction}{side}"), list(eye.iris)] = (x, y, depth)
 

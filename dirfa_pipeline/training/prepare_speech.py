@@ -68,7 +68,9 @@ def lexicon(path: Path | None) -> dict[str, str]:
     return {word.lower(): " ".join(phone.rstrip("012") for phone in phones) for word, *phones in entries}
 
 
-def align(samples: NDArray[np.int16], text: str, words_file: Path | None = None) -> list[tuple[str, float, float]] | None:
+def align(
+    samples: NDArray[np.int16], text: str, words_file: Path | None = None
+) -> list[tuple[str, float, float]] | None:
     """
     Phones with times by forced alignment with pocketsphinx's English model; `None` where it fails.
 
@@ -268,7 +270,9 @@ def aligned(jobs: list[tuple[Path, str, str]], workers: int, words_file: Path | 
     """Align recordings in parallel; those that fail are left out and counted."""
     failed = 0
     with ProcessPoolExecutor(workers) as pool:
-        for index, utterance in enumerate(pool.map(functools.partial(align_file, words_file=words_file), jobs, chunksize=8)):
+        for index, utterance in enumerate(
+            pool.map(functools.partial(align_file, words_file=words_file), jobs, chunksize=8)
+        ):
             if utterance is None:
                 failed += 1
             else:

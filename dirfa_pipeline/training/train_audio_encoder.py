@@ -112,8 +112,12 @@ def train(options: argparse.Namespace) -> SpeechModel:
     model = SpeechModel(encoder_config(options.hidden, options.layers))
     if options.stage == "student":
         load_stage(model, options.run)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE[options.stage], weight_decay=0.02, betas=(0.9, 0.98))
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+    )
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=PEAK_RATE[options.stage], weight_decay=0.02, betas=(0.9, 0.98)
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, PEAK_RATE[options.stage], total_steps=options.steps, pct_start=0.12
     )

@@ -1,0 +1,220 @@
+"""Frames and sound to mp4 and back; the only owner of encoding."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Final, Self
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from .audio import AudioClip, resample
+from .errors import ImageError, InputError
+
+
+AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+AAC_FRAME: Final = 1024
+PRESETS: Final = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+)  # fmt: skip
+
+
+class VideoWriter:
+    """
+    Write an mp4 (H.264, yuv420p, AAC, moov atom in front) frame by frame, with bounded memory.
+
+    The file appears under its name only when all is written; an exception inside the `with` block leaves nothing.
+
+    Args:
+        path: Where the video goes; must end in `.mp4`.
+        fps (`float`): Frames per second; 29.97 is taken as 30000/1001.
+        audio ([`AudioClip`], *optional*): Goes in whole, from the first frame on.
+        crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
+        preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
+        threads (`int`, defaults to 0): Encoder threads, 0 for as many as there are cores.
+
+    Raises:
+        InputError: The path's ending, folder, `crf` or `preset` cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float,
+        audio: AudioClip | None = None,
+        crf: int = 18,
+        preset: str = "fast",
+        threads: int = 0,
+    ) -> None:
+        check_output_path(path)
+        if not 0 <= crf <= 51:
+            raise InputError(f"crf must be in [0, 51], got {crf}; 18 looks lossless, 28 is small")
+        if preset not in PRESETS:
+            raise InputError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+        self._path = os.fspath(path)
+        self._temporary = f"{self._path}.part"
+        self._rate = frame_rate(fps)
+        self._options = {"crf": str(crf), "preset": preset}
+        self._threads = threads
+        self._audio = None if audio is None else _encodable(audio)
+        self._video_stream: Any = None
+        self._audio_stream: Any = None
+        self._num_frames = self._num_samples = 0
+        self._container: Any = None
+
+    def __enter__(self) -> Self:
+        options = {"movflags": "+faststart"}
+        self._container = av.open(self._temporary, "w", format="mp4", options=options)
+        return self
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append a frame, uint8 of shape `(height, width, 3)` with even sides."""
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise ImageError(f"frames must be uint8 of shape (height, width, 3), got {frame.dtype} {frame.shape}")
+        if self._video_stream is None:
+            self._open_streams(frame.shape[1], frame.shape[0])
+        if frame.shape[:2] != (self._video_stream.height, self._video_stream.width):
+            raise ImageError(
+                f"all frames must have one size, got {frame.shape[1]} x {frame.shape[0]} after "
+                f"{self._video_stream.width} x {self._video_stream.height}"
+            )
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        picture.pts = self._num_frames
+        picture.time_base = 1 / self._rate
+        self._container.mux(self._video_stream.encode(picture))
+        self._num_frames += 1
+        self._write_audio(until=self._num_frames / self._rate)
+
+    def _open_streams(self, width: int, height: int) -> None:
+        if width % 2 or height % 2:
+            raise ImageError(f"yuv420p needs even sides, got {width} x {height}; crop or scale the frames")
+        stream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.thread_count = self._threads
+        stream.codec_context.time_base = 1 / self._rate
+        # Say which matrix the colours use: players guess otherwise.
+        stream.codec_context.color_range = 1
+        self._video_stream = stream
+        if self._audio is not None:
+            layout = "mono" if len(self._audio.samples) == 1 else "stereo"
+            self._audio_stream = self._container.add_stream("aac", rate=self._audio.sampling_rate, layout=layout)
+            self._audio_stream.bit_rate = 128_000 * len(self._audio.samples)
+
+    def _write_audio(self, until: Fraction | None) -> None:
+        """Encode sound up to a time, or to its end."""
+        if self._audio is None or self._audio_stream is None:
+            return
+        end = self._audio.num_samples
+        if until is not None:
+            end = min(end, int(until * self._audio.sampling_rate))
+        while self._num_samples < end and (until is None or end - self._num_samples >= AAC_FRAME):
+            block = self._audio.samples[:, self._num_samples : min(self._num_samples + AAC_FRAME, end)]
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(np.clip(block, -1.0, 1.0)), format="fltp", layout=self._audio_stream.layout.name
+            )
+            frame.sample_rate = self._audio.sampling_rate
+            frame.pts = self._num_samples
+            frame.time_base = Fraction(1, self._audio.sampling_rate)
+            self._container.mux(self._audio_stream.encode(frame))
+            self._num_samples += block.shape[1]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                if self._video_stream is None:
+                    raise InputError("a video needs at least one frame, got none")
+                self._write_audio(until=None)
+                for stream in (self._video_stream, self._audio_stream):
+                    if stream is not None:
+                        self._container.mux(stream.encode(None))
+                self._container.close()
+                os.replace(self._temporary, self._path)
+        finally:
+            self._container.close()
+            if os.path.exists(self._temporary):
+                os.remove(self._temporary)
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames: Iterable[NDArray[np.uint8]],
+    fps: float,
+    audio: AudioClip | None = None,
+    crf: int = 18,
+    preset: str = "fast",
+    threads: int = 0,
+) -> None:
+    """Write all frames and the sound; arguments are those of [`VideoWriter`]."""
+    with VideoWriter(path, fps, audio, crf, preset, threads) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+
+def check_output_path(path: str | os.PathLike[str]) -> None:
+    """Raise [`InputError`] unless `path` ends in .mp4 and its folder exists and can be written."""
+    text = os.fspath(path)
+    folder = os.path.dirname(text) or "."
+    if not text.lower().endswith(".mp4"):
+        raise InputError(f"the video's name must end in .mp4, got {text!r}")
+    if not os.path.isdir(folder):
+        raise InputError(f"the folder {folder!r} of the video does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"the folder {folder!r} of the video cannot be written")
+
+
+def frame_rate(fps: float) -> Fraction:
+    """Exact rate: whole, or one of the NTSC rates n * 1000/1001 where `fps` is within a thousandth of it."""
+    if not 1 <= fps <= 120:
+        raise InputError(f"fps must be in [1, 120], got {fps}")
+    nearest = round(fps)
+    if abs(fps - nearest) < 1e-6:
+        return Fraction(nearest)
+    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    return ntsc if abs(float(ntsc) - fps) < 0.001 * fps else Fraction(fps).limit_denominator(1000)
+
+
+def _encodable(audio: AudioClip) -> AudioClip:
+    """At most two channels, at a rate that AAC knows."""
+    samples = audio.samples if len(audio.samples) <= 2 else np.repeat(audio.samples.mean(0, keepdims=True), 2, axis=0)
+    if audio.sampling_rate in AAC_RATES:
+        return AudioClip(samples, audio.sampling_rate)
+    return AudioClip(resample(samples, audio.sampling_rate, 48_000), 48_000)
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays) and the path, for its sound."""
+
+    path: str
+    fps: float
+    frames: Iterator[NDArray[np.uint8]]
+
+
+def read_video(path: str | os.PathLike[str]) -> VideoFile:
+    """
+    Open a video; frames are decoded as they are asked for.
+
+    Raises:
+        InputError: Not a video, or without pictures.
+    """
+    name = os.fspath(path)
+    try:
+        with av.open(name) as container:
+            if not container.streams.video:
+                raise InputError(f"{name} holds no pictures; pass a video file")
+            fps = float(container.streams.video[0].average_rate or 25)
+    except (FFmpegError, OSError) as error:
+        raise InputError(f"{name} cannot be read as a video ({error})") from error
+    return VideoFile(name, fps, _decode_frames(name))
+
+
+def _decode_frames(path: str) -> Iterator[NDArray[np.uint8]]:
+    with av.open(path) as container:
+        for frame in container.decode(container.streams.video[0]):
+            yield frame.to_ndarray(format="rgb24")
