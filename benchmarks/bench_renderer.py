@@ -47,7 +47,7 @@ def main() -> None:
         durations.append(1000 * (time.perf_counter() - began))
     height, width = portrait.image.shape[:2]
     print(
-        f"{width} x {height}: median {np.median(durations):.1f} ms, 95th percentile {np.percentile(durations, 95):.1f} ms "
+        f"{width} x {height}: median {np.median(durations):.1f} ms, 95th {np.percentile(durations, 95):.1f} ms "
         f"a frame, one thread, load average {os.getloadavg()[0]:.1f}"
     )
 

@@ -32,7 +32,8 @@ from .video import write_video
 
 
 __all__ = [
-    "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler", "AudioClip",
-    "AudioError", "CheckpointError", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel", "FaceNotFoundError",
-    "FaceRenderer", "ImageError", "InputError", "Portrait", "__version__", "load_audio", "write_video",
+    "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler",
+    "AudioClip", "AudioError", "CheckpointError", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel",
+    "FaceNotFoundError", "FaceRenderer", "ImageError", "InputError", "Portrait", "__version__", "load_audio",
+    "write_video",
 ]  # fmt: skip

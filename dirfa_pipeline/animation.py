@@ -50,7 +50,7 @@ def check_coefficients(coefficients: ArrayLike) -> NDArray[np.float32]:
     array = np.asarray(coefficients, dtype=np.float32)
     if array.ndim != 2 or array.shape[1] != NUM_COEFFICIENTS or len(array) == 0:
         raise AnimationError(
-            f"coefficients must have shape (num_frames, {NUM_COEFFICIENTS}) with at least one frame, got {array.shape}: "
+            f"coefficients must have shape (num_frames, {NUM_COEFFICIENTS}) and one frame or more, got {array.shape}: "
             f"{NUM_EXPRESSIONS} expression weights, then {', '.join(HEAD_NAMES)}"
         )
     if not np.isfinite(array).all():

@@ -132,7 +132,7 @@ def _read_file(path: str) -> AudioClip:
 
 def _decode(container: Any, stream: Any) -> AudioClip:
     """
-    Decode a whole stream; time 0 is the start of the presentation, so a stream that starts late is padded with silence.
+    Decode a whole stream; time 0 is the start of the presentation: a stream that starts late is padded with silence.
 
     Encoder delay that the container declares (mp3, aac, opus) is skipped by the decoder and does not count.
     """

@@ -148,7 +148,7 @@ def jitter(landmarks: Array, indices: Sequence[int]) -> float:
 
 
 def head_motion(rotations: Array, fps: float) -> dict[str, float]:
-    """Standard deviation of yaw, pitch and roll and mean angular speed, in degrees (a second), from radians `(frames, 3)`."""
+    """Spread of yaw, pitch and roll and mean angular speed, in degrees (a second), from radians `(frames, 3)`."""
     degrees = np.degrees(rotations)
     speed = np.linalg.norm(np.diff(degrees, axis=0), axis=-1).mean() * fps if len(degrees) > 1 else 0.0
     spread = dict(zip(("yaw_std", "pitch_std", "roll_std"), map(float, degrees.std(0)), strict=True))

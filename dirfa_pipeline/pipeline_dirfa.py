@@ -304,7 +304,7 @@ class DirfaPipeline(DiffusionPipeline):
 
     def _render_videos(
         self,
-        portraits: list[Portrait],
+        portraits: list[Any],
         takes: list[Animation],
         output_type: str,
         callback: StepCallback | None,

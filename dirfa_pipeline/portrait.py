@@ -249,8 +249,8 @@ class Portrait:
         faces = detector.find_faces(picture)
         if not faces:
             raise FaceNotFoundError(
-                f"no face found in the {picture.shape[1]} x {picture.shape[0]} picture; pass a photo that shows one face "
-                "from the front, well lit, with eyes and mouth visible"
+                f"no face found in the {picture.shape[1]} x {picture.shape[0]} picture; pass a photo that shows one "
+                "face from the front, well lit, with eyes and mouth visible"
             )
         if len(faces) > 1:
             warnings.warn(f"{len(faces)} faces found; the largest one is animated", UserWarning, stacklevel=2)
@@ -260,7 +260,7 @@ class Portrait:
         yaw = math.degrees(float(face.head_angles()[0]))
         if abs(yaw) > MAX_YAW:
             raise FaceNotFoundError(
-                f"the head may be turned by up to {MAX_YAW:.0f} degrees, got {yaw:.0f}; pass a photo taken from the front"
+                f"the head may be turned by up to {MAX_YAW:.0f} degrees, got {yaw:.0f}; pass one taken from the front"
             )
         return cls(picture, detector.person_mask(picture), landmarks, face)
 
@@ -271,7 +271,7 @@ def _check_face(landmarks: NDArray[np.float32], width: int, height: int) -> None
     size = face_size(landmarks)
     if size < MIN_FACE:
         raise FaceNotFoundError(
-            f"the face must be at least {MIN_FACE} pixels across, got {size:.0f}; pass a larger picture or a closer one"
+            f"the face must be at least {MIN_FACE} pixels across, got {size:.0f}; pass a larger or closer picture"
         )
     low, high = landmarks[list(LIPS), :2].min(0), landmarks[list(LIPS), :2].max(0)
     if low.min() < 0 or high[0] > width or high[1] > height:

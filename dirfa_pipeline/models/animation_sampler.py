@@ -172,7 +172,7 @@ class MotionDistribution:
 
 
 class MotionPrior(nn.Module):
-    """Causal transformer over spline control points of head, gaze, brows and smile, conditioned on speech and style."""
+    """Causal transformer over control points of head, gaze, brows and smile, conditioned on speech and style."""
 
     def __init__(
         self, speech_dim: int, style_dim: int, dim: int, num_layers: int, num_heads: int, num_mixtures: int,
@@ -273,7 +273,8 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         self.speech_head = SpeechHead(audio_dim)
         self.lip_decoder = LipDecoder(speech_dim, lip_channels, len(LIP_INDICES), dropout)
         self.motion_prior = MotionPrior(
-            speech_dim, style_dim, dim, num_layers, num_heads, num_mixtures, memory, audio_past + 1 + audio_future, dropout
+            speech_dim, style_dim, dim, num_layers, num_heads, num_mixtures, memory,
+            window=audio_past + 1 + audio_future, dropout=dropout,
         )  # fmt: skip
         # Measured on the training data and stored, never trained by gradient.
         self.motion_scale = nn.Parameter(torch.ones(NUM_MOTIONS), requires_grad=False)
@@ -293,7 +294,7 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         return torch.cat([viseme_logits.softmax(-1), closure_logits.sigmoid().unsqueeze(-1)], dim=-1)
 
     def lips(self, speech: Tensor) -> Tensor:
-        """Lip and jaw weights `(batch, frames, lips)` in the order of `LIP_NAMES`, closed at p, b, m and in silence."""
+        """Lip and jaw weights `(batch, frames, lips)` in the order of `LIP_NAMES`, shut at p, b, m and in silence."""
         lips = (self.lip_decoder(speech) * self.lip_gain).clamp(0.0, 1.0)
         quiet = self._rest_gate(speech)
         lips = lips * (1.0 - quiet)
@@ -313,7 +314,7 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         return ((per_frame - 0.6) / 0.3).clamp(0.0, 1.0)
 
     def speech_windows(self, speech: Tensor) -> Tensor:
-        """Average the speech over control steps and gather each step's window: `(batch, steps, window, speech_dim)`."""
+        """Average the speech over control steps; gather each step's window: `(batch, steps, window, speech_dim)`."""
         per_step = FEATURES_PER_FRAME * self.config.stride
         missing = -speech.shape[1] % per_step
         padded = F.pad(speech.transpose(1, 2), (0, missing), mode="replicate") if missing else speech.transpose(1, 2)

@@ -64,7 +64,7 @@ def _opening(eye: EyeLandmarks, points: Array) -> float:
 
 
 def _share_of_rigid(eye: EyeLandmarks, source: Array, target: Array) -> float:
-    """1 while the lids uncover no more than the photo shows, 0 where the stretched photo must do; fades as they meet."""
+    """1 while the lids uncover no more than the photo shows, 0 where the stretched photo must do."""
     now, then = _opening(eye, target), max(_opening(eye, source), 1e-3)
     wide = 1.0 - np.clip((now / then - 1.0) / WIDE, 0.0, 1.0)
     return float(wide * np.clip(now / 0.05, 0.0, 1.0))

@@ -1,8 +1,8 @@
 """
 The language between sampler and renderer: a linear face at MediaPipe's landmarks, fitted to photos and videos.
 
-`V(identity, expression) = mean + identity @ identity_basis + expression @ expression_basis`, seen by a weak-perspective
-camera `p = scale * R V + t`. Axes are those of the picture: x right, y down, z away from the viewer; the unit is the
+`V(identity, expression) = mean + identity @ identity_basis + expression @ expression_basis`, seen by a
+weak-perspective camera `p = scale * R V + t`. Axes are those of the picture: x right, y down, z away from the viewer; the unit is the
 inter-ocular distance and the origin the head's pivot on the neck.
 """
 
@@ -393,7 +393,7 @@ def _fit_expression(basis: NDArray, offsets: NDArray, ridge: float, sparsity: fl
 
 
 def _smooth_motion(points: NDArray) -> NDArray:
-    """Smooth all landmarks over 5 frames (Savitzky and Golay, 1964) but the lips: smoothing would open their closures."""
+    """Smooth all landmarks over 5 frames (Savitzky and Golay, 1964) but the lips: it would open closures."""
     if len(points) < 7:
         return points
     smooth = savgol_filter(points, 5, 3, axis=0)
@@ -435,7 +435,7 @@ def _make_fit(
     shape[_LOWER] -= 0.5 * gaps
     shape[_UPPER] += 0.5 * gaps
     arrays = (shape, gaps, basis, expression, rotation, translation)
-    return FaceFit(*(np.ascontiguousarray(array, dtype=np.float32) for array in arrays), scale=scale)
+    return FaceFit(*[np.ascontiguousarray(array, dtype=np.float32) for array in arrays], scale)  # type: ignore[arg-type]
 
 
 __all__ = ["FaceFit", "FaceModel", "VideoFit", "procrustes", "rotation_angles", "rotation_matrix"]

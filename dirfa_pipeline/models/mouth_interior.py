@@ -1,4 +1,4 @@
-"""What an opening mouth shows: teeth that are rigid with the skull or the jaw, tongue and shade, in the photo's colours."""
+"""What an opening mouth shows: teeth rigid with the skull or the jaw, tongue and shade, in the photo's colours."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -123,7 +123,7 @@ class MouthInterior:
         self, texture: Array, extent: tuple[float, float], top: float, behind: float,
         camera: tuple[Array, Array, float], corner: Array,
     ) -> Array:  # fmt: skip
-        """Affine map `(2, 3)` from a texture's pixels to the window, for a plane `behind` millimetres behind the lips."""
+        """Affine map `(2, 3)` from a texture's pixels to the window, for a plane that far (in mm) behind the lips."""
         rotation, translation, scale = camera
         width, height = extent[0] * MILLIMETRE, extent[1] * MILLIMETRE
         origin = self.centre + np.array([-width / 2, top, behind * MILLIMETRE], np.float32)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 # Classes of sounds that look alike on the lips.
 VISEME_NAMES: Final[tuple[str, ...]] = (
     "silence", "closure", "labiodental", "dental", "alveolar", "sibilant", "postalveolar", "velar", "rhotic",
-    "round_close", "round_mid", "round_open", "open", "open_front", "central", "mid_front", "close_front", "near_close",
+    "round_close", "round_mid", "round_open", "open", "open_front", "central", "mid_front", "close_front",
+    "near_close",
 )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ NUM_IDENTITIES = 40
 ICT_SIXTY_EIGHT = (
     1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914,
     2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537,
-    1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957,
-    5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966,
+    1528, 1518, 1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518,
+    5957, 5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966,
 )  # fmt: skip
 
 IRIS_RADIUS = 11.7 / 2 / 63.0  # of the inter-ocular distance: 11.7 mm irises, 63 mm between the eyes
@@ -58,13 +58,13 @@ def read_canonical(path: Path) -> tuple[Array, NDArray[np.int64]]:
 
 
 def register(canonical: Array, ict: Array) -> tuple[Array, float]:
-    """Bring the canonical landmarks onto the ICT face: similarity, then thin-plate spline. Also the similarity's scale."""
+    """Bring the canonical landmarks onto the ICT face by similarity and thin-plate spline; also gives the scale."""
     ours = list(SIXTY_EIGHT.values())
     theirs = [ICT_SIXTY_EIGHT[index] for index in SIXTY_EIGHT]
     scale, rotation, translation = procrustes(canonical[ours], ict[theirs])
     rigid = scale * canonical @ rotation.T + translation
     warp = RBFInterpolator(rigid[ours], ict[theirs] - rigid[ours], smoothing=0.02, kernel="thin_plate_spline")
-    return rigid + warp(rigid), scale
+    return rigid + warp(rigid), float(scale)
 
 
 def sampling_weights(targets: Array, ict: Array, jaw_open: Array) -> Array:

@@ -74,7 +74,7 @@ def motion_channels(clip: TrackedClip) -> Tensor:
     """Motion channels `(frames, 14)`: head and gaze about their median, brows, cheeks and smile above their rest."""
     motion = motion_from_coefficients(torch.from_numpy(clip.coefficients))
     valid = torch.from_numpy(clip.valid)
-    for column, name in enumerate(MOTION_NAMES):
+    for column in range(len(MOTION_NAMES)):
         level = 0.5 if column < MOTION_NAMES.index("browDown") else 0.2
         motion[:, column] -= torch.quantile(motion[valid, column], level)
         if level == 0.2:
@@ -110,15 +110,15 @@ def find_blinks(clip: TrackedClip, threshold: float = 0.5) -> list[int]:
 
 def blink_profile(clips: list[TrackedClip]) -> Tensor:
     """Mean course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully."""
-    courses = []
+    courses: list[NDArray[np.float32]] = []
     for clip in clips:
         lids = clip.coefficients[:, [coefficient_index("eyeBlinkLeft"), coefficient_index("eyeBlinkRight")]].mean(1)
         lids = lids - np.median(lids)
         for peak in find_blinks(clip):
-            course = lids[peak - BLINK_HALF_LENGTH : peak + BLINK_HALF_LENGTH + 1] if peak >= BLINK_HALF_LENGTH else []
+            course = lids[max(0, peak - BLINK_HALF_LENGTH) : peak + BLINK_HALF_LENGTH + 1]
             if len(course) == 2 * BLINK_HALF_LENGTH + 1:
                 courses.append(np.clip(course / max(float(np.max(course)), 1e-3), 0.0, 1.0))
-    profile = np.median(courses, axis=0)
+    profile = np.median(np.array(courses), axis=0)
     profile = (profile - min(profile[0], profile[-1])).clip(0.0)
     return torch.from_numpy((profile / profile.max()).astype(np.float32))
 

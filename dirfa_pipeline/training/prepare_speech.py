@@ -192,7 +192,8 @@ ESPEAK_SENTENCES = {
     "de": ("Bitte gib mir das Buch und mach die Tür zu.", "Wir fahren im Sommer gemeinsam an die See.",
            "Der Bäcker backt am Morgen frisches Brot.", "Morgen früh um sieben beginnt meine Arbeit."),
     "fr-fr": ("Le petit bateau bleu passe devant la maison.", "Bonjour, je voudrais un peu de pain et du fromage.",
-              "Ma famille habite au bord de la mer depuis dix ans.", "Il fait beau aujourd'hui, nous partons marcher."),
+              "Ma famille habite au bord de la mer depuis dix ans.",
+              "Il fait beau aujourd'hui, nous partons marcher."),
     "es": ("Mi abuela prepara una sopa muy buena.", "El perro blanco corre por el parque grande.",
            "Vamos a viajar por primera vez en barco.", "Buenos días, me llamo Pablo y vivo aquí."),
     "it": ("Domani mattina vado al mercato con mia mamma.", "Il bambino beve un bicchiere di acqua fresca.",
@@ -203,7 +204,8 @@ ESPEAK_SENTENCES = {
            "Большая белая собака бежит по полю.", "Пожалуйста, помогите мне найти вокзал."),
     "pl": ("Mama piecze dobry chleb w piekarni.", "Jutro pojedziemy pociągiem nad morze.",
            "Proszę podać mi szklankę wody.", "Wiosną w parku pachną kwiaty."),
-    "cmn": ("我们明天早上一起去北京。", "妈妈买了八个苹果和面包。", "你好，请问火车站在哪里？", "这本书非常有意思，我慢慢读。"),
+    "cmn": ("我们明天早上一起去北京。", "妈妈买了八个苹果和面包。", "你好，请问火车站在哪里？",
+            "这本书非常有意思，我慢慢读。"),
     "ja": ("わたしは まいあさ パンを たべます。", "ともだちと うみへ いきました。",
            "このほんは とても おもしろいです。", "すみません、えきは どこですか。"),
     "hi": ("मैं हर सुबह बाज़ार जाता हूँ।", "मेरी माँ बहुत अच्छा खाना बनाती है।",
@@ -217,7 +219,8 @@ class _EspeakEvent(ctypes.Structure):
 
     _fields_ = [
         ("type", ctypes.c_int), ("identifier", ctypes.c_uint), ("position", ctypes.c_int), ("length", ctypes.c_int),
-        ("milliseconds", ctypes.c_int), ("sample", ctypes.c_int), ("user", ctypes.c_void_p), ("text", ctypes.c_char * 8),
+        ("milliseconds", ctypes.c_int), ("sample", ctypes.c_int), ("user", ctypes.c_void_p),
+        ("text", ctypes.c_char * 8),
     ]  # fmt: skip
 
 

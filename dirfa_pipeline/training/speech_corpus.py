@@ -140,7 +140,7 @@ def add_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
 
 
 def coloured_noise(length: int, rng: np.random.Generator) -> Wave:
-    """Noise of unit deviation whose power falls with frequency to a random exponent between 0 (white) and 2 (brown)."""
+    """Noise of unit deviation whose power falls with a random power of frequency, from 0 (white) to 2 (brown)."""
     spectrum = np.fft.rfft(rng.standard_normal(length).astype(np.float32))
     spectrum /= np.maximum(np.arange(len(spectrum)), 20.0) ** (rng.uniform(0.0, 2.0) / 2)
     noise = np.fft.irfft(spectrum, length).astype(np.float32)

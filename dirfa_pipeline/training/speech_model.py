@@ -35,6 +35,7 @@ class SpeechModel(nn.Module):
 
     def __init__(self, config: Wav2Vec2Config) -> None:
         super().__init__()
+        self.mel_filters: Tensor
         self.encoder = Wav2Vec2Model(config)
         self.head = SpeechHead(config.hidden_size)
         self.mel_input = nn.Linear(2 * NUM_MELS, config.hidden_size)
@@ -108,4 +109,5 @@ def initialise_gabor(conv: nn.Conv1d) -> None:
     phase = 2.0 * torch.pi * frequency[1:-1, None] * time
     filters = torch.cat([envelope * phase.cos(), envelope * phase.sin()])
     conv.weight.copy_((filters / filters.norm(dim=1, keepdim=True)).unsqueeze(1))
+    assert conv.bias is not None
     conv.bias.copy_(torch.linspace(-0.02, 0.02, conv.out_channels))

@@ -88,7 +88,7 @@ def track(path: Path, face_model: FaceModel, cache: Path) -> dict[str, NDArray]:
     valid &= fit.lip_residual < 0.04
     shown = fit.face.vertices(fit.coefficients)
     return {
-        "coefficients": fit.coefficients, "fps": np.float64(FPS), "valid": valid, "lip_residual": fit.lip_residual,
+        "coefficients": fit.coefficients, "fps": np.array(FPS), "valid": valid, "lip_residual": fit.lip_residual,
         "aperture": lip_aperture(points), "fitted_aperture": lip_aperture(shown), "eye_openness": eye_openness(points),
         "audio": read_sound(path),
     }  # fmt: skip

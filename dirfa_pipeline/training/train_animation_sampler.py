@@ -49,7 +49,8 @@ class TrainingExample:
     """A clip as tensors: posteriors `(2 * frames, visemes + 1)`, lips, validity, and control points with blinks."""
 
     name: str
-    speech: Tensor | None
+    speech: Tensor  # zeros where the clip has no sound of its own
+    heard: bool
     lips: Tensor
     aperture: Tensor
     valid: Tensor
@@ -87,9 +88,11 @@ def speech_of(audio: Tensor, encoder: Wav2Vec2Model, sampler: AnimationSampler) 
 
 def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> TrainingExample:
     """Turn a tracked clip into tensors of equal length."""
-    speech = None if clip.audio is None else speech_of(torch.from_numpy(clip.audio), encoder, sampler)
     frames = len(clip.coefficients)
-    if speech is not None:
+    if clip.audio is None:
+        speech = torch.zeros(FEATURES_PER_FRAME * frames, sampler.motion_prior.audio_input.in_features)
+    else:
+        speech = speech_of(torch.from_numpy(clip.audio), encoder, sampler)
         frames = min(frames, len(speech) // FEATURES_PER_FRAME)
         speech = speech[: FEATURES_PER_FRAME * frames]
     motion, valid = motion_channels(clip)[:frames], torch.from_numpy(clip.valid)[:frames]
@@ -99,7 +102,7 @@ def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: Animatio
         step = max(0, peak - 5) // sampler.config.stride
         blinks[min(step, len(blinks) - 1)] = 1.0
     return TrainingExample(
-        clip.name, speech, torch.from_numpy(lip_targets(clip))[:frames], torch.from_numpy(clip.aperture)[:frames],
+        clip.name, speech, clip.audio is not None, torch.from_numpy(lip_targets(clip))[:frames], torch.from_numpy(clip.aperture)[:frames],
         valid, motion, points, blinks, style_of(motion),
     )  # fmt: skip
 
@@ -156,7 +159,7 @@ def train_lips(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
     decoder, optimizer, schedule = accelerator.prepare(sampler.lip_decoder, optimizer, schedule)
     generator = torch.Generator().manual_seed(seed)
-    best, best_state = float("inf"), None
+    best, best_state = float("inf"), {}
     for step in range(steps):
         decoder.train()
         speech, lips, valid = (t.to(accelerator.device) for t in crop_lips(training, 16, 75, generator))
@@ -218,7 +221,7 @@ def crop_motion(
             points[:, list(MIRRORED)] *= -1.0
         speech_dim = sampler.motion_prior.audio_input.in_features
         windows = torch.zeros(len(example.blinks) + 2, window, speech_dim)
-        if example.speech is not None and torch.rand(1, generator=generator) > 0.33:
+        if example.heard and torch.rand(1, generator=generator) > 0.33:
             real = sampler.speech_windows(example.speech[None])[0]
             windows = torch.cat([real, real[-1:], real[-1:]])[: len(windows)]
         present = len(points)
@@ -259,7 +262,7 @@ def train_motion(
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
     generator = torch.Generator().manual_seed(seed)
     fixed = crop_motion(validation, sampler, 64, 40, torch.Generator().manual_seed(1))
-    best, best_state = float("inf"), None
+    best, best_state = float("inf"), {}
     for step in range(steps):
         sampler.train()
         crop = crop_motion(training, sampler, 32, 40, generator)
@@ -314,13 +317,13 @@ def main(arguments: list[str] | None = None) -> None:
     training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
     logger.info("%d clips to train on, %d to validate on", len(training), len(validation))
 
-    heard = [[example for example in split if example.speech is not None] for split in (training, validation)]
-    train_lips(sampler, *heard, lip_basis(face_model), options.lip_steps, accelerator, options.seed)
+    heard = [[example for example in split if example.heard] for split in (training, validation)]
+    train_lips(sampler, heard[0], heard[1], lip_basis(face_model), options.lip_steps, accelerator, options.seed)
     calibrate_lips(sampler, heard[0])
 
     moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
     measure_motion(sampler, moving[0], [c for c in clips[0] if c.name.split("/")[0] not in options.lips_only])
-    train_motion(sampler, *moving, options.motion_steps, accelerator, options.seed)
+    train_motion(sampler, moving[0], moving[1], options.motion_steps, accelerator, options.seed)
     sampler.eval().save_pretrained(options.output)
     logger.info("saved %s", options.output)
 

@@ -26,7 +26,9 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from transformers import Wav2Vec2FeatureExtractor
 
 from ..models.speech_head import VISEME_NAMES
@@ -105,7 +107,7 @@ def load_stage(model: SpeechModel, run: Path) -> None:
     model.adopt_front_end(distilled)
 
 
-def train(options: argparse.Namespace) -> SpeechModel:
+def train(options: argparse.Namespace) -> nn.Module:
     """Run one stage to its end and return the averaged model."""
     set_seed(options.seed)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=options.mixed_precision)
@@ -135,7 +137,8 @@ def train(options: argparse.Namespace) -> SpeechModel:
     corpus = SpeechCorpus(sorted(options.corpus.glob("*.npz")), labelled=options.stage != "frontend")
     logger.info("%s: %.2f hours, from step %d", options.stage, corpus.hours(), step)
 
-    began, means = time.monotonic(), {}
+    began = time.monotonic()
+    means: dict[str, float] = {}
     while step < options.steps:
         rng = np.random.default_rng([options.seed, STAGES.index(options.stage), step])
         batch = corpus.batch(options.batch, options.seconds, rng)
@@ -161,7 +164,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
 
 
 def save_checkpoint(
-    path: Path, model: SpeechModel, average: SpeechModel, optimizer: torch.optim.Optimizer, schedule: object, step: int
+    path: Path, model: nn.Module, average: nn.Module, optimizer: Optimizer, schedule: LRScheduler, step: int
 ) -> None:
     """Write everything that a resumed run needs, whole or not at all."""
     temporary = path.with_name(path.name + ".part")
@@ -173,7 +176,7 @@ def save_checkpoint(
     temporary.replace(path)
 
 
-def export(model: SpeechModel, output: Path, run: Path) -> None:
+def export(model: nn.Module, output: Path, run: Path) -> None:
     """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler."""
     model.encoder.eval().save_pretrained(output / "audio_encoder")
     extractor = Wav2Vec2FeatureExtractor(sampling_rate=16_000, do_normalize=False, return_attention_mask=False)
