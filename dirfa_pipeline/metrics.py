@@ -155,5 +155,5 @@ def head_motion(rotations: Array, fps: float) -> dict[str, float]:
     return spread | {"angular_speed": float(speed)}
 
 
-def _mean(values: Array | Sequence[float]) -> float:
+def _mean(values: NDArray | Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else float("nan")

@@ -2,8 +2,8 @@
 The language between sampler and renderer: a linear face at MediaPipe's landmarks, fitted to photos and videos.
 
 `V(identity, expression) = mean + identity @ identity_basis + expression @ expression_basis`, seen by a
-weak-perspective camera `p = scale * R V + t`. Axes are those of the picture: x right, y down, z away from the viewer; the unit is the
-inter-ocular distance and the origin the head's pivot on the neck.
+weak-perspective camera `p = scale * R V + t`. Axes are those of the picture: x right, y down, z away from the viewer;
+the unit is the inter-ocular distance and the origin the head's pivot on the neck.
 """
 
 from dataclasses import dataclass
@@ -434,8 +434,13 @@ def _make_fit(
     gaps = shape[_LOWER] - shape[_UPPER]
     shape[_LOWER] -= 0.5 * gaps
     shape[_UPPER] += 0.5 * gaps
-    arrays = (shape, gaps, basis, expression, rotation, translation)
-    return FaceFit(*[np.ascontiguousarray(array, dtype=np.float32) for array in arrays], scale)  # type: ignore[arg-type]
+
+    def single(array: NDArray) -> Array:
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+    return FaceFit(
+        single(shape), single(gaps), single(basis), single(expression), single(rotation), single(translation), scale
+    )
 
 
 __all__ = ["FaceFit", "FaceModel", "VideoFit", "procrustes", "rotation_angles", "rotation_matrix"]

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..animation import LIP_INDICES, LIP_NAMES, check_coefficients, coefficient_index
+from ..animation import LIP_INDICES, LIP_NAMES, check_coefficients
 from ..models.animation_sampler import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
@@ -29,14 +29,14 @@ class TrackedClip:
         name (`str`): `folder/clip`.
         coefficients (`np.ndarray` of shape `(frames, 58)`): At 25 fps.
         valid (`np.ndarray` of shape `(frames,)`): Frames whose track can be trusted.
-        aperture (`np.ndarray` of shape `(frames,)`): Inner-lip opening in inter-ocular distances.
+        eye_openness (`np.ndarray` of shape `(frames,)`): Eye aspect ratio.
         audio (`np.ndarray` of shape `(samples,)`, *optional*): 16 kHz mono, where the clip has its own sound.
     """
 
     name: str
     coefficients: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    aperture: NDArray[np.float32]
+    eye_openness: NDArray[np.float32]
     audio: NDArray[np.float32] | None
 
 
@@ -51,7 +51,7 @@ def load_clip(path: Path, with_audio: bool) -> TrackedClip:
             name=f"{path.parent.name}/{path.stem}",
             coefficients=check_coefficients(file["coefficients"]),
             valid=file["valid"].astype(bool),
-            aperture=file["aperture"].astype(np.float32),
+            eye_openness=file["eye_openness"].astype(np.float32),
             audio=audio,
         )
 
@@ -99,27 +99,30 @@ def fit_spline(motion: Tensor, valid: Tensor, stride: int, smoothness: float = 0
     return torch.linalg.solve(normal, rows.T @ (motion.double() * valid.unsqueeze(1))).float()
 
 
-def find_blinks(clip: TrackedClip, threshold: float = 0.5) -> list[int]:
-    """Peak frames of blinks: both lids pass `threshold` of full closure above their usual level, for 0.6 s at most."""
-    lids = clip.coefficients[:, [coefficient_index("eyeBlinkLeft"), coefficient_index("eyeBlinkRight")]].mean(1)
-    lids = (lids - np.median(lids)) / max(1.0 - float(np.median(lids)), 0.3)
-    above = np.flatnonzero((lids > threshold) & clip.valid)
+def lid_closure(clip: TrackedClip) -> NDArray[np.float32]:
+    """How far the lids are shut against their usual opening, `(frames,)`: 0 usual, 1 shut (eye aspect ratio 0)."""
+    return (1.0 - clip.eye_openness / np.percentile(clip.eye_openness, 75)).astype(np.float32)
+
+
+def find_blinks(clip: TrackedClip, threshold: float = 0.4) -> list[int]:
+    """Peak frames of blinks: dips of the eye opening to under `1 - threshold` of its usual, for 0.6 s at most."""
+    closure = lid_closure(clip)
+    above = np.flatnonzero((closure > threshold) & clip.valid)
     events = np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else []
-    return [int(event[np.argmax(lids[event])]) for event in events if 1 <= len(event) <= 15]
+    return [int(event[np.argmax(closure[event])]) for event in events if 1 <= len(event) <= 15]
 
 
 def blink_profile(clips: list[TrackedClip]) -> Tensor:
-    """Mean course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully."""
+    """Median course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully."""
     courses: list[NDArray[np.float32]] = []
     for clip in clips:
-        lids = clip.coefficients[:, [coefficient_index("eyeBlinkLeft"), coefficient_index("eyeBlinkRight")]].mean(1)
-        lids = lids - np.median(lids)
+        closure = lid_closure(clip)
         for peak in find_blinks(clip):
-            course = lids[max(0, peak - BLINK_HALF_LENGTH) : peak + BLINK_HALF_LENGTH + 1]
+            course = closure[max(0, peak - BLINK_HALF_LENGTH) : peak + BLINK_HALF_LENGTH + 1]
             if len(course) == 2 * BLINK_HALF_LENGTH + 1:
-                courses.append(np.clip(course / max(float(np.max(course)), 1e-3), 0.0, 1.0))
+                courses.append(np.clip(course / course.max(), 0.0, 1.0))
     profile = np.median(np.array(courses), axis=0)
-    profile = (profile - min(profile[0], profile[-1])).clip(0.0)
+    profile = (profile - max(profile[0], profile[-1])).clip(0.0)
     return torch.from_numpy((profile / profile.max()).astype(np.float32))
 
 

@@ -52,9 +52,7 @@ class TrainingExample:
     speech: Tensor  # zeros where the clip has no sound of its own
     heard: bool
     lips: Tensor
-    aperture: Tensor
     valid: Tensor
-    motion: Tensor
     points: Tensor
     blinks: Tensor
     style: Tensor
@@ -102,8 +100,8 @@ def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: Animatio
         step = max(0, peak - 5) // sampler.config.stride
         blinks[min(step, len(blinks) - 1)] = 1.0
     return TrainingExample(
-        clip.name, speech, clip.audio is not None, torch.from_numpy(lip_targets(clip))[:frames], torch.from_numpy(clip.aperture)[:frames],
-        valid, motion, points, blinks, style_of(motion),
+        clip.name, speech, clip.audio is not None, torch.from_numpy(lip_targets(clip))[:frames], valid, points, blinks,
+        style_of(motion),
     )  # fmt: skip
 
 

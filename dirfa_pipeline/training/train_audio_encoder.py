@@ -107,7 +107,7 @@ def load_stage(model: SpeechModel, run: Path) -> None:
     model.adopt_front_end(distilled)
 
 
-def train(options: argparse.Namespace) -> nn.Module:
+def train(options: argparse.Namespace) -> SpeechModel:
     """Run one stage to its end and return the averaged model."""
     set_seed(options.seed)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=options.mixed_precision)
@@ -160,7 +160,9 @@ def train(options: argparse.Namespace) -> nn.Module:
             logger.info("step %d  %s  %.0f s", step, losses, time.monotonic() - began)
         if step % CHECKPOINT_EVERY == 0 or step == options.steps:
             save_checkpoint(checkpoint, accelerator.unwrap_model(model), average.module, optimizer, schedule, step)
-    return average.module
+    trained = average.module
+    assert isinstance(trained, SpeechModel)
+    return trained
 
 
 def save_checkpoint(
@@ -176,7 +178,7 @@ def save_checkpoint(
     temporary.replace(path)
 
 
-def export(model: nn.Module, output: Path, run: Path) -> None:
+def export(model: SpeechModel, output: Path, run: Path) -> None:
     """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler."""
     model.encoder.eval().save_pretrained(output / "audio_encoder")
     extractor = Wav2Vec2FeatureExtractor(sampling_rate=16_000, do_normalize=False, return_attention_mask=False)

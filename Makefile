@@ -1,0 +1,53 @@
+# `make demo` and `make test` set everything up on a machine with Python 3.11 or 3.12.
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+RUN := $(VENV)/bin/python
+EXAMPLES := dirfa_pipeline/examples
+
+# Threads that spin while they wait slow small machines down.
+export OMP_WAIT_POLICY = PASSIVE
+export GOMP_SPINCOUNT = 0
+
+.PHONY: demo test test-fast quality style system clean
+
+demo: $(VENV)/.installed
+	mkdir -p outputs
+	$(RUN) -m dirfa_pipeline generate $(EXAMPLES)/astronaut.jpg $(EXAMPLES)/speech.flac -o outputs/demo.mp4 --seed 1
+	@echo "The video is $(CURDIR)/outputs/demo.mp4"
+
+test: quality
+	$(RUN) -m pytest
+
+test-fast: $(VENV)/.installed
+	$(RUN) -m pytest -m "not slow"
+
+quality: $(VENV)/.installed
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+style: $(VENV)/.installed
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+		|| { echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[test,train]"
+	@$(MAKE) --no-print-directory system
+	touch $@
+
+# OpenCV, which MediaPipe brings, needs two libraries that bare containers lack.
+system:
+	@$(RUN) -c "import cv2" 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; \
+		else \
+			echo "OpenCV cannot start; install the libraries libGL and glib (Debian: libgl1 libglib2.0-0)"; exit 1; \
+		fi; }
+
+clean:
+	rm -rf $(VENV) outputs build dist *.egg-info
