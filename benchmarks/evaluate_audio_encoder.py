@@ -25,12 +25,13 @@ from dirfa_pipeline.training.speech_corpus import add_noise, coloured_noise, fra
 
 GATES = (0.15, 0.3, 0.5, 0.7)
 TOLERANCE = 2  # features of 20 ms
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 GRID_CODES = (
     {"b": "bin", "l": "lay", "p": "place", "s": "set"},
     {"b": "blue", "g": "green", "r": "red", "w": "white"},
     {"a": "at", "b": "by", "i": "in", "w": "with"},
     {},
-    dict(zip("z123456789", ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], strict=True)),
+    dict(zip("z123456789", DIGITS, strict=True)),
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )  # fmt: skip
 

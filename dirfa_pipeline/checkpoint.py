@@ -33,6 +33,17 @@ def check_component(name: str, module: nn.Module, folder: Path) -> None:
         raise CheckpointError(f"{name}: the checkpoint in {folder} {'; '.join(faults[:3])}{more}; load a matching one")
 
 
+def copy_to_aligned_memory(module: nn.Module) -> None:
+    """
+    Give every tensor memory of its own.
+
+    Tensors mapped from a file begin at odd addresses, where vector kernels add in another order; a copy makes the
+    results of a saved and loaded component equal to the last bit.
+    """
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data = tensor.data.clone()
+
+
 def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all tensors in a folder's safetensors files, read from their headers alone."""
     shapes: dict[str, tuple[int, ...]] = {}

@@ -15,7 +15,7 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation import Animation
 from .audio import AudioClip, AudioInput, encoder_windows, load_audio, num_frames, pad_for_encoder
-from .checkpoint import check_component
+from .checkpoint import check_component, copy_to_aligned_memory
 from .errors import CheckpointError, InputError
 from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
@@ -83,6 +83,7 @@ class DirfaPipeline(DiffusionPipeline):
         for name, component in pipeline.components.items():
             if isinstance(component, torch.nn.Module) and name not in kwargs:
                 check_component(name, component, folder / name)
+                copy_to_aligned_memory(component)
         return pipeline
 
     @classmethod

@@ -15,8 +15,8 @@ from ..audio import load_audio
 
 
 TEXT = (
-    "Hello! I am a picture that learned to speak. Give me one photo and one voice, and my lips will move, my eyes will "
-    "blink, and my head will follow the beat of every word."
+    "Hello! I am a picture that learned to speak. Give me one photo and one voice, and my lips will move, my eyes "
+    "will blink, and my head will follow the beat of every word."
 )
 VOICE = "cmu_us_slt_arctic_hts"
 

@@ -1,0 +1,116 @@
+"""The sampler: cached steps equal full attention, curves are smooth, closures shut the lips, blinks are events."""
+
+import pytest
+import torch
+from tiny import tiny_sampler
+
+from dirfa_pipeline.animation import COEFFICIENT_NAMES, LIP_NAMES
+from dirfa_pipeline.models.animation_sampler import MotionDistribution, TemporalAttention, spline_weights
+from dirfa_pipeline.models.motion_channels import (
+    MOTION_NAMES,
+    NUM_MOTIONS,
+    coefficients_from_motion,
+    motion_from_coefficients,
+)
+from dirfa_pipeline.models.speech_head import VISEME_NAMES
+
+
+def speech_of(viseme: str, closure: float, frames: int = 40) -> torch.Tensor:
+    speech = torch.zeros(1, 2 * frames, len(VISEME_NAMES) + 1)
+    speech[..., VISEME_NAMES.index(viseme)] = 1.0
+    speech[..., -1] = closure
+    return speech
+
+
+def test_cache_equals_full_attention() -> None:
+    torch.manual_seed(0)
+    attention = TemporalAttention(dim=16, num_heads=2, memory=4)
+    hidden = torch.randn(2, 12, 16)
+    whole, _ = attention(hidden)
+    cache, steps = None, []
+    for step in range(12):
+        out, cache = attention(hidden[:, step : step + 1], cache)
+        steps.append(out)
+    torch.testing.assert_close(torch.cat(steps, dim=1), whole, atol=1e-5, rtol=1e-4)
+    assert cache[0].shape[2] == 4
+
+
+def test_attention_is_causal_and_near_steps_weigh_more() -> None:
+    bias = TemporalAttention(dim=16, num_heads=2, memory=40)._bias(6, 6)
+    assert torch.isinf(bias[:, 0, 1:]).all()
+    assert (bias[:, 5, 1:6].diff(dim=-1) > 0).all()
+
+
+def test_spline_reproduces_lines() -> None:
+    """Uniform cubic B-splines have linear precision: control points on a line give that line."""
+    weights = spline_weights(5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(5))
+    line = weights @ torch.tensor([-1.0, 0.0, 1.0, 2.0])
+    torch.testing.assert_close(line, (torch.arange(5) + 0.5) / 5)
+
+
+def test_distribution_mean_and_spread() -> None:
+    torch.manual_seed(0)
+    shape = (1, 20000, 3)
+    distribution = MotionDistribution(
+        logits=torch.tensor([0.2, 0.5, 0.3]).log().expand(shape),
+        means=torch.tensor([-1.0, 0.0, 2.0])[:, None].expand(*shape, 1),
+        log_stds=torch.full((*shape, 1), -1.0),
+        blink_logits=torch.zeros(shape[:2]),
+    )
+    draws = distribution.sample(1.0, torch.rand(shape[:2]), torch.randn(*shape[:2], 1))
+    assert draws.mean() == pytest.approx(0.4, abs=0.03)
+    frozen = distribution.sample(0.0, torch.rand(shape[:2]), torch.randn(*shape[:2], 1))
+    torch.testing.assert_close(frozen, torch.full_like(frozen, 0.4))
+    density = distribution.log_prob(torch.linspace(-8, 8, 20000).view(1, -1, 1)).exp()
+    assert density.sum() * (16 / 20000) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_closure_output_shuts_the_lips() -> None:
+    sampler = tiny_sampler()
+    sampler.lip_decoder.output.bias.data.fill_(0.5)
+    jaw = LIP_NAMES.index("jawOpen")
+    assert sampler.lips(speech_of("open", closure=0.0))[0, 20, jaw] > 0.2
+    assert sampler.lips(speech_of("open", closure=1.0))[0, 20, jaw] == 0.0
+    assert sampler.lips(speech_of("silence", closure=0.0))[0, 20].abs().max() == 0.0
+
+
+def test_motion_channels_round_trip() -> None:
+    motion = 0.2 * torch.rand(30, NUM_MOTIONS)
+    motion[:, MOTION_NAMES.index("gazeYaw")] = torch.linspace(-0.2, 0.3, 30)
+    coefficients = coefficients_from_motion(motion, torch.zeros(30))
+    assert coefficients[:, :52].min() >= 0
+    torch.testing.assert_close(motion_from_coefficients(coefficients), motion, atol=1e-5, rtol=1e-4)
+
+
+def test_head_turns_while_eyes_stay() -> None:
+    motion = torch.zeros(1, NUM_MOTIONS)
+    motion[0, MOTION_NAMES.index("yaw")] = 0.2
+    coefficients = coefficients_from_motion(motion, torch.zeros(1))[0]
+    look = {name: float(coefficients[COEFFICIENT_NAMES.index(name)]) for name in ("eyeLookInLeft", "eyeLookOutLeft")}
+    assert look["eyeLookInLeft"] > 0.3
+    assert look["eyeLookOutLeft"] == 0.0
+
+
+@pytest.mark.parametrize("frames", [1, 4, 5, 37])
+def test_any_length(frames: int) -> None:
+    sampler = tiny_sampler()
+    animation = sampler.sample(torch.randn(2 * frames, 32), torch.Generator().manual_seed(0))
+    assert animation.shape == (frames, 58)
+    assert torch.isfinite(animation).all()
+
+
+def test_blinks_follow_the_hazard() -> None:
+    sampler = tiny_sampler()
+    hazards = torch.full((600,), 0.1)  # one blink in 2 s on average, 120 s
+    blink = sampler._draw_blinks(hazards, 3000, torch.Generator().manual_seed(0), diversity=1.0)
+    count = int(((blink[1:] > 0.5) & (blink[:-1] <= 0.5)).sum())
+    assert 40 <= count <= 75
+    regular = sampler._draw_blinks(hazards, 3000, None, diversity=0.0)
+    starts = torch.nonzero((regular[1:] > 0.5) & (regular[:-1] <= 0.5)).flatten()
+    assert (starts.diff() == starts.diff()[0]).all()
+
+
+def test_wrong_features_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(2 \* frames, 32\), got \(7, 32\)"):
+        tiny_sampler().sample(torch.zeros(7, 32))
