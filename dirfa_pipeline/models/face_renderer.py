@@ -30,6 +30,9 @@ Array = NDArray[np.float32]
 
 REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
 PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open
+LIP_LINE: Final = np.array(
+    [0.42, 0.55, 0.55], np.float32
+)  # how much of each colour the line between closed lips takes
 _EYES: Final[tuple[tuple[EyeLandmarks, int], ...]] = (
     (RIGHT_EYE, EXPRESSION_NAMES.index("eyeBlinkRight")),
     (LEFT_EYE, EXPRESSION_NAMES.index("eyeBlinkLeft")),
@@ -44,6 +47,8 @@ class PreparedPortrait:
     Args:
         cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        toothless (`np.ndarray` of shape `(height, width, 4)`): The same with the photo's open mouth painted over in the
+            lips' colours, so that its teeth do not stick to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
     """
 
@@ -52,6 +57,7 @@ class PreparedPortrait:
     cutout: NDArray[np.uint8]
     plate: NDArray[np.uint8]
     mouth: MouthInterior
+    toothless: NDArray[np.uint8]
     window: tuple[slice, slice]
 
 
@@ -78,10 +84,12 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         mesh = build_mesh(portrait.landmarks, self.triangles.detach().cpu().numpy(), width, height)
         alpha = cut_out(portrait.mask)
         rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
+        cutout = np.dstack([portrait.image, alpha])
         return PreparedPortrait(
             portrait=portrait,
             mesh=mesh,
-            cutout=np.dstack([portrait.image, alpha]),
+            cutout=cutout,
+            toothless=_paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
             plate=fill_plate(portrait.image, alpha),
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
             window=_moving_window(mesh, width, height),
@@ -109,9 +117,10 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         cameras = face.cameras(coefficients)
         frames = np.empty((len(coefficients), *prepared.portrait.image.shape), np.uint8)
         for index, frame in enumerate(frames):
-            self._warp(prepared, vertices[index], transforms[index], frame)
+            parted = _distance_from_rest(prepared.portrait, head[index])
+            self._warp(prepared, vertices[index], transforms[index], parted, frame)
             camera = (cameras[0][index], cameras[1][index], float(cameras[2][index]))
-            self._draw_mouth(prepared, vertices[index], head[index], camera, transforms[index], frame)
+            self._draw_mouth(prepared, vertices[index], head[index], camera, transforms[index], parted, frame)
             for eye, column in _EYES:
                 draw_eye(
                     frame, prepared.portrait.image, eye, prepared.portrait.landmarks, vertices[index],
@@ -120,23 +129,28 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         return frames
 
     @staticmethod
-    def _warp(prepared: PreparedPortrait, vertices: Array, transform: Array, frame: NDArray[np.uint8]) -> None:
+    def _warp(
+        prepared: PreparedPortrait, vertices: Array, transform: Array, parted: float, frame: NDArray[np.uint8]
+    ) -> None:
         """Move the picture through the mesh and lay the person over the plate."""
         rows, columns = prepared.window
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         map_x, map_y, depth = (np.empty(shape, np.float32) for _ in range(3))
         target = prepared.mesh.deform(vertices, transform)
-        rasterize_map(
-            target, prepared.mesh.source, prepared.mesh.triangles, columns.start, rows.start, map_x, map_y, depth
-        )
-        warped = cv2.remap(prepared.cutout, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        source = prepared.mesh.source[:, :2]
+        rasterize_map(target, source, prepared.mesh.triangles, columns.start, rows.start, map_x, map_y, depth)
+        if parted == 1.0 or prepared.toothless is prepared.cutout:
+            picture = prepared.toothless
+        else:
+            picture = cv2.addWeighted(prepared.toothless, parted, prepared.cutout, 1.0 - parted, 0.0)
+        warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         frame[:] = prepared.portrait.image
         blend_over_plate(warped, prepared.plate[rows, columns], frame[rows, columns])
 
     @staticmethod
     def _draw_mouth(
         prepared: PreparedPortrait, vertices: Array, head: Array, camera: tuple[Array, Array, float],
-        transform: Array, frame: NDArray[np.uint8],
+        transform: Array, parted: float, frame: NDArray[np.uint8],
     ) -> None:  # fmt: skip
         """Open the lips on teeth, tongue and shade, and draw the line where they meet."""
         portrait, scale = prepared.portrait, camera[2]
@@ -145,20 +159,19 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         if window is None:
             return
         rows, columns = window
-        own = _distance_from_rest(portrait, head)
         patch = frame[rows, columns].astype(np.float32)
         gap = _inner_lip_gap(vertices) / scale
         mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale)) * min(1.0, gap / PARTED)
-        if mask.max() > 0.02 and own > 0.0:
+        if mask.max() > 0.02 and parted > 0.0:
             size = (columns.stop - columns.start, rows.stop - rows.start)
             corner = np.array([columns.start, rows.start], np.float32)
             painting = prepared.mouth.draw(size, corner, head, camera, portrait.face, transform)
             # Lips shade what is near them, most of all from above.
             inner = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.022 * scale))
-            shade = np.clip(0.42 + 0.80 * (inner - 0.25), 0.38, 1.0)
-            patch += (own * mask)[..., None] * (painting * shade[..., None] - patch)
-        line = _lip_line(vertices, window, scale) * max(0.0, 1.0 - gap / (2.0 * PARTED)) * own
-        patch *= 1.0 - 0.45 * line[..., None]
+            shade = np.clip(0.55 + 0.75 * (inner - 0.25), 0.5, 1.0)
+            patch += (parted * mask)[..., None] * (painting * shade[..., None] - patch)
+        line = _lip_line(vertices, window, scale) * max(0.0, 1.0 - gap / (2.0 * PARTED)) * parted
+        patch *= 1.0 - line[..., None] * LIP_LINE
         frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -171,6 +184,23 @@ def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slic
     x0, y0 = np.clip(low - margin, 0, [width, height]).astype(int)
     x1, y1 = np.clip(high + margin, 0, [width, height]).astype(int)
     return slice(int(y0), int(y1)), slice(int(x0), int(x1))
+
+
+def _paint_over_mouth(cutout: NDArray[np.uint8], landmarks: Array, scale: float) -> NDArray[np.uint8]:
+    """Fill an open mouth and the rim that its teeth colour from the lips around it; a closed one stays."""
+    if _inner_lip_gap(landmarks) <= PARTED * scale:
+        return cutout
+    outline = landmarks[list(INNER_LIPS), :2]
+    rim = max(1, round(0.016 * scale))
+    window = window_around(outline, cutout.shape, margin=6 * rim)
+    if window is None:
+        return cutout
+    inside = (polygon_mask(outline, window) > 0.3).astype(np.uint8)
+    hole = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
+    painted = cutout.copy()
+    patch = np.ascontiguousarray(painted[window][..., :3])
+    painted[window][..., :3] = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
+    return painted
 
 
 def _distance_from_rest(portrait: Portrait, head: Array) -> float:

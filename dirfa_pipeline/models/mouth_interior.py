@@ -16,7 +16,7 @@ Array = NDArray[np.float32]
 MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 256
 UPPER_SIZE, LOWER_SIZE, TONGUE_SIZE = (52.0, 10.0), (42.0, 8.5), (36.0, 20.0)  # millimetres, width and height
-INCISAL_EDGE: Final = 4.0  # below the closed lip line
+INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
 TONGUE_RISE: Final = 7.0  # of the tongue's back over the lower teeth
 CHIN: Final = (152, 148, 377)
@@ -71,6 +71,7 @@ class MouthInterior:
         centre (`np.ndarray` of shape `(3,)`): Middle of the closed lip line in the head's frame.
         incisal_edge (`float`): Lower edge of the upper teeth below it, in inter-ocular distances.
         own_teeth (`np.ndarray` of shape `(height, width, 4)`, *optional*): The photo's own, where it shows them.
+        own_drop (`float`): How far these are lowered to show under a lip that no longer smiles.
         depth (`float`): z of the teeth in the photo, in pixels.
     """
 
@@ -81,6 +82,7 @@ class MouthInterior:
     centre: Array
     incisal_edge: float
     own_teeth: NDArray[np.uint8] | None
+    own_drop: float
     depth: float
 
     def draw(
@@ -116,6 +118,7 @@ class MouthInterior:
         if self.own_teeth is not None:
             linear = transform[:2, :2]
             offset = transform[:2, 2] * self.depth + transform[:2, 3] - corner
+            offset = offset + camera[2] * camera[0][:2, 1] * self.own_drop
             _lay(painting, self.own_teeth, np.column_stack([linear, offset]))
         return painting
 
@@ -156,18 +159,21 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     if own is not None:
         enamel = np.median(own[..., :3][own[..., 3] > 200], axis=0)
     centre = 0.5 * (face.shape[13] + face.shape[14])
-    local = None
+    incisal_edge, drop = INCISAL_EDGE * MILLIMETRE, 0.0
     if edge is not None:
         place = np.array([landmarks[13, 0], edge, landmarks[13, 2]], np.float32)
-        local = float(((place - face.translation) @ face.rotation / face.scale - centre)[1])
+        measured = float(((place - face.translation) @ face.rotation / face.scale - centre)[1])
+        incisal_edge = float(np.clip(measured, LEAST_EDGE * MILLIMETRE, 7.0 * MILLIMETRE))
+        drop = max(0.0, incisal_edge - measured)
     return MouthInterior(
         upper=_coloured(rows[0], enamel),
         lower=_coloured(rows[1], 0.80 * enamel),
-        tongue=_tongue(0.70 * lips + 0.06 * skin),
-        cavity=(0.32 * lips).astype(np.float32),
+        tongue=_tongue(0.45 * lips + 0.50 * light * np.array([1.0, 0.52, 0.50])),
+        cavity=(0.26 * lips + 0.10 * light * np.array([1.0, 0.40, 0.36])).astype(np.float32),
         centre=centre.astype(np.float32),
-        incisal_edge=INCISAL_EDGE * MILLIMETRE if local is None else float(np.clip(local, 0.0, 8.0 * MILLIMETRE)),
+        incisal_edge=incisal_edge,
         own_teeth=own,
+        own_drop=drop,
         depth=float(landmarks[[13, 14], 2].mean()),
     )
 
