@@ -30,9 +30,7 @@ Array = NDArray[np.float32]
 
 REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
 PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open
-LIP_LINE: Final = np.array(
-    [0.42, 0.55, 0.55], np.float32
-)  # how much of each colour the line between closed lips takes
+LIP_LINE: Final = np.array([0.42, 0.55, 0.55], np.float32)  # what the line between closed lips takes
 _EYES: Final[tuple[tuple[EyeLandmarks, int], ...]] = (
     (RIGHT_EYE, EXPRESSION_NAMES.index("eyeBlinkRight")),
     (LEFT_EYE, EXPRESSION_NAMES.index("eyeBlinkLeft")),
@@ -47,8 +45,8 @@ class PreparedPortrait:
     Args:
         cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
-        toothless (`np.ndarray` of shape `(height, width, 4)`): The same with the photo's open mouth painted over in the
-            lips' colours, so that its teeth do not stick to lips that have left their place.
+        toothless (`np.ndarray` of shape `(height, width, 4)`): The same with an open mouth painted over in the
+            colours of its lips, so that no teeth stick to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
     """
 

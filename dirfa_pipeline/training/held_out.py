@@ -10,6 +10,12 @@ HELD_OUT_CLIPS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 HELD_OUT_FOLDERS: Final[tuple[str, ...]] = ("grid_others",)
 HELD_OUT_PREFIXES: Final[tuple[str, ...]] = ("liveportrait_",)
+VALIDATION_CLIPS: Final = (
+    "retalking_4",
+    "feifeili_clip3",
+    "styletalk_happyenglish_clip2",
+    "styletalk_sad_emotion_clip1",
+)
 GRID_VALIDATION_CLIPS: Final = 25  # the last ones of grid_s1, by name
 
 
@@ -24,5 +30,5 @@ def split_clips(paths: list[Path]) -> tuple[list[Path], list[Path]]:
     """Divide clips into those to train on and those to validate on; held-out clips are in neither."""
     free = sorted(path for path in paths if not is_held_out(path))
     grid = [path for path in free if path.parent.name == "grid_s1"]
-    validation = set(grid[-GRID_VALIDATION_CLIPS:]) | {path for path in free if path.stem.startswith("retalking_4")}
+    validation = set(grid[-GRID_VALIDATION_CLIPS:]) | {path for path in free if path.stem in VALIDATION_CLIPS}
     return [path for path in free if path not in validation], sorted(validation)

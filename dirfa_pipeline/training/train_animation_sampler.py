@@ -126,9 +126,16 @@ def lip_basis(face_model: FaceModel) -> Tensor:
     return torch.cat([outline, 3.0 * opening], dim=1)
 
 
+def pad_rows(values: Tensor, length: int) -> Tensor:
+    """Append zeros along the first dimension."""
+    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])
+
+
 def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generator: torch.Generator) -> list[Tensor]:
-    """Draw crops of speech, lips and validity, of equal length, from clips weighted by the root of their length."""
-    weights = torch.tensor([float(len(example.lips)) ** 0.7 for example in examples])
+    """Draw crops of speech, lips and validity; a set counts by the root of its length: no single voice rules."""
+    sets = [example.name.split("/")[0] for example in examples]
+    totals = {name: sum(len(e.lips) for e, s in zip(examples, sets, strict=True) if s == name) for name in set(sets)}
+    weights = torch.tensor([len(e.lips) / totals[s] ** 0.5 for e, s in zip(examples, sets, strict=True)])
     crops = []
     for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
         example = examples[index]
@@ -139,7 +146,9 @@ def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generato
             example.lips[start:stop],
             example.valid[start:stop].float(),
         )
-        crops.append([F.pad(p.T, (0, n - len(p))).T for p, n in zip(parts, (2 * frames, frames, frames), strict=True)])
+        crops.append(
+            [pad_rows(p, n) for p, n in zip(parts, (FEATURES_PER_FRAME * frames, frames, frames), strict=True)]
+        )
     return [torch.stack(parts) for parts in zip(*crops, strict=True)]
 
 
@@ -225,11 +234,10 @@ def crop_motion(
         present = len(points)
         windows = windows[start : start + steps + 2][:present]
         blinks = F.pad(example.blinks, (0, 3))[start : start + steps + 2][:present]
-        pad = steps + 2 - present
-        rows["points"].append(F.pad(points, (0, 0, 0, pad)))
-        rows["windows"].append(F.pad(windows, (0, 0, 0, 0, 0, pad + present - len(windows))))
-        rows["blinks"].append(F.pad(blinks, (0, pad)))
-        rows["mask"].append(F.pad(torch.ones(present), (0, pad)))
+        rows["points"].append(pad_rows(points, steps + 2))
+        rows["windows"].append(pad_rows(windows, steps + 2))
+        rows["blinks"].append(pad_rows(blinks, steps + 2))
+        rows["mask"].append(pad_rows(torch.ones(present), steps + 2))
         rows["style"].append((example.style - sampler.style_mean) / sampler.style_std)
     return {name: torch.stack(values) for name, values in rows.items()}
 
@@ -255,7 +263,7 @@ def train_motion(
     seed: int,
 ) -> None:
     """Fit the motion prior by maximum likelihood; keeps the weights of the best validation."""
-    optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=1e-3, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=1e-3, weight_decay=0.3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
     generator = torch.Generator().manual_seed(seed)
@@ -264,14 +272,14 @@ def train_motion(
     for step in range(steps):
         sampler.train()
         crop = crop_motion(training, sampler, 32, 40, generator)
-        noise = 0.05 * torch.randn(crop["points"].shape, generator=generator)
+        noise = 0.1 * torch.randn(crop["points"].shape, generator=generator)
         loss = torch.stack(list(motion_loss(sampler, crop, noise).values())).sum()
         accelerator.backward(loss)
         torch.nn.utils.clip_grad_norm_(sampler.motion_prior.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        if (step + 1) % 100 == 0 or step + 1 == steps:
+        if (step + 1) % 50 == 0 or step + 1 == steps:
             sampler.eval()
             with torch.no_grad():
                 terms = {name: float(term) for name, term in motion_loss(sampler, fixed).items()}
@@ -301,7 +309,7 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
-    sampler = AnimationSampler(audio_dim=encoder.config.hidden_size)
+    sampler = AnimationSampler(audio_dim=encoder.config.hidden_size, dropout=0.2)
     sampler.speech_head.load_state_dict(load_file(options.speech_head))
     sampler.speech_head.requires_grad_(False)
     sampler.eval()
