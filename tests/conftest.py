@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from media import speech
 
 from dirfa_pipeline import AudioClip, FaceModel, FaceRenderer, Portrait
@@ -10,6 +11,10 @@ from dirfa_pipeline import AudioClip, FaceModel, FaceRenderer, Portrait
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "weights" / "dirfa-base"
+
+# Busy machines are slow; what fails once must fail again.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

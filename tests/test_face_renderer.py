@@ -1,0 +1,176 @@
+"""Frames: the photo at rest, and what each coefficient changes in it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dirfa_pipeline import Animation, AnimationError, FaceRenderer, Portrait
+from dirfa_pipeline.animation import coefficient_index
+from dirfa_pipeline.metrics import eye_openness, lip_aperture
+from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from dirfa_pipeline.models.face_renderer import PreparedPortrait
+from dirfa_pipeline.portrait import FaceDetector
+
+
+EYES = [[*eye.outline, *eye.crease, *eye.brow_side] for eye in (LEFT_EYE, RIGHT_EYE)]
+
+
+@pytest.fixture(scope="module")
+def prepared(renderer: FaceRenderer, portrait: Portrait) -> PreparedPortrait:
+    return renderer.prepare(portrait)
+
+
+def pose(portrait: Portrait, **values: float) -> np.ndarray:
+    """The photo's own coefficients but for some."""
+    coefficients = portrait.face.rest_coefficients()[None].copy()
+    for name, value in values.items():
+        coefficients[0, coefficient_index(name)] = value
+    return coefficients
+
+
+def change(renderer: FaceRenderer, prepared: PreparedPortrait, **values: float) -> np.ndarray:
+    """Largest change of each pixel against the frame at rest, `(height, width)`."""
+    coefficients = np.concatenate([pose(prepared.portrait), pose(prepared.portrait, **values)])
+    rest, moved = renderer.render(prepared, coefficients).astype(int)
+    return np.abs(moved - rest).max(axis=2)
+
+
+def box(portrait: Portrait, indices: list[int], margin: float) -> tuple[slice, slice]:
+    """Rows and columns around landmarks; the margin in inter-ocular distances."""
+    points = portrait.landmarks[indices, :2]
+    reach = margin * portrait.face.scale
+    (x0, y0), (x1, y1) = (points.min(0) - reach).astype(int), (points.max(0) + reach + 1).astype(int)
+    return slice(y0, y1), slice(x0, x1)
+
+
+def outside(shape: tuple[int, int], boxes: list[tuple[slice, slice]]) -> np.ndarray:
+    mask = np.ones(shape, bool)
+    for rows, columns in boxes:
+        mask[rows, columns] = False
+    return mask
+
+
+def test_rest_is_the_photo(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    frames = renderer.render(prepared, pose(prepared.portrait))
+    assert frames.shape == (1, *prepared.portrait.image.shape)
+    assert frames.dtype == np.uint8
+    error = np.abs(frames[0].astype(float) - prepared.portrait.image)
+    assert error.mean() < 0.5
+    rows, columns = box(prepared.portrait, list(range(468)), 0.0)
+    assert error[rows, columns].mean() < 0.5
+
+
+def test_same_coefficients_same_frames(renderer: FaceRenderer, portrait: Portrait, prepared: PreparedPortrait) -> None:
+    coefficients = pose(portrait, jawOpen=0.4, yaw=0.1, eyeBlinkLeft=0.5)
+    first = renderer.render(prepared, coefficients)
+    np.testing.assert_array_equal(renderer.render(prepared, coefficients), first)
+    np.testing.assert_array_equal(renderer.render(renderer.prepare(portrait), coefficients), first)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_chunks_do_not_matter(renderer: FaceRenderer, prepared: PreparedPortrait, size: int) -> None:
+    wave = np.sin(np.arange(7))
+    talk = Animation.from_curves(7, jawOpen=0.3 + 0.3 * wave, yaw=0.1 * wave, eyeBlinkRight=np.arange(7) % 2)
+    whole = renderer.render(prepared, talk.coefficients)
+    parts = [renderer.render(prepared, talk.coefficients[i : i + size]) for i in range(0, 7, size)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+def test_blink_changes_only_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    portrait = prepared.portrait
+    changed = change(renderer, prepared, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)
+    boxes = [box(portrait, eye, 0.1) for eye in EYES]
+    assert changed[outside(changed.shape, boxes)].max() == 0
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        assert changed[box(portrait, list(eye.outline), 0.0)].mean() > 8
+
+
+def test_a_wink_leaves_the_other_eye(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    wink = change(renderer, prepared, eyeBlinkLeft=1.0)
+    left, right = (box(prepared.portrait, eye, 0.05) for eye in EYES)
+    assert wink[left].max() > 40
+    assert wink[right].max() == 0
+
+
+def test_jaw_changes_the_mouth(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    portrait = prepared.portrait
+    own = portrait.face.expression[coefficient_index("jawOpen")]
+    changed = change(renderer, prepared, jawOpen=min(1.0, own + 0.4))
+    assert changed[box(portrait, list(LIPS), 0.0)].mean() > 15
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        assert changed[box(portrait, list(eye.outline), 0.0)].max() <= 2
+
+
+def test_head_moves_pixels(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    face = box(prepared.portrait, list(range(468)), 0.0)
+    for name in ("yaw", "pitch", "roll", "x", "y"):
+        assert change(renderer, prepared, **{name: 0.15})[face].mean() > 5, name
+
+
+def test_background_stays(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    portrait = prepared.portrait
+    frame = renderer.render(prepared, pose(portrait, yaw=0.25, pitch=-0.1, roll=0.1, x=0.1, jawOpen=0.8))[0]
+    far = outside(frame.shape[:2], [prepared.window])
+    assert far.mean() > 0.3
+    np.testing.assert_array_equal(frame[far], portrait.image[far])
+
+
+def test_no_seam_where_motion_ends(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Nothing moves any more at the border of the window that is drawn anew."""
+    changed = change(renderer, prepared, yaw=0.25, roll=0.15, x=0.2, y=0.2)
+    rows, columns = prepared.window
+    inner = (slice(rows.start + 2 * (rows.start > 0), rows.stop - 2), slice(columns.start + 2, columns.stop - 2))
+    assert changed[outside(changed.shape, [inner])].max() <= 1
+
+
+def test_a_detector_sees_what_was_asked_for(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Angles, lips and lids as MediaPipe measures them in the frames."""
+    portrait, detector = prepared.portrait, FaceDetector()
+
+    def seen(**values: float) -> np.ndarray:
+        return detector.find_faces(renderer.render(prepared, pose(portrait, **values))[0])[0]
+
+    def nose(landmarks: np.ndarray) -> np.ndarray:
+        """Nose tip from the middle of the eyes' outer corners, in their distance."""
+        corners = landmarks[[33, 263], :2]
+        return (landmarks[1, :2] - corners.mean(0)) / np.linalg.norm(corners[1] - corners[0])
+
+    rest = seen()
+    np.testing.assert_allclose(rest[:, :2], portrait.landmarks[:, :2], atol=0.03 * portrait.face.scale)
+    assert nose(seen(yaw=0.2))[0] > nose(rest)[0] + 0.05
+    assert nose(seen(yaw=-0.2))[0] < nose(rest)[0] - 0.05
+    assert nose(seen(pitch=0.15))[1] < nose(rest)[1] - 0.02
+    tilted = seen(roll=0.15)[263, :2] - seen(roll=0.15)[33, :2]
+    level = rest[263, :2] - rest[33, :2]
+    assert np.arctan2(*tilted[::-1]) - np.arctan2(*level[::-1]) == pytest.approx(0.15, abs=0.04)
+    assert seen(x=0.3)[:, 0].mean() - rest[:, 0].mean() == pytest.approx(0.3 * portrait.face.scale, rel=0.2)
+    assert lip_aperture(seen(jawOpen=0.9)[None])[0] > lip_aperture(rest[None])[0] + 0.1
+    assert eye_openness(seen(eyeBlinkLeft=1.0, eyeBlinkRight=1.0)[None])[0] < 0.6 * eye_openness(rest[None])[0]
+
+
+def test_closed_lips_look_closed(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Zero lip weights shut the smiling mouth for a detector too."""
+    frame = renderer.render(prepared, np.zeros((1, 58)))[0]
+    assert lip_aperture(FaceDetector().find_faces(frame)[0][None])[0] < 0.02
+
+
+def test_extreme_coefficients_do_not_break(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    extremes = np.concatenate([np.full((1, 58), 1.0), np.full((1, 58), -1.0), np.full((1, 58), 30.0)])
+    assert renderer.render(prepared, extremes).shape == (3, *prepared.portrait.image.shape)
+
+
+@pytest.mark.parametrize("shape", [(58,), (2, 57), (0, 58), (1, 2, 58)])
+def test_wrong_shapes(renderer: FaceRenderer, prepared: PreparedPortrait, shape: tuple[int, ...]) -> None:
+    with pytest.raises(AnimationError, match=r"\(num_frames, 58\)"):
+        renderer.render(prepared, np.zeros(shape))
+
+
+def test_round_trip(renderer: FaceRenderer, portrait: Portrait, prepared: PreparedPortrait, tmp_path: Path) -> None:
+    renderer.save_pretrained(tmp_path)
+    loaded = FaceRenderer.from_pretrained(tmp_path)
+    assert dict(loaded.config).items() >= {"num_triangles": 898, "teeth_height": 64, "teeth_width": 256}.items()
+    coefficients = pose(portrait, jawOpen=0.7, yaw=0.1)
+    np.testing.assert_array_equal(
+        loaded.render(loaded.prepare(portrait), coefficients), renderer.render(prepared, coefficients)
+    )
