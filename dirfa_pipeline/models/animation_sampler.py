@@ -28,6 +28,7 @@ from .speech_head import VISEME_NAMES, SpeechHead
 
 
 FEATURES_PER_FRAME: Final = 2  # 50 Hz speech features, 25 fps animation
+SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
 
 
@@ -278,6 +279,7 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         )  # fmt: skip
         # Measured on the training data and stored, never trained by gradient.
         self.motion_scale = nn.Parameter(torch.ones(NUM_MOTIONS), requires_grad=False)
+        self.leash = nn.Parameter(torch.zeros(NUM_MOTIONS), requires_grad=False)
         self.style_mean = nn.Parameter(torch.zeros(style_dim), requires_grad=False)
         self.style_std = nn.Parameter(torch.ones(style_dim), requires_grad=False)
         self.lip_gain = nn.Parameter(torch.ones(len(LIP_INDICES)), requires_grad=False)
@@ -351,13 +353,20 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         lips = self.lips(speech)[0]
         smile = coefficients[:, list(SMILE_INDICES)]
         coefficients[:, list(LIP_INDICES)] = lips
-        coefficients[:, list(SMILE_INDICES)] = (coefficients[:, list(SMILE_INDICES)] + smile).clamp(0.0, 1.0)
+        coefficients[:, list(SMILE_INDICES)] = (coefficients[:, list(SMILE_INDICES)] + SMILE_SHARE * smile).clamp(
+            0.0, 1.0
+        )
         return coefficients
 
     def _draw_points(
         self, windows: Tensor, generator: torch.Generator | None, diversity: float
     ) -> tuple[Tensor, Tensor]:
-        """Feed the prior its own draws; start from the photo's pose. Returns control points and blink hazards."""
+        """
+        Feed the prior its own draws; start from the photo's pose. Returns control points and blink hazards.
+
+        Short clips teach how a head moves, not how far it strays in a minute: the leash pulls each draw back towards
+        the photo's pose by a share that gives rollouts the spread of the tracked clips.
+        """
         num_steps = windows.shape[1]
         # The last two control points shape the final segment only; they repeat the last window of sound.
         windows = torch.cat([windows, windows[:, -1:], windows[:, -1:]], dim=1)
@@ -372,7 +381,7 @@ class AnimationSampler(ModelMixin, ConfigMixin):
             last = torch.cat([points[-1], points[-1] - points[-2]]).view(1, 1, -1)
             distribution, caches = self.motion_prior(last, windows[:, step : step + 1], style, caches)
             draw = distribution.sample(diversity, uniform[None, None, step], normal[None, None, step])
-            points.append(draw[0, 0].clamp(-4.0, 4.0))
+            points.append((draw[0, 0] * (1.0 - self.leash)).clamp(-4.0, 4.0))
             hazards.append(distribution.blink_logits[0, 0].sigmoid())
         return torch.stack(points[1:]), torch.stack(hazards[:num_steps])
 

@@ -26,7 +26,7 @@ from ..animation import LIP_INDICES, LIP_NAMES
 from ..audio import encoder_windows, num_frames, pad_for_encoder
 from ..models.animation_sampler import FEATURES_PER_FRAME, AnimationSampler
 from ..models.face_model import FaceModel
-from ..models.motion_channels import MIRRORED, NUM_MOTIONS
+from ..models.motion_channels import MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from .held_out import split_clips
 from .motion_data import (
     OPENING_NAMES,
@@ -42,6 +42,8 @@ from .motion_data import (
 
 
 logger = logging.getLogger(__name__)
+
+BLINK_WEIGHT = 0.3
 
 
 @dataclass(frozen=True)
@@ -251,7 +253,7 @@ def motion_loss(sampler: AnimationSampler, crop: dict[str, Tensor], noise: Tenso
     mask = crop["mask"][:, 2:]
     nll = -(distribution.log_prob(points[:, 2:]) * mask).sum() / mask.sum()
     blink = F.binary_cross_entropy_with_logits(distribution.blink_logits, crop["blinks"][:, 2:], weight=mask)
-    return {"points": nll / NUM_MOTIONS, "blinks": 2.0 * blink}
+    return {"points": nll / NUM_MOTIONS, "blinks": BLINK_WEIGHT * blink}
 
 
 def train_motion(
@@ -301,6 +303,29 @@ def measure_motion(sampler: AnimationSampler, examples: list[TrainingExample], c
     sampler.blink_shape.copy_(blink_profile(clips))
 
 
+@torch.no_grad()
+def calibrate_leash(sampler: AnimationSampler, examples: list[TrainingExample], seed: int) -> None:
+    """
+    Choose how strongly head and gaze are pulled back, so that drawn motion strays as far as tracked motion does.
+
+    Spread is the standard deviation within a clip, averaged over the clips of 3 s and more.
+    """
+    channels = slice(0, MOTION_NAMES.index("browDown"))
+    long = [example for example in examples if len(example.points) >= 18]
+    target = torch.stack([(e.points / sampler.motion_scale)[:, channels].std(0) for e in long]).mean(0)
+    speeches = [example.speech for example in long]
+    for _ in range(8):
+        spreads = []
+        for index in range(12):
+            speech = speeches[index % len(speeches)][:500]
+            generator = torch.Generator().manual_seed(seed + index)
+            points, _ = sampler._draw_points(sampler.speech_windows(speech[None]), generator, diversity=1.0)
+            spreads.append(points[:, channels].std(0))
+        ratio = torch.stack(spreads).mean(0) / target
+        sampler.leash[channels] = (sampler.leash[channels] + 0.06 * ratio.log()).clamp(0.0, 0.4)
+    logger.info("spread of rollouts over that of tracks %s, leash %s", ratio, sampler.leash[channels])
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train lips, then motion, and save the sampler."""
     options = parse_arguments(arguments)
@@ -324,13 +349,15 @@ def main(arguments: list[str] | None = None) -> None:
     logger.info("%d clips to train on, %d to validate on", len(training), len(validation))
 
     heard = [[example for example in split if example.heard] for split in (training, validation)]
-    train_lips(sampler, heard[0], heard[1], lip_basis(face_model), options.lip_steps, accelerator, options.seed)
-    calibrate_lips(sampler, heard[0])
+    if options.lip_steps:
+        train_lips(sampler, heard[0], heard[1], lip_basis(face_model), options.lip_steps, accelerator, options.seed)
+        calibrate_lips(sampler, heard[0])
 
     moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
     measure_motion(sampler, moving[0], [c for c in clips[0] if c.name.split("/")[0] not in options.lips_only])
     train_motion(sampler, moving[0], moving[1], options.motion_steps, accelerator, options.seed)
-    sampler.eval().save_pretrained(options.output)
+    calibrate_leash(sampler.eval(), moving[0], options.seed)
+    sampler.save_pretrained(options.output)
     logger.info("saved %s", options.output)
 
 
