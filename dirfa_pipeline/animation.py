@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -47,7 +48,10 @@ def coefficient_index(name: str) -> int:
 
 def check_coefficients(coefficients: ArrayLike) -> NDArray[np.float32]:
     """Return `coefficients` as float32 of shape `(num_frames, 58)`; raises [`AnimationError`] if it cannot be one."""
-    array = np.asarray(coefficients, dtype=np.float32)
+    try:
+        array = np.asarray(coefficients, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise AnimationError(f"coefficients must be numbers: {error}") from error
     if array.ndim != 2 or array.shape[1] != NUM_COEFFICIENTS or len(array) == 0:
         raise AnimationError(
             f"coefficients must have shape (num_frames, {NUM_COEFFICIENTS}) and one frame or more, got {array.shape}: "
@@ -103,7 +107,10 @@ class Animation:
         coefficients = self.coefficients.copy()
         for name, curve in curves.items():
             column = coefficient_index(name)
-            values = np.asarray(curve, dtype=np.float32)
+            try:
+                values = np.asarray(curve, dtype=np.float32)
+            except (TypeError, ValueError) as error:
+                raise AnimationError(f"{name} must be numbers: {error}") from error
             if values.shape not in ((), (len(self),)):
                 raise AnimationError(f"{name} needs one value or {len(self)} values, got shape {values.shape}")
             coefficients[:, column] = values
@@ -150,7 +157,7 @@ class Animation:
                     [str(name) for name in file["names"]],
                     float(file["fps"]),
                 )
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise AnimationError(f"{os.fspath(path)} is not an animation file: {error}") from error
         return cls.from_columns(coefficients, names, fps)
 

@@ -101,7 +101,10 @@ def _from_array(array: Any, sampling_rate: Any) -> AudioClip:
         raise AudioError(
             f"sampling_rate must be a whole number from {MIN_RATE} to {MAX_RATE} per second, got {sampling_rate!r}"
         )
-    values = np.asarray(array)
+    try:
+        values = np.asarray(array)
+    except ValueError as error:
+        raise AudioError(f"audio arrays must be regular: {error}") from error
     if values.dtype.kind in "iu":
         half_range = 2.0 ** (8 * values.dtype.itemsize - 1)
         values = values.astype(np.float64) / half_range - (1.0 if values.dtype.kind == "u" else 0.0)

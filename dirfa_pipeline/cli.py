@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .version import __version__
+from .video import PRESETS
 
 
 if TYPE_CHECKING:
@@ -128,6 +129,10 @@ def check_options(options: argparse.Namespace) -> None:
         raise InputError(f"--output must end in .mp4, got {options.output!r}")
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
         raise InputError(f"the folder {folder!r} of --output does not exist or cannot be written")
+    if options.preset not in PRESETS:
+        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
+    if options.save_animation and not os.path.isdir(os.path.dirname(options.save_animation) or "."):
+        raise InputError(f"the folder of --save-animation does not exist: {options.save_animation}")
     limits = {"num_videos": (1, 100), "diversity": (0.0, 2.0), "fps": (1, 120), "crf": (0, 51)}
     for name, (low, high) in limits.items():
         value = getattr(options, name)

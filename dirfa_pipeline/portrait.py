@@ -99,7 +99,8 @@ def _array_to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.asarray(picture, dtype=np.float64)
-        picture = Image.fromarray(np.clip(values / (256.0 if values.max() > 255 else 1.0), 0, 255).astype(np.uint8))
+        deep = picture.mode.startswith("I;16") or values.max() > 255
+        picture = Image.fromarray(np.clip(values / (256.0 if deep else 1.0), 0, 255).astype(np.uint8))
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")

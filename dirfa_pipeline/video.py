@@ -83,6 +83,7 @@ class VideoWriter:
                 f"{self._video_stream.width} x {self._video_stream.height}"
             )
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
         picture.pts = self._num_frames
         picture.time_base = 1 / self._rate
         self._container.mux(self._video_stream.encode(picture))
@@ -97,7 +98,8 @@ class VideoWriter:
         stream.codec_context.thread_count = self._threads
         stream.codec_context.time_base = 1 / self._rate
         # Say which matrix the colours use: players guess otherwise.
-        stream.codec_context.color_range = 1
+        context = stream.codec_context
+        context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
         self._video_stream = stream
         if self._audio is not None:
             layout = "mono" if len(self._audio.samples) == 1 else "stereo"

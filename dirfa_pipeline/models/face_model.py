@@ -135,7 +135,7 @@ class FaceFit:
         weights = self.expressions(coefficients)
         vertices = self.shape + np.einsum("tk,kvd->tvd", weights, self.basis, optimize=True)
         own = lip_gap(self.basis, self.expression[None])[0]
-        share = np.clip(lip_gap(self.basis, weights) / max(own, 1e-4), 0.0, 1.0)[:, None, None]
+        share = np.clip((lip_gap(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
         vertices[:, _LOWER] += 0.5 * share * self.gaps
         vertices[:, _UPPER] -= 0.5 * share * self.gaps
         return vertices.astype(np.float32)
@@ -193,6 +193,9 @@ def close_lids(basis: Array, shape: Array) -> Array:
     The crease and the skin under the brow follow by .68 and .30 of the upper lid.
     """
     basis = basis.copy()
+    # Nothing but lips and jaw may part the lips: a photo's own sneer would keep them open.
+    columns = _OTHER_COLUMNS[:, None]
+    basis[columns, _UPPER] = basis[columns, _LOWER] = 0.5 * (basis[columns, _UPPER] + basis[columns, _LOWER])
     for eye, column in _BLINKS.items():
         upper, lower = shape[list(eye.upper)], shape[list(eye.lower)]
         gap = lower - upper
@@ -205,7 +208,7 @@ def close_lids(basis: Array, shape: Array) -> Array:
 
 
 def solve_weights(
-    basis: Array, targets: Array, weights: Array, ridge: float, sparsity: float = 0.0, steps: int = 150
+    basis: Array, targets: Array, weights: Array, ridge: float, sparsity: float = 0.0, steps: int = 600
 ) -> Array:
     """
     Bounded least squares for all frames at once: weights in [0, 1] that best explain displacements.
@@ -285,7 +288,10 @@ class FaceModel(ModelMixin, ConfigMixin):
             local = (points - translation) @ rotation / scale
             shape = mean + _fit_identity(identity, local - _blend(basis, expression) - mean)
             expression = _fit_expression(basis, (local - shape)[None], ridge=0.01)[0]
-        fitted = close_lids(basis, local - _blend(basis, expression))
+        # The lids to close are those of the photo's own look with lips at rest and no blink.
+        opened = expression.copy()
+        opened[[*_LIP_COLUMNS, *_BLINKS.values()]] = 0.0
+        fitted = close_lids(basis, local - _blend(basis, expression - opened))
         expression = _explain_gap(fitted, expression, local)
         return _make_fit(local, fitted, expression, rotation, translation, float(scale))
 
@@ -351,7 +357,7 @@ def _constant(tensor: torch.Tensor) -> nn.Parameter:
 
 def _check_landmarks(landmarks: ArrayLike, ndim: int) -> NDArray[np.float64]:
     points = np.asarray(landmarks, dtype=np.float64)
-    if points.ndim != ndim or points.shape[-2:] != (NUM_LANDMARKS, 3):
+    if points.ndim != ndim or points.shape[-2:] != (NUM_LANDMARKS, 3) or len(points) == 0:
         expected = f"({NUM_LANDMARKS}, 3)" if ndim == 2 else f"(frames, {NUM_LANDMARKS}, 3)"
         raise ImageError(f"landmarks must have shape {expected}, got {points.shape}; refine_landmarks gives all 478")
     if not np.isfinite(points).all():

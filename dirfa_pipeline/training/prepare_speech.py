@@ -33,7 +33,7 @@ from .visemes import arpabet_visemes, ipa_visemes
 logger = logging.getLogger(__name__)
 
 # With pocketsphinx's own beams a quarter of accented and children's speech fails to align; wider ones mend most.
-BEAMS = (
+BEAMS: tuple[dict[str, float], ...] = (
     {},
     {"beam": 1e-64, "pbeam": 1e-64, "wbeam": 1e-48},
     {"beam": 1e-100, "pbeam": 1e-100, "wbeam": 1e-80},
