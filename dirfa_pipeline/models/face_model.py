@@ -26,6 +26,7 @@ from ..animation import (
 )
 from ..errors import ImageError
 from .face_landmarks import (
+    BROWS,
     INNER_LIP_PAIRS,
     LEFT_EYE,
     LIPS,
@@ -317,7 +318,7 @@ class FaceModel(ModelMixin, ConfigMixin):
             shape = rest - _blend(basis, expression)
             shape = _shut(shape)
         fitted = close_lids(basis, shape)
-        weights = _fit_expression(fitted, local - shape, ridge=0.002, sparsity=0.01)
+        weights = _fit_expression(fitted, local - shape, ridge=0.001, sparsity=0.003)
         head = self._relative_pose(scale, rotation, translation)
         reference = FaceFit(
             shape.astype(np.float32), np.zeros((len(INNER_LIP_PAIRS), 3), np.float32), fitted.astype(np.float32),
@@ -370,9 +371,9 @@ def _blend(basis: NDArray, weights: NDArray) -> NDArray:
 
 
 def _importance() -> NDArray[np.float64]:
-    """Weight of each coordinate in a fit: lips and lids matter most, MediaPipe's depth least."""
+    """Weight of each coordinate in a fit: lips, lids and brows matter most, MediaPipe's depth least."""
     weight = np.ones((NUM_LANDMARKS, 3))
-    weight[list(LIPS)] = 6.0
+    weight[[*LIPS, *BROWS]] = 6.0
     for eye in (RIGHT_EYE, LEFT_EYE):
         weight[[*eye.upper, *eye.lower]] = 6.0
         weight[list(eye.iris)] = 10.0
