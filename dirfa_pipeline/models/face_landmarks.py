@@ -58,7 +58,7 @@ OVAL: Final = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-# Points that expressions hardly move: nose, eye corners, temples. The forehead is not among them: it follows the brows.
+# Points that expressions hardly move: nose, eye corners, temples. Not the forehead: it follows the brows.
 RIGID: Final = (
     1, 4, 5, 6, 195, 197, 168, 2, 98, 327, 129, 358, 45, 275, 51, 281, 114, 343, 33, 133, 362, 263,
     10, 54, 284, 21, 251, 162, 389, 127, 356,
