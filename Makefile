@@ -1,6 +1,9 @@
 # `make demo` and `make test` set everything up on a machine with Python 3.11 or 3.12.
 VENV ?= .venv
-PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3,$(shell command -v $(name) 2>/dev/null)))
+# The first Python 3.11 or 3.12 that really starts: a version manager's shim may exist and not.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))
+PYTHON ?= $(shell for name in python3.11 python3 python3.12; do \
+	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$name && break; done)
 RUN := $(VENV)/bin/python
 EXAMPLES := dirfa_pipeline/examples
 
@@ -31,7 +34,7 @@ style: $(VENV)/.installed
 	$(RUN) -m ruff format .
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' \
 		|| { echo "Python 3.11 or 3.12 is needed; name one: make PYTHON=/path/to/python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
