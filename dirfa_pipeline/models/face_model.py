@@ -30,9 +30,11 @@ from .face_landmarks import (
     INNER_LIP_PAIRS,
     LEFT_EYE,
     LIPS,
+    LOWER_LIP_ROWS,
     NUM_LANDMARKS,
     RIGHT_EYE,
     RIGID,
+    UPPER_LIP_ROWS,
 )
 
 
@@ -42,6 +44,7 @@ CAMERA_DISTANCE: Final = 10.0  # inter-ocular distances, about 63 cm
 _UPPER, _LOWER = np.array(INNER_LIP_PAIRS).T
 _LIP_COLUMNS = np.array(LIP_INDICES)
 _OTHER_COLUMNS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIP_COLUMNS)
+_LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
 _JAW_OPEN = EXPRESSION_NAMES.index("jawOpen")
 _BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
 
@@ -139,7 +142,7 @@ class FaceFit:
         share = np.clip((lip_gap(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
         vertices[:, _LOWER] += 0.5 * share * self.gaps
         vertices[:, _UPPER] -= 0.5 * share * self.gaps
-        return vertices.astype(np.float32)
+        return _part_lips(vertices).astype(np.float32)
 
     def cameras(self, coefficients: ArrayLike) -> tuple[Array, Array, Array]:
         """Rotation `(frames, 3, 3)`, translation `(frames, 3)` in pixels and scale `(frames,)` of each frame."""
@@ -179,6 +182,15 @@ class VideoFit:
     coefficients: Array
     face: FaceFit
     lip_residual: Array
+
+
+def _part_lips(vertices: NDArray) -> NDArray:
+    """Keep lips from passing through each other: facing points that would cross meet half-way, outer rows give in."""
+    overlap = np.minimum(vertices[:, _LOWER, 1] - vertices[:, _UPPER, 1], 0.0)
+    for give, upper, lower in zip(_LIP_ROW_GIVE, UPPER_LIP_ROWS, LOWER_LIP_ROWS, strict=True):
+        vertices[:, list(upper), 1] += 0.5 * give * overlap
+        vertices[:, list(lower), 1] -= 0.5 * give * overlap
+    return vertices
 
 
 def lip_gap(basis: Array, weights: Array) -> Array:

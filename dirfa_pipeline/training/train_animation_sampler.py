@@ -68,8 +68,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
     parser.add_argument("--without-sound", nargs="*", default=["silent"], help="sets whose sound is unrelated")
     parser.add_argument("--lips-only", nargs="*", default=["grid_s1"], help="sets whose heads are held still")
-    parser.add_argument("--lip-steps", type=int, default=3000)
-    parser.add_argument("--motion-steps", type=int, default=3000)
+    parser.add_argument("--lip-steps", type=int, default=1500)
+    parser.add_argument("--motion-steps", type=int, default=250)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
@@ -208,7 +208,7 @@ def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample]) -
         e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
     ])  # fmt: skip
     shape = closed.mean(0)
-    for name in OPENING_NAMES:
+    for name in (*OPENING_NAMES, "mouthClose"):
         shape[LIP_NAMES.index(name)] = 0.0
     sampler.closed_lips.copy_(shape)
 
