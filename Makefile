@@ -43,14 +43,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory system
 	touch $@
 
-# OpenCV, which MediaPipe brings, needs two libraries that bare containers lack.
+# OpenCV, which MediaPipe brings, needs libGL and glib, which bare containers lack; its headless twin needs neither.
 system:
 	@$(RUN) -c "import cv2" 2>/dev/null || { \
-		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-			apt-get update -qq && apt-get install -y -qq libgl1 libglib2.0-0; \
-		else \
-			echo "OpenCV cannot start; install the libraries libGL and glib (Debian: libgl1 libglib2.0-0)"; exit 1; \
-		fi; }
+		$(RUN) -m pip uninstall --quiet --yes opencv-contrib-python && \
+		$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps --force-reinstall \
+			opencv-contrib-python-headless && \
+		$(RUN) -c "import cv2"; }
 
 clean:
 	rm -rf $(VENV) outputs build dist *.egg-info

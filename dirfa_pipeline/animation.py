@@ -65,7 +65,7 @@ def check_coefficients(coefficients: ArrayLike) -> NDArray[np.float32]:
     return array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Animation:
     """
     Facial animation as named curves.
@@ -158,13 +158,18 @@ class Animation:
                     float(file["fps"]),
                 )
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-            raise AnimationError(f"{os.fspath(path)} is not an animation file: {error}") from error
+            raise AnimationError(
+                f"{os.fspath(path)} is not an animation file: {error}; pass what save_npz or --save-animation wrote"
+            ) from error
         return cls.from_columns(coefficients, names, fps)
 
     @classmethod
     def from_columns(cls, values: ArrayLike, names: Sequence[str], fps: float) -> "Animation":
         """Build an animation from an array of shape `(num_frames, len(names))` whose columns are named."""
-        array = np.asarray(values, dtype=np.float32)
+        try:
+            array = np.asarray(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise AnimationError(f"coefficients must be numbers: {error}") from error
         if array.ndim != 2 or array.shape[1] != len(names):
             raise AnimationError(f"expected {len(names)} named columns, got an array of shape {array.shape}")
         coefficients = np.zeros((len(array), NUM_COEFFICIENTS), np.float32)

@@ -20,6 +20,7 @@ from .errors import AudioError
 MIN_SECONDS: Final = 0.2
 SILENT_PEAK: Final = 1e-4
 CLIPPED_SHARE: Final = 0.01
+MAX_PEAK: Final = 16.0  # of full scale: beyond it are integers stored as floats
 MIN_RATE, MAX_RATE = 1_000, 384_000
 
 # The audio encoder: convolutions of kernel (320, 4, 3) and stride (80, 2, 2) at 16 kHz.
@@ -29,7 +30,7 @@ ENCODER_RECEPTIVE_FIELD: Final = 320 + 3 * 80 + 2 * 160
 ENCODER_PADDING: Final = (ENCODER_RECEPTIVE_FIELD - ENCODER_STRIDE) // 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AudioClip:
     """
     Sound in memory.
@@ -37,10 +38,21 @@ class AudioClip:
     Args:
         samples (`np.ndarray` of shape `(channels, num_samples)`): float32, nominally in [-1, 1].
         sampling_rate (`int`): Samples per second.
+
+    Raises:
+        AudioError: `samples` has another number of dimensions.
     """
 
     samples: NDArray[np.float32]
     sampling_rate: int
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.samples) != 2:
+            raise AudioError(
+                f"AudioClip needs samples of shape (channels, num_samples), got {np.shape(self.samples)}; "
+                "load_audio((sampling_rate, array)) takes other shapes"
+            )
+        object.__setattr__(self, "samples", np.asarray(self.samples, dtype=np.float32))
 
     @property
     def num_samples(self) -> int:
@@ -79,7 +91,8 @@ def load_audio(audio: Any, sampling_rate: int | None = None) -> AudioClip:
         sampling_rate (`int`, *optional*): Samples per second of an array.
 
     Raises:
-        AudioError: Unreadable, without sound, under 0.2 s, not finite, silent, or of an impossible rate.
+        AudioError: Unreadable, without sound, under 0.2 s, not finite, silent, far over full
+            scale, or of an impossible rate.
     """
     if isinstance(audio, AudioClip):
         clip = audio
@@ -167,6 +180,8 @@ def _checked(clip: AudioClip) -> AudioClip:
     peak = float(np.abs(clip.samples).max())
     if peak < SILENT_PEAK:
         raise AudioError(f"the audio is silent (peak {peak:.1e} of 1.0); check the recording or the microphone")
+    if peak > MAX_PEAK:
+        raise AudioError(f"float audio must lie in [-1, 1], got a peak of {peak:.6g}; divide int16 values by 32768")
     clipped = float(np.mean(np.abs(clip.samples) >= 0.999))
     if clipped > CLIPPED_SHARE:
         warnings.warn(f"{clipped:.1%} of the audio is clipped; lips may be less accurate", UserWarning, stacklevel=3)

@@ -74,6 +74,8 @@ def generate(options: argparse.Namespace) -> None:
     progress("loading the pipeline")
     import torch
 
+    check_device(options.device)
+
     from .animation import Animation
     from .audio import load_audio
     from .pipeline_dirfa import DirfaPipeline
@@ -133,11 +135,29 @@ def check_options(options: argparse.Namespace) -> None:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
     if options.save_animation and not os.path.isdir(os.path.dirname(options.save_animation) or "."):
         raise InputError(f"the folder of --save-animation does not exist: {options.save_animation}")
+    outputs = output_paths(options.output, options.num_videos) if options.num_videos >= 1 else []
+    for name in ("photo", "speech"):
+        source = getattr(options, name)
+        if source is not None and any(os.path.exists(path) and os.path.samefile(path, source) for path in outputs):
+            raise InputError(f"--output would overwrite the {name} {source}; choose another name")
+    if options.seed is not None and not 0 <= options.seed < 2**63 - 100:
+        raise InputError(f"--seed must be in [0, 2^63 - 100), got {options.seed}")
     limits = {"num_videos": (1, 100), "diversity": (0.0, 2.0), "fps": (1, 120), "crf": (0, 51)}
     for name, (low, high) in limits.items():
         value = getattr(options, name)
         if not low <= value <= high:
             raise InputError(f"--{name.replace('_', '-')} must be in [{low}, {high}], got {value}")
+
+
+def check_device(name: str) -> None:
+    """Raise [`InputError`] unless torch can compute on the named device."""
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--device must be cpu, or a cuda or mps that is there, got {name!r} ({reason})") from error
 
 
 def output_paths(path: str, count: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,7 +17,7 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 from .animation import Animation
 from .audio import AudioClip, AudioInput, encoder_windows, load_audio, num_frames, pad_for_encoder
 from .checkpoint import check_component, copy_to_aligned_memory
-from .errors import CheckpointError, InputError
+from .errors import AnimationError, CheckpointError, InputError
 from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer
@@ -29,7 +30,7 @@ SAMPLER_FPS: Final = 25.0
 RENDER_CHUNK: Final = 25  # frames rendered between two callbacks: one second at the usual rate
 OUTPUT_TYPES: Final = ("pil", "np", "pt", "animation")
 
-StepCallback = Callable[["DirfaPipeline", int, int, dict[str, Any]], dict[str, Any]]
+StepCallback = Callable[["DirfaPipeline", int, int, dict[str, Any]], dict[str, Any] | None]
 
 
 class DirfaPipeline(DiffusionPipeline):
@@ -73,16 +74,18 @@ class DirfaPipeline(DiffusionPipeline):
         Raises:
             CheckpointError: A tensor is missing, unknown or of another shape than its component needs.
         """
+        name_or_path = os.fspath(pretrained_model_name_or_path)
+        folder = name_or_path if os.path.isdir(name_or_path) else cls.download(name_or_path, **kwargs)
         try:
-            pipeline = super().from_pretrained(pretrained_model_name_or_path, **kwargs)
+            pipeline = super().from_pretrained(folder, **kwargs)
         except (RuntimeError, ValueError) as error:
             if "shape" not in str(error) and "size mismatch" not in str(error):
                 raise
             raise CheckpointError(f"a tensor does not fit its component's configuration: {error}") from error
-        folder = Path(pipeline.config._name_or_path)
+        pipeline.register_to_config(_name_or_path=name_or_path)
         for name, component in pipeline.components.items():
             if isinstance(component, torch.nn.Module) and name not in kwargs:
-                check_component(name, component, folder / name)
+                check_component(name, component, Path(folder) / name)
                 copy_to_aligned_memory(component)
         return pipeline
 
@@ -115,12 +118,18 @@ class DirfaPipeline(DiffusionPipeline):
             raise InputError(f"image is needed for output_type={output_type!r}; only 'animation' does without")
         if audio is None and animation is None:
             raise InputError("audio or animation is needed: pass the speech, or the coefficients to render")
-        if not isinstance(num_videos_per_prompt, int) or num_videos_per_prompt < 1:
+        for item in _as_list(animation):
+            if item is not None and not isinstance(item, Animation):
+                raise AnimationError(
+                    f"animation must be an Animation or a list of them, got {type(item).__name__}; "
+                    "wrap arrays: Animation(coefficients, fps)"
+                )
+        if not isinstance(num_videos_per_prompt, int | np.integer) or num_videos_per_prompt < 1:
             raise InputError(f"num_videos_per_prompt must be a whole number from 1, got {num_videos_per_prompt!r}")
-        if not 0.0 <= diversity <= 2.0:
-            raise InputError(f"diversity must be in [0, 2], got {diversity}")
-        if not 1 <= fps <= 120:
-            raise InputError(f"fps must be in [1, 120], got {fps}")
+        if not isinstance(diversity, Real) or not 0.0 <= diversity <= 2.0:
+            raise InputError(f"diversity must be a number in [0, 2], got {diversity!r}")
+        if not isinstance(fps, Real) or not 1 <= fps <= 120:
+            raise InputError(f"fps must be a number in [1, 120], got {fps!r}")
         unknown = [name for name in callback_on_step_end_tensor_inputs if name not in self._callback_tensor_inputs]
         if unknown:
             raise InputError(
@@ -142,6 +151,7 @@ class DirfaPipeline(DiffusionPipeline):
             return image
         return Portrait.from_image(image, self.face_model, max_size=max_size)
 
+    @torch.no_grad()
     def encode_audio(self, audio: AudioClip) -> torch.Tensor:
         """
         Turn sound into speech features, of shape `(2 * num_frames, dim)`: two for each frame at 25 fps.
@@ -199,10 +209,10 @@ class DirfaPipeline(DiffusionPipeline):
     @torch.no_grad()
     def __call__(
         self,
-        image: ImageInput | Portrait | Sequence[ImageInput | Portrait] | None = None,
-        audio: AudioInput | Sequence[AudioInput] | None = None,
+        image: ImageInput | Portrait | list[ImageInput | Portrait] | None = None,
+        audio: AudioInput | list[AudioInput] | None = None,
         sampling_rate: int | None = None,
-        animation: Animation | Sequence[Animation] | None = None,
+        animation: Animation | list[Animation] | None = None,
         num_videos_per_prompt: int = 1,
         diversity: float = 1.0,
         fps: float = SAMPLER_FPS,
@@ -222,20 +232,23 @@ class DirfaPipeline(DiffusionPipeline):
                 `sampling_rate`, an [`AudioClip`], or a list of these. A list of images and a list of sounds pair up;
                 a single one of either serves all of the other.
             sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
-            animation ([`Animation`] or a list, *optional*): Rendered as it is, instead of drawing one for the speech.
+            animation ([`Animation`] or a list, *optional*): Rendered instead of drawing one for the speech, after
+                resampling to `fps`.
             num_videos_per_prompt (`int`, defaults to 1): Takes for each pair.
             diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the mean animation, the
                 same for every seed, 1 is as learned.
             fps (`float`, defaults to 25): Frames per second.
-            max_size (`int`, *optional*): Longest side of the video; the photo's own size by default.
+            max_size (`int`, *optional*): Longest side of the video; the photo's own size by default. A [`Portrait`]
+                keeps the size it was prepared at.
             generator (`torch.Generator` or a list, *optional*): Makes the draw repeatable. A list holds one for each
                 video and gives each the take it would have alone.
             output_type (`str`, defaults to `"pil"`): `"pil"`, `"np"`, `"pt"`, or `"animation"` to stop before
                 rendering.
             return_dict (`bool`, defaults to `True`): Whether to return a [`DirfaPipelineOutput`] or a plain tuple.
             callback_on_step_end (`Callable`, *optional*): Called as `callback(pipe, step, frame, tensors)` after each
-                rendered chunk of at most 25 frames; what it returns for `"frames"` replaces them. Set
-                `pipe._interrupt = True` in it to stop.
+                rendered chunk of at most 25 frames, `step` counting on over all videos and `frame` from 0 in each;
+                what it returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the video at
+                hand ends there and the ones after it are left out of `frames`.
             callback_on_step_end_tensor_inputs (`Sequence[str]`, defaults to `("frames",)`): What the callback is
                 given: `"frames"`, `"coefficients"`.
 
@@ -255,10 +268,13 @@ class DirfaPipeline(DiffusionPipeline):
         animations = _as_list(animation)
         images = _as_list(image) if output_type != "animation" else [None]
         num_items = _batch_size(image=images, audio=clips, animation=animations)
+        clips, animations = _spread(clips, num_items), _spread(animations, num_items)
+        for index, (clip, given) in enumerate(zip(clips, animations, strict=True)):
+            if clip is None and given is None:
+                raise InputError(f"each item needs audio or an animation; item {index} of {num_items} has neither")
         generators = _generators(generator, num_items * num_videos_per_prompt)
         portraits = [None if item is None else self.prepare_portrait(item, max_size) for item in images]
 
-        clips, animations = _spread(clips, num_items), _spread(animations, num_items)
         takes = self._sample_takes(clips, animations, generators, num_videos_per_prompt, diversity, fps)
         videos = None
         if output_type != "animation":
@@ -297,7 +313,7 @@ class DirfaPipeline(DiffusionPipeline):
             if animation is not None:
                 takes += [animation.resample(fps)] * num_takes
                 continue
-            assert clip is not None  # check_inputs saw to it
+            assert clip is not None  # __call__ saw to it
             features = self.encode_audio(clip)
             for _ in range(num_takes):
                 takes.append(self._draw_animation(clip, features, generators[len(takes)], diversity, fps))
@@ -321,7 +337,7 @@ class DirfaPipeline(DiffusionPipeline):
                         changed = callback(
                             self, step, sum(map(len, chunks)), {name: given[name] for name in callback_inputs}
                         )
-                        frames = changed.get("frames", frames)
+                        frames = (changed or {}).get("frames", frames)
                     chunks.append(frames)
                     step += 1
                     progress_bar.update(len(frames))
@@ -355,6 +371,12 @@ def _spread(items: list[Any], size: int) -> list[Any]:
 def _generators(
     generator: torch.Generator | list[torch.Generator] | None, num_videos: int
 ) -> list[torch.Generator | None]:
+    for item in generator if isinstance(generator, list) else [generator]:
+        if item is not None and not isinstance(item, torch.Generator):
+            raise InputError(
+                f"generator must be a torch.Generator or a list of them, got {item!r}; "
+                "pass torch.Generator().manual_seed(seed)"
+            )
     if not isinstance(generator, list):
         return [generator] * num_videos
     if len(generator) != num_videos:

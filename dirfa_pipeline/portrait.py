@@ -2,9 +2,10 @@
 
 import math
 import os
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -127,6 +128,10 @@ class FaceDetector:
                 min_detection_confidence=0.4,
             )  # fmt: skip
 
+    def close(self) -> None:
+        """Give back MediaPipe's threads and memory, which Python's garbage collection does not."""
+        self._mesh.close()
+
     def landmarks(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Landmarks of all faces, each `(478, 3)` in pixels with z scaled like x, largest face first."""
         with _quiet():
@@ -143,8 +148,8 @@ class FaceDetector:
         Faces are looked for in the whole picture, then near the places that a long-range detector points at; each one
         is measured again in a crop around it, at its own resolution.
         """
-        coarse = [self._in_box(image, (0, 0, image.shape[1], image.shape[0]))]
-        boxes = [self._around(face, image) for faces in coarse for face in faces]
+        coarse = self._in_box(image, (0, 0, image.shape[1], image.shape[0]))
+        boxes = [self._around(face, image) for face in coarse]
         if not boxes:
             boxes = self._distant_boxes(image)
         faces = [face for box in boxes for face in self._in_box(image, box)[:1]]
@@ -194,17 +199,41 @@ class FaceDetector:
         return np.asarray(mask, np.float32)
 
 
+class _Silence:
+    """Standard error of the process, closed from when the first thread asks until the last one is done."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._saved = -1
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                self._saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+                os.dup2(sink, 2)
+                os.close(sink)
+            self._users += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                os.dup2(self._saved, 2)
+                os.close(self._saved)
+
+
+_silence = _Silence()
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MediaPipe's C++ log lines off standard error."""
-    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Keep MediaPipe's C++ log lines off standard error; threads may overlap."""
+    _silence.begin()
     try:
-        os.dup2(sink, 2)
         yield
     finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)
+        _silence.end()
 
 
 def face_size(landmarks: NDArray[np.float32]) -> float:
@@ -213,7 +242,7 @@ def face_size(landmarks: NDArray[np.float32]) -> float:
     return float((outline.max(0) - outline.min(0)).min())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Portrait:
     """
     A photo ready to be animated.
@@ -246,7 +275,13 @@ class Portrait:
             FaceNotFoundError: No face, one under 64 pixels, turned by more than 35 degrees, or cut off.
         """
         picture = read_image(image, max_size)
-        detector = detector or FaceDetector()
+        if detector is None:
+            with closing(FaceDetector()) as own:
+                return cls._detect(picture, face_model, own)
+        return cls._detect(picture, face_model, detector)
+
+    @classmethod
+    def _detect(cls, picture: NDArray[np.uint8], face_model: FaceModel, detector: FaceDetector) -> "Portrait":
         faces = detector.find_faces(picture)
         if not faces:
             raise FaceNotFoundError(
@@ -254,14 +289,14 @@ class Portrait:
                 "face from the front, well lit, with eyes and mouth visible"
             )
         if len(faces) > 1:
-            warnings.warn(f"{len(faces)} faces found; the largest one is animated", UserWarning, stacklevel=2)
+            warnings.warn(f"{len(faces)} faces found; the largest one is animated", UserWarning, stacklevel=3)
         landmarks = faces[0]
         _check_face(landmarks, picture.shape[1], picture.shape[0])
         face = face_model.fit_image(landmarks)
         yaw = math.degrees(float(face.head_angles()[0]))
         if abs(yaw) > MAX_YAW:
             raise FaceNotFoundError(
-                f"the head may be turned by up to {MAX_YAW:.0f} degrees, got {yaw:.0f}; pass one taken from the front"
+                f"the head may be turned by up to {MAX_YAW:.0f} degrees, got {yaw:.0f}; pass a photo from the front"
             )
         return cls(picture, detector.person_mask(picture), landmarks, face)
 
@@ -284,4 +319,4 @@ def _check_face(landmarks: NDArray[np.float32], width: int, height: int) -> None
             f"{outside:.0%} of the face's outline is cut off; pass a photo that shows the whole face"
         )
     if outside > 0.05:
-        warnings.warn(f"{outside:.0%} of the face's outline is cut off by the border", UserWarning, stacklevel=3)
+        warnings.warn(f"{outside:.0%} of the face's outline is cut off by the border", UserWarning, stacklevel=4)

@@ -171,14 +171,14 @@ def check_output_path(path: str | os.PathLike[str]) -> None:
 
 
 def frame_rate(fps: float) -> Fraction:
-    """Exact rate: whole, or one of the NTSC rates n * 1000/1001 where `fps` is within a thousandth of it."""
+    """Exact rate: whole, or one of the NTSC rates n * 1000/1001 written with three decimals or more."""
     if not 1 <= fps <= 120:
         raise InputError(f"fps must be in [1, 120], got {fps}")
     nearest = round(fps)
     if abs(fps - nearest) < 1e-6:
         return Fraction(nearest)
     ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
-    return ntsc if abs(float(ntsc) - fps) < 0.001 * fps else Fraction(fps).limit_denominator(1000)
+    return ntsc if abs(float(ntsc) - fps) < 1e-5 * fps else Fraction(fps).limit_denominator(1000)
 
 
 def _encodable(audio: AudioClip) -> AudioClip:

@@ -106,6 +106,8 @@ def test_blinks_follow_the_hazard() -> None:
     blink = sampler._draw_blinks(hazards, 3000, torch.Generator().manual_seed(0), diversity=1.0)
     count = int(((blink[1:] > 0.5) & (blink[:-1] <= 0.5)).sum())
     assert 40 <= count <= 75
+    wide = sampler._draw_blinks(hazards, 3000, torch.Generator().manual_seed(0), diversity=2.0)
+    assert 30 <= int(((wide[1:] > 0.5) & (wide[:-1] <= 0.5)).sum()) <= 75
     regular = sampler._draw_blinks(hazards, 3000, None, diversity=0.0)
     starts = torch.nonzero((regular[1:] > 0.5) & (regular[:-1] <= 0.5)).flatten()
     assert (starts.diff() == starts.diff()[0]).all()

@@ -108,6 +108,8 @@ AUDIO: list[tuple[str, Callable[[Files], Any], str]] = [
         "cut.wav audio",
     ),
     ("missing file", lambda f: load_audio(f.folder / "nowhere.wav"), "not found nowhere.wav"),
+    ("clip of one axis", lambda f: load_audio(AudioClip(TONE, 16000)), "(channels, num_samples) (16000,) load_audio"),
+    ("integers as floats", lambda f: load_audio((16000, TONE * 32768)), "[-1, 1] peak divide 32768"),
     ("folder", lambda f: load_audio(f.folder), "not found"),
     ("short file", lambda f: load_audio(f.wav(TONE[None, :1600])), "0.2 s 0.100 s longer"),
     ("silent file", lambda f: load_audio(f.wav(0 * TONE[None])), "silent"),
@@ -191,6 +193,11 @@ ANIMATION: list[tuple[str, Callable[[Files], Any], str]] = [
     ("broken zip", lambda f: Animation.load_npz(broken_zip(f)), "a.npz not an animation file"),
     ("missing file", lambda f: Animation.load_npz(f.folder / "nowhere.npz"), "nowhere.npz not an animation file"),
     ("other arrays", lambda f: Animation.load_npz(archive(f, motion=ZEROS)), "not an animation file coefficients"),
+    (
+        "words in a file",
+        lambda f: Animation.load_npz(archive(f, coefficients=[["a"]], names=["yaw"], fps=25)),
+        "numbers",
+    ),
     ("bare array", lambda f: Animation.load_npz(bare_array(f)), "not an animation file"),
 ]
 
@@ -286,6 +293,8 @@ CLI = {
     "diversity": ("PHOTO SPEECH -o OUT --diversity 3", "--diversity [0.0, 2.0] 3"),
     "preset": ("PHOTO SPEECH -o OUT --preset quick", "preset quick"),
     "folder of the animation": ("PHOTO SPEECH -o OUT --save-animation nowhere/talk.npz", "nowhere"),
+    "seed": ("PHOTO SPEECH -o OUT --seed -1", "--seed -1"),
+    "device": ("PHOTO SPEECH -o OUT --device gpu", "--device cuda 'gpu'"),
     "unknown option": ("PHOTO SPEECH -o OUT --quality 3", "--quality"),
     "no output": ("PHOTO SPEECH", "-o"),
 }

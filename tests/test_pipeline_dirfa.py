@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from diffusers import ModelMixin
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -138,6 +139,10 @@ BAD_CALLS = {
     "fps": ({"fps": 0}, r"\[1, 120\], got 0"),
     "callback": ({"callback_on_step_end_tensor_inputs": ["latents"]}, r"got \['latents'\]"),
     "generators": ({"generator": [torch.Generator()] * 3}, "one for each of the 1 videos, got 3"),
+    "generator": ({"generator": 42}, "torch.Generator or a list of them, got 42; pass"),
+    "animation": ({"animation": np.zeros((4, 58))}, "must be an Animation or a list of them, got ndarray; wrap"),
+    "gap": ({"audio": [(16_000, tone()), None]}, "item 1 of 2 has neither"),
+    "fps of letters": ({"fps": "25"}, "must be a number in .*, got '25'"),
     "empty list": ({"audio": []}, "audio must not be an empty list"),
 }
 
@@ -201,6 +206,43 @@ def test_broken_checkpoints_are_named(pipeline: DirfaPipeline, tmp_path: Path, f
     with pytest.raises(CheckpointError, match=r"motion_prior\.(output\.bias|stranger)"):
         DirfaPipeline.from_pretrained(folder)
     shutil.rmtree(folder)
+
+
+def test_hub_ids_load_from_their_snapshot(
+    pipeline: DirfaPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.save_pretrained(tmp_path)
+    asked = {}
+
+    def snapshot(name: str, **options: object) -> str:
+        asked.update(options, name=name)
+        return str(tmp_path)
+
+    monkeypatch.setattr("dirfa_pipeline.pipeline_dirfa.snapshot_download", snapshot)
+    loaded = DirfaPipeline.from_pretrained("someone/dirfa-base", revision="v1")
+    assert (asked["name"], asked["revision"], asked["ignore_patterns"]) == ("someone/dirfa-base", "v1", ["*.py"])
+    assert loaded.name_or_path == "someone/dirfa-base"
+
+
+def test_sampling_triggers_the_offload_hook(pipeline: DirfaPipeline) -> None:
+    """`enable_model_cpu_offload` moves a component when its `forward` runs; the sampler has none."""
+    calls = []
+
+    class Hook(ModelHook):
+        def pre_forward(self, module: torch.nn.Module, *args: object, **kwargs: object) -> tuple:
+            calls.append(module)
+            return args, kwargs
+
+    add_hook_to_module(pipeline.animation_sampler, Hook())
+    try:
+        draw(pipeline)
+    finally:
+        remove_hook_from_module(pipeline.animation_sampler)
+    assert calls == [pipeline.animation_sampler]
+
+
+def test_encoding_keeps_no_graph(pipeline: DirfaPipeline) -> None:
+    assert not pipeline.encode_audio(AudioClip(tone()[None], 16_000)).requires_grad
 
 
 def test_dtype_and_components(pipeline: DirfaPipeline, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Photos of every kind become RGB with even sides; faces are found in them."""
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dirfa_pipeline import FaceModel, Portrait
-from dirfa_pipeline.portrait import face_size, read_image
+from dirfa_pipeline.portrait import _quiet, face_size, read_image
 
 
 def ramp(width: int = 80, height: int = 70) -> np.ndarray:
@@ -168,3 +170,21 @@ def test_two_faces(astronaut: Path, face_model: FaceModel, largest_first: bool) 
     expected = 134 if largest_first else 216 + 134
     assert portrait.landmarks[:, 0].mean() == pytest.approx(expected, abs=5)
     assert face_size(portrait.landmarks) > 80
+
+
+def test_overlapping_threads_give_standard_error_back() -> None:
+    before = os.stat(2)
+    entered, leave = threading.Event(), threading.Event()
+
+    def outlast() -> None:
+        with _quiet():
+            entered.set()
+            leave.wait(10)
+
+    with _quiet():
+        thread = threading.Thread(target=outlast)
+        thread.start()
+        assert entered.wait(10)
+    leave.set()
+    thread.join()
+    assert os.path.samestat(os.stat(2), before)

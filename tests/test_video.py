@@ -45,6 +45,7 @@ def timed_sound(path: Path) -> tuple[float, np.ndarray, int]:
         (30000 / 1001, Fraction(30000, 1001)),
         (23.976, Fraction(24000, 1001)),
         (59.94, Fraction(60000, 1001)),
+        (24.99, Fraction(2499, 100)),
         (12.5, Fraction(25, 2)),
         (1, Fraction(1)),
         (120, Fraction(120)),

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
+from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 from ..animation import COEFFICIENT_NAMES, LIP_INDICES
@@ -325,6 +326,7 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         window = self.config.audio_past + 1 + self.config.audio_future
         return tokens.unfold(-1, window, 1).permute(0, 2, 3, 1)
 
+    @apply_forward_hook
     @torch.no_grad()
     def sample(self, features: Tensor, generator: torch.Generator | None = None, diversity: float = 1.0) -> Tensor:
         """
@@ -396,12 +398,13 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         """
         Place blinks where the accumulated hazard passes a threshold drawn anew for each blink.
 
-        The threshold is E ** diversity with E ~ Exp(1): 1 is the Poisson process of the learned rate, 0 a regular one.
+        The threshold is E ** diversity with E ~ Exp(1), over its mean so that the rate stays as learned: 1 is the
+        Poisson process, 0 a regular one.
         """
         blink = hazards.new_zeros(num_frames)
         shape = self.blink_shape
         draws = _draw("rand", (len(hazards) + 1, 2), generator, hazards).clamp(1e-6, 1.0)
-        thresholds = (-draws[:, 0].log()) ** diversity
+        thresholds = (-draws[:, 0].log()) ** diversity / math.gamma(1.0 + diversity)
         total, count, earliest = 0.0, 0, 0
         for step, hazard in enumerate(hazards.tolist()):
             total += hazard

@@ -11,6 +11,7 @@ import argparse
 import csv
 import ctypes
 import functools
+import itertools
 import logging
 import os
 import subprocess
@@ -201,7 +202,7 @@ def flite_utterances(data: Path, count: int = 4000) -> Iterator[Utterance]:
             waveform = load_audio(wav).mono(ENCODER_RATE)
         phones, start = [], 0.0
         for token in printed.replace("(", " ").replace(")", " ").split():
-            name, _, end = token.partition(":") if ":" in token else (token, "", "")
+            name, _, end = token.partition(":")
             if not end:
                 continue
             classes = arpabet_visemes({"pau": "SIL", "ax": "AH", "axr": "ER"}.get(name, name.upper()))
@@ -340,7 +341,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/")
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--limit", type=int, help="use only the first recordings")
+    parser.add_argument("--limit", type=int, help="use only the first utterances")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.output.mkdir(parents=True, exist_ok=True)
@@ -348,7 +349,7 @@ def main(arguments: list[str] | None = None) -> None:
         words_file = options.data / "speech" / "speechocean762" / "lexicon.txt"
         utterances = aligned(recorded[options.source](options.data)[: options.limit], options.workers, words_file)
     else:
-        utterances = generated[options.source](options.data)
+        utterances = itertools.islice(generated[options.source](options.data), options.limit)
     save_corpus(utterances, options.output / f"{options.source}.npz")
 
 

@@ -115,7 +115,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
     if options.stage == "student":
         load_stage(model, options.run)
     average = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+        model, accelerator.device, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
     )
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=PEAK_RATE[options.stage], weight_decay=0.02, betas=(0.9, 0.98)
