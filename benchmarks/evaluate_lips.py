@@ -8,6 +8,7 @@ and for the real video where there is one. Apertures are in inter-ocular distanc
 """
 
 import argparse
+from contextlib import closing
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -34,11 +35,11 @@ def phones_of(path: Path, text: str, lexicon: Path) -> list[Phone] | None:
 
 def track_aperture(frames: list[np.ndarray]) -> np.ndarray:
     """Inner-lip aperture of each frame by MediaPipe."""
-    detector = FaceDetector(video=True)
     landmarks: list[np.ndarray] = []
-    for frame in frames:
-        faces = detector.landmarks(np.ascontiguousarray(frame))
-        landmarks.append(faces[0] if faces else landmarks[-1])
+    with closing(FaceDetector(video=True)) as detector:
+        for frame in frames:
+            faces = detector.landmarks(np.ascontiguousarray(frame))
+            landmarks.append(faces[0] if faces else landmarks[-1])
     return lip_aperture(np.array(landmarks))
 
 

@@ -45,7 +45,7 @@ def landmarks(request: pytest.FixtureRequest, portrait: Portrait, face_model: Fa
 
 def test_rest_pose_is_the_photo(face_model: FaceModel, landmarks: np.ndarray) -> None:
     fit = face_model.fit_image(landmarks)
-    np.testing.assert_allclose(fit.vertices(fit.rest_coefficients()[None])[0], landmarks, atol=1e-3)
+    np.testing.assert_allclose(fit.vertices(fit.rest_coefficients()[None])[0], landmarks, atol=5e-3)
     assert fit.scale == pytest.approx(float(inter_ocular_distance(landmarks[None])[0]), rel=0.1)
 
 

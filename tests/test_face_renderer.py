@@ -74,7 +74,8 @@ def test_chunks_do_not_matter(renderer: FaceRenderer, prepared: PreparedPortrait
     talk = Animation.from_curves(7, jawOpen=0.3 + 0.3 * wave, yaw=0.1 * wave, eyeBlinkRight=np.arange(7) % 2)
     whole = renderer.render(prepared, talk.coefficients)
     parts = [renderer.render(prepared, talk.coefficients[i : i + size]) for i in range(0, 7, size)]
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    # Matrix products of other sizes round otherwise: a level here and there.
+    np.testing.assert_allclose(np.concatenate(parts).astype(int), whole, atol=1)
 
 
 def test_blink_changes_only_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

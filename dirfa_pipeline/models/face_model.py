@@ -142,7 +142,7 @@ class FaceFit:
         share = np.clip((lip_gap(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
         vertices[:, _LOWER] += 0.5 * share * self.gaps
         vertices[:, _UPPER] -= 0.5 * share * self.gaps
-        return _part_lips(vertices).astype(np.float32)
+        return _part_lips(vertices, np.minimum(share[..., 0] * self.gaps[:, 1], 0.0)).astype(np.float32)
 
     def cameras(self, coefficients: ArrayLike) -> tuple[Array, Array, Array]:
         """Rotation `(frames, 3, 3)`, translation `(frames, 3)` in pixels and scale `(frames,)` of each frame."""
@@ -184,9 +184,13 @@ class VideoFit:
     lip_residual: Array
 
 
-def _part_lips(vertices: NDArray) -> NDArray:
-    """Keep lips from passing through each other: facing points that would cross meet half-way, outer rows give in."""
-    overlap = np.minimum(vertices[:, _LOWER, 1] - vertices[:, _UPPER, 1], 0.0)
+def _part_lips(vertices: NDArray, least: NDArray) -> NDArray:
+    """
+    Keep lips from passing through each other: facing points that would cross meet half-way, outer rows give in.
+
+    `least`, of shape `(frames, 9)`, is the opening that is allowed: 0, or the photo's own where its landmarks cross.
+    """
+    overlap = np.minimum(vertices[:, _LOWER, 1] - vertices[:, _UPPER, 1] - least, 0.0)
     for give, upper, lower in zip(_LIP_ROW_GIVE, UPPER_LIP_ROWS, LOWER_LIP_ROWS, strict=True):
         vertices[:, list(upper), 1] += 0.5 * give * overlap
         vertices[:, list(lower), 1] -= 0.5 * give * overlap

@@ -10,6 +10,7 @@ printed; landmarks are kept beside the tracks, so that a new FaceModel does not 
 import argparse
 import logging
 import os
+from contextlib import closing
 from pathlib import Path
 
 import av
@@ -33,8 +34,7 @@ CUT = 0.25  # jump of the face between two frames, in inter-ocular distances, th
 def read_landmarks(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Landmarks `(frames, 478, 3)` of every frame, NaN where there is no face, and the frames' times in seconds."""
     landmarks, times = [], []
-    detector = FaceDetector(video=True)
-    with av.open(str(path)) as container:
+    with closing(FaceDetector(video=True)) as detector, av.open(str(path)) as container:
         stream = container.streams.video[0]
         for frame in container.decode(stream):
             faces = detector.landmarks(frame.to_ndarray(format="rgb24"))
