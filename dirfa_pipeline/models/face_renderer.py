@@ -18,7 +18,7 @@ from torch import nn
 
 from ..animation import EXPRESSION_NAMES, check_coefficients
 from ..portrait import Portrait
-from .background import cut_out, fill_plate
+from .background import cut_out, fill_plate, reach_of
 from .eye_layer import draw_eye, polygon_mask, window_around
 from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS, EyeLandmarks
 from .head_mesh import HeadMesh, build_mesh
@@ -108,23 +108,26 @@ class FaceRenderer(ModelMixin, ConfigMixin):
             AnimationError: Coefficients of another shape, or not finite.
         """
         coefficients = check_coefficients(coefficients)
-        face = prepared.portrait.face
-        head = face.head_vertices(coefficients)
-        vertices, transforms = face.vertices(coefficients), face.head_transforms(coefficients)
-        blinks = np.clip(face.expressions(coefficients) - face.expression, 0.0, 1.0)
-        cameras = face.cameras(coefficients)
         frames = np.empty((len(coefficients), *prepared.portrait.image.shape), np.uint8)
-        for index, frame in enumerate(frames):
-            parted = _distance_from_rest(prepared.portrait, head[index])
-            self._warp(prepared, vertices[index], transforms[index], parted, frame)
-            camera = (cameras[0][index], cameras[1][index], float(cameras[2][index]))
-            self._draw_mouth(prepared, vertices[index], head[index], camera, transforms[index], parted, frame)
-            for eye, column in _EYES:
-                draw_eye(
-                    frame, prepared.portrait.image, eye, prepared.portrait.landmarks, vertices[index],
-                    transforms[index], float(blinks[index, column]),
-                )  # fmt: skip
+        for row, frame in zip(coefficients, frames, strict=True):
+            # One by one: sums over several rows round differently, and frames must not depend on the chunk.
+            self._render_one(prepared, row[None], frame)
         return frames
+
+    def _render_one(self, prepared: PreparedPortrait, row: Array, frame: NDArray[np.uint8]) -> None:
+        """Draw the frame of one row of coefficients, `(1, 58)`."""
+        portrait = prepared.portrait
+        face = portrait.face
+        head, vertices, transform = (of(row)[0] for of in (face.head_vertices, face.vertices, face.head_transforms))
+        rotation, translation, scale = face.cameras(row)
+        parted = _distance_from_rest(portrait, head)
+        self._warp(prepared, vertices, transform, parted, frame)
+        camera = (rotation[0], translation[0], float(scale[0]))
+        self._draw_mouth(prepared, vertices, head, camera, transform, parted, frame)
+        blinks = np.clip(face.expressions(row)[0] - face.expression, 0.0, 1.0)
+        for eye, column in _EYES:
+            blink = float(blinks[column])
+            draw_eye(frame, portrait.image, eye, portrait.landmarks, vertices, transform, blink)
 
     @staticmethod
     def _warp(
@@ -143,7 +146,10 @@ class FaceRenderer(ModelMixin, ConfigMixin):
             picture = cv2.addWeighted(prepared.toothless, parted, prepared.cutout, 1.0 - parted, 0.0)
         warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         frame[:] = prepared.portrait.image
-        blend_over_plate(warped, prepared.plate[rows, columns], frame[rows, columns])
+        blend_over_plate(
+            warped, prepared.plate[rows, columns], map_x, map_y, columns.start, rows.start,
+            reach_of(frame.shape[1]), frame[rows, columns],
+        )  # fmt: skip
 
     @staticmethod
     def _draw_mouth(
@@ -164,10 +170,8 @@ class FaceRenderer(ModelMixin, ConfigMixin):
             size = (columns.stop - columns.start, rows.stop - rows.start)
             corner = np.array([columns.start, rows.start], np.float32)
             painting = prepared.mouth.draw(size, corner, head, camera, portrait.face, transform)
-            # Lips shade what is near them, most of all from above.
-            inner = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.022 * scale))
-            shade = np.clip(0.55 + 0.75 * (inner - 0.25), 0.5, 1.0)
-            patch += (parted * mask)[..., None] * (painting * shade[..., None] - patch)
+            painting *= _lip_shade(mask, scale)[..., None]
+            patch += (parted * mask)[..., None] * (painting - patch)
         line = _lip_line(vertices, window, scale) * max(0.0, 1.0 - gap / (2.0 * PARTED)) * parted
         patch *= 1.0 - line[..., None] * LIP_LINE
         frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
@@ -209,6 +213,14 @@ def _distance_from_rest(portrait: Portrait, head: Array) -> float:
     distance = float(np.linalg.norm(head[lips] - rest[lips], axis=1).mean())
     t = min(1.0, distance / REST_DISTANCE)
     return t * t * (3.0 - 2.0 * t)
+
+
+def _lip_shade(mask: Array, scale: float) -> Array:
+    """How light the mouth's interior is next to the lips that shade it, most of all from above."""
+    lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
+    shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
+    inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
+    return np.clip(0.38 + 0.85 * (inner - 0.15), 0.38, 1.0)
 
 
 def _inner_lip_gap(vertices: Array) -> float:

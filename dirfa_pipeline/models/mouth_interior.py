@@ -15,10 +15,12 @@ Array = NDArray[np.float32]
 
 MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 256
-UPPER_SIZE, LOWER_SIZE, TONGUE_SIZE = (52.0, 10.0), (42.0, 8.5), (36.0, 20.0)  # millimetres, width and height
+UPPER_SIZE, LOWER_SIZE, TONGUE_SIZE = (52.0, 10.0), (42.0, 8.5), (38.0, 14.0)  # millimetres, width and height
 INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
-TONGUE_RISE: Final = 7.0  # of the tongue's back over the lower teeth
+LOWER_HINT: Final = 1.8  # of the lower teeth, that a wide open mouth shows
+TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
+THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
 
@@ -78,7 +80,7 @@ class MouthInterior:
     upper: Array
     lower: Array
     tongue: Array
-    cavity: Array
+    throat: Array
     centre: Array
     incisal_edge: float
     own_teeth: NDArray[np.uint8] | None
@@ -104,12 +106,14 @@ class MouthInterior:
             `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
         """
         chin = (vertices[list(CHIN)] - face.shape[list(CHIN)]).mean(0)
-        jaw_edge = LOWER_EDGE * MILLIMETRE + max(float(chin[1]), 0.0)
+        drop = max(float(chin[1]), 0.0) / MILLIMETRE
+        jaw_edge = self._jaw_edge(drop, float(vertices[14, 1] - self.centre[1]))
+        rise = TONGUE_RISE + TONGUE_LIFT * drop
         painting = np.empty((size[1], size[0], 3), np.float32)
-        painting[:] = self.cavity
-        tongue_top = jaw_edge - TONGUE_RISE * MILLIMETRE
+        painting[:] = self.throat[-1, 0, :3]
         layers = (
-            (self.tongue, TONGUE_SIZE, tongue_top, 9.0),
+            (self.throat, (THROAT_WIDTH, 24.0 + drop), -10.0 * MILLIMETRE, 12.0),
+            (self.tongue, (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise), jaw_edge - rise * MILLIMETRE, 9.0),
             (self.lower, LOWER_SIZE, jaw_edge, 5.0),
             (self.upper, UPPER_SIZE, self.incisal_edge - UPPER_SIZE[1] * MILLIMETRE, 3.0),
         )
@@ -121,6 +125,16 @@ class MouthInterior:
             offset = offset + camera[2] * camera[0][:2, 1] * self.own_drop
             _lay(painting, self.own_teeth, np.column_stack([linear, offset]))
         return painting
+
+    def _jaw_edge(self, drop: float, lip: float) -> float:
+        """
+        Upper edge of the lower teeth under the closed lip line, with the chin `drop` mm and the lip `lip` lower.
+
+        They go with the chin. A mouth opened wide pulls it farther down than the lip; the row then stays in sight.
+        """
+        edge = (LOWER_EDGE + drop) * MILLIMETRE
+        t = min(1.0, drop / 12.0)
+        return edge - t * t * (3.0 - 2.0 * t) * max(0.0, edge - (lip - LOWER_HINT * MILLIMETRE))
 
     def _placement(
         self, texture: Array, extent: tuple[float, float], top: float, behind: float,
@@ -146,7 +160,7 @@ def _lay(painting: Array, texture: NDArray, placement: Array) -> None:
 
 def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows: tuple[Array, Array]) -> MouthInterior:
     """
-    Colour a mouth for one photo.
+    Colour a mouth for one photo, no more saturated than its skin: grey in a black and white one.
 
     Args:
         rows: Upper and lower teeth as [`draw_teeth`] made them.
@@ -154,7 +168,10 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     lips = _region_colour(image, landmarks, (*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]))
     skin = _region_colour(image, landmarks, (50, 280, 205, 425, 101, 330))
     light = float(skin @ (0.299, 0.587, 0.114))
-    enamel = 0.80 * np.array([1.0, 0.965, 0.90]) * min(255.0, 1.12 * light + 8.0) + 0.20 * skin
+    chroma = float(np.clip(5.0 * np.ptp(skin) / max(float(skin.max()), 1.0), 0.0, 1.0))
+    # Teeth take the light's colour; the skin tells some of it.
+    tint = np.array([1.0, 0.965, 0.90]) * (np.maximum(skin, 1.0) / max(light, 1.0)) ** 0.25
+    enamel = 0.72 * tint * min(235.0, 0.98 * light + 26.0) + 0.24 * skin
     own, edge = _own_teeth(image, landmarks, light)
     if own is not None:
         enamel = np.median(own[..., :3][own[..., 3] > 200], axis=0)
@@ -166,10 +183,10 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
         incisal_edge = float(np.clip(measured, LEAST_EDGE * MILLIMETRE, 7.0 * MILLIMETRE))
         drop = max(0.0, incisal_edge - measured)
     return MouthInterior(
-        upper=_coloured(rows[0], enamel),
-        lower=_coloured(rows[1], 0.80 * enamel),
-        tongue=_tongue(0.45 * lips + 0.50 * light * np.array([1.0, 0.52, 0.50])),
-        cavity=(0.26 * lips + 0.10 * light * np.array([1.0, 0.40, 0.36])).astype(np.float32),
+        upper=_coloured(rows[0], _faded(enamel, chroma)),
+        lower=_coloured(rows[1], 0.74 * _faded(enamel, chroma)),
+        tongue=_tongue(_faded(0.36 * lips + 0.50 * light * np.array([1.0, 0.50, 0.48]), chroma)),
+        throat=_throat(_faded(0.22 * lips + 0.22 * light * np.array([1.0, 0.30, 0.28]), chroma)),
         centre=centre.astype(np.float32),
         incisal_edge=incisal_edge,
         own_teeth=own,
@@ -184,18 +201,35 @@ def _region_colour(image: NDArray[np.uint8], landmarks: Array, indices: tuple[in
     return np.median(image[points[:, 1], points[:, 0]].astype(np.float32), axis=0)
 
 
+def _faded(colour: Array, chroma: float) -> Array:
+    """The colour with only a share of its saturation."""
+    grey = float(colour @ (0.299, 0.587, 0.114))
+    return grey + chroma * (colour - grey)
+
+
 def _coloured(row: Array, colour: Array) -> Array:
-    rgb = np.clip(row[..., :1] * colour, 0, 255)
+    """Teeth in a colour; cheeks shade the ends of the row."""
+    shade = 1.0 - 0.72 * np.abs(np.linspace(-1, 1, row.shape[1], dtype=np.float32)[:, None]) ** 2.2
+    rgb = np.clip(row[..., :1] * shade * colour, 0, 255)
     return np.concatenate([rgb, 255.0 * row[..., 1:]], axis=-1).astype(np.float32)
 
 
+def _throat(colour: Array) -> Array:
+    """Red cheeks and floor around a darkness in the middle."""
+    x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
+    y = np.linspace(-1, 1, TEXTURE_HEIGHT)[:, None]
+    shade = np.clip(0.30 + 1.1 * (x**2 + 0.5 * (y - 0.1) ** 2), 0.0, 1.0)
+    rgb = shade[..., None] * colour
+    return np.concatenate([rgb, np.full((*shade.shape, 1), 255.0)], axis=-1).astype(np.float32)
+
+
 def _tongue(colour: Array) -> Array:
-    """A soft hump with a groove along its middle."""
+    """A soft hump with a groove along its middle, darker towards its back."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(0, 1, TEXTURE_HEIGHT)[:, None]
     top = 0.10 + 0.55 * np.abs(x) ** 2.4
-    alpha = np.clip((y - top) * 9.0, 0, 1) * np.clip((1.0 - np.abs(x)) * 5.0, 0, 1)
-    shade = 0.80 + 0.30 * np.clip((y - top) * 2.5, 0, 1) - 0.10 * np.exp(-((x / 0.06) ** 2)) - 0.25 * x**2
+    alpha = np.clip((y - top) * 5.0, 0, 1) * np.clip((1.0 - np.abs(x)) * 4.0, 0, 1)
+    shade = 0.45 + 0.60 * np.clip((y - top) * 1.8, 0, 1) - 0.10 * np.exp(-((x / 0.08) ** 2)) - 0.25 * x**2
     rgb = np.clip(shade[..., None] * colour, 0, 255)
     return np.concatenate([rgb, 255.0 * alpha[..., None]], axis=-1).astype(np.float32)
 
@@ -219,6 +253,17 @@ def _own_teeth(
     if teeth.sum() < MIN_TEETH_SHARE * inside.sum():
         return None, None
     teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
+    teeth = _without_lower_row(teeth, float(landmarks[13, 1]), opening)
+    if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
+        return None, None
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
+
+
+def _without_lower_row(teeth: NDArray[np.uint8], lip: float, opening: float) -> NDArray[np.uint8]:
+    """Drop patches that begin in the lower part of the opening: these move with the jaw, not with the skull."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(teeth, connectivity=8)
+    keep = stats[:, cv2.CC_STAT_TOP] < lip + 0.5 * opening
+    keep[0] = False
+    return keep[labels].astype(np.uint8)

@@ -66,12 +66,35 @@ def rasterize_map(
 
 
 @njit(cache=True)
-def blend_over_plate(warped: NDArray[np.uint8], plate: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
-    """Lay `warped`, `(height, width, 4)` with alpha, over `plate`, `(height, width, 3)`, into `out`."""
+def blend_over_plate(
+    warped: NDArray[np.uint8], plate: NDArray[np.uint8], map_x: Array, map_y: Array, left: int, top: int,
+    margin: float, out: NDArray[np.uint8],
+) -> None:  # fmt: skip
+    """
+    Lay the warped person over what is behind, in place.
+
+    Behind is the plate where the picture has moved by `margin` or more, and the photo where it has not moved: the
+    cut-out stands that far off the person, so less motion uncovers nothing and the photo's own pixels are the best.
+
+    Args:
+        warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha.
+        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the photo each pixel comes from.
+        left, top (`int`): Corner of the window.
+        margin (`float`): In pixels.
+        out (`np.ndarray` of shape `(height, width, 3)`): The photo; becomes the frame.
+    """
     height, width = warped.shape[:2]
     for row in range(height):
         for column in range(width):
             alpha = int(warped[row, column, 3])
+            if alpha == 255:
+                for channel in range(3):
+                    out[row, column, channel] = warped[row, column, channel]
+                continue
+            moved = np.hypot(map_x[row, column] - left - column, map_y[row, column] - top - row) / margin
+            share = min(255, int(255.0 * moved * moved))
             for channel in range(3):
-                mixed = alpha * warped[row, column, channel] + (255 - alpha) * plate[row, column, channel]
-                out[row, column, channel] = (mixed + 127) // 255
+                behind = share * plate[row, column, channel] + (255 - share) * out[row, column, channel]
+                mixed = 255 * alpha * warped[row, column, channel] + (255 - alpha) * behind
+                out[row, column, channel] = (mixed + 32512) // 65025
