@@ -1,18 +1,14 @@
 """
 One photo and one speech clip in; a video out in which that person says it.
 
-The components are imported here because diffusers looks them up among the modules that are already loaded.
+Names are imported when they are first used, so that the command line answers at once. diffusers looks components up
+among the modules that are already loaded: importing [`DirfaPipeline`] loads all of them.
 """
 
+import importlib
 import os
+from typing import TYPE_CHECKING, Any
 
-
-# Threads that spin while they wait slow each other down on small machines; must be set before torch starts.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-
-from .animation import COEFFICIENT_NAMES, EXPRESSION_NAMES, LIP_NAMES, Animation
-from .audio import AudioClip, load_audio
 from .errors import (
     AnimationError,
     AudioError,
@@ -21,15 +17,36 @@ from .errors import (
     ImageError,
     InputError,
 )
-from .models.animation_sampler import AnimationSampler
-from .models.face_model import FaceModel
-from .models.face_renderer import FaceRenderer
-from .pipeline_dirfa import DirfaPipeline
-from .pipeline_output import DirfaPipelineOutput
-from .portrait import Portrait
 from .version import __version__
-from .video import write_video
 
+
+if TYPE_CHECKING:
+    from .animation import COEFFICIENT_NAMES, EXPRESSION_NAMES, LIP_NAMES, Animation
+    from .audio import AudioClip, load_audio
+    from .models.animation_sampler import AnimationSampler
+    from .models.face_model import FaceModel
+    from .models.face_renderer import FaceRenderer
+    from .pipeline_dirfa import DirfaPipeline
+    from .pipeline_output import DirfaPipelineOutput
+    from .portrait import Portrait
+    from .video import write_video
+
+# Threads that spin while they wait slow each other down on small machines; must be set before torch starts.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+_MODULES = {
+    "animation": ("COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation"),
+    "audio": ("AudioClip", "load_audio"),
+    "models.animation_sampler": ("AnimationSampler",),
+    "models.face_model": ("FaceModel",),
+    "models.face_renderer": ("FaceRenderer",),
+    "pipeline_dirfa": ("DirfaPipeline",),
+    "pipeline_output": ("DirfaPipelineOutput",),
+    "portrait": ("Portrait",),
+    "video": ("write_video",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler",
@@ -37,3 +54,13 @@ __all__ = [
     "FaceNotFoundError", "FaceRenderer", "ImageError", "InputError", "Portrait", "__version__", "load_audio",
     "write_video",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
