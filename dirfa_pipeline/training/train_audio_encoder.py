@@ -54,6 +54,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--output", type=Path, help="where the student is saved")
+    parser.add_argument("--start", type=Path, help="checkpoint whose averaged weights the student starts from")
     parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
@@ -112,7 +113,9 @@ def train(options: argparse.Namespace) -> SpeechModel:
     set_seed(options.seed)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=options.mixed_precision)
     model = SpeechModel(encoder_config(options.hidden, options.layers))
-    if options.stage == "student":
+    if options.start:
+        model.load_state_dict(torch.load(options.start, weights_only=True)["average"])
+    elif options.stage == "student":
         load_stage(model, options.run)
     average = torch.optim.swa_utils.AveragedModel(
         model, accelerator.device, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
