@@ -220,7 +220,7 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
     shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
     inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
-    return np.clip(0.38 + 0.85 * (inner - 0.15), 0.38, 1.0)
+    return np.clip(0.46 + 0.85 * (inner - 0.12), 0.42, 1.0)
 
 
 def _inner_lip_gap(vertices: Array) -> float:

@@ -23,6 +23,7 @@ TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teet
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
+BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is darker
 
 # Widths in millimetres from the midline outwards, as seen from the front (Wheeler's Dental Anatomy).
 UPPER_TEETH: Final = (8.5, 6.4, 5.2, 3.6, 2.6)
@@ -254,6 +255,7 @@ def _own_teeth(
         return None, None
     teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
     teeth = _without_lower_row(teeth, float(landmarks[13, 1]), opening)
+    teeth &= _above_bite(brightest, teeth, landmarks)
     if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
         return None, None
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
@@ -267,3 +269,23 @@ def _without_lower_row(teeth: NDArray[np.uint8], lip: float, opening: float) -> 
     keep = stats[:, cv2.CC_STAT_TOP] < lip + 0.5 * opening
     keep[0] = False
     return keep[labels].astype(np.uint8)
+
+
+def _above_bite(brightness: Array, teeth: NDArray[np.uint8], landmarks: Array) -> NDArray[np.uint8]:
+    """Where a smile that shows both rows has its upper one: above a dark line, which curves up to the corners."""
+    left, right = landmarks[78, :2], landmarks[308, :2]
+    middle, half = 0.5 * (left + right), max(1.0, 0.5 * float(right[0] - left[0]))
+    columns = slice(round(float(middle[0] - 0.25 * half)), round(float(middle[0] + 0.25 * half)) + 1)
+    weight = teeth[:, columns].sum(1).astype(np.float32)
+    rows = np.flatnonzero(weight > 0.25 * max(1.0, weight.max()))
+    above = np.ones_like(teeth)
+    if len(rows) < 8:
+        return above
+    profile = (brightness[rows[0] : rows[-1] + 1, columns]).mean(1)
+    first, last = round(0.45 * len(profile)), round(0.92 * len(profile))
+    bite = first + int(profile[first:last].argmin())
+    if profile[bite] > BITE * min(float(profile[:bite].max()), float(profile[bite:].max())):
+        return above
+    x = (np.arange(teeth.shape[1], dtype=np.float32) - middle[0]) / half
+    line = rows[0] + bite - 0.6 * x**2 * (rows[0] + bite - middle[1]) + 0.5 * x * (right[1] - left[1])
+    return (np.arange(teeth.shape[0])[:, None] < line).astype(np.uint8)
