@@ -49,9 +49,11 @@ def rasterize_map(
             # Barycentric weights of b and c at the first column, then a constant step a column.
             weight_b = ((first_column - ax) * (cy - ay) - (row - ay) * (cx - ax)) * inverse
             weight_c = ((bx - ax) * (row - ay) - (by - ay) * (first_column - ax)) * inverse
+            entered = False
             for column in range(first_column, last_column + 1):
                 weight_a = 1.0 - weight_b - weight_c
                 if weight_a >= -1e-5 and weight_b >= -1e-5 and weight_c >= -1e-5:
+                    entered = True
                     z = weight_a * target[a, 2] + weight_b * target[b, 2] + weight_c * target[c, 2]
                     if z < depth[row, column]:
                         depth[row, column] = z
@@ -61,6 +63,8 @@ def rasterize_map(
                         map_y[row, column] = (
                             weight_a * source[a, 1] + weight_b * source[b, 1] + weight_c * source[c, 1]
                         )
+                elif entered:  # a triangle is convex: the rest of the row is outside too
+                    break
                 weight_b += step_b
                 weight_c += step_c
 
@@ -85,6 +89,7 @@ def blend_over_plate(
         out (`np.ndarray` of shape `(height, width, 3)`): The photo; becomes the frame.
     """
     height, width = warped.shape[:2]
+    gain = np.float32(255.0 / (margin * margin))
     for row in range(height):
         for column in range(width):
             alpha = int(warped[row, column, 3])
@@ -92,8 +97,10 @@ def blend_over_plate(
                 for channel in range(3):
                     out[row, column, channel] = warped[row, column, channel]
                 continue
-            moved = np.hypot(map_x[row, column] - left - column, map_y[row, column] - top - row) / margin
-            share = min(255, int(255.0 * moved * moved))
+            dx, dy = map_x[row, column] - left - column, map_y[row, column] - top - row
+            share = min(255, int(gain * (dx * dx + dy * dy)))
+            if alpha == 0 and share == 0:
+                continue
             for channel in range(3):
                 behind = share * plate[row, column, channel] + (255 - share) * out[row, column, channel]
                 mixed = 255 * alpha * warped[row, column, channel] + (255 - alpha) * behind
