@@ -7,9 +7,11 @@ from tiny import tiny_sampler
 from dirfa_pipeline.animation import COEFFICIENT_NAMES, LIP_NAMES
 from dirfa_pipeline.models.animation_sampler import MotionDistribution, TemporalAttention, spline_weights
 from dirfa_pipeline.models.motion_channels import (
+    HEAD_LIMITS,
     MOTION_NAMES,
     NUM_MOTIONS,
     coefficients_from_motion,
+    limit_head,
     motion_from_coefficients,
 )
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
@@ -116,3 +118,10 @@ def test_blinks_follow_the_hazard() -> None:
 def test_wrong_features_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(2 \* frames, 32\), got \(7, 32\)"):
         tiny_sampler().sample(torch.zeros(7, 32))
+
+
+def test_head_stays_within_its_limits() -> None:
+    calm, wild = torch.full((1, NUM_MOTIONS), 0.01), torch.full((1, NUM_MOTIONS), -5.0)
+    torch.testing.assert_close(limit_head(calm), calm, atol=1e-4, rtol=0.0)
+    assert (limit_head(wild)[0, :6] >= -torch.tensor(HEAD_LIMITS)).all()
+    assert (limit_head(wild)[0, 6:] == -5.0).all()

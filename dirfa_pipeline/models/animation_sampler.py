@@ -24,7 +24,7 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 from ..animation import COEFFICIENT_NAMES, LIP_INDICES
-from .motion_channels import MOTION_NAMES, NUM_MOTIONS, coefficients_from_motion
+from .motion_channels import MOTION_NAMES, NUM_MOTIONS, coefficients_from_motion, limit_head
 from .speech_head import VISEME_NAMES, SpeechHead
 
 
@@ -351,7 +351,7 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         motion = self._spline(points)[:num_frames] * self.motion_scale
         blink = self._draw_blinks(hazards, num_frames, generator, diversity)
 
-        coefficients = coefficients_from_motion(motion, blink)
+        coefficients = coefficients_from_motion(limit_head(motion), blink)
         lips = self.lips(speech)[0]
         smile = coefficients[:, list(SMILE_INDICES)]
         coefficients[:, list(LIP_INDICES)] = lips

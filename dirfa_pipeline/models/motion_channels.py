@@ -17,6 +17,10 @@ HEAD = slice(0, 6)
 # Channels that change sign when the picture is mirrored.
 MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x", "gazeYaw"))
 
+# How far a drawn head may go: radians and inter-ocular distances. What real talkers in a frame do, and what one photo
+# can show.
+HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
+
 GAZE_RANGE: Final = 0.44  # radians that an eyeLook weight of 1 turns the eye, about 25 degrees
 
 # Each named pair of weights moves together; the photo's own asymmetry stays.
@@ -46,6 +50,13 @@ def motion_from_coefficients(coefficients: Tensor) -> Tensor:
     gaze_pitch = GAZE_RANGE * (up - down) + head[:, 1]
     pairs = [_mean(coefficients, *names) for names in PAIRED.values()]
     return torch.cat([head, torch.stack([gaze_yaw, gaze_pitch, *pairs], dim=1)], dim=1)
+
+
+def limit_head(motion: Tensor) -> Tensor:
+    """Bend head channels smoothly towards their limits, `limit * tanh(value / limit)`; small motion stays as it is."""
+    limits = motion.new_tensor(HEAD_LIMITS)
+    head = limits * torch.tanh(motion[:, HEAD] / limits)
+    return torch.cat([head, motion[:, HEAD.stop :]], dim=1)
 
 
 def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
