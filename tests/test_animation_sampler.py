@@ -125,3 +125,13 @@ def test_head_stays_within_its_limits() -> None:
     torch.testing.assert_close(limit_head(calm), calm, atol=1e-4, rtol=0.0)
     assert (limit_head(wild)[0, :6] >= -torch.tensor(HEAD_LIMITS)).all()
     assert (limit_head(wild)[0, 6:] == -5.0).all()
+
+
+def test_no_flash_between_two_closures() -> None:
+    sampler = tiny_sampler()
+    sampler.lip_decoder.output.bias.data.fill_(0.5)
+    speech = speech_of("open", closure=1.0)
+    speech[:, 40:42, -1] = 0.0  # one frame
+    assert sampler.lips(speech)[0, 20].max() == 0.0
+    speech[:, 40:48, -1] = 0.0  # four frames
+    assert sampler.lips(speech)[0, 21].max() > 0.2

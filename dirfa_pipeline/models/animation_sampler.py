@@ -302,7 +302,8 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         quiet = self._rest_gate(speech)
         lips = lips * (1.0 - quiet)
         shut = self._closure_gate(speech) * (1.0 - quiet)
-        return lips + shut * (self.closed_lips - lips)
+        lips = lips + shut * (self.closed_lips - lips)
+        return lips * (1.0 - _lone_openings(torch.maximum(shut, quiet)))
 
     def _closure_gate(self, speech: Tensor) -> Tensor:
         per_frame = speech[..., -1].unflatten(-1, (-1, FEATURES_PER_FRAME)).amax(-1, keepdim=True)
@@ -417,6 +418,12 @@ class AnimationSampler(ModelMixin, ConfigMixin):
                 blink[start:stop] = torch.maximum(blink[start:stop], shape[: stop - start])
             total, count, earliest = 0.0, count + 1, start + len(shape)
         return blink
+
+
+def _lone_openings(closed: Tensor) -> Tensor:
+    """How much more closed a frame must be to be no flash of 40 ms between two closed ones: `(batch, frames, 1)`."""
+    around = torch.minimum(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))
+    return (around - closed).clamp_min(0.0)
 
 
 def _draw(kind: str, shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
