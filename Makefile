@@ -11,12 +11,15 @@ EXAMPLES := dirfa_pipeline/examples
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo test test-fast quality style system clean
+.PHONY: demo app test test-fast quality style system clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
 	$(RUN) -m dirfa_pipeline generate $(EXAMPLES)/astronaut.jpg $(EXAMPLES)/speech.flac -o outputs/demo.mp4 --seed 1
 	@echo "The video is $(CURDIR)/outputs/demo.mp4"
+
+app: $(VENV)/.installed
+	$(RUN) app.py
 
 test: quality
 	$(RUN) -m pytest
@@ -39,7 +42,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[test,train]"
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,test,train]"
 	@$(MAKE) --no-print-directory system
 	touch $@
 
