@@ -266,8 +266,8 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         audio_past: int = 4,
         audio_future: int = 3,
         style_dim: int = 2,
-        closure_low: float = 0.2,
-        closure_high: float = 0.45,
+        closure_low: float = 0.25,
+        closure_high: float = 0.5,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
