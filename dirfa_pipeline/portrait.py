@@ -89,10 +89,11 @@ def _array_to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
         return (array >> 8).astype(np.uint8)
     if array.dtype.kind != "f":
         raise ImageError(f"image arrays must be uint8, uint16 or float in [0, 1], got {array.dtype}")
-    if not np.isfinite(array).all() or array.min() < 0.0 or array.max() > 1.0:
+    # NaN and infinity spoil the extremes, so that one comparison finds them too.
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0.0 and high <= 1.0):
         raise ImageError(
-            f"float images must be finite and in [0, 1], got {np.nanmin(array):.3g} to {np.nanmax(array):.3g}; "
-            "divide by 255 or pass uint8"
+            f"float images must be finite and in [0, 1], got {low:.3g} to {high:.3g}; divide by 255 or pass uint8"
         )
     return np.round(array * 255.0).astype(np.uint8)
 
