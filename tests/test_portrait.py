@@ -2,6 +2,7 @@
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dirfa_pipeline import FaceModel, Portrait
+from dirfa_pipeline.models.face_landmarks import LIPS
 from dirfa_pipeline.portrait import _quiet, face_size, read_image
 
 
@@ -188,3 +190,20 @@ def test_overlapping_threads_give_standard_error_back() -> None:
     leave.set()
     thread.join()
     assert os.path.samestat(os.stat(2), before)
+
+
+def test_hidden_mouth_is_warned_of(portrait: Portrait, face_model: FaceModel) -> None:
+    picture = portrait.image.copy()
+    low, high = portrait.landmarks[list(LIPS), :2].min(0), portrait.landmarks[list(LIPS), :2].max(0)
+    margin = 0.35 * (high - low).max()
+    x0, y0 = (low - margin).astype(int)
+    x1, y1 = (high + margin).astype(int)
+    picture[y0:y1, x0:x1] = (120, 160, 200)
+    with pytest.warns(UserWarning, match=r"mouth may be hidden: .* differ by \d+%"):
+        Portrait.from_image(picture, face_model)
+
+
+def test_visible_mouth_is_not_warned_of(astronaut: Path, face_model: FaceModel) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Portrait.from_image(astronaut, face_model)

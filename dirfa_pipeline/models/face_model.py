@@ -285,6 +285,13 @@ class FaceModel(ModelMixin, ConfigMixin):
         """Facing inner-lip landmarks, upper and lower: `(9, 2)`."""
         return torch.tensor(INNER_LIP_PAIRS)
 
+    @property
+    def mirrored_landmarks(self) -> list[int]:
+        """For each of the 468 face landmarks the one on the other side of the face."""
+        mean = self.mean.detach().cpu().numpy()[:468]
+        gaps = np.linalg.norm(mean[:, None] * [-1.0, 1.0, 1.0] - mean[None], axis=-1)
+        return [int(index) for index in gaps.argmin(1)]
+
     def fit_image(self, landmarks: ArrayLike) -> FaceFit:
         """
         Fit a face to one photo.
