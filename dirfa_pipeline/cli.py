@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .pipeline_dirfa import DirfaPipeline
     from .portrait import Portrait
 
+MIN_SIDE = 64  # pixels; portrait.py has the same limit, but is heavy to import
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 EXAMPLES = """examples:
@@ -142,6 +143,8 @@ def check_options(options: argparse.Namespace) -> None:
             raise InputError(f"--output would overwrite the {name} {source}; choose another name")
     if options.seed is not None and not 0 <= options.seed < 2**63 - 100:
         raise InputError(f"--seed must be in [0, 2^63 - 100), got {options.seed}")
+    if options.max_size is not None and options.max_size < MIN_SIDE:
+        raise InputError(f"--max-size must be at least {MIN_SIDE} pixels, got {options.max_size}")
     limits = {"num_videos": (1, 100), "diversity": (0.0, 2.0), "fps": (1, 120), "crf": (0, 51)}
     for name, (low, high) in limits.items():
         value = getattr(options, name)

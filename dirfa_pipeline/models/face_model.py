@@ -40,6 +40,7 @@ from .face_landmarks import (
 
 Array = NDArray[np.float32]
 
+PHOTO_LIPS, VIDEO_LIPS = 6.0, 20.0  # weight of lip landmarks in a fit: a video teaches speech
 CAMERA_DISTANCE: Final = 10.0  # inter-ocular distances, about 63 cm
 _UPPER, _LOWER = np.array(INNER_LIP_PAIRS).T
 _LIP_COLUMNS = np.array(LIP_INDICES)
@@ -341,7 +342,7 @@ class FaceModel(ModelMixin, ConfigMixin):
             shape = rest - _blend(basis, expression)
             shape = _shut(shape)
         fitted = close_lids(basis, shape)
-        weights = _fit_expression(fitted, local - shape, ridge=0.001, sparsity=0.003)
+        weights = _fit_expression(fitted, local - shape, ridge=0.001, sparsity=0.003, lips=VIDEO_LIPS)
         head = self._relative_pose(scale, rotation, translation)
         reference = FaceFit(
             shape.astype(np.float32), np.zeros((len(INNER_LIP_PAIRS), 3), np.float32), fitted.astype(np.float32),
@@ -393,10 +394,11 @@ def _blend(basis: NDArray, weights: NDArray) -> NDArray:
     return np.einsum("...k,kvd->...vd", weights, basis, optimize=True)
 
 
-def _importance() -> NDArray[np.float64]:
+def _importance(lips: float) -> NDArray[np.float64]:
     """Weight of each coordinate in a fit: lips, lids and brows matter most, MediaPipe's depth least."""
     weight = np.ones((NUM_LANDMARKS, 3))
-    weight[[*LIPS, *BROWS]] = 6.0
+    weight[list(BROWS)] = 6.0
+    weight[list(LIPS)] = lips
     for eye in (RIGHT_EYE, LEFT_EYE):
         weight[[*eye.upper, *eye.lower]] = 6.0
         weight[list(eye.iris)] = 10.0
@@ -405,20 +407,22 @@ def _importance() -> NDArray[np.float64]:
 
 
 def _fit_identity(identity: NDArray, offset: NDArray, ridge: float = 0.02) -> NDArray:
-    flat, weight = identity.reshape(len(identity), -1), _importance().ravel() / NUM_LANDMARKS
+    flat, weight = identity.reshape(len(identity), -1), _importance(PHOTO_LIPS).ravel() / NUM_LANDMARKS
     gram = (flat * weight) @ flat.T + ridge * 1e-2 * np.eye(len(flat))
     solution = np.linalg.solve(gram, (flat * weight) @ offset.ravel())
     return (solution @ flat).reshape(NUM_LANDMARKS, 3)
 
 
-def _fit_expression(basis: NDArray, offsets: NDArray, ridge: float, sparsity: float = 0.0) -> NDArray:
+def _fit_expression(
+    basis: NDArray, offsets: NDArray, ridge: float, sparsity: float = 0.0, lips: float = PHOTO_LIPS
+) -> NDArray:
     """Bounded weights for offsets `(frames, 478, 3)`; the inner-lip openings count as coordinates of their own."""
 
     def coordinates(vertices: NDArray) -> NDArray:
         opening = 6.0 * (vertices[:, _LOWER, :2] - vertices[:, _UPPER, :2])
         return np.concatenate([vertices.reshape(len(vertices), -1), opening.reshape(len(vertices), -1)], axis=1)
 
-    weight = np.concatenate([_importance().ravel(), np.full(2 * len(_UPPER), 6.0)])
+    weight = np.concatenate([_importance(lips).ravel(), np.full(2 * len(_UPPER), 6.0)])
     return solve_weights(coordinates(basis), coordinates(offsets), weight, ridge, sparsity)
 
 
