@@ -25,8 +25,8 @@ MIN_SIDE: Final = 64
 MIN_FACE: Final = 64  # pixels across
 MAX_YAW: Final = 35.0  # degrees
 DETECTION_SIDE: Final = 1024
-# Lips of a face and of its mirror image are found 2 % of the inter-ocular distance apart in the median photo, over 6 %
-# in 2 of 127 with a visible mouth; covered ones are guessed, 7 % apart in the median.
+# Where a mouth is covered its lips are guessed, and the guesses for a face and for its mirror image differ. Unit: the
+# inter-ocular distance.
 HIDDEN_MOUTH: Final = 0.06
 CROP_MARGIN: Final = 0.6  # of the face's size, on each side
 
