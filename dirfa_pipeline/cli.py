@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .version import __version__
-from .video import PRESETS
+from .video import PRESETS, check_output_path
 
 
 if TYPE_CHECKING:
@@ -127,11 +127,7 @@ def check_options(options: argparse.Namespace) -> None:
         path = getattr(options, name)
         if path is not None and not os.path.isfile(path):
             raise InputError(f"{name} not found: {path}")
-    folder = os.path.dirname(options.output) or "."
-    if not options.output.lower().endswith(".mp4"):
-        raise InputError(f"--output must end in .mp4, got {options.output!r}")
-    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise InputError(f"the folder {folder!r} of --output does not exist or cannot be written")
+    check_output_path(options.output)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
     if options.save_animation and not os.path.isdir(os.path.dirname(options.save_animation) or "."):

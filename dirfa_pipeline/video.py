@@ -35,7 +35,6 @@ class VideoWriter:
         audio ([`AudioClip`], *optional*): Goes in whole, from the first frame on.
         crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
         preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
-        threads (`int`, defaults to 0): Encoder threads, 0 for as many as there are cores.
 
     Raises:
         InputError: The path's ending, folder, `crf` or `preset` cannot be used.
@@ -48,7 +47,6 @@ class VideoWriter:
         audio: AudioClip | None = None,
         crf: int = 18,
         preset: str = "fast",
-        threads: int = 0,
     ) -> None:
         check_output_path(path)
         if not 0 <= crf <= 51:
@@ -59,7 +57,6 @@ class VideoWriter:
         self._temporary = f"{self._path}.part"
         self._rate = frame_rate(fps)
         self._options = {"crf": str(crf), "preset": preset}
-        self._threads = threads
         self._audio = None if audio is None else _encodable(audio)
         self._video_stream: Any = None
         self._audio_stream: Any = None
@@ -95,7 +92,6 @@ class VideoWriter:
             raise ImageError(f"yuv420p needs even sides, got {width} x {height}; crop or scale the frames")
         stream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.thread_count = self._threads
         stream.codec_context.time_base = 1 / self._rate
         # Say which matrix the colours use: players guess otherwise.
         context = stream.codec_context
@@ -150,10 +146,9 @@ def write_video(
     audio: AudioClip | None = None,
     crf: int = 18,
     preset: str = "fast",
-    threads: int = 0,
 ) -> None:
     """Write all frames and the sound; arguments are those of [`VideoWriter`]."""
-    with VideoWriter(path, fps, audio, crf, preset, threads) as writer:
+    with VideoWriter(path, fps, audio, crf, preset) as writer:
         for frame in frames:
             writer.write(frame)
 

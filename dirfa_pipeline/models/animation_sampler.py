@@ -34,7 +34,7 @@ SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSm
 
 
 class LipDecoder(nn.Module):
-    """Phone posteriors at 50 Hz -> lip and jaw weights at 25 fps, by convolutions over 0.4 s of context each side."""
+    """Phone posteriors at 50 Hz -> lip and jaw weights at 25 fps, by convolutions over 0.25 s on each side."""
 
     def __init__(self, in_channels: int, channels: int, num_lips: int, dropout: float = 0.1) -> None:
         super().__init__()
