@@ -3,7 +3,7 @@
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -14,7 +14,7 @@ import soxr
 from av.error import FFmpegError
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import AudioError
+from .errors import AudioError, CheckpointError
 
 
 MIN_SECONDS: Final = 0.2
@@ -23,7 +23,8 @@ CLIPPED_SHARE: Final = 0.01
 MAX_PEAK: Final = 16.0  # of full scale: beyond it are integers stored as floats
 MIN_RATE, MAX_RATE = 1_000, 384_000
 
-# The audio encoder: convolutions of kernel (320, 4, 3) and stride (80, 2, 2) at 16 kHz.
+# The audio encoder: one feature for every 20 ms at 16 kHz. The field is that of the encoder in the bundled weights, of
+# kernels (320, 4, 3) and strides (80, 2, 2); `receptive_field` tells it for others.
 ENCODER_RATE: Final = 16_000
 ENCODER_STRIDE: Final = 320
 ENCODER_RECEPTIVE_FIELD: Final = 320 + 3 * 80 + 2 * 160
@@ -194,9 +195,26 @@ def num_frames(num_samples: int, sampling_rate: int, fps: float) -> int:
     return math.ceil(exact)
 
 
-def pad_for_encoder(waveform: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+def receptive_field(kernels: Sequence[int], strides: Sequence[int]) -> int:
     """
-    Pad a 16 kHz waveform with zeros so that the encoder gives exactly `2 * frames` features.
+    Samples that one feature of a stack of convolutions sees: `1 + sum((kernel - 1) * strides before it)`.
+
+    Raises:
+        CheckpointError: The strides do not multiply to 320: the features are not 50 Hz ones.
+    """
+    if math.prod(strides) != ENCODER_STRIDE:
+        raise CheckpointError(
+            f"the audio encoder must give a feature every {ENCODER_STRIDE} samples, its strides {list(strides)} give "
+            f"one every {math.prod(strides)}; use a wav2vec2 encoder of 50 Hz"
+        )
+    return 1 + sum((kernel - 1) * math.prod(strides[:layer]) for layer, kernel in enumerate(kernels))
+
+
+def pad_for_encoder(
+    waveform: NDArray[np.float32], frames: int, field: int = ENCODER_RECEPTIVE_FIELD
+) -> NDArray[np.float32]:
+    """
+    Pad a 16 kHz waveform with zeros so that an encoder of the given receptive field gives `2 * frames` features.
 
     ```
     |<- 280 ->|<------ waveform ------>|<- zeros ->|
@@ -205,10 +223,11 @@ def pad_for_encoder(waveform: NDArray[np.float32], frames: int) -> NDArray[np.fl
     ```
     Feature `i` is centred at `(i + 0.5) * 20` ms; frame `f` at 25 fps owns features `2 f` and `2 f + 1`.
     """
-    total = (2 * frames - 1) * ENCODER_STRIDE + ENCODER_RECEPTIVE_FIELD
+    total = (2 * frames - 1) * ENCODER_STRIDE + field
+    before = (field - ENCODER_STRIDE) // 2
     padded = np.zeros(total, np.float32)
-    kept = min(len(waveform), total - ENCODER_PADDING)
-    padded[ENCODER_PADDING : ENCODER_PADDING + kept] = waveform[:kept]
+    kept = min(len(waveform), total - before)
+    padded[before : before + kept] = waveform[:kept]
     return padded
 
 
@@ -220,7 +239,9 @@ class EncoderWindow:
     keep: slice
 
 
-def encoder_windows(num_features: int, hop: int = 400, context: int = 50) -> Iterator[EncoderWindow]:
+def encoder_windows(
+    num_features: int, hop: int = 400, context: int = 50, field: int = ENCODER_RECEPTIVE_FIELD
+) -> Iterator[EncoderWindow]:
     """
     Cut a clip into windows of `hop` features (8 s) with `context` (1 s) on both sides, on a grid that starts at 0.
 
@@ -229,5 +250,5 @@ def encoder_windows(num_features: int, hop: int = 400, context: int = 50) -> Ite
     for start in range(0, num_features, hop):
         stop = min(start + hop, num_features)
         first, last = max(0, start - context), min(num_features, stop + context)
-        samples = slice(first * ENCODER_STRIDE, (last - 1) * ENCODER_STRIDE + ENCODER_RECEPTIVE_FIELD)
+        samples = slice(first * ENCODER_STRIDE, (last - 1) * ENCODER_STRIDE + field)
         yield EncoderWindow(samples, slice(start - first, stop - first))

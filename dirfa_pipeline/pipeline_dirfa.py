@@ -9,13 +9,22 @@ from typing import Any, Final, Self
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from PIL import Image
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation import Animation
-from .audio import AudioClip, AudioInput, encoder_windows, load_audio, num_frames, pad_for_encoder
+from .audio import (
+    AudioClip,
+    AudioInput,
+    encoder_windows,
+    load_audio,
+    num_frames,
+    pad_for_encoder,
+    receptive_field,
+)
 from .checkpoint import check_component, copy_to_aligned_memory
 from .errors import AnimationError, CheckpointError, InputError
 from .models.animation_sampler import AnimationSampler
@@ -44,6 +53,9 @@ class DirfaPipeline(DiffusionPipeline):
         animation_sampler ([`AnimationSampler`]): Draws facial animation for the features.
         face_model ([`FaceModel`]): Fits the photo and gives the coefficients their shape.
         face_renderer ([`FaceRenderer`]): Moves the photo.
+
+    Raises:
+        CheckpointError: The encoder and the sampler do not belong together.
     """
 
     model_cpu_offload_seq = "audio_encoder->animation_sampler->face_model->face_renderer"
@@ -58,6 +70,7 @@ class DirfaPipeline(DiffusionPipeline):
         face_renderer: FaceRenderer,
     ) -> None:
         super().__init__()
+        _check_pair(audio_encoder, animation_sampler)
         self.register_modules(
             feature_extractor=feature_extractor,
             audio_encoder=audio_encoder,
@@ -161,9 +174,10 @@ class DirfaPipeline(DiffusionPipeline):
         waveform = audio.mono(ENCODER_RATE)
         frames = num_frames(len(waveform), ENCODER_RATE, SAMPLER_FPS)
         values = self.feature_extractor(waveform, sampling_rate=ENCODER_RATE, return_tensors="np").input_values[0]
-        padded = torch.from_numpy(pad_for_encoder(values, frames))
+        field = receptive_field(self.audio_encoder.config.conv_kernel, self.audio_encoder.config.conv_stride)
+        padded = torch.from_numpy(pad_for_encoder(values, frames, field))
         features = []
-        for window in encoder_windows(2 * frames):
+        for window in encoder_windows(2 * frames, field=field):
             samples = padded[window.samples].unsqueeze(0).to(self._execution_device, self.audio_encoder.dtype)
             features.append(self.audio_encoder(samples).last_hidden_state[0, window.keep])
         return torch.cat(features)
@@ -250,7 +264,7 @@ class DirfaPipeline(DiffusionPipeline):
                 what it returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the video at
                 hand ends there and the ones after it are left out of `frames`.
             callback_on_step_end_tensor_inputs (`Sequence[str]`, defaults to `("frames",)`): What the callback is
-                given: `"frames"`, `"coefficients"`.
+                given: `"frames"`, `"coefficients"`. A `PipelineCallback` of diffusers names its own.
 
         Returns:
             [`DirfaPipelineOutput`], or a tuple of its fields in order.
@@ -259,6 +273,8 @@ class DirfaPipeline(DiffusionPipeline):
             InputError: Some input breaks a rule; the message states the rule, the value and the remedy. All inputs
                 are checked before any is processed.
         """
+        if isinstance(callback_on_step_end, PipelineCallback | MultiPipelineCallbacks):
+            callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
         self.check_inputs(
             image, audio, animation, num_videos_per_prompt, diversity, fps, output_type,
             callback_on_step_end_tensor_inputs,
@@ -347,6 +363,19 @@ class DirfaPipeline(DiffusionPipeline):
                 if self.interrupt:
                     break
         return videos
+
+
+def _check_pair(audio_encoder: Wav2Vec2Model | None, animation_sampler: AnimationSampler | None) -> None:
+    """Raise [`CheckpointError`] unless the sampler takes what the encoder gives, as far as both are there."""
+    if audio_encoder is None:
+        return
+    given = audio_encoder.config
+    receptive_field(given.conv_kernel, given.conv_stride)
+    if animation_sampler is not None and given.hidden_size != animation_sampler.config.audio_dim:
+        raise CheckpointError(
+            f"audio_encoder gives features of width {given.hidden_size}, but animation_sampler takes "
+            f"{animation_sampler.config.audio_dim}; use an encoder with the sampler that was trained on it"
+        )
 
 
 def _as_list(value: Any) -> list[Any]:

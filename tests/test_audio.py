@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from media import lag, speech, write_media
 
-from dirfa_pipeline import AudioClip, load_audio
+from dirfa_pipeline import AudioClip, CheckpointError, load_audio
 from dirfa_pipeline.audio import (
     ENCODER_PADDING,
     ENCODER_RATE,
@@ -17,6 +17,7 @@ from dirfa_pipeline.audio import (
     encoder_windows,
     num_frames,
     pad_for_encoder,
+    receptive_field,
     resample,
 )
 
@@ -155,6 +156,13 @@ def test_features_are_centred(feature: int) -> None:
     wave[round((feature + 0.5) * 0.02 * ENCODER_RATE)] = 1.0
     start = feature * ENCODER_STRIDE
     assert np.argmax(pad_for_encoder(wave, 25)[start : start + 880]) == 440
+
+
+def test_receptive_field_is_the_last_sample_that_matters() -> None:
+    assert receptive_field((320, 4, 3), (80, 2, 2)) == 880
+    assert receptive_field((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)) == 400
+    with pytest.raises(CheckpointError, match="every 320 samples"):
+        receptive_field((10, 3), (5, 2))
 
 
 @given(st.integers(1, 5000), st.integers(1, 600), st.integers(0, 80))

@@ -5,17 +5,28 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module, remove_hook_from_module
 from diffusers import ModelMixin
+from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny import tiny_pipeline
+from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from dirfa_pipeline import Animation, AudioClip, CheckpointError, DirfaPipeline, InputError, Portrait
+from dirfa_pipeline import (
+    Animation,
+    AnimationSampler,
+    AudioClip,
+    CheckpointError,
+    DirfaPipeline,
+    InputError,
+    Portrait,
+)
 
 
 PHOTO = Path(__file__).parents[1] / "dirfa_pipeline" / "examples" / "astronaut.jpg"
@@ -128,6 +139,45 @@ def test_callback_sees_changes_and_stops(pipeline: DirfaPipeline, portrait: Port
     assert steps == [(0, 0, ["coefficients", "frames"]), (1, 25, ["coefficients", "frames"])]
     assert frames.shape[0] == 50
     assert frames.max() == 0
+
+
+class Darken(PipelineCallback):
+    """A callback in diffusers' own form, which names the tensors it wants."""
+
+    tensor_inputs = ["frames", "coefficients"]
+
+    def callback_fn(self, pipeline: DirfaPipeline, step: int, frame: int, tensors: dict) -> dict:
+        assert tensors["coefficients"].shape == (len(tensors["frames"]), 58)
+        return {"frames": tensors["frames"] // 2}
+
+
+@pytest.mark.parametrize("wrap", [lambda callback: callback, lambda callback: MultiPipelineCallbacks([callback])])
+def test_callbacks_of_diffusers_get_what_they_name(pipeline: DirfaPipeline, portrait: Portrait, wrap: Any) -> None:
+    plain, dark = (
+        pipeline(portrait, animation=Animation.from_curves(2), output_type="np", callback_on_step_end=callback).frames
+        for callback in (None, wrap(Darken(cutoff_step_ratio=None, cutoff_step_index=0)))
+    )
+    np.testing.assert_allclose(dark[0], plain[0] / 2, atol=0.003)
+
+
+def test_encoder_and_sampler_must_fit(pipeline: DirfaPipeline) -> None:
+    parts = pipeline.components | {"animation_sampler": AnimationSampler(audio_dim=48)}
+    with pytest.raises(CheckpointError, match="features of width 32, but animation_sampler takes 48"):
+        DirfaPipeline(**parts)
+
+
+def test_a_stock_encoder_of_another_shape_drops_in(pipeline: DirfaPipeline) -> None:
+    """`facebook/wav2vec2-base` in small: its kernels see 400 samples where ours see 880."""
+    config = Wav2Vec2Config(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32, conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2,
+    )  # fmt: skip
+    parts = pipeline.components | {"audio_encoder": Wav2Vec2Model(config).eval()}
+    features = DirfaPipeline(**parts).encode_audio(AudioClip(tone(9.0)[None], 16_000))
+    assert features.shape == (450, 32)
+    config.conv_stride = (5, 2, 2, 2, 2, 2, 1)
+    with pytest.raises(CheckpointError, match="a feature every 320 samples, .* one every 160"):
+        DirfaPipeline(**(parts | {"audio_encoder": Wav2Vec2Model(config)}))
 
 
 BAD_CALLS = {

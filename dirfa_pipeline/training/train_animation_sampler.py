@@ -23,7 +23,7 @@ from torch import Tensor
 from transformers import Wav2Vec2Model
 
 from ..animation import LIP_INDICES, LIP_NAMES
-from ..audio import encoder_windows, num_frames, pad_for_encoder
+from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
 from ..models.animation_sampler import FEATURES_PER_FRAME, AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES, NUM_MOTIONS
@@ -78,10 +78,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def speech_of(audio: Tensor, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
     """Posteriors of a 16 kHz waveform, computed exactly as the pipeline does."""
     frames = num_frames(len(audio), 16_000, 25.0)
-    padded = torch.from_numpy(pad_for_encoder(audio.numpy(), frames))
+    field = receptive_field(encoder.config.conv_kernel, encoder.config.conv_stride)
+    padded = torch.from_numpy(pad_for_encoder(audio.numpy(), frames, field))
     features = [
         encoder(padded[window.samples].unsqueeze(0)).last_hidden_state[0, window.keep]
-        for window in encoder_windows(FEATURES_PER_FRAME * frames)
+        for window in encoder_windows(FEATURES_PER_FRAME * frames, field=field)
     ]
     return sampler.speech(torch.cat(features).unsqueeze(0))[0]
 
