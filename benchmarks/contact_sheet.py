@@ -1,7 +1,7 @@
 """
 Draw photos x expressions and head poses as one PNG.
 
-    python benchmarks/contact_sheet.py PHOTO... --weights weights/dirfa-base --output sheet.png [--zoom mouth|eyes]
+    python benchmarks/contact_sheet.py PHOTO... --weights weights/dirfa-base --output sheet.png [--zoom mouth|eyes|out]
 """
 
 import argparse
@@ -36,22 +36,26 @@ POSES: dict[str, dict[str, float] | None] = {
     "blink": both(eyeBlink=1.0),
     "half": both(eyeBlink=0.5),
     "gaze": {"eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6},
-    "yaw+12": {"yaw": np.radians(12)},
-    "yaw-12": {"yaw": np.radians(-12)},
-    "pitch+10": {"pitch": np.radians(10)},
-    "pitch-10": {"pitch": np.radians(-10)},
-    "roll10": {"roll": np.radians(10), "jawOpen": 0.3},
+    "yaw+20": {"yaw": np.radians(20)},
+    "yaw-20": {"yaw": np.radians(-20)},
+    "pitch+15": {"pitch": np.radians(15)},
+    "pitch-15": {"pitch": np.radians(-15)},
+    "roll+15": {"roll": np.radians(15)},
+    "roll-15": {"roll": np.radians(-15)},
+    "turn": {"yaw": np.radians(15), "pitch": np.radians(-10), "roll": np.radians(8), "jawOpen": 0.3},
 }
 
 
 def box_of(portrait: Portrait, zoom: str | None) -> tuple[int, int, int, int]:
-    """Crop around the head, the mouth or the eyes."""
+    """Crop around the face, the mouth, the eyes, or head and shoulders."""
     points = portrait.landmarks[:468, :2]
     margin = 0.45
     if zoom == "mouth":
         points, margin = portrait.landmarks[list(LIPS), :2], 0.35
     elif zoom == "eyes":
         points, margin = portrait.landmarks[[33, 133, 362, 263, 159, 145], :2], 0.25
+    elif zoom == "out":
+        margin = 0.75
     low, high = points.min(0), points.max(0)
     centre, half = 0.5 * (low + high), (0.5 + margin) * (high - low).max()
     x0, y0 = np.maximum(centre - half, 0).astype(int)
@@ -64,7 +68,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--zoom", choices=("mouth", "eyes"))
+    parser.add_argument("--zoom", choices=("mouth", "eyes", "out"))
     parser.add_argument("--poses", nargs="*", default=list(POSES))
     parser.add_argument("--cell", type=int, default=150)
     options = parser.parse_args()

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dirfa_pipeline import Animation, AnimationError, FaceRenderer, Portrait
 from dirfa_pipeline.animation import coefficient_index
 from dirfa_pipeline.metrics import eye_openness, lip_aperture
 from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from dirfa_pipeline.models.face_model import rotation_matrix
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
+from dirfa_pipeline.models.head_mesh import STEEPEST, soften_relief
 from dirfa_pipeline.portrait import FaceDetector
 
 
@@ -107,6 +111,21 @@ def test_head_moves_pixels(renderer: FaceRenderer, prepared: PreparedPortrait) -
     face = box(prepared.portrait, list(range(468)), 0.0)
     for name in ("yaw", "pitch", "roll", "x", "y"):
         assert change(renderer, prepared, **{name: 0.15})[face].mean() > 5, name
+
+
+@settings(max_examples=30, deadline=None)
+@given(yaw=st.floats(-0.4, 0.4), pitch=st.floats(-0.3, 0.3))
+def test_turns_stretch_no_edge_too_far(
+    renderer: FaceRenderer, prepared: PreparedPortrait, yaw: float, pitch: float
+) -> None:
+    """However deep the landmarks, a turn by some angle lengthens edges by no more than the steepest slope lets it."""
+    edges = prepared.mesh.triangles[: renderer.config.num_triangles, :2]
+    deep = prepared.portrait.landmarks * np.float32([1.0, 1.0, 3.0])
+    rotation = rotation_matrix([yaw, pitch, 0.0])
+    before, after = (points[edges[:, 1]] - points[edges[:, 0]] for points in (deep, soften_relief(deep) @ rotation.T))
+    length = np.linalg.norm(before[:, :2], axis=1)
+    turn = np.hypot(rotation[0, 2], rotation[1, 2])
+    assert (np.linalg.norm(after[:, :2], axis=1) <= (1.0 + STEEPEST * turn) * length + 1e-2).all()
 
 
 def test_background_stays(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

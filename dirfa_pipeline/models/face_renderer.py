@@ -21,7 +21,7 @@ from ..portrait import Portrait
 from .background import cut_out, fill_plate, reach_of
 from .eye_layer import draw_eye, polygon_mask, window_around
 from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS, EyeLandmarks
-from .head_mesh import HeadMesh, build_mesh
+from .head_mesh import HeadMesh, build_mesh, soften_relief
 from .mouth_interior import MouthInterior, build_mouth
 from .rasterizer import blend_over_plate, rasterize_map
 
@@ -43,6 +43,7 @@ class PreparedPortrait:
     What of a photo is worked out once: the mesh, the picture with its alpha, the plate, the mouth.
 
     Args:
+        landmarks (`np.ndarray` of shape `(478, 3)`): The photo's, no deeper than it can show them turned.
         cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
         toothless (`np.ndarray` of shape `(height, width, 4)`): The same with an open mouth painted over in the
@@ -51,6 +52,7 @@ class PreparedPortrait:
     """
 
     portrait: Portrait
+    landmarks: Array
     mesh: HeadMesh
     cutout: NDArray[np.uint8]
     plate: NDArray[np.uint8]
@@ -79,12 +81,14 @@ class FaceRenderer(ModelMixin, ConfigMixin):
     def prepare(self, portrait: Portrait) -> PreparedPortrait:
         """Work out everything about a photo that its frames share."""
         height, width = portrait.image.shape[:2]
-        mesh = build_mesh(portrait.landmarks, self.triangles.detach().cpu().numpy(), width, height)
+        landmarks = soften_relief(portrait.landmarks)
+        mesh = build_mesh(landmarks, self.triangles.detach().cpu().numpy(), width, height)
         alpha = cut_out(portrait.mask)
         rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
         cutout = np.dstack([portrait.image, alpha])
         return PreparedPortrait(
             portrait=portrait,
+            landmarks=landmarks,
             mesh=mesh,
             cutout=cutout,
             toothless=_paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
@@ -120,6 +124,9 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         face = portrait.face
         head, vertices, transform = (of(row)[0] for of in (face.head_vertices, face.vertices, face.head_transforms))
         rotation, translation, scale = face.cameras(row)
+        forward = prepared.landmarks[:, 2] - portrait.landmarks[:, 2]
+        vertices = vertices + forward[:, None] * transform[:, 2]
+        translation = translation + forward[[13, 14]].mean() * transform[:, 2]
         parted = _distance_from_rest(portrait, head)
         self._warp(prepared, vertices, transform, parted, frame)
         camera = (rotation[0], translation[0], float(scale[0]))
@@ -127,7 +134,7 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         blinks = np.clip(face.expressions(row)[0] - face.expression, 0.0, 1.0)
         for eye, column in _EYES:
             blink = float(blinks[column])
-            draw_eye(frame, portrait.image, eye, portrait.landmarks, vertices, transform, blink)
+            draw_eye(frame, portrait.image, eye, prepared.landmarks, vertices, transform, blink)
 
     @staticmethod
     def _warp(
@@ -144,7 +151,8 @@ class FaceRenderer(ModelMixin, ConfigMixin):
             picture = prepared.toothless
         else:
             picture = cv2.addWeighted(prepared.toothless, parted, prepared.cutout, 1.0 - parted, 0.0)
-        warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        # Hair or a neck cut off by the picture goes on as its mirror image.
+        warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         frame[:] = prepared.portrait.image
         blend_over_plate(
             warped, prepared.plate[rows, columns], map_x, map_y, columns.start, rows.start,

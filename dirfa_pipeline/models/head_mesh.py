@@ -13,6 +13,7 @@ Array = NDArray[np.float32]
 
 NUM_FACE_VERTICES: Final = 468  # the irises are drawn apart
 RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)
+STEEPEST: Final = 1.1  # depth a pixel: what a turn may uncover of a slope, the photo's pixels must stretch to show
 _OVAL = np.array(OVAL)
 
 
@@ -76,6 +77,20 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         follow=np.concatenate(follow).astype(np.float32),
         give=np.concatenate(give).astype(np.float32),
     )
+
+
+def soften_relief(landmarks: Array) -> Array:
+    """
+    Bring steep depths forward: landmarks `(478, 3)` whose surface is nowhere steeper than `STEEPEST`.
+
+    The photo shows next to nothing of the sides of the head, and the landmarks there are guesses; as steep as they
+    are, a turn would smear the near side and fold the far one over. This is the deepest surface that is not as steep
+    and lies nowhere behind the landmarks (the lower Lipschitz envelope: McShane, 1934).
+    """
+    distance = np.linalg.norm(landmarks[:, None, :2] - landmarks[None, :, :2], axis=-1)
+    softened = landmarks.copy()
+    softened[:, 2] = (landmarks[:, 2] + STEEPEST * distance).min(1)
+    return softened
 
 
 def _ring_triangles(num_rings: int) -> NDArray[np.int32]:
