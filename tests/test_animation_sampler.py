@@ -5,7 +5,8 @@ import torch
 from tiny import tiny_sampler
 
 from dirfa_pipeline.animation import COEFFICIENT_NAMES, LIP_NAMES
-from dirfa_pipeline.models.animation_sampler import MotionDistribution, TemporalAttention, spline_weights
+from dirfa_pipeline.models.animation_sampler import MotionDistribution, TemporalAttention
+from dirfa_pipeline.models.animation_stream import BlinkDraw, spline_weights
 from dirfa_pipeline.models.motion_channels import (
     HEAD_LIMITS,
     MOTION_NAMES,
@@ -102,17 +103,24 @@ def test_any_length(frames: int) -> None:
     assert torch.isfinite(animation).all()
 
 
+def draw_blinks(diversity: float, seed: int = 0) -> torch.Tensor:
+    """Blinks in 120 s at a hazard of one in 2 s."""
+    shape = tiny_sampler().blink_shape
+    blinks = BlinkDraw(shape, stride=5, generator=torch.Generator().manual_seed(seed), diversity=diversity)
+    for _ in range(600):
+        blinks.step(0.1)
+    return blinks.curve(0, 3000)
+
+
+def onsets(blink: torch.Tensor) -> torch.Tensor:
+    return torch.nonzero((blink[1:] > 0.5) & (blink[:-1] <= 0.5)).flatten()
+
+
 def test_blinks_follow_the_hazard() -> None:
-    sampler = tiny_sampler()
-    hazards = torch.full((600,), 0.1)  # one blink in 2 s on average, 120 s
-    blink = sampler._draw_blinks(hazards, 3000, torch.Generator().manual_seed(0), diversity=1.0)
-    count = int(((blink[1:] > 0.5) & (blink[:-1] <= 0.5)).sum())
-    assert 40 <= count <= 75
-    wide = sampler._draw_blinks(hazards, 3000, torch.Generator().manual_seed(0), diversity=2.0)
-    assert 30 <= int(((wide[1:] > 0.5) & (wide[:-1] <= 0.5)).sum()) <= 75
-    regular = sampler._draw_blinks(hazards, 3000, None, diversity=0.0)
-    starts = torch.nonzero((regular[1:] > 0.5) & (regular[:-1] <= 0.5)).flatten()
-    assert (starts.diff() == starts.diff()[0]).all()
+    assert 40 <= len(onsets(draw_blinks(diversity=1.0))) <= 75
+    assert 30 <= len(onsets(draw_blinks(diversity=2.0))) <= 75
+    regular = onsets(draw_blinks(diversity=0.0)).diff()
+    assert (regular == regular[0]).all()
 
 
 def test_wrong_features_are_refused() -> None:

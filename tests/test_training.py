@@ -152,7 +152,7 @@ def test_spline_fit_follows_smooth_motion() -> None:
     motion = torch.stack([torch.sin(2 * time), torch.cos(time)], dim=1)
     points = fit_spline(motion, torch.ones(100, dtype=torch.bool), stride=5, smoothness=1e-6)
     assert points.shape == (23, 2)
-    from dirfa_pipeline.models.animation_sampler import spline_weights
+    from dirfa_pipeline.models.animation_stream import spline_weights
 
     frames = torch.einsum("sk,nck->nsc", spline_weights(5), points.unfold(0, 4, 1)).flatten(0, 1)
     torch.testing.assert_close(frames, motion, atol=5e-3, rtol=0.0)

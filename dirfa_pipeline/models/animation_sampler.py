@@ -23,14 +23,13 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
-from ..animation import COEFFICIENT_NAMES, LIP_INDICES
-from .motion_channels import MOTION_NAMES, NUM_MOTIONS, coefficients_from_motion, limit_head
+from ..animation import LIP_INDICES
+from .animation_stream import FEATURES_PER_FRAME, AnimationStream
+from .motion_channels import NUM_MOTIONS
 from .speech_head import VISEME_NAMES, SpeechHead
 
 
-FEATURES_PER_FRAME: Final = 2  # 50 Hz speech features, 25 fps animation
-SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
-SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
+REST_REACH: Final = 6  # features on each side that decide whether the mouth rests
 
 
 class LipDecoder(nn.Module):
@@ -46,6 +45,12 @@ class LipDecoder(nn.Module):
         self.to_frames = nn.Conv1d(channels, channels, kernel_size=FEATURES_PER_FRAME, stride=FEATURES_PER_FRAME)
         self.output = nn.Conv1d(channels, num_lips, kernel_size=3, padding=1)
         self.dropout = nn.Dropout(dropout)
+
+    @property
+    def context(self) -> int:
+        """Frames on each side of a frame that shape it."""
+        reach = sum((layer.kernel_size[0] - 1) // 2 * layer.dilation[0] for layer in (self.input, *self.hidden))
+        return math.ceil(reach / FEATURES_PER_FRAME) + (self.output.kernel_size[0] - 1) // 2
 
     def forward(self, speech: Tensor) -> Tensor:
         """Map `(batch, 2 * frames, in_channels)` to `(batch, frames, num_lips)`."""
@@ -223,18 +228,6 @@ class MotionPrior(nn.Module):
         )
 
 
-def spline_weights(stride: int) -> Tensor:
-    """
-    Weights of the four control points around each frame of a segment, of shape `(stride, 4)`.
-
-    Uniform cubic B-spline (de Boor, A Practical Guide to Splines, 1978) at the frame centres `(i + 0.5) / stride`.
-    """
-    u = (torch.arange(stride) + 0.5) / stride
-    return torch.stack(
-        [(1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3], dim=-1
-    ) / 6  # fmt: skip
-
-
 class AnimationSampler(ModelMixin, ConfigMixin):
     """
     Draws facial animation for speech: deterministic lips, everything else from a learned distribution.
@@ -313,7 +306,8 @@ class AnimationSampler(ModelMixin, ConfigMixin):
 
     def _rest_gate(self, speech: Tensor) -> Tensor:
         silence = speech[..., VISEME_NAMES.index("silence")].unsqueeze(1)
-        around = F.avg_pool1d(F.pad(silence, (6, 6), mode="replicate"), kernel_size=13, stride=1)
+        padded = F.pad(silence, (REST_REACH, REST_REACH), mode="replicate")
+        around = F.avg_pool1d(padded, kernel_size=2 * REST_REACH + 1, stride=1)
         per_frame = around.squeeze(1).unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
         return ((per_frame - 0.6) / 0.3).clamp(0.0, 1.0)
 
@@ -327,8 +321,18 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         window = self.config.audio_past + 1 + self.config.audio_future
         return tokens.unfold(-1, window, 1).permute(0, 2, 3, 1)
 
+    @property
+    def lip_context(self) -> int:
+        """Frames of speech on each side that [`lips`] of a frame hear."""
+        return max(self.lip_decoder.context, math.ceil(REST_REACH / FEATURES_PER_FRAME) + 1)
+
     @apply_forward_hook
-    @torch.no_grad()
+    def start(
+        self, generator: torch.Generator | None = None, diversity: float = 1.0, lookahead: int | None = None
+    ) -> AnimationStream:
+        """Begin a take whose features come bit by bit; see [`sample`] and [`AnimationStream`] for the arguments."""
+        return AnimationStream(self, generator, diversity, lookahead)
+
     def sample(self, features: Tensor, generator: torch.Generator | None = None, diversity: float = 1.0) -> Tensor:
         """
         Draw the animation for one clip.
@@ -342,95 +346,11 @@ class AnimationSampler(ModelMixin, ConfigMixin):
         Returns:
             `Tensor` of shape `(frames, 58)`: Coefficients at 25 fps.
         """
-        if features.ndim != 2 or features.shape[0] % FEATURES_PER_FRAME or features.shape[1] != self.config.audio_dim:
-            raise ValueError(
-                f"features must have shape (2 * frames, {self.config.audio_dim}), got {tuple(features.shape)}"
-            )
-        speech = self.speech(features.unsqueeze(0))
-        num_frames = speech.shape[1] // FEATURES_PER_FRAME
-        points, hazards = self._draw_points(self.speech_windows(speech), generator, diversity)
-        motion = self._spline(points)[:num_frames] * self.motion_scale
-        blink = self._draw_blinks(hazards, num_frames, generator, diversity)
-
-        coefficients = coefficients_from_motion(limit_head(motion), blink)
-        lips = self.lips(speech)[0]
-        smile = coefficients[:, list(SMILE_INDICES)]
-        coefficients[:, list(LIP_INDICES)] = lips
-        coefficients[:, list(SMILE_INDICES)] = (coefficients[:, list(SMILE_INDICES)] + SMILE_SHARE * smile).clamp(
-            0.0, 1.0
-        )
-        return coefficients
-
-    def _draw_points(
-        self, windows: Tensor, generator: torch.Generator | None, diversity: float
-    ) -> tuple[Tensor, Tensor]:
-        """
-        Feed the prior its own draws; start from the photo's pose. Returns control points and blink hazards.
-
-        Short clips teach how a head moves, not how far it strays in a minute: the leash pulls each draw back towards
-        the photo's pose by a share that gives rollouts the spread of the tracked clips.
-        """
-        num_steps = windows.shape[1]
-        # The last two control points shape the final segment only; they repeat the last window of sound.
-        windows = torch.cat([windows, windows[:, -1:], windows[:, -1:]], dim=1)
-        style_noise = _draw("randn", (self.config.style_dim,), generator, windows)
-        style = (diversity * style_noise).unsqueeze(0)
-        uniform = _draw("rand", (num_steps + 2,), generator, windows)
-        normal = _draw("randn", (num_steps + 2, NUM_MOTIONS), generator, windows)
-
-        points = [windows.new_zeros(NUM_MOTIONS)] * 2
-        hazards, caches = [], None
-        for step in range(num_steps + 2):
-            last = torch.cat([points[-1], points[-1] - points[-2]]).view(1, 1, -1)
-            distribution, caches = self.motion_prior(last, windows[:, step : step + 1], style, caches)
-            draw = distribution.sample(diversity, uniform[None, None, step], normal[None, None, step])
-            points.append((draw[0, 0] * (1.0 - self.leash)).clamp(-4.0, 4.0))
-            hazards.append(distribution.blink_logits[0, 0].sigmoid())
-        return torch.stack(points[1:]), torch.stack(hazards[:num_steps])
-
-    def _spline(self, points: Tensor) -> Tensor:
-        """Control points `(steps + 3, motions)` -> frames `(steps * stride, motions)`."""
-        weights = spline_weights(self.config.stride).to(points)
-        return torch.einsum("sk,nck->nsc", weights, points.unfold(0, 4, 1)).flatten(0, 1)
-
-    def _draw_blinks(
-        self, hazards: Tensor, num_frames: int, generator: torch.Generator | None, diversity: float
-    ) -> Tensor:
-        """
-        Place blinks where the accumulated hazard passes a threshold drawn anew for each blink.
-
-        The threshold is E ** diversity with E ~ Exp(1), over its mean so that the rate stays as learned: 1 is the
-        Poisson process, 0 a regular one.
-        """
-        blink = hazards.new_zeros(num_frames)
-        shape = self.blink_shape
-        draws = _draw("rand", (len(hazards) + 1, 2), generator, hazards).clamp(1e-6, 1.0)
-        thresholds = (-draws[:, 0].log()) ** diversity / math.gamma(1.0 + diversity)
-        total, count, earliest = 0.0, 0, 0
-        for step, hazard in enumerate(hazards.tolist()):
-            total += hazard
-            if total < float(thresholds[count]):
-                continue
-            offset = int(float(draws[count, 1]) * self.config.stride) if diversity > 0 else 0
-            start = max(step * self.config.stride + offset, earliest)
-            stop = min(start + len(shape), num_frames)
-            if start < stop:
-                blink[start:stop] = torch.maximum(blink[start:stop], shape[: stop - start])
-            total, count, earliest = 0.0, count + 1, start + len(shape)
-        return blink
+        stream = self.start(generator, diversity)
+        return torch.cat([stream.push(features), stream.finish()])
 
 
 def _lone_openings(closed: Tensor) -> Tensor:
     """How much more closed a frame must be to be no flash of 40 ms between two closed ones: `(batch, frames, 1)`."""
     around = torch.minimum(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))
     return (around - closed).clamp_min(0.0)
-
-
-def _draw(kind: str, shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Draw on the generator's own device, so that a seed means the same everywhere, then move beside `like`."""
-    device = generator.device if generator is not None else torch.device("cpu")
-    sampler = {"rand": torch.rand, "randn": torch.randn}[kind]
-    return sampler(shape, generator=generator, device=device, dtype=torch.float32).to(like)
-
-
-__all__ = ["MOTION_NAMES", "AnimationSampler", "LipDecoder", "MotionDistribution", "MotionPrior", "spline_weights"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..animation import LIP_INDICES, LIP_NAMES, check_coefficients
-from ..models.animation_sampler import spline_weights
+from ..models.animation_stream import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 

@@ -24,7 +24,8 @@ from transformers import Wav2Vec2Model
 
 from ..animation import LIP_INDICES, LIP_NAMES
 from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
-from ..models.animation_sampler import FEATURES_PER_FRAME, AnimationSampler
+from ..models.animation_sampler import AnimationSampler
+from ..models.animation_stream import FEATURES_PER_FRAME, MotionDraw
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from .held_out import split_clips
@@ -320,7 +321,8 @@ def calibrate_leash(sampler: AnimationSampler, examples: list[TrainingExample], 
         for index in range(12):
             speech = speeches[index % len(speeches)][:500]
             generator = torch.Generator().manual_seed(seed + index)
-            points, _ = sampler._draw_points(sampler.speech_windows(speech[None]), generator, diversity=1.0)
+            motion = MotionDraw(sampler, generator, diversity=1.0)
+            points = torch.stack([motion.step(window)[0] for window in sampler.speech_windows(speech[None])[0]])
             spreads.append(points[:, channels].std(0))
         ratio = torch.stack(spreads).mean(0) / target
         sampler.leash[channels] = (sampler.leash[channels] + 0.06 * ratio.log()).clamp(0.0, 0.4)
