@@ -4,9 +4,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .inpainting import inpaint
+
 
 THRESHOLD = 0.35
 MARGIN, FEATHER = 0.005, 0.012  # of the picture's width
+UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
 CLEAR = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
 
 
@@ -30,22 +33,25 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (255.0 * np.clip(1.0 - distance / feather, 0.0, 1.0)).astype(np.uint8)
 
 
-def fill_plate(image: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def fill_plate(
+    image: NDArray[np.uint8], alpha: NDArray[np.uint8], landmarks: NDArray[np.float32]
+) -> NDArray[np.uint8]:
     """
-    The picture without the person: known pixels stay, the rest is pulled in from around (push-pull, Gortler et al.,
-    1996), with the grain of the known part laid over.
+    The picture without the person: known pixels stay; what a moving head may uncover is filled with the texture
+    around, the rest smoothly.
     """
     reach = max(1, round((CLEAR - MARGIN - FEATHER) * image.shape[1]))
     near = cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
     known = (near == 0).astype(np.float32)
     if known.mean() < 0.01:
         return image.copy()
-    filled = _pull(image.astype(np.float32) * known[..., None], known)
-    noise = image - cv2.GaussianBlur(image, (0, 0), 1.5).astype(np.float32)
-    grain = np.random.default_rng(0).normal(0.0, 1.0, image.shape[:2]).astype(np.float32)
-    filled += min(6.0, float(noise[known > 0].std())) * grain[..., None]
-    plate = np.where(known[..., None] > 0, image, np.clip(filled, 0, 255))
-    return plate.astype(np.uint8)
+    smooth = np.clip(_pull(image.astype(np.float32) * known[..., None], known), 0.0, 255.0)
+    depth = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
+    top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
+    below = np.clip((np.arange(len(image)) - chin) / (chin - top), 0.0, 1.0)[:, None]
+    hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
+    plate = inpaint(image, known == 0, hidden, smooth)
+    return np.clip(plate + 0.5, 0, 255).astype(np.uint8)
 
 
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -92,7 +92,7 @@ class FaceRenderer(ModelMixin, ConfigMixin):
             mesh=mesh,
             cutout=cutout,
             toothless=_paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
-            plate=fill_plate(portrait.image, alpha),
+            plate=fill_plate(portrait.image, alpha, portrait.landmarks),
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
             window=_moving_window(mesh, width, height),
         )

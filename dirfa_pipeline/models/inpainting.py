@@ -1,0 +1,237 @@
+"""
+Filling holes of a picture with its own texture, from coarse to fine.
+
+Every patch that reaches into the hole is matched to one of the known part (PatchMatch: Barnes et al., 2009), then each
+hole pixel becomes the mean of what its patches propose (Wexler et al., 2007). The same picture gives the same filling.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+Array = NDArray[np.float32]
+
+RADIUS: Final = 3  # of a patch, in pixels
+COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
+FINEST: Final = 512  # matches are only carried over to larger pictures
+ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
+FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a match
+FARNESS: Final = 600.0  # squared levels of colour that a match from the picture's other end must be better by
+
+
+def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[np.bool_], guess: Array) -> Array:
+    """
+    Fill a hole with texture.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): The picture.
+        hole (`np.ndarray` of shape `(height, width)`): What to fill.
+        hidden (`np.ndarray` of shape `(height, width)`): What of the hole nobody will see; it keeps the guess.
+        guess (`np.ndarray` of shape `(height, width, 3)`): A smooth filling to start from, in [0, 255].
+
+    Returns:
+        `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255]; the guess where nothing large enough to copy
+        from is known.
+    """
+    picture = np.where(hole[..., None], guess, image).astype(np.float32)
+    levels = [(picture, hole, hidden)]
+    while max(levels[-1][1].shape) > 2 * COARSEST:
+        levels.append(_halve(*levels[-1]))
+    field = None
+    for index, (level, missing, unseen) in reversed(list(enumerate(levels))):
+        sources, targets = _patch_centres(missing), _targets(missing, unseen)
+        if len(sources) == 0 or len(targets) == 0:
+            continue
+        weight = _weight(missing)
+        rounds = ROUNDS * 2 if field is None else ROUNDS if index else ROUNDS // 2
+        if field is None:
+            field = _nearest(np.moveaxis(np.indices(missing.shape), 0, -1), sources)
+        else:
+            field = _nearest(_doubled(field, missing.shape), sources)
+            level = _vote(level, missing, weight, targets, field, np.ones(len(targets), np.float32))
+        if max(missing.shape) <= FINEST:
+            valid = np.zeros(missing.shape, np.bool_)
+            valid[sources[:, 0], sources[:, 1]] = True
+            for seed in range(rounds):
+                cost = match_patches(level, weight, valid, targets, field, FARNESS / max(missing.shape), seed + 1)
+                trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, 75)), 1.0)).astype(np.float32)
+                level = _vote(level, missing, weight, targets, field, trust)
+        picture = level if index == 0 else picture
+    return picture
+
+
+def _halve(
+    picture: Array, hole: NDArray[np.bool_], hidden: NDArray[np.bool_]
+) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    """The next coarser level; a pixel is known there if most of it is known here."""
+    size = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
+
+    def shrink(values: Array) -> Array:
+        return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+
+    known = shrink((~hole).astype(np.float32))
+    colour = shrink(picture * ~hole[..., None]) / np.maximum(known, 1e-3)[..., None]
+    missing = known < 0.5
+    shrunk = np.where(missing[..., None], shrink(picture), colour)
+    return shrunk, missing, missing & (shrink(hidden.astype(np.float32)) > 0.5)
+
+
+def _patch_centres(hole: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Rows and columns, `(patches, 2)`, around which whole patches are known."""
+    near = _dilate(np.pad(hole, RADIUS, constant_values=True))[RADIUS:-RADIUS, RADIUS:-RADIUS]
+    return np.argwhere(~near).astype(np.int32)
+
+
+def _targets(hole: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Rows and columns of all pixels whose patch reaches into what is missing and will be seen, in reading order."""
+    return np.argwhere(_dilate(hole & ~hidden) & ~hidden).astype(np.int32)
+
+
+def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All pixels whose patch touches the mask."""
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)) > 0
+
+
+def _weight(hole: NDArray[np.bool_]) -> Array:
+    """How much a pixel counts: 1 where known, ever less farther into the hole."""
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    return np.maximum(FADE**depth, 1e-3).astype(np.float32)
+
+
+def _doubled(field: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """The coarser level's matches at this one, `(height, width, 2)`."""
+    rows, columns = np.indices(shape)
+    coarse = field[np.minimum(rows // 2, field.shape[0] - 1), np.minimum(columns // 2, field.shape[1] - 1)]
+    return 2 * coarse + np.stack([rows % 2, columns % 2], -1)
+
+
+def _nearest(places: NDArray[np.int32], sources: NDArray[np.int32]) -> NDArray[np.int32]:
+    """For each place of a picture, `(height, width, 2)`, the nearest one around which a whole patch is known."""
+    blocked = np.ones(places.shape[:2], np.uint8)
+    blocked[sources[:, 0], sources[:, 1]] = 0
+    _, labels = cv2.distanceTransformWithLabels(blocked, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    by_label = np.zeros((int(labels.max()) + 1, 2), np.int32)
+    by_label[labels[sources[:, 0], sources[:, 1]]] = sources
+    rows, columns = (np.clip(places[..., axis], 0, size - 1) for axis, size in enumerate(blocked.shape))
+    return np.where(blocked[rows, columns, None] > 0, by_label[labels[rows, columns]], np.stack([rows, columns], -1))
+
+
+@njit(cache=True, fastmath=True)
+def match_patches(
+    picture: Array, weight: Array, valid: NDArray[np.bool_], targets: NDArray[np.int32], field: NDArray[np.int32],
+    farness: float, seed: int,
+) -> Array:  # fmt: skip
+    """
+    Improve each target's match: first by its neighbours' matches, then by ever nearer random ones.
+
+    Args:
+        picture (`np.ndarray` of shape `(height, width, 3)`): With the hole filled as of now.
+        weight (`np.ndarray` of shape `(height, width)`): Importance of each pixel of a target.
+        valid (`np.ndarray` of shape `(height, width)`): Where whole patches are known.
+        targets (`np.ndarray` of shape `(targets, 2)`): Rows and columns in reading order.
+        field (`np.ndarray` of shape `(height, width, 2)`): Row and column that each target takes from; in place.
+        farness (`float`): Price of a pixel's distance.
+        seed (`int`): Of the random places; even rounds run backwards.
+
+    Returns:
+        `np.ndarray` of shape `(targets,)`: Mean squared difference of each match, its distance's price included.
+    """
+    height, width = valid.shape
+    costs = np.empty(len(targets), np.float32)
+    state = np.uint32(seed * 2654435761 + 1)
+    step = 1 if seed % 2 else -1
+    for turn in range(len(targets)):
+        index = turn if step == 1 else len(targets) - 1 - turn
+        row, column = targets[index, 0], targets[index, 1]
+        best_row, best_column = field[row, column, 0], field[row, column, 1]
+        best = _difference(picture, weight, row, column, best_row, best_column, farness, np.inf)
+        for sideways in range(2):
+            from_row, from_column = row - step * (1 - sideways), column - step * sideways
+            if 0 <= from_row < height and 0 <= from_column < width:
+                try_row = field[from_row, from_column, 0] + row - from_row
+                try_column = field[from_row, from_column, 1] + column - from_column
+                if 0 <= try_row < height and 0 <= try_column < width and valid[try_row, try_column]:
+                    cost = _difference(picture, weight, row, column, try_row, try_column, farness, best)
+                    if cost < best:
+                        best, best_row, best_column = cost, try_row, try_column
+        reach = max(height, width)
+        while reach >= 1:
+            state ^= state << np.uint32(13)
+            state ^= state >> np.uint32(17)
+            state ^= state << np.uint32(5)
+            try_row = best_row + np.int64(state % np.uint32(2 * reach + 1)) - reach
+            state ^= state << np.uint32(13)
+            state ^= state >> np.uint32(17)
+            state ^= state << np.uint32(5)
+            try_column = best_column + np.int64(state % np.uint32(2 * reach + 1)) - reach
+            if 0 <= try_row < height and 0 <= try_column < width and valid[try_row, try_column]:
+                cost = _difference(picture, weight, row, column, try_row, try_column, farness, best)
+                if cost < best:
+                    best, best_row, best_column = cost, try_row, try_column
+            reach //= 2
+        field[row, column, 0], field[row, column, 1] = best_row, best_column
+        costs[index] = best
+    return costs
+
+
+@njit(cache=True, fastmath=True)
+def _difference(
+    picture: Array, weight: Array, row: int, column: int, other_row: int, other_column: int, farness: float,
+    limit: float,
+) -> float:  # fmt: skip
+    """Weighted mean squared difference of two patches, given up once it cannot stay under the limit."""
+    height, width = weight.shape
+    first, last = max(-RADIUS, -row), min(RADIUS, height - 1 - row)
+    left, right = max(-RADIUS, -column), min(RADIUS, width - 1 - column)
+    total = np.float32(0.0)
+    for dy in range(first, last + 1):
+        for dx in range(left, right + 1):
+            total += weight[row + dy, column + dx]
+    far = farness * np.sqrt(float((row - other_row) ** 2 + (column - other_column) ** 2))
+    budget = (limit - far) * total
+    cost = np.float32(0.0)
+    for dy in range(first, last + 1):
+        for dx in range(left, right + 1):
+            square = np.float32(0.0)
+            for channel in range(3):
+                difference = (
+                    picture[row + dy, column + dx, channel] - picture[other_row + dy, other_column + dx, channel]
+                )
+                square += difference * difference
+            cost += weight[row + dy, column + dx] * square
+        if cost > budget:
+            return np.inf
+    return cost / total + far
+
+
+@njit(cache=True, fastmath=True)
+def _vote(
+    picture: Array, hole: NDArray[np.bool_], weight: Array, targets: NDArray[np.int32], field: NDArray[np.int32],
+    trust: Array,
+) -> Array:  # fmt: skip
+    """The picture with each hole pixel the mean of what the patches over it propose."""
+    height, width = hole.shape
+    sums = np.zeros((height, width, 4), np.float32)
+    for index in range(len(targets)):
+        row, column = targets[index, 0], targets[index, 1]
+        other_row, other_column = field[row, column, 0], field[row, column, 1]
+        share = trust[index] * weight[row, column] + np.float32(1e-6)
+        for dy in range(max(-RADIUS, -row), min(RADIUS, height - 1 - row) + 1):
+            for dx in range(max(-RADIUS, -column), min(RADIUS, width - 1 - column) + 1):
+                if hole[row + dy, column + dx]:
+                    for channel in range(3):
+                        sums[row + dy, column + dx, channel] += (
+                            share * picture[other_row + dy, other_column + dx, channel]
+                        )
+                    sums[row + dy, column + dx, 3] += share
+    filled = picture.copy()
+    for row in range(height):
+        for column in range(width):
+            if hole[row, column] and sums[row, column, 3] > 0.0:
+                for channel in range(3):
+                    filled[row, column, channel] = sums[row, column, channel] / sums[row, column, 3]
+    return filled
