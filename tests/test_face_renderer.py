@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -129,11 +130,27 @@ def test_turns_stretch_no_edge_too_far(
 
 
 def test_background_stays(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """The photo itself, but where the person was or is."""
     portrait = prepared.portrait
-    frame = renderer.render(prepared, pose(portrait, yaw=0.25, pitch=-0.1, roll=0.1, x=0.1, jawOpen=0.8))[0]
-    far = outside(frame.shape[:2], [prepared.window])
-    assert far.mean() > 0.3
+    coefficients = pose(portrait, yaw=0.25, pitch=-0.1, roll=0.1, x=0.1, jawOpen=0.8)
+    frame = renderer.render(prepared, coefficients)[0]
+    reach = round(0.8 * portrait.face.scale)
+    far = cv2.dilate(prepared.cutout[..., 3], np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) == 0
+    assert far.mean() > 0.05
     np.testing.assert_array_equal(frame[far], portrait.image[far])
+
+
+def test_shoulders_follow_a_little(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Below the chin by the face's height the picture goes a small part of the head's way."""
+    mesh, portrait = prepared.mesh, prepared.portrait
+    face = portrait.face
+    moved = pose(portrait, x=0.5)
+    shift = (mesh.deform(face.vertices(moved)[0], face.head_transforms(moved)[0]) - mesh.source)[:, 0]
+    chin, height = portrait.landmarks[152, 1], np.ptp(portrait.landmarks[:, 1])
+    shoulders = np.abs(mesh.source[:, 1] - chin - height) < 0.5 * height
+    assert shoulders.sum() > 5
+    assert 0.02 < shift[shoulders].mean() / (0.5 * face.scale) < 0.3
+    assert shift[-36:] == pytest.approx(0.0, abs=1e-2)
 
 
 def test_no_seam_where_motion_ends(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

@@ -30,7 +30,12 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
     grown = cv2.dilate(binary, kernel)
     distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, 5)
-    return (255.0 * np.clip(1.0 - distance / feather, 0.0, 1.0)).astype(np.uint8)
+    alpha = np.clip(1.0 - distance / feather, 0.0, 1.0)
+    # At the picture's border only the person themself: what goes on beyond it is not the margin.
+    border = np.pad(np.zeros((height - 2, width - 2), np.bool_), 1, constant_values=True)
+    person = cv2.GaussianBlur(binary.astype(np.float32), (0, 0), 0.5 * feather)
+    alpha[border] = np.minimum(alpha, person)[border]
+    return (255.0 * alpha).astype(np.uint8)
 
 
 def fill_plate(

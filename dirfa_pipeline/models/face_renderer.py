@@ -155,7 +155,7 @@ class FaceRenderer(ModelMixin, ConfigMixin):
         warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         frame[:] = prepared.portrait.image
         blend_over_plate(
-            warped, prepared.plate[rows, columns], map_x, map_y, columns.start, rows.start,
+            warped, prepared.cutout, prepared.plate[rows, columns], map_x, map_y, columns.start, rows.start,
             reach_of(frame.shape[1]), frame[rows, columns],
         )  # fmt: skip
 
@@ -188,7 +188,7 @@ class FaceRenderer(ModelMixin, ConfigMixin):
 def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slice]:
     """Bounding box of all vertices that can move, with their still neighbours."""
     rings = mesh.source[-len(mesh.follow) :]
-    moving = rings[(mesh.follow > 0.0) | (mesh.give > 0.01)]
+    moving = rings[(mesh.follow > 0.0) | (mesh.give > 0.01) | (mesh.sway > 0.0)]
     low, high = moving[:, :2].min(0), moving[:, :2].max(0)
     margin = 0.15 * (high - low)
     x0, y0 = np.clip(low - margin, 0, [width, height]).astype(int)

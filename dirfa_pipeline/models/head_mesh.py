@@ -13,6 +13,7 @@ Array = NDArray[np.float32]
 
 NUM_FACE_VERTICES: Final = 468  # the irises are drawn apart
 RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)
+BODY: Final = 0.15  # how much of the way that the head goes the shoulders go too
 STEEPEST: Final = 1.1  # depth a pixel: what a turn may uncover of a slope, the photo's pixels must stretch to show
 _OVAL = np.array(OVAL)
 
@@ -25,12 +26,14 @@ class HeadMesh:
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of all vertices.
         follow (`np.ndarray` of shape `(ring vertices,)`): How much a ring vertex follows the head: 1 rigidly, 0 stays.
         give (`np.ndarray` of shape `(ring vertices,)`): How much it follows the skin at its place on the oval.
+        sway (`np.ndarray` of shape `(ring vertices,)`): How much of the head's way it goes, without turning.
     """
 
     source: Array
     triangles: NDArray[np.int32]
     follow: Array
     give: Array
+    sway: Array
 
     def deform(self, vertices: Array, transform: Array) -> Array:
         """
@@ -45,6 +48,8 @@ class HeadMesh:
         oval = self.source[_OVAL]
         residual = vertices[_OVAL] - (oval @ transform[:, :3].T + transform[:, 3])
         moved = rings + self.follow[:, None] * (rigid - rings)
+        way = (oval @ transform[:, :3].T + transform[:, 3] - oval).mean(0)
+        moved += self.sway[:, None] * way
         moved += self.give[:, None] * np.tile(residual, (len(rings) // len(_OVAL), 1))
         return np.concatenate([vertices[:NUM_FACE_VERTICES], moved]).astype(np.float32)
 
@@ -59,7 +64,7 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
     reach = 1.5 * max(np.hypot(x - centre[0], y - centre[1]) for x in (0, width) for y in (0, height))
     outermost = max(4.0, reach / float(np.linalg.norm(rays[:, :2], axis=1).min()))
 
-    vertices, follow, give = [], [], []
+    vertices, follow, give, sway = [], [], [], []
     for scale in (*RING_SCALES, outermost):
         beyond = scale - 1.0
         ring = centre + rays * scale
@@ -71,11 +76,13 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         vertices.append(ring)
         follow.append(np.where(scale == outermost, 0.0, 1.0 - t * t * (3.0 - 2.0 * t)))
         give.append(np.full(len(_OVAL), np.exp(-((beyond / 0.16) ** 1.5))))
+        sway.append(BODY * (1.0 - follow[-1]) * np.clip(2.0 - beyond, 0.0, 1.0))
     return HeadMesh(
         source=np.concatenate([landmarks[:NUM_FACE_VERTICES], *vertices]).astype(np.float32),
         triangles=np.concatenate([face_triangles, _ring_triangles(len(RING_SCALES) + 1)]).astype(np.int32),
         follow=np.concatenate(follow).astype(np.float32),
         give=np.concatenate(give).astype(np.float32),
+        sway=np.concatenate(sway).astype(np.float32),
     )
 
 

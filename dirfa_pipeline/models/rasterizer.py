@@ -71,8 +71,8 @@ def rasterize_map(
 
 @njit(cache=True)
 def blend_over_plate(
-    warped: NDArray[np.uint8], plate: NDArray[np.uint8], map_x: Array, map_y: Array, left: int, top: int,
-    margin: float, out: NDArray[np.uint8],
+    warped: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8], map_x: Array, map_y: Array,
+    left: int, top: int, margin: float, out: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """
     Lay the warped person over what is behind, in place.
@@ -81,7 +81,9 @@ def blend_over_plate(
     cut-out stands that far off the person, so less motion uncovers nothing and the photo's own pixels are the best.
 
     Args:
-        warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha.
+        warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha, mirrored at its border.
+        cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
+            border cuts the person off does the mirror image count as theirs.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
         map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the photo each pixel comes from.
         left, top (`int`): Corner of the window.
@@ -89,15 +91,20 @@ def blend_over_plate(
         out (`np.ndarray` of shape `(height, width, 3)`): The photo; becomes the frame.
     """
     height, width = warped.shape[:2]
+    last_row, last_column = np.float32(cutout.shape[0] - 1), np.float32(cutout.shape[1] - 1)
     gain = np.float32(255.0 / (margin * margin))
     for row in range(height):
         for column in range(width):
             alpha = int(warped[row, column, 3])
+            x, y = map_x[row, column], map_y[row, column]
+            if alpha > 0 and not (0.0 <= x <= last_column and 0.0 <= y <= last_row):
+                inside_x, inside_y = min(max(x, 0.0), last_column), min(max(y, 0.0), last_row)
+                alpha = min(alpha, int(cutout[int(inside_y), int(inside_x), 3]))
             if alpha == 255:
                 for channel in range(3):
                     out[row, column, channel] = warped[row, column, channel]
                 continue
-            dx, dy = map_x[row, column] - left - column, map_y[row, column] - top - row
+            dx, dy = x - left - column, y - top - row
             share = min(255, int(gain * (dx * dx + dy * dy)))
             if alpha == 0 and share == 0:
                 continue
