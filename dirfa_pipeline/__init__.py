@@ -14,6 +14,7 @@ from .errors import (
     AudioError,
     CheckpointError,
     FaceNotFoundError,
+    HubError,
     ImageError,
     InputError,
 )
@@ -51,8 +52,8 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler",
     "AudioClip", "AudioError", "CheckpointError", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel",
-    "FaceNotFoundError", "FaceRenderer", "ImageError", "InputError", "Portrait", "__version__", "load_audio",
-    "write_video",
+    "FaceNotFoundError", "FaceRenderer", "HubError", "ImageError", "InputError", "Portrait", "__version__",
+    "load_audio", "write_video",
 ]  # fmt: skip
 
 

@@ -1,14 +1,92 @@
 """Loading that never leaves a random or meta parameter behind."""
 
+import json
+import os
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any, Self
 
+import torch
+from diffusers import ModelMixin
 from safetensors import safe_open
 from torch import nn
 
 from .errors import CheckpointError
 
 
-def check_component(name: str, module: nn.Module, folder: Path) -> None:
+class StrictModel(ModelMixin):
+    """
+    A `ModelMixin` that loads all of its tensors or none, alone (`AutoModel` included) as in a pipeline.
+
+    Inherit from it before `ModelMixin`: diffusers looks for that name in the module of a component.
+    """
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Any:
+        """
+        Load the component; arguments are those of `ModelMixin.from_pretrained`.
+
+        Raises:
+            CheckpointError: A tensor is missing, unknown or of another shape; the message names it.
+        """
+        wants_info = kwargs.pop("output_loading_info", False)
+        try:
+            model, info = super().from_pretrained(pretrained_model_name_or_path, output_loading_info=True, **kwargs)
+        except (RuntimeError, ValueError) as error:
+            if not is_mismatch(error):
+                raise
+            raise CheckpointError(f"{cls.__name__}: a tensor does not fit the configuration: {error}") from error
+        faults = [f"lacks {key}" for key in info["missing_keys"]]
+        faults += [f"holds the unknown {key}" for key in info["unexpected_keys"]]
+        _raise_faults(f"{cls.__name__}: the checkpoint in {pretrained_model_name_or_path}", faults)
+        copy_to_aligned_memory(model)
+        return (model, info) if wants_info else model
+
+
+class Float32Model(StrictModel):
+    """A component of measured shapes, whose tensors stay float32: half precision would move a face by pixels."""
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Any:
+        """Load the component in float32, whatever `dtype` the rest of the pipeline has."""
+        kept = {key: value for key, value in kwargs.items() if key not in ("dtype", "torch_dtype")}
+        return super().from_pretrained(pretrained_model_name_or_path, **kept)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move to another device; a dtype is passed over."""
+        kwargs.pop("dtype", None)
+        return super().to(*(argument for argument in args if not isinstance(argument, torch.dtype)), **kwargs)
+
+
+def check_layout(folder: Path, variant: str | None, given: Collection[str]) -> None:
+    """
+    Check that a folder holds a whole pipeline before anything of it is loaded.
+
+    Args:
+        folder (`Path`): What `save_pretrained` wrote.
+        variant (`str`, *optional*): Such as `"fp16"`; at least one component must have it.
+        given (`Collection[str]`): Components that the caller brings along.
+
+    Raises:
+        CheckpointError: A file is missing; the message names it.
+    """
+    index = folder / "model_index.json"
+    if not index.is_file():
+        raise CheckpointError(f"{folder} holds no model_index.json; pass a folder that save_pretrained wrote")
+    entries = json.loads(index.read_text(encoding="utf-8")).items()
+    names = [name for name, value in entries if isinstance(value, list) and value[0] and name not in given]
+    missing = [name for name in names if not (folder / name).is_dir()]
+    if missing:
+        raise CheckpointError(f"{folder} lacks the folder {missing[0]}; download or save the pipeline again")
+    found = {variant_of(path) for name in names for path in (folder / name).glob("*.safetensors")}
+    if variant is not None and variant not in found:
+        raise CheckpointError(
+            f"{folder} has no variant {variant!r}, only {', '.join(sorted(v or 'the plain one' for v in found))}; "
+            f"leave variant out, or make it with pipe.save_pretrained(folder, variant={variant!r})"
+        )
+
+
+def check_component(name: str, module: nn.Module, folder: Path, variant: str | None = None) -> None:
     """
     Compare a loaded component with the safetensors files it came from.
 
@@ -16,21 +94,28 @@ def check_component(name: str, module: nn.Module, folder: Path) -> None:
         name (`str`): The component's name, for the message.
         module (`nn.Module`): The component after loading.
         folder (`Path`): The folder with its safetensors files.
+        variant (`str`, *optional*): The variant asked for; a component without it was loaded from its plain files.
 
     Raises:
         CheckpointError: The files lack a tensor, hold one too many, or one whose shape differs; the message names it.
     """
-    stored = stored_shapes(folder)
+    stored = stored_shapes(folder, variant)
     if not stored:
         raise CheckpointError(f"{name}: {folder} holds no .safetensors file; download or rebuild the checkpoint")
     expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    missing, extra = sorted(expected.keys() - stored.keys()), sorted(stored.keys() - expected.keys())
-    wrong = [key for key in sorted(expected.keys() & stored.keys()) if expected[key] != stored[key]]
-    faults = [f"lacks {key}" for key in missing] + [f"holds the unknown {key}" for key in extra]
-    faults += [f"holds {key} of shape {stored[key]} where {expected[key]} is due" for key in wrong]
-    if faults:
-        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-        raise CheckpointError(f"{name}: the checkpoint in {folder} {'; '.join(faults[:3])}{more}; load a matching one")
+    faults = [f"lacks {key}" for key in sorted(expected.keys() - stored.keys())]
+    faults += [f"holds the unknown {key}" for key in sorted(stored.keys() - expected.keys())]
+    faults += [
+        f"holds {key} of shape {stored[key]} where {expected[key]} is due"
+        for key in sorted(expected.keys() & stored.keys())
+        if expected[key] != stored[key]
+    ]
+    _raise_faults(f"{name}: the checkpoint in {folder}", faults)
+
+
+def is_mismatch(error: Exception) -> bool:
+    """Whether diffusers or transformers complains of a tensor's shape."""
+    return "shape" in str(error) or "size mismatch" in str(error)
 
 
 def copy_to_aligned_memory(module: nn.Module) -> None:
@@ -44,10 +129,23 @@ def copy_to_aligned_memory(module: nn.Module) -> None:
         tensor.data = tensor.data.clone()
 
 
-def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors in a folder's safetensors files, read from their headers alone."""
+def variant_of(path: Path) -> str | None:
+    """The variant in a file's name: `"fp16"` for `model.fp16-00001-of-00002.safetensors`, `None` for a plain one."""
+    return path.stem.partition(".")[2].partition("-")[0] or None
+
+
+def stored_shapes(folder: Path, variant: str | None = None) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of a variant's tensors (the plain ones where it is missing), read from the headers alone."""
+    files = sorted(folder.glob("*.safetensors"))
+    chosen = [path for path in files if variant_of(path) == variant]
     shapes: dict[str, tuple[int, ...]] = {}
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in chosen or [path for path in files if variant_of(path) is None]:
         with safe_open(path, framework="pt") as file:
             shapes |= {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
     return shapes
+
+
+def _raise_faults(what: str, faults: list[str]) -> None:
+    if faults:
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+        raise CheckpointError(f"{what} {'; '.join(faults[:3])}{more}; load a matching one")

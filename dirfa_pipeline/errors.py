@@ -23,3 +23,7 @@ class AnimationError(InputError):
 
 class CheckpointError(InputError):
     """A checkpoint lacks tensors, or holds tensors that do not fit its configuration."""
+
+
+class HubError(InputError, OSError):
+    """The hub does not give or take a checkpoint: unknown name or revision, no rights, no network."""

@@ -1,16 +1,16 @@
 """One photo and one speech clip in; a video out in which that person says it."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
-from huggingface_hub import snapshot_download
 from numpy.typing import NDArray
 from PIL import Image
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
@@ -25,18 +25,22 @@ from .audio import (
     pad_for_encoder,
     receptive_field,
 )
-from .checkpoint import check_component, copy_to_aligned_memory
+from .checkpoint import check_component, check_layout, copy_to_aligned_memory, is_mismatch
 from .errors import AnimationError, CheckpointError, InputError
+from .model_card import build_model_card
 from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer
 from .pipeline_output import DirfaPipelineOutput
 from .portrait import ImageInput, Portrait
+from .pretrained import BUNDLED_NAME, DOWNLOAD_OPTIONS, find_weights, publish
+from .remote_code import is_only_ours, write_hub_code, write_pipeline_code
 
 
 ENCODER_RATE: Final = 16_000
 SAMPLER_FPS: Final = 25.0
 RENDER_CHUNK: Final = 25  # frames rendered between two callbacks: one second at the usual rate
+HUB_OPTIONS: Final = ("repo_id", "commit_message", "private", "token", "create_pr", "metrics", "notes", "license")
 OUTPUT_TYPES: Final = ("pil", "np", "pt", "animation")
 
 StepCallback = Callable[["DirfaPipeline", int, int, dict[str, Any]], dict[str, Any] | None]
@@ -80,38 +84,103 @@ class DirfaPipeline(DiffusionPipeline):
         )
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str], **kwargs: Any) -> Self:
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: str | os.PathLike[str] = BUNDLED_NAME, **kwargs: Any
+    ) -> Self:
         """
-        Load a pipeline from a folder or from the hub; arguments are those of `DiffusionPipeline.from_pretrained`.
+        Load a pipeline; arguments are those of `DiffusionPipeline.from_pretrained`.
+
+        Args:
+            pretrained_model_name_or_path (`str` or `os.PathLike`, defaults to `"dirfa-base"`): A folder, the bundled
+                weights by their bare name (no network needed), or a hub id.
+            kwargs: `revision`, `token`, `cache_dir`, `local_files_only`, `force_download`; `variant` (`"fp16"`);
+                `dtype`, float32 by default (the face's geometry keeps float32); a component by its name.
 
         Raises:
-            CheckpointError: A tensor is missing, unknown or of another shape than its component needs.
+            CheckpointError: A file or a tensor is missing, unknown or of another shape than its component needs.
+            HubError: The hub does not give the checkpoint; the message says why and what to do.
         """
         name_or_path = os.fspath(pretrained_model_name_or_path)
-        folder = name_or_path if os.path.isdir(name_or_path) else cls.download(name_or_path, **kwargs)
+        variant = kwargs.get("variant")
+        folder = Path(cls.download(name_or_path, **kwargs))
+        check_layout(folder, variant, given=kwargs)
+        if "torch_dtype" not in kwargs:
+            kwargs.setdefault("dtype", torch.float32)
+        if is_only_ours(folder):
+            kwargs.setdefault("trust_remote_code", True)
         try:
             pipeline = super().from_pretrained(folder, **kwargs)
         except (RuntimeError, ValueError) as error:
-            if "shape" not in str(error) and "size mismatch" not in str(error):
+            if isinstance(error, InputError) or not is_mismatch(error):
                 raise
             raise CheckpointError(f"a tensor does not fit its component's configuration: {error}") from error
         pipeline.register_to_config(_name_or_path=name_or_path)
         for name, component in pipeline.components.items():
             if isinstance(component, torch.nn.Module) and name not in kwargs:
-                check_component(name, component, Path(folder) / name)
+                check_component(name, component, folder / name, variant)
                 copy_to_aligned_memory(component)
         return pipeline
 
     @classmethod
     def download(cls, pretrained_model_name: str | os.PathLike[str], **kwargs: Any) -> str:
         """
-        Fetch a checkpoint from the hub and return its folder.
+        Fetch a checkpoint, if it is not here already, and return its folder; arguments as in `from_pretrained`.
 
         diffusers would look for our component classes as code inside the repository; they are in this package.
         """
-        names = ("cache_dir", "force_download", "local_files_only", "revision", "token")
-        options = {name: kwargs[name] for name in names if kwargs.get(name) is not None}
-        return snapshot_download(str(pretrained_model_name), ignore_patterns=["*.py"], **options)
+        options = {name: kwargs.get(name) for name in DOWNLOAD_OPTIONS}
+        return str(find_weights(os.fspath(pretrained_model_name), kwargs.get("variant"), **options))
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], *args: Any, push_to_hub: bool = False, **kwargs: Any
+    ) -> None:
+        """
+        Save all components and the `pipeline.py` that lets the generic `DiffusionPipeline` load them.
+
+        Arguments are those of `DiffusionPipeline.save_pretrained`; `push_to_hub=True` also calls [`push_to_hub`].
+        """
+        hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
+        folder = Path(save_directory)
+        super().save_pretrained(folder, *args, **kwargs)
+        write_pipeline_code(folder)
+        if push_to_hub:
+            self.push_to_hub(hub.pop("repo_id", folder.name), variant=kwargs.get("variant"), **hub)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        commit_message: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        create_pr: bool = False,
+        variant: str | None = None,
+        metrics: Mapping[str, Mapping[str, float]] | None = None,
+        notes: str | None = None,
+        license: str | None = None,
+    ) -> str:
+        """
+        Publish the pipeline, the code by which generic classes load it, and a model card made from what it really is.
+
+        Args:
+            repo_id (`str`): `user/name`; made if there is none.
+            commit_message, private, token, create_pr: As in `DiffusionPipeline.push_to_hub`.
+            variant (`str`, *optional*): `"fp16"` names the files so; convert with `pipe.to(torch.float16)` before.
+            metrics, notes, license: See [`build_model_card`].
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            HubError: The hub does not take it; the message says why and what to do.
+        """
+        card = build_model_card(self, repo_id, metrics, notes, license)
+        message = commit_message or "Upload DirfaPipeline"
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            self.save_pretrained(folder, variant=variant)
+            write_hub_code(folder)
+            (folder / "README.md").write_text(card, encoding="utf-8")
+            return publish(folder, repo_id, private, token, commit_message=message, create_pr=create_pr)
 
     def check_inputs(
         self,

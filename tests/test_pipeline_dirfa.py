@@ -258,22 +258,6 @@ def test_broken_checkpoints_are_named(pipeline: DirfaPipeline, tmp_path: Path, f
     shutil.rmtree(folder)
 
 
-def test_hub_ids_load_from_their_snapshot(
-    pipeline: DirfaPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pipeline.save_pretrained(tmp_path)
-    asked = {}
-
-    def snapshot(name: str, **options: object) -> str:
-        asked.update(options, name=name)
-        return str(tmp_path)
-
-    monkeypatch.setattr("dirfa_pipeline.pipeline_dirfa.snapshot_download", snapshot)
-    loaded = DirfaPipeline.from_pretrained("someone/dirfa-base", revision="v1")
-    assert (asked["name"], asked["revision"], asked["ignore_patterns"]) == ("someone/dirfa-base", "v1", ["*.py"])
-    assert loaded.name_or_path == "someone/dirfa-base"
-
-
 def test_sampling_triggers_the_offload_hook(pipeline: DirfaPipeline) -> None:
     """`enable_model_cpu_offload` moves a component when its `forward` runs; the sampler has none."""
     calls = []

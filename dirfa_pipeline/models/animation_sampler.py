@@ -24,6 +24,7 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 from ..animation import LIP_INDICES
+from ..checkpoint import StrictModel
 from .animation_stream import FEATURES_PER_FRAME, AnimationStream
 from .motion_channels import NUM_MOTIONS
 from .speech_head import VISEME_NAMES, SpeechHead
@@ -228,7 +229,7 @@ class MotionPrior(nn.Module):
         )
 
 
-class AnimationSampler(ModelMixin, ConfigMixin):
+class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
     """
     Draws facial animation for speech: deterministic lips, everything else from a learned distribution.
 

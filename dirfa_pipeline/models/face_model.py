@@ -24,6 +24,7 @@ from ..animation import (
     NUM_EXPRESSIONS,
     check_coefficients,
 )
+from ..checkpoint import Float32Model
 from ..errors import ImageError
 from .face_landmarks import (
     BROWS,
@@ -253,7 +254,7 @@ def solve_weights(
     return solution
 
 
-class FaceModel(ModelMixin, ConfigMixin):
+class FaceModel(Float32Model, ModelMixin, ConfigMixin):
     """
     Linear 3D face with identity and 52 ARKit expressions at MediaPipe's 478 landmarks.
 

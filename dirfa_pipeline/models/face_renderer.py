@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from ..animation import EXPRESSION_NAMES, check_coefficients
+from ..checkpoint import Float32Model
 from ..portrait import Portrait
 from .background import cut_out, fill_plate, reach_of
 from .eye_layer import draw_eye, polygon_mask, window_around
@@ -61,7 +62,7 @@ class PreparedPortrait:
     window: tuple[slice, slice]
 
 
-class FaceRenderer(ModelMixin, ConfigMixin):
+class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
     """
     Photo and coefficients in, frames out.
 

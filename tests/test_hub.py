@@ -1,0 +1,195 @@
+"""Publishing and loading over HTTP, each in a fresh interpreter, against a hub on this machine."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub_server import TOKEN, Hub, running_hub
+from huggingface_hub import ModelCard
+
+
+REPO = "someone/dirfa-tiny"
+TESTS = Path(__file__).parent
+EXAMPLES = TESTS.parent / "dirfa_pipeline" / "examples"
+
+
+def run(script: str, hub_url: str, home: Path, **environment: str) -> str:
+    """Run a script in a fresh interpreter that knows only the given hub, with its cache under `home`."""
+    known = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent), known.get("PYTHONPATH", "")])
+    hub = {"HF_ENDPOINT": hub_url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "PYTHONPATH": paths}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=known | hub | environment, cwd=home, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+PUBLISH = f"""
+import torch
+from tiny import tiny_pipeline
+pipe = tiny_pipeline()
+pipe.push_to_hub("{REPO}", token="{TOKEN}", metrics={{"ours": {{"closed at p, b, m": 0.78}}}}, notes="Noise.")
+pipe.to(torch.float16).push_to_hub("{REPO}", token="{TOKEN}", variant="fp16", create_pr=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub to which a tiny pipeline was published, in float32 and as fp16."""
+    with running_hub() as server:
+        run(PUBLISH, server.url, tmp_path_factory.mktemp("publisher"))
+        yield server
+
+
+def files_of(hub: Hub, revision: str = "main") -> dict[str, bytes]:
+    repository = hub.repositories[REPO]
+    return repository.commits[repository.resolve(revision)]
+
+
+@pytest.mark.slow
+def test_publishing_sends_all(hub: Hub) -> None:
+    files = files_of(hub)
+    assert "from dirfa_pipeline import DirfaPipeline" in files["pipeline.py"].decode()
+    assert "face_model/dirfa_pipeline.models.face_model.py" in files
+    assert json.loads(files["model_index.json"])["_class_name"] == "DirfaPipeline"
+    plain, half = (len(files[f"audio_encoder/model{variant}.safetensors"]) for variant in ("", ".fp16"))
+    assert half < 0.7 * plain
+    geometry = [len(files[f"face_model/diffusion_pytorch_model{v}.safetensors"]) for v in ("", ".fp16")]
+    assert geometry[0] == geometry[1], "the face's geometry must stay float32"
+
+
+@pytest.mark.slow
+def test_the_card_says_what_was_published(hub: Hub) -> None:
+    first = list(hub.repositories[REPO].commits.values())[1]["README.md"].decode()
+    card = ModelCard(first)
+    assert card.data.library_name == "diffusers"
+    assert card.data.pipeline_tag == "image-to-video"
+    assert card.data.license is None, "components of the publisher's own have the publisher's licence"
+    assert "| `face_model` | `dirfa_pipeline.FaceModel` |" in first
+    assert first.count("| dirfa-base |") == 2
+    assert first.count("| own |") == 2
+    assert "`animation_sampler`, `audio_encoder`: Noise." in first
+    assert "| ours | 0.78 |" in first
+    assert "ICT-FaceKit" in first
+
+
+LOAD = f"""
+import sys, torch
+from dirfa_pipeline import DirfaPipeline, AnimationSampler
+from diffusers import AutoModel
+pipe = DirfaPipeline.from_pretrained("{REPO}")
+assert pipe.config._name_or_path == "{REPO}"
+assert pipe.audio_encoder.dtype == torch.float32
+half = DirfaPipeline.from_pretrained("{REPO}", variant="fp16", dtype=torch.float16, revision="main")
+assert half.audio_encoder.dtype == half.animation_sampler.dtype == torch.float16
+assert half.face_model.dtype == torch.float32
+again = DirfaPipeline.from_pretrained("{REPO}", local_files_only=True, animation_sampler=pipe.animation_sampler)
+assert again.animation_sampler is pipe.animation_sampler
+for loaded in (
+    AutoModel.from_pretrained("{REPO}", subfolder="animation_sampler"),
+    AnimationSampler.from_pretrained("{REPO}", subfolder="animation_sampler", dtype=torch.float32),
+):
+    for a, b in zip(loaded.parameters(), pipe.animation_sampler.parameters(), strict=True):
+        assert torch.equal(a, b)
+assert not any(name.startswith("diffusers_modules") for name in sys.modules)
+elsewhere = DirfaPipeline.from_pretrained("{REPO}", cache_dir="cache", revision=sys.argv[1] if sys.argv[1:] else None)
+import os
+assert os.listdir("cache")
+print("loaded")
+"""
+
+
+@pytest.mark.slow
+def test_loading_by_hub_id(hub: Hub, tmp_path: Path) -> None:
+    hub.requests.clear()
+    assert "loaded" in run(LOAD, hub.url, tmp_path)
+    assert not any(request.endswith(".py") for request in hub.requests), "no code may be fetched"
+
+
+GENERIC = f"""
+import torch
+from diffusers import DiffusionPipeline
+pipe = DiffusionPipeline.from_pretrained("{REPO}", custom_pipeline="{REPO}", trust_remote_code=True)
+print(type(pipe).__module__, type(pipe).__name__, type(pipe.face_model).__module__)
+
+# The cache now holds the repository's code beside its weights; it neither hinders our class nor enters what it saves.
+from dirfa_pipeline import DirfaPipeline
+own = DirfaPipeline.from_pretrained("{REPO}")
+own.save_pretrained("saved")
+again = DiffusionPipeline.from_pretrained("saved", custom_pipeline="./saved", trust_remote_code=True)
+for a, b in zip(pipe.animation_sampler.parameters(), again.animation_sampler.parameters(), strict=True):
+    assert torch.equal(a, b)
+"""
+
+
+@pytest.mark.slow
+def test_loading_by_the_generic_class(hub: Hub, tmp_path: Path) -> None:
+    printed = run(GENERIC, hub.url, tmp_path)
+    assert printed.split() == ["dirfa_pipeline.pipeline_dirfa", "DirfaPipeline", "dirfa_pipeline.models.face_model"]
+
+
+@pytest.mark.slow
+def test_the_cards_example_runs(hub: Hub, tmp_path: Path) -> None:
+    code = files_of(hub)["README.md"].decode().partition("```python\n")[2].partition("```")[0]
+    assert 5 <= len(code.strip().splitlines()) <= 10
+    for name, source in (("speech.wav", "speech.flac"), ("photo.jpg", "astronaut.jpg")):
+        (tmp_path / name).write_bytes((EXAMPLES / source).read_bytes())
+    run(code, hub.url, tmp_path)
+    assert (tmp_path / "talk.mp4").stat().st_size > 10_000
+
+
+TRY = """
+import json
+from tiny import tiny_pipeline
+from dirfa_pipeline import DirfaPipeline, HubError
+for call in {calls}:
+    try:
+        eval(call)
+        print("done")
+    except HubError as error:
+        assert isinstance(error, (ValueError, OSError))
+        assert error.__cause__ is not None
+        print(str(error))
+"""
+LOADING = f"DirfaPipeline.from_pretrained('{REPO}')"
+FAILURES = {
+    "DirfaPipeline.from_pretrained('someone/nothing')": "check the name; a private repository needs",
+    f"DirfaPipeline.from_pretrained('{REPO}', revision='v9')": "revision='main' is the default",
+    f"DirfaPipeline.from_pretrained('{REPO}', token='hf_wrong')": "a valid token=",
+    f"DirfaPipeline.from_pretrained('{REPO}', token=True)": "needs `hf auth login`",
+    f"DirfaPipeline.from_pretrained('{REPO}', local_files_only=True)": "load the bundled 'dirfa-base'",
+    "DirfaPipeline.from_pretrained('a/b/c')": "a hub id such as 'user/name'",
+    "tiny_pipeline().push_to_hub('someone/other', token='hf_wrong')": "check that the token is valid",
+}
+
+
+@pytest.mark.slow
+def test_failures_say_what_to_do(hub: Hub, tmp_path: Path) -> None:
+    messages = run(TRY.format(calls=list(FAILURES)), hub.url, tmp_path).splitlines()
+    for (call, hint), message in zip(FAILURES.items(), messages, strict=True):
+        assert hint in message, call
+
+
+@pytest.mark.slow
+def test_no_network(tmp_path: Path) -> None:
+    printed = run(TRY.format(calls=[LOADING]), "http://127.0.0.1:9", tmp_path)
+    assert "connect to the network, or load the bundled 'dirfa-base'" in printed
+
+
+@pytest.mark.slow
+def test_an_interrupted_download_goes_on(hub: Hub, tmp_path: Path) -> None:
+    hub.break_after = 50_000
+    try:
+        printed = run(TRY.format(calls=[LOADING]), hub.url, tmp_path)
+    finally:
+        hub.break_after = None
+    assert "try again; what has arrived is kept" in printed
+    blobs = [path for path in tmp_path.rglob("*.safetensors") if path.stat().st_size == 50_000]
+    assert not blobs, "no half file may pass for a whole one"
+    assert run(TRY.format(calls=[LOADING]), hub.url, tmp_path).strip() == "done"
