@@ -21,6 +21,7 @@ from ..checkpoint import Float32Model
 from ..portrait import Portrait
 from .background import cut_out, fill_plate, reach_of
 from .eye_layer import draw_eye, polygon_mask, window_around
+from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS, EyeLandmarks
 from .head_mesh import HeadMesh, build_mesh, soften_relief
 from .mouth_interior import MouthInterior, build_mouth
@@ -45,6 +46,7 @@ class PreparedPortrait:
 
     Args:
         landmarks (`np.ndarray` of shape `(478, 3)`): The photo's, no deeper than it can show them turned.
+        stiff (`np.ndarray` of shape `(478,)`): How much glasses keep each landmark from moving within the head.
         cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
         toothless (`np.ndarray` of shape `(height, width, 4)`): The same with an open mouth painted over in the
@@ -54,6 +56,7 @@ class PreparedPortrait:
 
     portrait: Portrait
     landmarks: Array
+    stiff: Array
     mesh: HeadMesh
     cutout: NDArray[np.uint8]
     plate: NDArray[np.uint8]
@@ -82,7 +85,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
     def prepare(self, portrait: Portrait) -> PreparedPortrait:
         """Work out everything about a photo that its frames share."""
         height, width = portrait.image.shape[:2]
-        landmarks = soften_relief(portrait.landmarks)
+        zone = find_glasses(portrait.image, portrait.landmarks) * eyewear_zone(portrait.face)
+        landmarks = soften_relief(flatten(portrait.landmarks, portrait.face, zone))
         mesh = build_mesh(landmarks, self.triangles.detach().cpu().numpy(), width, height)
         alpha = cut_out(portrait.mask)
         rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
@@ -90,6 +94,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         return PreparedPortrait(
             portrait=portrait,
             landmarks=landmarks,
+            stiff=without_lids(zone),
             mesh=mesh,
             cutout=cutout,
             toothless=_paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
@@ -127,6 +132,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         rotation, translation, scale = face.cameras(row)
         forward = prepared.landmarks[:, 2] - portrait.landmarks[:, 2]
         vertices = vertices + forward[:, None] * transform[:, 2]
+        rigid = prepared.landmarks @ transform[:, :3].T + transform[:, 3]
+        vertices += prepared.stiff[:, None] * (rigid - vertices)
         translation = translation + forward[[13, 14]].mean() * transform[:, 2]
         parted = _distance_from_rest(portrait, head)
         self._warp(prepared, vertices, transform, parted, frame)
