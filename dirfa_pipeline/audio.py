@@ -4,6 +4,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -65,9 +66,41 @@ class AudioClip:
         """Length in seconds."""
         return self.num_samples / self.sampling_rate
 
+    def chunks(self) -> Iterator[NDArray[np.float32]]:
+        """The sound in pieces of a second, each `(channels, num_samples)`."""
+        for start in range(0, self.num_samples, self.sampling_rate):
+            yield self.samples[:, start : start + self.sampling_rate]
+
     def mono(self, sampling_rate: int) -> NDArray[np.float32]:
         """Mix the channels down and resample: `(num_samples,)` at `sampling_rate`."""
         return resample(self.samples.mean(0), self.sampling_rate, sampling_rate)
+
+
+@dataclass(frozen=True)
+class AudioFile:
+    """
+    Sound that stays on the disk: decoded anew, piece by piece, each time it is asked for.
+
+    Args:
+        path (`str`): Anything PyAV reads.
+        sampling_rate (`int`): Samples per second.
+        num_channels, num_samples (`int`): Channels, and samples of one.
+    """
+
+    path: str
+    sampling_rate: int
+    num_channels: int
+    num_samples: int
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.num_samples / self.sampling_rate
+
+    def chunks(self) -> Iterator[NDArray[np.float32]]:
+        """The sound in the pieces that the decoder gives, each `(channels, num_samples)`."""
+        with _open_sound(self.path) as (container, stream):
+            yield from _decode(container, stream)
 
 
 AudioInput = str | os.PathLike[str] | tuple[int, ArrayLike] | ArrayLike | AudioClip
@@ -108,37 +141,80 @@ def load_audio(audio: Any, sampling_rate: int | None = None) -> AudioClip:
     return _checked(clip)
 
 
-def _from_array(array: Any, sampling_rate: Any) -> AudioClip:
-    if sampling_rate is None:
-        raise AudioError("an audio array needs its sampling_rate: pass sampling_rate=... or (sampling_rate, array)")
+def open_audio(path: str | os.PathLike[str]) -> AudioFile:
+    """
+    Check a file as [`load_audio`] does, by decoding it once, without keeping it in memory.
+
+    Raises:
+        AudioError: As [`load_audio`].
+    """
+    name = os.fspath(path)
+    with _open_sound(name) as (container, stream):
+        rate, check = stream.codec_context.sample_rate, SoundCheck()
+        for block in _decode(container, stream):
+            check.update(block)
+    check.finish(rate)
+    return AudioFile(name, rate, check.num_channels, check.num_samples)
+
+
+def check_rate(sampling_rate: Any) -> int:
+    """Return the rate as a plain number; raises [`AudioError`] if sound cannot have it."""
     if not isinstance(sampling_rate, int | np.integer) or not MIN_RATE <= sampling_rate <= MAX_RATE:
         raise AudioError(
             f"sampling_rate must be a whole number from {MIN_RATE} to {MAX_RATE} per second, got {sampling_rate!r}"
         )
+    return int(sampling_rate)
+
+
+def as_sound(array: Any) -> NDArray[Any]:
+    """Return an array of integers or floats with one or two dimensions; raises [`AudioError`] for anything else."""
+    if isinstance(array, bytes | bytearray | memoryview):
+        raise AudioError("audio must be an array, got bytes; pass np.frombuffer(data, np.int16) or its true type")
     try:
         values = np.asarray(array)
     except ValueError as error:
         raise AudioError(f"audio arrays must be regular: {error}") from error
-    if values.dtype.kind in "iu":
-        half_range = 2.0 ** (8 * values.dtype.itemsize - 1)
-        values = values.astype(np.float64) / half_range - (1.0 if values.dtype.kind == "u" else 0.0)
-    elif values.dtype.kind != "f":
+    if values.dtype.kind not in "iuf":
         raise AudioError(f"audio arrays must hold integers or floats, got {values.dtype}")
     if values.ndim not in (1, 2):
         raise AudioError(f"audio arrays must be (samples,) or (channels, samples), got shape {values.shape}")
+    return values
+
+
+def to_float(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Floats as they are, integers scaled by their type's range to [-1, 1), unsigned ones around their middle."""
+    if values.dtype.kind in "iu":
+        half_range = 2.0 ** (8 * values.dtype.itemsize - 1)
+        values = values.astype(np.float64) / half_range - (1.0 if values.dtype.kind == "u" else 0.0)
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _from_array(array: Any, sampling_rate: Any) -> AudioClip:
+    if sampling_rate is None:
+        raise AudioError("an audio array needs its sampling_rate: pass sampling_rate=... or (sampling_rate, array)")
+    rate, values = check_rate(sampling_rate), as_sound(array)
     if values.ndim == 2 and values.shape[0] > values.shape[1]:
         values = values.T
-    return AudioClip(np.ascontiguousarray(np.atleast_2d(values), dtype=np.float32), int(sampling_rate))
+    return AudioClip(to_float(np.atleast_2d(values)), rate)
 
 
 def _read_file(path: str) -> AudioClip:
+    with _open_sound(path) as (container, stream):
+        blocks = list(_decode(container, stream))
+        rate = stream.codec_context.sample_rate
+    return AudioClip(np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), np.float32), rate)
+
+
+@contextmanager
+def _open_sound(path: str) -> Iterator[tuple[Any, Any]]:
+    """Open a file's first audio stream; failures inside the block become an [`AudioError`]."""
     if not os.path.isfile(path):
         raise AudioError(f"audio file not found: {path}")
     try:
         with av.open(path) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path} holds no audio stream; pass a file with sound")
-            return _decode(container, container.streams.audio[0])
+            yield container, container.streams.audio[0]
     except (FFmpegError, ValueError, EOFError) as error:
         if isinstance(error, AudioError):
             raise
@@ -147,45 +223,75 @@ def _read_file(path: str) -> AudioClip:
         ) from error
 
 
-def _decode(container: Any, stream: Any) -> AudioClip:
+def _decode(container: Any, stream: Any) -> Iterator[NDArray[np.float32]]:
     """
     Decode a whole stream; time 0 is the start of the presentation: a stream that starts late is padded with silence.
 
     Encoder delay that the container declares (mp3, aac, opus) is skipped by the decoder and does not count.
     """
     rate = stream.codec_context.sample_rate
-    resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
-    blocks, start = [], None
-    for frame in container.decode(stream):
-        if start is None and frame.pts is not None:
-            start = float(frame.pts * frame.time_base)
-        blocks += [block.to_ndarray() for block in resampler.resample(frame)]
-    blocks += [block.to_ndarray() for block in resampler.resample(None)]
-    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), np.float32)
     has_picture = any(not other.disposition & av.stream.Disposition.attached_pic for other in container.streams.video)
-    if has_picture and start is not None and start > 0:
-        samples = np.pad(samples, ((0, 0), (round(start * rate), 0)))
-    return AudioClip(samples.astype(np.float32, copy=False), rate)
+    resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
+    started = False
+    for frame in container.decode(stream):
+        blocks = [block.to_ndarray().astype(np.float32, copy=False) for block in resampler.resample(frame)]
+        if not started and frame.pts is not None:
+            started, start = True, float(frame.pts * frame.time_base)
+            if has_picture and start > 0 and blocks:
+                yield np.zeros((len(blocks[0]), round(start * rate)), np.float32)
+        yield from blocks
+    for block in resampler.resample(None):
+        yield block.to_ndarray().astype(np.float32, copy=False)
+
+
+class SoundCheck:
+    """Finds what is wrong with sound that comes in pieces."""
+
+    def __init__(self) -> None:
+        self.num_samples = self.num_channels = 0
+        self._peak, self._clipped = 0.0, 0
+
+    def update(self, samples: NDArray[np.float32]) -> None:
+        """Check the next piece, `(channels, num_samples)`; raises [`AudioError`] if not finite or far too loud."""
+        if not np.isfinite(samples).all():
+            where = int(np.argwhere(~np.isfinite(samples))[0, 1])
+            raise AudioError(
+                f"audio must be finite, got {samples[:, where]} at sample {self.num_samples + where}; "
+                "clean the array first"
+            )
+        magnitude = np.abs(samples)
+        peak = float(magnitude.max(initial=0.0))
+        if peak > MAX_PEAK:
+            raise AudioError(
+                f"float audio must lie in [-1, 1], got a peak of {peak:.6g}; divide int16 values by 32768"
+            )
+        self._peak = max(self._peak, peak)
+        self._clipped += int(np.count_nonzero(magnitude >= 0.999))
+        self.num_channels = len(samples)
+        self.num_samples += samples.shape[1]
+
+    def finish(self, sampling_rate: int) -> None:
+        """Raise [`AudioError`] if the whole is empty, too short or silent; warn if much of it is clipped."""
+        duration = self.num_samples / sampling_rate
+        if self.num_samples == 0:
+            raise AudioError("the audio is empty (0 samples); pass at least 0.2 seconds of speech")
+        if duration < MIN_SECONDS:
+            raise AudioError(f"audio must last at least {MIN_SECONDS} s, got {duration:.3f} s; pass a longer clip")
+        if self._peak < SILENT_PEAK:
+            raise AudioError(
+                f"the audio is silent (peak {self._peak:.1e} of 1.0); check the recording or the microphone"
+            )
+        clipped = self._clipped / (self.num_samples * self.num_channels)
+        if clipped > CLIPPED_SHARE:
+            warnings.warn(
+                f"{clipped:.1%} of the audio is clipped; lips may be less accurate", UserWarning, stacklevel=4
+            )
 
 
 def _checked(clip: AudioClip) -> AudioClip:
-    if clip.num_samples == 0:
-        raise AudioError("the audio is empty (0 samples); pass at least 0.2 seconds of speech")
-    if clip.duration < MIN_SECONDS:
-        raise AudioError(f"audio must last at least {MIN_SECONDS} s, got {clip.duration:.3f} s; pass a longer clip")
-    if not np.isfinite(clip.samples).all():
-        where = int(np.argwhere(~np.isfinite(clip.samples))[0, 1])
-        raise AudioError(
-            f"audio must be finite, got {clip.samples[:, where]} at sample {where}; clean the array first"
-        )
-    peak = float(np.abs(clip.samples).max())
-    if peak < SILENT_PEAK:
-        raise AudioError(f"the audio is silent (peak {peak:.1e} of 1.0); check the recording or the microphone")
-    if peak > MAX_PEAK:
-        raise AudioError(f"float audio must lie in [-1, 1], got a peak of {peak:.6g}; divide int16 values by 32768")
-    clipped = float(np.mean(np.abs(clip.samples) >= 0.999))
-    if clipped > CLIPPED_SHARE:
-        warnings.warn(f"{clipped:.1%} of the audio is clipped; lips may be less accurate", UserWarning, stacklevel=3)
+    check = SoundCheck()
+    check.update(clip.samples)
+    check.finish(clip.sampling_rate)
     return clip
 
 
@@ -239,16 +345,34 @@ class EncoderWindow:
     keep: slice
 
 
-def encoder_windows(
-    num_features: int, hop: int = 400, context: int = 50, field: int = ENCODER_RECEPTIVE_FIELD
-) -> Iterator[EncoderWindow]:
+@dataclass(frozen=True)
+class EncoderGrid:
     """
-    Cut a clip into windows of `hop` features (8 s) with `context` (1 s) on both sides, on a grid that starts at 0.
+    Windows on a fixed grid that starts at 0, so that results never depend on who asks for how much at a time.
 
-    The grid depends on nothing but the clip's length, so results never depend on who asks for how much at a time.
+    Args:
+        hop (`int`): Features that a window gives, of 20 ms each.
+        past, future (`int`): Features around them that it hears.
     """
-    for start in range(0, num_features, hop):
-        stop = min(start + hop, num_features)
-        first, last = max(0, start - context), min(num_features, stop + context)
+
+    hop: int
+    past: int
+    future: int
+
+    def window(self, start: int, num_features: int, field: int) -> EncoderWindow:
+        """The window that gives the features from `start` on, cut at the ends of a clip."""
+        stop = min(start + self.hop, num_features)
+        first, last = max(0, start - self.past), min(num_features, stop + self.future)
         samples = slice(first * ENCODER_STRIDE, (last - 1) * ENCODER_STRIDE + field)
-        yield EncoderWindow(samples, slice(start - first, stop - first))
+        return EncoderWindow(samples, slice(start - first, stop - first))
+
+
+WHOLE_GRID: Final = EncoderGrid(hop=400, past=50, future=50)  # 8 s with 1 s on both sides
+
+
+def encoder_windows(
+    num_features: int, grid: EncoderGrid = WHOLE_GRID, field: int = ENCODER_RECEPTIVE_FIELD
+) -> Iterator[EncoderWindow]:
+    """Cut a clip into the windows of a grid; `field` is the encoder's receptive field in samples."""
+    for start in range(0, num_features, grid.hop):
+        yield grid.window(start, num_features, field)

@@ -1,7 +1,7 @@
 """One photo and one speech clip in; a video out in which that person says it."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,28 +17,35 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation import Animation
 from .audio import (
+    ENCODER_RATE,
+    WHOLE_GRID,
     AudioClip,
+    AudioFile,
     AudioInput,
-    encoder_windows,
+    EncoderGrid,
+    check_rate,
     load_audio,
     num_frames,
-    pad_for_encoder,
     receptive_field,
 )
+from .audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
 from .checkpoint import check_component, check_layout, copy_to_aligned_memory, is_mismatch
 from .errors import AnimationError, CheckpointError, InputError
+from .frame_rate import change_frame_rate
 from .model_card import build_model_card
 from .models.animation_sampler import AnimationSampler
+from .models.animation_stream import FEATURES_PER_FRAME
 from .models.face_model import FaceModel
-from .models.face_renderer import FaceRenderer
+from .models.face_renderer import FaceRenderer, PreparedPortrait
 from .pipeline_output import DirfaPipelineOutput
 from .portrait import ImageInput, Portrait
 from .pretrained import BUNDLED_NAME, DOWNLOAD_OPTIONS, find_weights, publish
 from .remote_code import is_only_ours, write_hub_code, write_pipeline_code
 
 
-ENCODER_RATE: Final = 16_000
 SAMPLER_FPS: Final = 25.0
+LIVE_LOOKAHEAD: Final = 0.24  # seconds
+MAX_LOOKAHEAD: Final = 1.2  # seconds: nothing later shapes a frame
 RENDER_CHUNK: Final = 25  # frames rendered between two callbacks: one second at the usual rate
 HUB_OPTIONS: Final = ("repo_id", "commit_message", "private", "token", "create_pr", "metrics", "notes", "license")
 OUTPUT_TYPES: Final = ("pil", "np", "pt", "animation")
@@ -208,10 +215,7 @@ class DirfaPipeline(DiffusionPipeline):
                 )
         if not isinstance(num_videos_per_prompt, int | np.integer) or num_videos_per_prompt < 1:
             raise InputError(f"num_videos_per_prompt must be a whole number from 1, got {num_videos_per_prompt!r}")
-        if not isinstance(diversity, Real) or not 0.0 <= diversity <= 2.0:
-            raise InputError(f"diversity must be a number in [0, 2], got {diversity!r}")
-        if not isinstance(fps, Real) or not 1 <= fps <= 120:
-            raise InputError(f"fps must be a number in [1, 120], got {fps!r}")
+        _check_motion(diversity, fps)
         unknown = [name for name in callback_on_step_end_tensor_inputs if name not in self._callback_tensor_inputs]
         if unknown:
             raise InputError(
@@ -233,61 +237,189 @@ class DirfaPipeline(DiffusionPipeline):
             return image
         return Portrait.from_image(image, self.face_model, max_size=max_size)
 
-    @torch.no_grad()
-    def encode_audio(self, audio: AudioClip) -> torch.Tensor:
+    def encode_audio(self, audio: AudioClip | AudioFile) -> torch.Tensor:
         """
         Turn sound into speech features, of shape `(2 * num_frames, dim)`: two for each frame at 25 fps.
 
-        Windows lie on a fixed grid and overlap, so memory stays bounded and the result is the same for every caller.
+        Windows lie on a fixed grid and overlap, so the result is the same for every caller.
         """
-        waveform = audio.mono(ENCODER_RATE)
-        frames = num_frames(len(waveform), ENCODER_RATE, SAMPLER_FPS)
-        values = self.feature_extractor(waveform, sampling_rate=ENCODER_RATE, return_tensors="np").input_values[0]
-        field = receptive_field(self.audio_encoder.config.conv_kernel, self.audio_encoder.config.conv_stride)
-        padded = torch.from_numpy(pad_for_encoder(values, frames, field))
-        features = []
-        for window in encoder_windows(2 * frames, field=field):
-            samples = padded[window.samples].unsqueeze(0).to(self._execution_device, self.audio_encoder.dtype)
-            features.append(self.audio_encoder(samples).last_hidden_state[0, window.keep])
-        return torch.cat(features)
+        return torch.cat([features for features, _ in self._encode(self._waveform(audio), WHOLE_GRID)])
+
+    def _waveform(self, audio: AudioClip | AudioFile) -> Iterator[NDArray[np.float32]]:
+        """The sound at 16 kHz, piece by piece; whole where the feature extractor must see all of it."""
+        waveform = mono_waveform(audio)
+        if not self.feature_extractor.do_normalize:
+            return waveform
+        whole = np.concatenate(list(waveform))
+        return iter(self.feature_extractor(whole, sampling_rate=ENCODER_RATE, return_tensors="np").input_values)
 
     @torch.no_grad()
+    def _encode(
+        self, waveform: Iterable[NDArray[np.float32]], grid: EncoderGrid
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the features of each window and, provisionally, of the sound that it hears after them."""
+        field = receptive_field(self.audio_encoder.config.conv_kernel, self.audio_encoder.config.conv_stride)
+        for samples, keep in encoder_inputs(waveform, grid, field):
+            inputs = torch.from_numpy(samples).unsqueeze(0).to(self._execution_device, self.audio_encoder.dtype)
+            features = self.audio_encoder(inputs).last_hidden_state[0]
+            yield features[keep], features[keep.stop :]
+
     def sample_animation(
         self,
-        audio: AudioClip,
+        audio: AudioClip | AudioFile,
         generator: torch.Generator | None = None,
         diversity: float = 1.0,
         fps: float = SAMPLER_FPS,
+        lookahead: float | None = None,
     ) -> Animation:
         """
-        Draw one animation for the sound; see [`AnimationSampler.sample`] for `generator` and `diversity`.
+        Draw one animation for the sound.
+
+        Args:
+            audio ([`AudioClip`] or [`AudioFile`]): The speech.
+            generator (`torch.Generator`, *optional*): Makes the draw repeatable.
+            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2].
+            fps (`float`, defaults to 25): Frames per second.
+            lookahead (`float`, *optional*): Seconds of sound heard before a frame is decided, as [`stream`] has it.
+                All that helps by default.
 
         Returns:
             [`Animation`] at `fps` whose length is that of the sound, rounded up to whole frames.
         """
-        return self._draw_animation(audio, self.encode_audio(audio), generator, diversity, fps)
+        return self.sample_animations(audio, [generator], diversity, fps, lookahead)[0]
 
-    def _draw_animation(
-        self, audio: AudioClip, features: torch.Tensor, generator: torch.Generator | None, diversity: float, fps: float
-    ) -> Animation:
-        features = features.to(self._execution_device, self.animation_sampler.dtype)
-        coefficients = self.animation_sampler.sample(features, generator=generator, diversity=diversity)
-        animation = Animation(coefficients.float().cpu().numpy(), SAMPLER_FPS)
-        return animation.resample(fps, num_frames(audio.num_samples, audio.sampling_rate, fps))
+    def sample_animations(
+        self,
+        audio: AudioClip | AudioFile,
+        generators: Sequence[torch.Generator | None],
+        diversity: float = 1.0,
+        fps: float = SAMPLER_FPS,
+        lookahead: float | None = None,
+    ) -> list[Animation]:
+        """Draw a take for each generator; the sound is encoded once. See [`sample_animation`]."""
+        takes = self._draw(self._waveform(audio), generators, diversity, lookahead)
+        length = num_frames(audio.num_samples, audio.sampling_rate, fps)
+        return [
+            Animation(np.concatenate(pieces), SAMPLER_FPS).resample(fps, length)
+            for pieces in zip(*takes, strict=True)
+        ]  # fmt: skip
+
+    def _draw(
+        self,
+        waveform: Iterable[NDArray[np.float32]],
+        generators: Sequence[torch.Generator | None],
+        diversity: float,
+        lookahead: float | None,
+    ) -> Iterator[list[NDArray[np.float32]]]:
+        """Yield the next coefficients of each take, `(frames, 58)` at 25 fps, as the sound comes."""
+        sampler, grid, frames = self.animation_sampler, WHOLE_GRID, None
+        if lookahead is not None:
+            frames = round(lookahead * SAMPLER_FPS)
+            grid = live_grid(FEATURES_PER_FRAME * frames)
+        takes = [sampler.start(generator, diversity, frames) for generator in generators]
+        for features, preview in self._encode(waveform, grid):
+            features, preview = (part.to(self._execution_device, sampler.dtype) for part in (features, preview))
+            ahead = None if frames is None else preview
+            yield [take.push(features, ahead).float().cpu().numpy() for take in takes]
+        yield [take.finish().float().cpu().numpy() for take in takes]
+
+    def render(self, portrait: Portrait | PreparedPortrait, animation: Animation) -> Iterator[NDArray[np.uint8]]:
+        """
+        Yield the frames of a video one by one, each uint8 of shape `(height, width, 3)`; memory stays bounded.
+
+        For several videos of one portrait, prepare it once: `pipe.face_renderer.prepare(portrait)`.
+        """
+        for frames, _ in self._render_chunks(self._prepared(portrait), [animation.coefficients]):
+            yield from frames
+
+    def _prepared(self, portrait: Portrait | PreparedPortrait) -> PreparedPortrait:
+        return portrait if isinstance(portrait, PreparedPortrait) else self.face_renderer.prepare(portrait)
 
     @torch.no_grad()
-    def render(self, portrait: Portrait, animation: Animation) -> Iterator[NDArray[np.uint8]]:
-        """Yield the frames of a video one by one, each uint8 of shape `(height, width, 3)`; memory stays bounded."""
-        for chunk in self._render_chunks(portrait, animation):
-            yield from chunk[0]
-
     def _render_chunks(
-        self, portrait: Portrait, animation: Animation
+        self, prepared: PreparedPortrait, pieces: Iterable[NDArray[np.float32]]
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-        prepared = self.face_renderer.prepare(portrait)
-        for start in range(0, len(animation), RENDER_CHUNK):
-            coefficients = animation.coefficients[start : start + RENDER_CHUNK]
-            yield self.face_renderer.render(prepared, coefficients), coefficients
+        for piece in pieces:
+            for start in range(0, len(piece), RENDER_CHUNK):
+                coefficients = piece[start : start + RENDER_CHUNK]
+                yield self.face_renderer.render(prepared, coefficients), coefficients
+
+    def stream(
+        self,
+        image: ImageInput | Portrait | PreparedPortrait,
+        audio_chunks: Iterable[Any],
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+        diversity: float = 1.0,
+        fps: float = SAMPLER_FPS,
+        max_size: int | None = None,
+        lookahead: float | None = LIVE_LOOKAHEAD,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """
+        Make a talking video while the speech arrives.
+
+        The photo is prepared before this returns; sound is asked for as frames are. Memory does not grow, and frames
+        depend on `lookahead`, not on how the sound is cut: they are those of [`sample_animation`] with the same
+        `lookahead` and [`render`]. Closing the iterator frees everything.
+
+        Args:
+            image: A photo as `PIL.Image.Image`, array or path, or one prepared before.
+            audio_chunks: The speech, an iterable of arrays of any length, integers or floats, mono or stereo, of
+                `(sampling_rate, array)` tuples or of [`AudioClip`]s.
+            sampling_rate (`int`, *optional*): Samples per second, where chunks are arrays.
+            generator (`torch.Generator`, *optional*): Makes the draw repeatable.
+            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2].
+            fps (`float`, defaults to 25): Frames per second.
+            max_size (`int`, *optional*): Longest side of the video; the photo's own size by default.
+            lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound heard before a frame is decided, 0.24
+                to 1.2; a frame comes about 0.12 s later than that. More makes lips truer, see the README; `None` hears
+                all that helps and gives the video that [`__call__`] gives, 9 s late.
+
+        Yields:
+            `np.ndarray` of shape `(height, width, 3)`, uint8: at the end, as many frames as cover the sound.
+
+        Raises:
+            InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
+        """
+        self._check_stream(audio_chunks, diversity, fps, lookahead)
+        sound = SoundStream(sampling_rate)
+        prepared = image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+        return self._stream_frames(
+            self._prepared(prepared), sound, audio_chunks, _generators(generator, 1), diversity, fps, lookahead
+        )
+
+    def _check_stream(self, audio_chunks: Any, diversity: float, fps: float, lookahead: float | None) -> None:
+        _check_motion(diversity, fps)
+        if isinstance(audio_chunks, str | os.PathLike | np.ndarray | tuple) or not isinstance(audio_chunks, Iterable):
+            raise InputError(
+                f"audio_chunks must be an iterable of chunks, got {type(audio_chunks).__name__}; wrap one in a list"
+            )
+        least = self.animation_sampler.lip_context / SAMPLER_FPS
+        if lookahead is not None and not (isinstance(lookahead, Real) and least <= lookahead <= MAX_LOOKAHEAD):
+            raise InputError(f"lookahead must be None or seconds in [{least}, {MAX_LOOKAHEAD}], got {lookahead!r}")
+        if self.feature_extractor.do_normalize:
+            raise InputError(
+                "this pipeline's feature_extractor normalises over the whole clip and cannot stream; "
+                "use weights with do_normalize=False"
+            )
+
+    def _stream_frames(
+        self,
+        prepared: PreparedPortrait,
+        sound: SoundStream,
+        audio_chunks: Iterable[Any],
+        generators: Sequence[torch.Generator | None],
+        diversity: float,
+        fps: float,
+        lookahead: float | None,
+    ) -> Iterator[NDArray[np.uint8]]:
+        drawn = self._draw(sound.waveform(audio_chunks), generators, diversity, lookahead)
+        pieces = change_frame_rate(
+            (pieces[0] for pieces in drawn), SAMPLER_FPS, fps,
+            num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
+        )  # fmt: skip
+        for frames, _ in self._render_chunks(prepared, pieces):
+            yield from frames
 
     @torch.no_grad()
     def __call__(
@@ -399,9 +531,7 @@ class DirfaPipeline(DiffusionPipeline):
                 takes += [animation.resample(fps)] * num_takes
                 continue
             assert clip is not None  # __call__ saw to it
-            features = self.encode_audio(clip)
-            for _ in range(num_takes):
-                takes.append(self._draw_animation(clip, features, generators[len(takes)], diversity, fps))
+            takes += self.sample_animations(clip, generators[len(takes) : len(takes) + num_takes], diversity, fps)
         return takes
 
     def _render_videos(
@@ -413,10 +543,13 @@ class DirfaPipeline(DiffusionPipeline):
         callback_inputs: Sequence[str],
     ) -> list[Any]:
         videos, step = [], 0
+        prepared = None
         with self.progress_bar(total=sum(len(take) for take in takes)) as progress_bar:
             for portrait, take in zip(portraits, takes, strict=True):
                 chunks: list[NDArray[np.uint8]] = []
-                for frames, coefficients in self._render_chunks(portrait, take):
+                if prepared is None or prepared.portrait is not portrait:  # takes of one portrait share it
+                    prepared = self.face_renderer.prepare(portrait)
+                for frames, coefficients in self._render_chunks(prepared, [take.coefficients]):
                     if callback is not None:
                         given = {"frames": frames, "coefficients": coefficients}
                         changed = callback(
@@ -445,6 +578,13 @@ def _check_pair(audio_encoder: Wav2Vec2Model | None, animation_sampler: Animatio
             f"audio_encoder gives features of width {given.hidden_size}, but animation_sampler takes "
             f"{animation_sampler.config.audio_dim}; use an encoder with the sampler that was trained on it"
         )
+
+
+def _check_motion(diversity: float, fps: float) -> None:
+    if not isinstance(diversity, Real) or not 0.0 <= diversity <= 2.0:
+        raise InputError(f"diversity must be a number in [0, 2], got {diversity!r}")
+    if not isinstance(fps, Real) or not 1 <= fps <= 120:
+        raise InputError(f"fps must be a number in [1, 120], got {fps!r}")
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -14,6 +14,7 @@ from dirfa_pipeline.audio import (
     ENCODER_PADDING,
     ENCODER_RATE,
     ENCODER_STRIDE,
+    EncoderGrid,
     encoder_windows,
     num_frames,
     pad_for_encoder,
@@ -169,7 +170,7 @@ def test_receptive_field_is_the_last_sample_that_matters() -> None:
 def test_windows_tile(features: int, hop: int, context: int) -> None:
     total = len(pad_for_encoder(np.zeros(1, np.float32), features)) - features * ENCODER_STRIDE
     position = 0
-    for window in encoder_windows(features, hop, context):
+    for window in encoder_windows(features, EncoderGrid(hop, context, context)):
         inside = num_features(window.samples.stop - window.samples.start)
         assert 0 <= window.samples.start < window.samples.stop <= total
         assert window.samples.start % ENCODER_STRIDE == 0
