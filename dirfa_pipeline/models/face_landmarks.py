@@ -47,6 +47,9 @@ LOWER_LIP_ROWS: Final = (
     (146, 91, 181, 84, 17, 314, 405, 321, 375), (77, 90, 180, 85, 16, 315, 404, 320, 307),
     (96, 89, 179, 86, 15, 316, 403, 319, 325), (95, 88, 178, 87, 14, 317, 402, 318, 324),
 )  # fmt: skip
+# The skin next to the lips, column by column.
+SKIN_BY_UPPER_LIP: Final = (186, 92, 165, 167, 164, 393, 391, 322, 410)
+SKIN_BY_LOWER_LIP: Final = (43, 106, 182, 83, 18, 313, 406, 335, 273)
 MOUTH_CORNERS: Final = ((61, 76, 62, 78), (291, 306, 292, 308))
 INNER_LIP_PAIRS: Final = tuple(zip(UPPER_LIP_ROWS[-1], LOWER_LIP_ROWS[-1], strict=True))
 INNER_LIPS: Final = (78, *UPPER_LIP_ROWS[-1], 308, *reversed(LOWER_LIP_ROWS[-1]))

@@ -24,6 +24,7 @@ from .eye_layer import draw_eye, polygon_mask, window_around
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS, EyeLandmarks
 from .head_mesh import HeadMesh, build_mesh, soften_relief
+from .lip_shape import LipShape, build_lips
 from .mouth_interior import MouthInterior, build_mouth
 from .rasterizer import blend_over_plate, rasterize_map
 
@@ -61,6 +62,7 @@ class PreparedPortrait:
     cutout: NDArray[np.uint8]
     plate: NDArray[np.uint8]
     mouth: MouthInterior
+    lips: LipShape
     toothless: NDArray[np.uint8]
     window: tuple[slice, slice]
 
@@ -100,6 +102,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             toothless=_paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
             plate=fill_plate(portrait.image, alpha, portrait.landmarks),
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
+            lips=build_lips(portrait.face, _inner_lip_gap(portrait.landmarks) / portrait.face.scale),
             window=_moving_window(mesh, width, height),
         )
 
@@ -128,32 +131,35 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         """Draw the frame of one row of coefficients, `(1, 58)`."""
         portrait = prepared.portrait
         face = portrait.face
-        head, vertices, transform = (of(row)[0] for of in (face.head_vertices, face.vertices, face.head_transforms))
+        head, transform, weights = (of(row)[0] for of in (face.head_vertices, face.head_transforms, face.expressions))
         rotation, translation, scale = face.cameras(row)
+        parted = _distance_from_rest(prepared.lips.rest, head)
+        head = prepared.lips.shape(head, weights, parted)
+        vertices = scale[0] * head @ rotation[0].T + translation[0]
         forward = prepared.landmarks[:, 2] - portrait.landmarks[:, 2]
         vertices = vertices + forward[:, None] * transform[:, 2]
         rigid = prepared.landmarks @ transform[:, :3].T + transform[:, 3]
         vertices += prepared.stiff[:, None] * (rigid - vertices)
         translation = translation + forward[[13, 14]].mean() * transform[:, 2]
-        parted = _distance_from_rest(portrait, head)
-        self._warp(prepared, vertices, transform, parted, frame)
         camera = (rotation[0], translation[0], float(scale[0]))
+        self._warp(prepared, vertices, transform, weights, parted, frame)
         self._draw_mouth(prepared, vertices, head, camera, transform, parted, frame)
-        blinks = np.clip(face.expressions(row)[0] - face.expression, 0.0, 1.0)
+        blinks = np.clip(weights - face.expression, 0.0, 1.0)
         for eye, column in _EYES:
             blink = float(blinks[column])
             draw_eye(frame, portrait.image, eye, prepared.landmarks, vertices, transform, blink)
 
     @staticmethod
     def _warp(
-        prepared: PreparedPortrait, vertices: Array, transform: Array, parted: float, frame: NDArray[np.uint8]
-    ) -> None:
+        prepared: PreparedPortrait, vertices: Array, transform: Array, weights: Array, parted: float,
+        frame: NDArray[np.uint8],
+    ) -> None:  # fmt: skip
         """Move the picture through the mesh and lay the person over the plate."""
         rows, columns = prepared.window
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         map_x, map_y, depth = (np.empty(shape, np.float32) for _ in range(3))
         target = prepared.mesh.deform(vertices, transform)
-        source = prepared.mesh.source[:, :2]
+        source = prepared.lips.roll(prepared.mesh.source[:, :2], weights, parted)
         rasterize_map(target, source, prepared.mesh.triangles, columns.start, rows.start, map_x, map_y, depth)
         if parted == 1.0 or prepared.toothless is prepared.cutout:
             picture = prepared.toothless
@@ -221,10 +227,8 @@ def _paint_over_mouth(cutout: NDArray[np.uint8], landmarks: Array, scale: float)
     return painted
 
 
-def _distance_from_rest(portrait: Portrait, head: Array) -> float:
+def _distance_from_rest(rest: Array, head: Array) -> float:
     """0 where the lips are as in the photo, 1 from a distance of `REST_DISTANCE` on; smooth between."""
-    face = portrait.face
-    rest = face.head_vertices(face.rest_coefficients()[None])[0]
     lips = list(LIPS)
     distance = float(np.linalg.norm(head[lips] - rest[lips], axis=1).mean())
     t = min(1.0, distance / REST_DISTANCE)
