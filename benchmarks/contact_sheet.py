@@ -38,55 +38,35 @@ POSES: dict[str, dict[str, float] | None] = {
     "shout": {"jawOpen": 0.9} | both(mouthLowerDown=0.4, mouthUpperUp=0.3),
     "blink": both(eyeBlink=1.0),
     "half": both(eyeBlink=0.5),
-<<<<<<< HEAD
-    "gaze": {"eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6},
-=======
     "look left": {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8},
     "look right": {"eyeLookOutRight": 0.8, "eyeLookInLeft": 0.8},
     "look up": both(eyeLookUp=0.6),
     "look down": both(eyeLookDown=0.6),
     "squint": both(eyeSquint=0.8, cheekSquint=0.8, mouthSmile=0.8),
     "wide": both(eyeWide=0.8),
->>>>>>> 2dcba04 (Lips keep their volume, part round, roll in and have no kinks next to the corners)
     "yaw+20": {"yaw": np.radians(20)},
     "yaw-20": {"yaw": np.radians(-20)},
     "pitch+15": {"pitch": np.radians(15)},
     "pitch-15": {"pitch": np.radians(-15)},
-<<<<<<< HEAD
     "roll+15": {"roll": np.radians(15)},
     "roll-15": {"roll": np.radians(-15)},
     "turn": {"yaw": np.radians(15), "pitch": np.radians(-10), "roll": np.radians(8), "jawOpen": 0.3},
-=======
-    "roll10": {"roll": np.radians(10), "jawOpen": 0.3},
->>>>>>> 2dcba04 (Lips keep their volume, part round, roll in and have no kinks next to the corners)
 }
 FACE = ("photo", "silence", "p", "aa", "iy", "uw", "f", "l", "smile", "frown", "surprise", "blink")
 ZOOMS: dict[str, tuple[str, ...]] = {
     "mouth": ("photo", "silence", "p", "aa", "iy", "uw", "f", "l", "smile", "grin", "frown", "shout"),
     "eyes": ("photo", "half", "blink", "look left", "look right", "look up", "look down", "squint", "wide", "frown"),
+    "out": ("photo", "yaw+20", "yaw-20", "pitch+15", "pitch-15", "roll+15", "roll-15", "turn"),
 }
 
 
-<<<<<<< HEAD
-def box_of(portrait: Portrait, zoom: str | None) -> tuple[int, int, int, int]:
-    """Crop around the face, the mouth, the eyes, or head and shoulders."""
-    points = portrait.landmarks[:468, :2]
-    margin = 0.45
-=======
 def box_of(portrait: Portrait, zoom: str | None) -> tuple[float, float, float, float]:
-    """Crop around the head, the mouth or the eyes; it may reach out of the picture."""
-    points, margin, aspect = portrait.landmarks[:468, :2], 1.5, 1.0
->>>>>>> 2dcba04 (Lips keep their volume, part round, roll in and have no kinks next to the corners)
+    """Crop around the face, the mouth, the eyes, or head and shoulders; it may reach out of the picture."""
+    points, margin, aspect = portrait.landmarks[:468, :2], (2.5 if zoom == "out" else 1.5), 1.0
     if zoom == "mouth":
         points, margin, aspect = portrait.landmarks[list(LIPS), :2], 1.35, 0.85
     elif zoom == "eyes":
-<<<<<<< HEAD
-        points, margin = portrait.landmarks[[33, 133, 362, 263, 159, 145], :2], 0.25
-    elif zoom == "out":
-        margin = 0.75
-=======
         points, margin, aspect = portrait.landmarks[[*RIGHT_EYE.outline, *LEFT_EYE.outline], :2], 1.25, 0.5
->>>>>>> 2dcba04 (Lips keep their volume, part round, roll in and have no kinks next to the corners)
     low, high = points.min(0), points.max(0)
     if zoom == "mouth":  # a smile's crop would be wider than a pout's
         high, low = 0.5 * (low + high) + 0.55 * portrait.face.scale, 0.5 * (low + high) - 0.55 * portrait.face.scale
@@ -99,16 +79,10 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-<<<<<<< HEAD
-    parser.add_argument("--zoom", choices=("mouth", "eyes", "out"))
-    parser.add_argument("--poses", nargs="*", default=list(POSES))
-    parser.add_argument("--cell", type=int, default=150)
-=======
     parser.add_argument("--zoom", choices=tuple(ZOOMS))
     parser.add_argument("--poses", nargs="*", choices=tuple(POSES), metavar="POSE", help=", ".join(POSES))
     parser.add_argument("--cell", type=int, default=150, help="width of a cell in pixels")
     parser.add_argument("--max-size", type=int, default=768)
->>>>>>> 2dcba04 (Lips keep their volume, part round, roll in and have no kinks next to the corners)
     options = parser.parse_args()
     poses = options.poses or (ZOOMS[options.zoom] if options.zoom else FACE)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")

@@ -206,7 +206,7 @@ def test_wrong_shapes(renderer: FaceRenderer, prepared: PreparedPortrait, shape:
 def test_round_trip(renderer: FaceRenderer, portrait: Portrait, prepared: PreparedPortrait, tmp_path: Path) -> None:
     renderer.save_pretrained(tmp_path)
     loaded = FaceRenderer.from_pretrained(tmp_path)
-    assert dict(loaded.config).items() >= {"num_triangles": 898, "teeth_height": 64, "teeth_width": 256}.items()
+    assert dict(loaded.config).items() >= {"num_triangles": 898, "teeth_height": 108, "teeth_width": 384}.items()
     coefficients = pose(portrait, jawOpen=0.7, yaw=0.1)
     np.testing.assert_array_equal(
         loaded.render(loaded.prepare(portrait), coefficients), renderer.render(prepared, coefficients)

@@ -20,20 +20,19 @@ from ..animation import EXPRESSION_NAMES, check_coefficients
 from ..checkpoint import Float32Model
 from ..portrait import Portrait
 from .background import cut_out, fill_plate, reach_of
-from .eye_layer import draw_eye, polygon_mask, window_around
+from .eye_layer import draw_eye
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
-from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS, EyeLandmarks
+from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE, EyeLandmarks
 from .head_mesh import HeadMesh, build_mesh, soften_relief
 from .lip_shape import LipShape, build_lips
 from .mouth_interior import MouthInterior, build_mouth
+from .mouth_layer import draw_mouth, inner_lip_gap, paint_over_mouth
 from .rasterizer import blend_over_plate, rasterize_map
 
 
 Array = NDArray[np.float32]
 
 REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
-PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open
-LIP_LINE: Final = np.array([0.42, 0.55, 0.55], np.float32)  # what the line between closed lips takes
 _EYES: Final[tuple[tuple[EyeLandmarks, int], ...]] = (
     (RIGHT_EYE, EXPRESSION_NAMES.index("eyeBlinkRight")),
     (LEFT_EYE, EXPRESSION_NAMES.index("eyeBlinkLeft")),
@@ -77,9 +76,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
     """
 
     @register_to_config
-    def __init__(self, num_triangles: int = 898, teeth_height: int = 64, teeth_width: int = 256) -> None:
+    def __init__(self, num_triangles: int = 898, teeth_height: int = 108, teeth_width: int = 384) -> None:
         super().__init__()
-        shape = (teeth_height, teeth_width, 2)
+        shape = (teeth_height, teeth_width, 3)
         self.triangles = nn.Parameter(torch.zeros(num_triangles, 3, dtype=torch.int32), requires_grad=False)
         self.upper_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
         self.lower_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
@@ -99,10 +98,10 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             stiff=without_lids(zone),
             mesh=mesh,
             cutout=cutout,
-            toothless=_paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
+            toothless=paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
             plate=fill_plate(portrait.image, alpha, portrait.landmarks),
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
-            lips=build_lips(portrait.face, _inner_lip_gap(portrait.landmarks) / portrait.face.scale),
+            lips=build_lips(portrait.face, inner_lip_gap(portrait.landmarks) / portrait.face.scale),
             window=_moving_window(mesh, width, height),
         )
 
@@ -143,7 +142,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         translation = translation + forward[[13, 14]].mean() * transform[:, 2]
         camera = (rotation[0], translation[0], float(scale[0]))
         self._warp(prepared, vertices, transform, weights, parted, frame)
-        self._draw_mouth(prepared, vertices, head, camera, transform, parted, frame)
+        draw_mouth(frame, prepared.mouth, prepared.lips, face, vertices, head, weights, camera, transform, parted)
         blinks = np.clip(weights - face.expression, 0.0, 1.0)
         for eye, column in _EYES:
             blink = float(blinks[column])
@@ -173,31 +172,6 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             reach_of(frame.shape[1]), frame[rows, columns],
         )  # fmt: skip
 
-    @staticmethod
-    def _draw_mouth(
-        prepared: PreparedPortrait, vertices: Array, head: Array, camera: tuple[Array, Array, float],
-        transform: Array, parted: float, frame: NDArray[np.uint8],
-    ) -> None:  # fmt: skip
-        """Open the lips on teeth, tongue and shade, and draw the line where they meet."""
-        portrait, scale = prepared.portrait, camera[2]
-        outline = vertices[list(INNER_LIPS), :2]
-        window = window_around(outline, frame.shape, margin=4)
-        if window is None:
-            return
-        rows, columns = window
-        patch = frame[rows, columns].astype(np.float32)
-        gap = _inner_lip_gap(vertices) / scale
-        mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale)) * min(1.0, gap / PARTED)
-        if mask.max() > 0.02 and parted > 0.0:
-            size = (columns.stop - columns.start, rows.stop - rows.start)
-            corner = np.array([columns.start, rows.start], np.float32)
-            painting = prepared.mouth.draw(size, corner, head, camera, portrait.face, transform)
-            painting *= _lip_shade(mask, scale)[..., None]
-            patch += (parted * mask)[..., None] * (painting - patch)
-        line = _lip_line(vertices, window, scale) * max(0.0, 1.0 - gap / (2.0 * PARTED)) * parted
-        patch *= 1.0 - line[..., None] * LIP_LINE
-        frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
-
 
 def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slice]:
     """Bounding box of all vertices that can move, with their still neighbours."""
@@ -210,51 +184,9 @@ def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slic
     return slice(int(y0), int(y1)), slice(int(x0), int(x1))
 
 
-def _paint_over_mouth(cutout: NDArray[np.uint8], landmarks: Array, scale: float) -> NDArray[np.uint8]:
-    """Fill an open mouth and the rim that its teeth colour from the lips around it; a closed one stays."""
-    if _inner_lip_gap(landmarks) <= PARTED * scale:
-        return cutout
-    outline = landmarks[list(INNER_LIPS), :2]
-    rim = max(1, round(0.016 * scale))
-    window = window_around(outline, cutout.shape, margin=6 * rim)
-    if window is None:
-        return cutout
-    inside = (polygon_mask(outline, window) > 0.3).astype(np.uint8)
-    hole = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
-    painted = cutout.copy()
-    patch = np.ascontiguousarray(painted[window][..., :3])
-    painted[window][..., :3] = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
-    return painted
-
-
 def _distance_from_rest(rest: Array, head: Array) -> float:
     """0 where the lips are as in the photo, 1 from a distance of `REST_DISTANCE` on; smooth between."""
     lips = list(LIPS)
     distance = float(np.linalg.norm(head[lips] - rest[lips], axis=1).mean())
     t = min(1.0, distance / REST_DISTANCE)
     return t * t * (3.0 - 2.0 * t)
-
-
-def _lip_shade(mask: Array, scale: float) -> Array:
-    """How light the mouth's interior is next to the lips that shade it, most of all from above."""
-    lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
-    shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
-    inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
-    return np.clip(0.46 + 0.85 * (inner - 0.12), 0.42, 1.0)
-
-
-def _inner_lip_gap(vertices: Array) -> float:
-    """Mean distance of facing inner-lip landmarks, in pixels."""
-    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    return float(np.linalg.norm(lower - upper, axis=1).mean())
-
-
-def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> Array:
-    """The line between closed lips, `(height, width)` in [0, 1]."""
-    rows, columns = window
-    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    line = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-    middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
-    points = ((middle - [columns.start, rows.start]) * 16.0).round().astype(np.int32)
-    cv2.polylines(line, [points], False, 255, max(1, round(0.012 * scale)), cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * scale)).astype(np.float32) / 255.0

@@ -62,7 +62,7 @@ class LipShape:
             return vertices
         vertices = vertices.copy()
         _smooth_line(vertices, self.rest, parted)
-        rounded = _rounded(weights)
+        rounded = roundness(weights)
         _round_opening(vertices, rounded, parted)
         # The linear pucker thickens lips by itself.
         growth = (_width(self.rest) / max(_width(vertices), 1e-3)) ** (VOLUME * (1.0 - rounded))
@@ -101,7 +101,7 @@ def _rolls(weights: Array) -> Array:
     return press + weights[[_INDEX["mouthRollUpper"], _INDEX["mouthRollLower"]]]
 
 
-def _rounded(weights: Array) -> float:
+def roundness(weights: Array) -> float:
     """How round the lips are meant to be, in [0, 1]."""
     return float(min(1.0, weights[_INDEX["mouthPucker"]] + 0.7 * weights[_INDEX["mouthFunnel"]]))
 

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation import EXPRESSION_NAMES
 from .face_landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from .face_model import FaceFit
 
@@ -14,61 +15,28 @@ from .face_model import FaceFit
 Array = NDArray[np.float32]
 
 MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance
-TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 256
-UPPER_SIZE, LOWER_SIZE, TONGUE_SIZE = (52.0, 10.0), (42.0, 8.5), (38.0, 14.0)  # millimetres, width and height
+TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # of tongue and throat
+TEETH_EXTENT: Final = (64.0, 18.0)  # millimetres that a stored row of teeth covers, width and height
+TONGUE_SIZE: Final = (38.0, 14.0)
+BLADE_SIZE: Final = (24.0, 12.0)  # of the tongue's lifted front part
 INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
+MOST_BARED: Final = 11.5  # millimetres of crowns and gums that a lifted lip shows
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 1.8  # of the lower teeth, that a wide open mouth shows
 TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
+LIFTED: Final = 0.3  # tongueOut at which the tip touches the upper teeth
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
 BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is darker
 
-# Widths in millimetres from the midline outwards, as seen from the front (Wheeler's Dental Anatomy).
-UPPER_TEETH: Final = (8.5, 6.4, 5.2, 3.6, 2.6)
-LOWER_TEETH: Final = (5.2, 5.6, 4.6, 3.2, 2.4)
-
-
-def draw_teeth(widths: tuple[float, ...], row_width: float, upper: bool, seed: int) -> Array:
-    """
-    A row of teeth as `(64, 256, 2)`: brightness and alpha, incisal edge below (upper row) or above (lower row).
-
-    Each tooth is a rounded column, a little different from its neighbours; the row darkens towards its ends.
-    """
-    rng = np.random.default_rng(seed)
-    x = (np.arange(TEXTURE_WIDTH) + 0.5) / TEXTURE_WIDTH * row_width - row_width / 2
-    y = (np.arange(TEXTURE_HEIGHT) + 0.5) / TEXTURE_HEIGHT
-    if not upper:
-        y = y[::-1]
-    brightness = np.zeros((TEXTURE_HEIGHT, TEXTURE_WIDTH), np.float32)
-    alpha = np.zeros_like(brightness)
-    for side in (-1, 1):
-        start = 0.0
-        for index, width in enumerate(widths):
-            centre = side * (start + width / 2)
-            u = np.abs(x - centre) / (width / 2)
-            length = (0.97, 0.91, 0.96, 0.88, 0.82)[index] + rng.uniform(-0.015, 0.015)
-            edge = length - 0.10 * np.clip(u, 0, 1) ** 4
-            inside = np.clip((1.0 - u) * width * 2.2, 0, 1)[None] * np.clip((edge[None] - y[:, None]) * 22.0, 0, 1)
-            tone = (0.99 - 0.085 * index + rng.uniform(-0.02, 0.02)) * (1.0 - 0.10 * np.clip(u, 0, 1.2) ** 4)
-            # Enamel is a little darker at the gum and more translucent at the edge.
-            column = tone[None] * (
-                0.86 + 0.16 * np.clip(y[:, None] / 0.5, 0, 1) - 0.07 * np.clip(y[:, None] * 6 - 5, 0, 1)
-            )
-            brightness = np.where(inside > alpha, column, brightness)
-            alpha = np.maximum(alpha, inside)
-            start += width
-    # Between teeth there is shade, not a hole.
-    reach = np.clip((sum(widths) - np.abs(x)) / 2.0, 0, 1)[None] * np.clip((0.78 - y[:, None]) * 12.0, 0, 1)
-    brightness = np.where(alpha > 0.02, brightness * (0.78 + 0.22 * alpha), 0.62)
-    return np.stack([brightness, np.maximum(alpha, reach)], axis=-1).astype(np.float32)
+_TONGUE_OUT = EXPRESSION_NAMES.index("tongueOut")
 
 
 @dataclass(frozen=True)
 class MouthInterior:
     """
-    One person's mouth: textures as `(64, 256, 4)` float RGBA in [0, 255], colours, and where it sits in the head.
+    One person's mouth: textures as `(height, width, 4)` float RGBA in [0, 255], and where it sits in the head.
 
     Args:
         centre (`np.ndarray` of shape `(3,)`): Middle of the closed lip line in the head's frame.
@@ -89,8 +57,8 @@ class MouthInterior:
     depth: float
 
     def draw(
-        self, size: tuple[int, int], corner: Array, vertices: Array, camera: tuple[Array, Array, float],
-        face: FaceFit, transform: Array,
+        self, size: tuple[int, int], corner: Array, vertices: Array, weights: Array,
+        camera: tuple[Array, Array, float], face: FaceFit, transform: Array,
     ) -> Array:  # fmt: skip
         """
         Paint the interior for one frame.
@@ -99,6 +67,8 @@ class MouthInterior:
             size: Width and height of the window to paint.
             corner (`np.ndarray` of shape `(2,)`): Where the window lies in the picture.
             vertices (`np.ndarray` of shape `(478, 3)`): The frame's landmarks in the head's own frame.
+            weights (`np.ndarray` of shape `(52,)`): The frame's expression. tongueOut up to .3 lifts the tip to the
+                upper teeth, as in l, th and n; beyond, it stays there.
             camera: Rotation, translation and scale of the frame.
             face: The fit, for the chin's rest place.
             transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion, for the photo's own teeth.
@@ -108,22 +78,33 @@ class MouthInterior:
         """
         chin = (vertices[list(CHIN)] - face.shape[list(CHIN)]).mean(0)
         drop = max(float(chin[1]), 0.0) / MILLIMETRE
+        # A lip lifted far above the crowns would bare the gums: the row goes along.
+        incisal_edge = self.incisal_edge + min(
+            0.0, float(vertices[13, 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
+        )
         jaw_edge = self._jaw_edge(drop, float(vertices[14, 1] - self.centre[1]))
         rise = TONGUE_RISE + TONGUE_LIFT * drop
+        lift = min(1.0, float(weights[_TONGUE_OUT]) / LIFTED)
+        # The blade's top goes from behind the lower teeth to behind the upper ones.
+        low, high = jaw_edge + 2.0 * MILLIMETRE, incisal_edge - 2.5 * MILLIMETRE
+        blade = low + lift * min(0.0, high - low)
         painting = np.empty((size[1], size[0], 3), np.float32)
         painting[:] = self.throat[-1, 0, :3]
-        layers = (
+        layers = [
             (self.throat, (THROAT_WIDTH, 24.0 + drop), -10.0 * MILLIMETRE, 12.0),
             (self.tongue, (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise), jaw_edge - rise * MILLIMETRE, 9.0),
-            (self.lower, LOWER_SIZE, jaw_edge, 5.0),
-            (self.upper, UPPER_SIZE, self.incisal_edge - UPPER_SIZE[1] * MILLIMETRE, 3.0),
-        )
+            (self.lower, TEETH_EXTENT, jaw_edge, 5.0),
+            (self.tongue, (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE), blade, 4.0),
+            (self.upper, TEETH_EXTENT, incisal_edge - TEETH_EXTENT[1] * MILLIMETRE, 3.0),
+        ]
+        if lift == 0.0:
+            del layers[3]
         for texture, extent, top, behind in layers:
             _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner))
         if self.own_teeth is not None:
             linear = transform[:2, :2]
             offset = transform[:2, 2] * self.depth + transform[:2, 3] - corner
-            offset = offset + camera[2] * camera[0][:2, 1] * self.own_drop
+            offset = offset + camera[2] * camera[0][:2, 1] * (self.own_drop + incisal_edge - self.incisal_edge)
             _lay(painting, self.own_teeth, np.column_stack([linear, offset]))
         return painting
 
@@ -145,8 +126,10 @@ class MouthInterior:
         rotation, translation, scale = camera
         width, height = extent[0] * MILLIMETRE, extent[1] * MILLIMETRE
         origin = self.centre + np.array([-width / 2, top, behind * MILLIMETRE], np.float32)
-        axes = scale * rotation[:2, :2] * np.array([width / texture.shape[1], height / texture.shape[0]])
-        offset = scale * rotation[:2] @ origin + translation[:2] - corner
+        pixel = np.array([width / texture.shape[1], height / texture.shape[0]])
+        axes = scale * rotation[:2, :2] * pixel
+        # Pixels are squares: the middle of the first one lies half a pixel in.
+        offset = scale * rotation[:2] @ origin + translation[:2] - corner + axes @ [0.5, 0.5]
         return np.column_stack([axes, offset]).astype(np.float32)
 
 
@@ -164,7 +147,7 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     Colour a mouth for one photo, no more saturated than its skin: grey in a black and white one.
 
     Args:
-        rows: Upper and lower teeth as [`draw_teeth`] made them.
+        rows: Upper and lower teeth as `(height, width, 3)`: brightness, share of gum, alpha.
     """
     lips = _region_colour(image, landmarks, (*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]))
     skin = _region_colour(image, landmarks, (50, 280, 205, 425, 101, 330))
@@ -175,7 +158,8 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     enamel = 0.72 * tint * min(235.0, 0.98 * light + 26.0) + 0.24 * skin
     own, edge = _own_teeth(image, landmarks, light)
     if own is not None:
-        enamel = np.median(own[..., :3][own[..., 3] > 200], axis=0)
+        enamel = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
+    gum = _faded(0.45 * lips + 0.42 * light * np.array([1.0, 0.55, 0.55]), chroma)
     centre = 0.5 * (face.shape[13] + face.shape[14])
     incisal_edge, drop = INCISAL_EDGE * MILLIMETRE, 0.0
     if edge is not None:
@@ -183,11 +167,12 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
         measured = float(((place - face.translation) @ face.rotation / face.scale - centre)[1])
         incisal_edge = float(np.clip(measured, LEAST_EDGE * MILLIMETRE, 7.0 * MILLIMETRE))
         drop = max(0.0, incisal_edge - measured)
+    size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
     return MouthInterior(
-        upper=_coloured(rows[0], _faded(enamel, chroma)),
-        lower=_coloured(rows[1], 0.74 * _faded(enamel, chroma)),
+        upper=_coloured(rows[0], _faded(enamel, chroma), gum, size),
+        lower=_coloured(rows[1], 0.80 * _faded(enamel, chroma), gum, size),
         tongue=_tongue(_faded(0.36 * lips + 0.50 * light * np.array([1.0, 0.50, 0.48]), chroma)),
-        throat=_throat(_faded(0.22 * lips + 0.22 * light * np.array([1.0, 0.30, 0.28]), chroma)),
+        throat=_throat(_faded(0.20 * lips + 0.16 * light * np.array([1.0, 0.30, 0.28]), chroma)),
         centre=centre.astype(np.float32),
         incisal_edge=incisal_edge,
         own_teeth=own,
@@ -208,29 +193,35 @@ def _faded(colour: Array, chroma: float) -> Array:
     return grey + chroma * (colour - grey)
 
 
-def _coloured(row: Array, colour: Array) -> Array:
-    """Teeth in a colour; cheeks shade the ends of the row."""
-    shade = 1.0 - 0.72 * np.abs(np.linspace(-1, 1, row.shape[1], dtype=np.float32)[:, None]) ** 2.2
-    rgb = np.clip(row[..., :1] * shade * colour, 0, 255)
-    return np.concatenate([rgb, 255.0 * row[..., 1:]], axis=-1).astype(np.float32)
+def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
+    """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
+    brightness, share, alpha = np.dsplit(row, 3)
+    colour = brightness * ((1.0 - share) * enamel + share * gum)
+    texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
+    if width < texture.shape[1]:
+        size = (max(8, round(width)), max(4, round(width * texture.shape[0] / texture.shape[1])))
+        texture = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
+    return texture
 
 
 def _throat(colour: Array) -> Array:
     """Red cheeks and floor around a darkness in the middle."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(-1, 1, TEXTURE_HEIGHT)[:, None]
-    shade = np.clip(0.30 + 1.1 * (x**2 + 0.5 * (y - 0.1) ** 2), 0.0, 1.0)
+    shade = np.clip(0.25 + 0.9 * (x**2 + 0.5 * (y - 0.1) ** 2), 0.0, 1.0)
     rgb = shade[..., None] * colour
     return np.concatenate([rgb, np.full((*shade.shape, 1), 255.0)], axis=-1).astype(np.float32)
 
 
 def _tongue(colour: Array) -> Array:
-    """A soft hump with a groove along its middle, darker towards its back."""
+    """A soft hump, lightest where it bends to the front, with a faint groove along its middle."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(0, 1, TEXTURE_HEIGHT)[:, None]
-    top = 0.10 + 0.55 * np.abs(x) ** 2.4
-    alpha = np.clip((y - top) * 5.0, 0, 1) * np.clip((1.0 - np.abs(x)) * 4.0, 0, 1)
-    shade = 0.45 + 0.60 * np.clip((y - top) * 1.8, 0, 1) - 0.10 * np.exp(-((x / 0.08) ** 2)) - 0.25 * x**2
+    top = 0.03 + 0.62 * np.abs(x) ** 2.6
+    inside = np.clip((y - top) * 7.0, 0, 1)
+    alpha = inside * inside * (3.0 - 2.0 * inside) * np.clip((1.0 - np.abs(x)) * 4.0, 0, 1)
+    over = np.clip((y - top) * 1.9, 0, 1)
+    shade = 0.34 + 0.66 * np.sin(0.5 * np.pi * over) - 0.09 * np.exp(-((x / 0.10) ** 2)) * over - 0.22 * x**2
     rgb = np.clip(shade[..., None] * colour, 0, 255)
     return np.concatenate([rgb, 255.0 * alpha[..., None]], axis=-1).astype(np.float32)
 
@@ -258,9 +249,20 @@ def _own_teeth(
     teeth &= _above_bite(brightest, teeth, landmarks)
     if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
         return None, None
+    teeth |= inside & _upper_part(teeth)
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
+
+
+def _upper_part(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Everything over the middle of the teeth's edge: gums, gaps and shade belong to the row as the photo shows it."""
+    columns = np.flatnonzero(teeth.sum(0) > 1)
+    bottom = teeth.shape[0] - 1 - teeth[::-1, columns].argmax(0)
+    top = teeth[:, columns].argmax(0)
+    line = np.polyval(np.polyfit(columns, 0.5 * (top + bottom), 2), np.arange(teeth.shape[1]))
+    line[: columns[0]] = line[columns[-1] + 1 :] = -1.0
+    return (np.arange(teeth.shape[0])[:, None] < line).astype(np.uint8)
 
 
 def _without_lower_row(teeth: NDArray[np.uint8], lip: float, opening: float) -> NDArray[np.uint8]:

@@ -1,0 +1,125 @@
+"""The open mouth laid over the warped picture, and the line between closed lips."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .eye_layer import polygon_mask, window_around
+from .face_landmarks import INNER_LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from .face_model import FaceFit
+from .lip_shape import LipShape, roundness
+from .mouth_interior import MouthInterior
+
+
+Array = NDArray[np.float32]
+
+PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-ocular distances
+WIDE: Final = 0.12  # gap from which on light falls in freely
+LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
+WARMTH: Final = np.array([0.75, 1.08, 1.12], np.float32)  # light that lips let through or throw back is reddish
+OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
+LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
+CURVE_STEPS: Final = 4
+
+
+def draw_mouth(
+    frame: NDArray[np.uint8], mouth: MouthInterior, lips: LipShape, face: FaceFit, vertices: Array, head: Array,
+    weights: Array, camera: tuple[Array, Array, float], transform: Array, parted: float,
+) -> None:  # fmt: skip
+    """
+    Open the lips on teeth, tongue and shade, and draw the line where they meet, in place.
+
+    Args:
+        frame (`np.ndarray` of shape `(height, width, 3)`): Already warped by the mesh.
+        vertices, head (`np.ndarray` of shape `(478, 3)`): The frame's landmarks in pixels and in the head's own frame.
+        weights (`np.ndarray` of shape `(52,)`): The frame's expression.
+        camera: Rotation, translation and scale of the frame.
+        transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the photo.
+        parted (`float`): How far the lips have left the photo's, in [0, 1]; 0 leaves the photo's mouth.
+    """
+    scale = camera[2]
+    outline = smooth_outline(vertices[list(INNER_LIPS), :2])
+    window = window_around(outline, frame.shape, margin=4)
+    if window is None or parted == 0.0:
+        return
+    rows, columns = window
+    patch = frame[rows, columns].astype(np.float32)
+    gap = inner_lip_gap(vertices) / scale
+    mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale)) * min(1.0, gap / PARTED)
+    if mask.max() > 0.02:
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        corner = np.array([columns.start, rows.start], np.float32)
+        painting = mouth.draw(size, corner, head, weights, camera, face, transform)
+        # Little light falls between lips that are narrow or stand far out.
+        light = (0.84 + 0.16 * min(1.0, gap / WIDE)) * (1.0 - 0.35 * roundness(weights))
+        painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH
+        patch += (parted * mask)[..., None] * (painting - patch)
+    strength = parted * (OWN_LINE + (1.0 - OWN_LINE) * lips.open_photo) * max(0.0, 1.0 - gap / (2.0 * PARTED))
+    if strength > 0.0:
+        patch *= 1.0 - strength * _lip_line(vertices, window, scale)[..., None] * LIP_LINE
+    frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+
+
+def paint_over_mouth(cutout: NDArray[np.uint8], landmarks: Array, scale: float) -> NDArray[np.uint8]:
+    """Fill an open mouth and the rim that its teeth colour from the lips around it; a closed one stays."""
+    if inner_lip_gap(landmarks) <= PARTED * scale:
+        return cutout
+    outline = landmarks[list(INNER_LIPS), :2]
+    rim = max(1, round(0.016 * scale))
+    window = window_around(outline, cutout.shape, margin=6 * rim)
+    if window is None:
+        return cutout
+    inside = (polygon_mask(outline, window) > 0.3).astype(np.uint8)
+    hole = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
+    painted = cutout.copy()
+    patch = np.ascontiguousarray(painted[window][..., :3])
+    painted[window][..., :3] = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
+    return painted
+
+
+def inner_lip_gap(vertices: Array) -> float:
+    """Mean distance of facing inner-lip landmarks, in pixels."""
+    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    return float(np.linalg.norm(lower - upper, axis=1).mean())
+
+
+def smooth_outline(points: Array) -> Array:
+    """A closed curve through points `(n, 2)`: Catmull-Rom splines, `(4 n, 2)`."""
+    before, after, beyond = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0), np.roll(points, -2, axis=0)
+    curve = np.empty((len(points), CURVE_STEPS, 2), np.float32)
+    for step in range(CURVE_STEPS):
+        t = step / CURVE_STEPS
+        curve[:, step] = 0.5 * (
+            2.0 * points
+            + t * (after - before)
+            + t**2 * (2.0 * before - 5.0 * points + 4.0 * after - beyond)
+            + t**3 * (3.0 * points - before - 3.0 * after + beyond)
+        )
+    return curve.reshape(-1, 2)
+
+
+def _lip_shade(mask: Array, scale: float) -> Array:
+    """How light the mouth's interior is next to the lips that shade it, most of all from above."""
+    lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
+    shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
+    inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
+    return np.clip(0.56 + 0.75 * (inner - 0.12), 0.56, 1.0)
+
+
+def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> Array:
+    """The line between closed lips, `(height, width)` in [0, 1]: a thin core in a soft shadow."""
+    rows, columns = window
+    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
+    curve = smooth_outline(middle)[: CURVE_STEPS * (len(middle) - 1) + 1]
+    points = ((curve - [columns.start, rows.start]) * 16.0).round().astype(np.int32)
+    line = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    cv2.polylines(line, [points], False, 255, max(1, round(0.008 * scale)), cv2.LINE_AA, 4)
+    core = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.006 * scale)).astype(np.float32)
+    shadow = cv2.GaussianBlur(line, (0, 0), max(1.2, 0.02 * scale)).astype(np.float32)
+    # It fades where the lips grow together.
+    across = np.mgrid[rows, columns][1].astype(np.float32)
+    ends = np.minimum(across - middle[0, 0], middle[-1, 0] - across) / (LINE_END * scale)
+    return np.minimum(1.0, (0.7 * core + 0.8 * shadow) / 255.0) * np.clip(0.35 + ends, 0.0, 1.0)
