@@ -57,6 +57,11 @@ class AudioClip:
         object.__setattr__(self, "samples", np.asarray(self.samples, dtype=np.float32))
 
     @property
+    def num_channels(self) -> int:
+        """Channels."""
+        return self.samples.shape[0]
+
+    @property
     def num_samples(self) -> int:
         """Samples of one channel."""
         return self.samples.shape[1]

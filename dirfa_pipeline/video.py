@@ -9,10 +9,11 @@ from typing import Any, Final, Self
 
 import av
 import numpy as np
+import soxr
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from .audio import AudioClip, resample
+from .audio import AudioClip, AudioFile
 from .errors import ImageError, InputError
 
 
@@ -32,7 +33,7 @@ class VideoWriter:
     Args:
         path: Where the video goes; must end in `.mp4`.
         fps (`float`): Frames per second; 29.97 is taken as 30000/1001.
-        audio ([`AudioClip`], *optional*): Goes in whole, from the first frame on.
+        audio ([`AudioClip`] or [`AudioFile`], *optional*): Goes in whole, from the first frame on.
         crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
         preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
 
@@ -44,7 +45,7 @@ class VideoWriter:
         self,
         path: str | os.PathLike[str],
         fps: float,
-        audio: AudioClip | None = None,
+        audio: AudioClip | AudioFile | None = None,
         crf: int = 18,
         preset: str = "fast",
     ) -> None:
@@ -57,7 +58,9 @@ class VideoWriter:
         self._temporary = f"{self._path}.part"
         self._rate = frame_rate(fps)
         self._options = {"crf": str(crf), "preset": preset}
-        self._audio = None if audio is None else _encodable(audio)
+        self._sound = None if audio is None else EncodableSound(audio)
+        self._blocks = iter(()) if self._sound is None else self._sound.blocks()
+        self._block: NDArray[np.float32] | None = None
         self._video_stream: Any = None
         self._audio_stream: Any = None
         self._num_frames = self._num_samples = 0
@@ -97,28 +100,29 @@ class VideoWriter:
         context = stream.codec_context
         context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
         self._video_stream = stream
-        if self._audio is not None:
-            layout = "mono" if len(self._audio.samples) == 1 else "stereo"
-            self._audio_stream = self._container.add_stream("aac", rate=self._audio.sampling_rate, layout=layout)
-            self._audio_stream.bit_rate = 128_000 * len(self._audio.samples)
+        if self._sound is not None:
+            self._audio_stream = self._container.add_stream(
+                "aac", rate=self._sound.sampling_rate, layout=self._sound.layout
+            )
+            self._audio_stream.bit_rate = 128_000 * self._sound.num_channels
+            self._block = next(self._blocks, None)
 
     def _write_audio(self, until: Fraction | None) -> None:
         """Encode sound up to a time, or to its end."""
-        if self._audio is None or self._audio_stream is None:
+        if self._sound is None or self._audio_stream is None:
             return
-        end = self._audio.num_samples
-        if until is not None:
-            end = min(end, int(until * self._audio.sampling_rate))
-        while self._num_samples < end and (until is None or end - self._num_samples >= AAC_FRAME):
-            block = self._audio.samples[:, self._num_samples : min(self._num_samples + AAC_FRAME, end)]
+        rate = self._sound.sampling_rate
+        while self._block is not None:
+            size = self._block.shape[1]
+            if until is not None and self._num_samples + size > until * rate:
+                return
             frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(np.clip(block, -1.0, 1.0)), format="fltp", layout=self._audio_stream.layout.name
+                np.ascontiguousarray(np.clip(self._block, -1.0, 1.0)), format="fltp", layout=self._sound.layout
             )
-            frame.sample_rate = self._audio.sampling_rate
-            frame.pts = self._num_samples
-            frame.time_base = Fraction(1, self._audio.sampling_rate)
+            frame.sample_rate, frame.pts, frame.time_base = rate, self._num_samples, Fraction(1, rate)
             self._container.mux(self._audio_stream.encode(frame))
-            self._num_samples += block.shape[1]
+            self._num_samples += size
+            self._block = next(self._blocks, None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -143,7 +147,7 @@ def write_video(
     path: str | os.PathLike[str],
     frames: Iterable[NDArray[np.uint8]],
     fps: float,
-    audio: AudioClip | None = None,
+    audio: AudioClip | AudioFile | None = None,
     crf: int = 18,
     preset: str = "fast",
 ) -> None:
@@ -176,12 +180,42 @@ def frame_rate(fps: float) -> Fraction:
     return ntsc if abs(float(ntsc) - fps) < 1e-5 * fps else Fraction(fps).limit_denominator(1000)
 
 
-def _encodable(audio: AudioClip) -> AudioClip:
-    """At most two channels, at a rate that AAC knows."""
-    samples = audio.samples if len(audio.samples) <= 2 else np.repeat(audio.samples.mean(0, keepdims=True), 2, axis=0)
-    if audio.sampling_rate in AAC_RATES:
-        return AudioClip(samples, audio.sampling_rate)
-    return AudioClip(resample(samples, audio.sampling_rate, 48_000), 48_000)
+class EncodableSound:
+    """
+    Sound as AAC takes it: at most two channels, at a rate that AAC knows, in blocks of 1024.
+
+    Args:
+        audio ([`AudioClip`] or [`AudioFile`]): The sound, read piece by piece.
+    """
+
+    def __init__(self, audio: AudioClip | AudioFile) -> None:
+        self._audio = audio
+        self.sampling_rate = audio.sampling_rate if audio.sampling_rate in AAC_RATES else 48_000
+        self.num_channels = min(audio.num_channels, 2)
+        self.layout = "mono" if self.num_channels == 1 else "stereo"
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound, each block `(channels, 1024)`, the last one shorter."""
+        pending = np.zeros((self.num_channels, 0), np.float32)
+        for piece in self._resampled():
+            pending = np.concatenate([pending, piece], axis=1)
+            whole = pending.shape[1] - pending.shape[1] % AAC_FRAME
+            for start in range(0, whole, AAC_FRAME):
+                yield pending[:, start : start + AAC_FRAME]
+            pending = pending[:, whole:]
+        if pending.shape[1]:
+            yield pending
+
+    def _resampled(self) -> Iterator[NDArray[np.float32]]:
+        rate, stream = self._audio.sampling_rate, None
+        if self.sampling_rate != rate:
+            stream = soxr.ResampleStream(rate, self.sampling_rate, self.num_channels, "float32", "HQ")
+        for piece in self._audio.chunks():
+            if len(piece) > 2:
+                piece = np.repeat(piece.mean(0, keepdims=True), 2, axis=0)
+            yield piece if stream is None else stream.resample_chunk(np.ascontiguousarray(piece.T)).T
+        if stream is not None:
+            yield stream.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True).T
 
 
 @dataclass(frozen=True)

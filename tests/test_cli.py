@@ -9,7 +9,8 @@ import pytest
 from tiny import tiny_pipeline
 
 from dirfa_pipeline import Animation
-from dirfa_pipeline.cli import BAD_INPUT, DONE, FAILED, build_parser, main, output_paths
+from dirfa_pipeline.cli import BAD_INPUT, DONE, FAILED, build_parser, main
+from dirfa_pipeline.commands.generate import output_paths
 
 
 ROOT = Path(__file__).parents[1]

@@ -1,0 +1,26 @@
+"""
+The verbs of the `dirfa` command, one a module, and what they share.
+
+Each has `add_parser(commands)`, which sets `run` as the parser's default, and `run(options)`, which imports what is
+heavy.
+"""
+
+import sys
+
+from ..errors import InputError
+
+
+def progress(text: str) -> None:
+    """Say on the standard error what goes on."""
+    print(f"dirfa: {text}", file=sys.stderr, flush=True)
+
+
+def check_device(name: str) -> None:
+    """Raise [`InputError`] unless torch can compute on the named device."""
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--device must be cpu, or a cuda or mps that is there, got {name!r} ({reason})") from error

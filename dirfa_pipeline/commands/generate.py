@@ -1,0 +1,150 @@
+"""`dirfa generate`: photo and speech to mp4."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..video import PRESETS, check_output_path
+from . import check_device, progress
+
+
+if TYPE_CHECKING:
+    from ..animation import Animation
+    from ..audio import AudioFile
+    from ..models.face_renderer import PreparedPortrait
+    from ..pipeline_dirfa import DirfaPipeline
+
+MIN_SIDE = 64  # pixels; portrait.py has the same limit, but is heavy to import
+
+EXAMPLES = """examples:
+  dirfa generate photo.jpg speech.wav -o talk.mp4
+  dirfa generate photo.jpg speech.wav -o talk.mp4 --seed 7 --num-videos 3 --diversity 1.3
+  dirfa generate photo.jpg speech.wav -o talk.mp4 --save-animation talk.npz
+  dirfa generate photo.jpg -o talk.mp4 --animation talk.npz
+
+Show people only with their consent, and say that the video is synthetic."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa generate`."""
+    generate = commands.add_parser(
+        "generate",
+        help="make a talking video",
+        description="Make a video in which the person of PHOTO says SPEECH.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    generate.set_defaults(run=run)
+    generate.add_argument("photo", help="picture that shows one face from the front (JPEG, PNG, WebP)")
+    generate.add_argument("speech", nargs="?", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
+    generate.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
+    generate.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
+    generate.add_argument(
+        "--num-videos", type=int, default=1, help="takes: output-1.mp4 with SEED, -2 with SEED+1, ..."
+    )
+    generate.add_argument("--diversity", type=float, default=1.0, help="0 mean motion, 1 as learned, up to 2")
+    generate.add_argument("--fps", type=float, default=25.0, help="frames per second (default 25)")
+    generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
+    generate.add_argument("--animation", help="render this animation (.npz) instead of drawing one")
+    generate.add_argument("--save-animation", help="also write the animation as .npz")
+    generate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+    generate.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
+    generate.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
+    generate.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa generate`; sound stays on the disk and frames go there, so memory is bounded for any length."""
+    check_options(options)
+    progress("loading the pipeline")
+    check_device(options.device)
+    from ..animation import Animation
+    from ..audio import open_audio
+    from ..pipeline_dirfa import DirfaPipeline
+    from ..pretrained import bundled_weights
+
+    sound = None if options.speech is None else open_audio(options.speech)
+    given = None if options.animation is None else Animation.load_npz(options.animation).resample(options.fps)
+    pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
+    progress("fitting the face")
+    portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(options.photo, max_size=options.max_size))
+    paths = output_paths(options.output, options.num_videos)
+    if given is not None:
+        takes = [given] * len(paths)
+    else:
+        assert sound is not None  # check_options saw to it
+        takes = draw_takes(pipeline, sound, options)
+    for take, (path, animation) in enumerate(zip(paths, takes, strict=True)):
+        if options.save_animation:
+            animation.save_npz(output_paths(options.save_animation, options.num_videos)[take])
+        save_take(pipeline, portrait, animation, sound, path, options)
+        print(path, flush=True)
+
+
+def draw_takes(pipeline: "DirfaPipeline", sound: "AudioFile", options: argparse.Namespace) -> "list[Animation]":
+    """Draw all takes; the sound is encoded once."""
+    import torch
+
+    first = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1
+    seeds = range(first, first + options.num_videos)
+    progress(f"drawing (seed {', '.join(map(str, seeds))})")
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return pipeline.sample_animations(sound, generators, options.diversity, options.fps)
+
+
+def save_take(
+    pipeline: "DirfaPipeline",
+    portrait: "PreparedPortrait",
+    animation: "Animation",
+    sound: "AudioFile | None",
+    path: str,
+    options: argparse.Namespace,
+) -> None:
+    """Render and encode one video, frame by frame."""
+    from tqdm import tqdm
+
+    from ..video import write_video
+
+    frames = pipeline.render(portrait, animation)
+    bar = tqdm(frames, total=len(animation), desc="rendering", unit="frame", file=sys.stderr)
+    write_video(path, bar, animation.fps, sound, options.crf, options.preset)
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Find mistakes in the command line before anything heavy is loaded."""
+    if options.speech is None and options.animation is None:
+        raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
+    for name in ("photo", "speech", "animation"):
+        path = getattr(options, name)
+        if path is not None and not os.path.isfile(path):
+            raise InputError(f"{name} not found: {path}")
+    check_output_path(options.output)
+    if options.preset not in PRESETS:
+        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
+    if options.save_animation and not os.path.isdir(os.path.dirname(options.save_animation) or "."):
+        raise InputError(f"the folder of --save-animation does not exist: {options.save_animation}")
+    outputs = output_paths(options.output, options.num_videos) if options.num_videos >= 1 else []
+    for name in ("photo", "speech"):
+        source = getattr(options, name)
+        if source is not None and any(os.path.exists(path) and os.path.samefile(path, source) for path in outputs):
+            raise InputError(f"--output would overwrite the {name} {source}; choose another name")
+    if options.seed is not None and not 0 <= options.seed < 2**63 - 100:
+        raise InputError(f"--seed must be in [0, 2^63 - 100), got {options.seed}")
+    if options.max_size is not None and options.max_size < MIN_SIDE:
+        raise InputError(f"--max-size must be at least {MIN_SIDE} pixels, got {options.max_size}")
+    limits = {"num_videos": (1, 100), "diversity": (0.0, 2.0), "fps": (1, 120), "crf": (0, 51)}
+    for name, (low, high) in limits.items():
+        value = getattr(options, name)
+        if not low <= value <= high:
+            raise InputError(f"--{name.replace('_', '-')} must be in [{low}, {high}], got {value}")
+
+
+def output_paths(path: str, count: int) -> list[str]:
+    """The name itself for one take, else numbered names."""
+    if count == 1:
+        return [path]
+    name = Path(path)
+    return [str(name.with_name(f"{name.stem}-{take + 1}{name.suffix}")) for take in range(count)]
