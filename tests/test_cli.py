@@ -91,9 +91,10 @@ def test_bad_input_is_one_clear_line(
 
 
 def test_other_errors_exit_with_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    arguments = ["generate", PHOTO, SPEECH, "-o", str(tmp_path / "talk.mp4"), "--weights", str(empty)]
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "model_index.json").write_text("{")
+    arguments = ["generate", PHOTO, SPEECH, "-o", str(tmp_path / "talk.mp4"), "--weights", str(damaged)]
     assert main(arguments) == FAILED
     assert "dirfa: failed:" in capsys.readouterr().err
 
