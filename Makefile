@@ -11,7 +11,7 @@ EXAMPLES := dirfa_pipeline/examples
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app test test-fast quality style system clean
+.PHONY: demo app test test-fast quality style wheel system clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -35,6 +35,9 @@ quality: $(VENV)/.installed
 style: $(VENV)/.installed
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
+
+wheel: $(VENV)/.installed
+	$(RUN) -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' \

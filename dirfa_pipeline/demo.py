@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,12 +74,13 @@ def make_takes(
     return paths, first
 
 
-def build_demo(pipe: DirfaPipeline) -> gr.Blocks:
+def build_demo(pipe: DirfaPipeline, on_gpu: Callable[[Any], Any] = lambda task: task) -> gr.Blocks:
     """
     Lay out the page around a loaded pipeline.
 
     Args:
         pipe ([`DirfaPipeline`]): Shared by all visitors; it keeps nothing between calls.
+        on_gpu (`Callable`, *optional*): Decorates what needs the GPU, as `spaces.GPU` does.
     """
 
     def generate(
@@ -124,6 +126,8 @@ def build_demo(pipe: DirfaPipeline) -> gr.Blocks:
                 note = gr.Markdown()
         dice.click(draw_seed, None, seed, api_visibility="private")
         inputs = [photo, speech, seed, locked, takes, diversity, fps, size]
-        running = start.click(generate, inputs, [*videos, seed, note], api_name="generate", concurrency_limit=1)
+        running = start.click(
+            on_gpu(generate), inputs, [*videos, seed, note], api_name="generate", concurrency_limit=1
+        )
         stop.click(None, cancels=[running], api_visibility="private")
     return page

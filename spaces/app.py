@@ -1,0 +1,20 @@
+"""The demo page as a Space: on the GPU where there is one (ZeroGPU included), else on the CPU."""
+
+import os
+
+from spaces import GPU  # before torch: on ZeroGPU it stands in for CUDA
+
+
+# isort: split
+import torch
+
+from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.demo import build_demo
+
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+pipe = DirfaPipeline.from_pretrained(os.environ.get("DIRFA_MODEL", "dirfa-base")).to(device)
+demo = build_demo(pipe, on_gpu=GPU(duration=120)).queue(max_size=16)
+
+if __name__ == "__main__":
+    demo.launch(ssr_mode=False, max_file_size="40mb")
