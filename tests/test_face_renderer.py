@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from dirfa_pipeline.animation import coefficient_index
 from dirfa_pipeline.metrics import eye_openness, lip_aperture
 from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from dirfa_pipeline.models.face_model import rotation_matrix
-from dirfa_pipeline.models.face_renderer import PreparedPortrait
+from dirfa_pipeline.models.face_renderer import PreparedPortrait, render_batched
 from dirfa_pipeline.models.head_mesh import STEEPEST, soften_relief
 from dirfa_pipeline.portrait import FaceDetector
 
@@ -81,6 +82,21 @@ def test_chunks_do_not_matter(renderer: FaceRenderer, prepared: PreparedPortrait
     parts = [renderer.render(prepared, talk.coefficients[i : i + size]) for i in range(0, 7, size)]
     # Matrix products of other sizes round otherwise: a level here and there.
     np.testing.assert_allclose(np.concatenate(parts).astype(int), whole, atol=1)
+
+
+def test_batches_look_the_same(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """What other devices run makes the frames of the CPU's own path, under autocast too."""
+    wave = np.sin(np.arange(6))
+    moving = Animation.from_curves(6, jawOpen=0.3 + 0.3 * wave, yaw=0.35 * wave, roll=-0.2 * wave, y=0.3 * wave)
+    coefficients = np.concatenate([pose(prepared.portrait), moving.coefficients, np.full((1, 58), 5.0)])
+    coefficients = coefficients.astype(np.float32)
+    frames = renderer.render(prepared, coefficients)
+    batched = np.empty_like(frames)
+    with torch.autocast("cpu", torch.bfloat16):
+        render_batched(prepared, coefficients, batched, torch.device("cpu"))
+    difference = np.abs(batched.astype(int) - frames)
+    assert difference.mean(axis=(1, 2, 3)).max() < 0.5
+    assert np.percentile(difference[:-1], 99.9) <= 3
 
 
 def test_blink_changes_only_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

@@ -5,7 +5,9 @@ The whole picture is warped through one mesh; the mouth's interior and the eyes 
 what the head uncovers.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import cv2
@@ -20,6 +22,7 @@ from ..animation import EXPRESSION_NAMES, check_coefficients
 from ..checkpoint import Float32Model
 from ..portrait import Portrait
 from .background import cut_out, fill_plate, reach_of
+from .batch_warp import BatchWarp
 from .eye_layer import draw_eye
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE, EyeLandmarks
@@ -121,55 +124,117 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         """
         coefficients = check_coefficients(coefficients)
         frames = np.empty((len(coefficients), *prepared.portrait.image.shape), np.uint8)
-        for row, frame in zip(coefficients, frames, strict=True):
+        if self.device.type == "cpu":
             # One by one: sums over several rows round differently, and frames must not depend on the chunk.
-            self._render_one(prepared, row[None], frame)
+            for row, frame in zip(coefficients, frames, strict=True):
+                pose = _pose(prepared, row)
+                _warp(prepared, pose, frame)
+                _draw_layers(prepared, pose, frame)
+        else:
+            render_batched(prepared, coefficients, frames, self.device)
         return frames
 
-    def _render_one(self, prepared: PreparedPortrait, row: Array, frame: NDArray[np.uint8]) -> None:
-        """Draw the frame of one row of coefficients, `(1, 58)`."""
-        portrait = prepared.portrait
-        face = portrait.face
-        head, transform, weights = (of(row)[0] for of in (face.head_vertices, face.head_transforms, face.expressions))
-        rotation, translation, scale = face.cameras(row)
-        parted = _distance_from_rest(prepared.lips.rest, head)
-        head = prepared.lips.shape(head, weights, parted)
-        vertices = scale[0] * head @ rotation[0].T + translation[0]
-        forward = prepared.landmarks[:, 2] - portrait.landmarks[:, 2]
-        vertices = vertices + forward[:, None] * transform[:, 2]
-        rigid = prepared.landmarks @ transform[:, :3].T + transform[:, 3]
-        vertices += prepared.stiff[:, None] * (rigid - vertices)
-        translation = translation + forward[[13, 14]].mean() * transform[:, 2]
-        camera = (rotation[0], translation[0], float(scale[0]))
-        self._warp(prepared, vertices, transform, weights, parted, frame)
-        draw_mouth(frame, prepared.mouth, prepared.lips, face, vertices, head, weights, camera, transform, parted)
-        blinks = np.clip(weights - face.expression, 0.0, 1.0)
-        for eye, column in _EYES:
-            blink = float(blinks[column])
-            draw_eye(frame, portrait.image, eye, prepared.landmarks, vertices, transform, blink)
 
-    @staticmethod
-    def _warp(
-        prepared: PreparedPortrait, vertices: Array, transform: Array, weights: Array, parted: float,
-        frame: NDArray[np.uint8],
-    ) -> None:  # fmt: skip
-        """Move the picture through the mesh and lay the person over the plate."""
-        rows, columns = prepared.window
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        map_x, map_y, depth = (np.empty(shape, np.float32) for _ in range(3))
-        target = prepared.mesh.deform(vertices, transform)
-        source = prepared.lips.roll(prepared.mesh.source[:, :2], weights, parted)
-        rasterize_map(target, source, prepared.mesh.triangles, columns.start, rows.start, map_x, map_y, depth)
-        if parted == 1.0 or prepared.toothless is prepared.cutout:
-            picture = prepared.toothless
-        else:
-            picture = cv2.addWeighted(prepared.toothless, parted, prepared.cutout, 1.0 - parted, 0.0)
-        # Hair or a neck cut off by the picture goes on as its mirror image.
-        warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        frame[:] = prepared.portrait.image
-        blend_over_plate(
-            warped, prepared.cutout, prepared.plate[rows, columns], map_x, map_y, columns.start, rows.start,
-            reach_of(frame.shape[1]), frame[rows, columns],
+def render_batched(
+    prepared: PreparedPortrait, coefficients: Array, frames: NDArray[np.uint8], device: torch.device
+) -> None:
+    """
+    Fill `frames` by warping many at once on a device; threads draw mouths and eyes, which are small, meanwhile.
+
+    Args:
+        coefficients (`np.ndarray` of shape `(frames, 58)`): Checked ones.
+        frames (`np.ndarray` of shape `(frames, height, width, 3)`): Written in place.
+    """
+    picture = prepared.portrait.image
+    margin = reach_of(picture.shape[1])
+    pictures = (picture, prepared.cutout, prepared.toothless, prepared.plate)
+    warp = BatchWarp(*pictures, prepared.mesh.triangles, prepared.window, margin, device)
+    step = warp.frames_at_once
+    drawn = []
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for start in range(0, len(coefficients), step):
+            poses = list(pool.map(partial(_pose, prepared), coefficients[start : start + step]))
+            part = frames[start : start + step]
+            part[:] = picture
+            part[:, *prepared.window] = warp(
+                np.stack([pose.target for pose in poses]),
+                np.stack([pose.source for pose in poses]),
+                np.array([pose.parted for pose in poses], np.float32),
+            )
+            drawn += [pool.submit(_draw_layers, prepared, *pair) for pair in zip(poses, part, strict=True)]
+    for layer in drawn:
+        layer.result()
+
+
+@dataclass(frozen=True)
+class _Pose:
+    """One frame's geometry: landmarks in the picture and in the head, expression, camera, and the deformed mesh."""
+
+    vertices: Array
+    head: Array
+    weights: Array
+    transform: Array
+    camera: tuple[Array, Array, float]
+    parted: float
+    target: Array
+    source: Array
+
+
+def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
+    """Geometry of the frame of one row of coefficients, `(58,)`."""
+    face, lips, row = prepared.portrait.face, prepared.lips, row[None]
+    head, transform, weights = (of(row)[0] for of in (face.head_vertices, face.head_transforms, face.expressions))
+    rotation, translation, scale = face.cameras(row)
+    parted = _distance_from_rest(lips.rest, head)
+    head = lips.shape(head, weights, parted)
+    vertices = scale[0] * head @ rotation[0].T + translation[0]
+    forward = prepared.landmarks[:, 2] - prepared.portrait.landmarks[:, 2]
+    vertices = vertices + forward[:, None] * transform[:, 2]
+    rigid = prepared.landmarks @ transform[:, :3].T + transform[:, 3]
+    vertices += prepared.stiff[:, None] * (rigid - vertices)
+    translation = translation + forward[[13, 14]].mean() * transform[:, 2]
+    return _Pose(
+        vertices=vertices,
+        head=head,
+        weights=weights,
+        transform=transform,
+        camera=(rotation[0], translation[0], float(scale[0])),
+        parted=parted,
+        target=prepared.mesh.deform(vertices, transform),
+        source=lips.roll(prepared.mesh.source[:, :2], weights, parted),
+    )
+
+
+def _warp(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> None:
+    """Move the picture through the mesh and lay the person over the plate."""
+    rows, columns = prepared.window
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    map_x, map_y, depth = (np.empty(shape, np.float32) for _ in range(3))
+    triangles, corner = prepared.mesh.triangles, (columns.start, rows.start)
+    rasterize_map(pose.target, pose.source, triangles, *corner, map_x, map_y, depth)
+    if pose.parted == 1.0 or prepared.toothless is prepared.cutout:
+        picture = prepared.toothless
+    else:
+        picture = cv2.addWeighted(prepared.toothless, pose.parted, prepared.cutout, 1.0 - pose.parted, 0.0)
+    # Hair or a neck cut off by the picture goes on as its mirror image.
+    warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    frame[:] = prepared.portrait.image
+    plate, margin = prepared.plate[rows, columns], reach_of(frame.shape[1])
+    blend_over_plate(warped, prepared.cutout, plate, map_x, map_y, *corner, margin, frame[rows, columns])
+
+
+def _draw_layers(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> None:
+    """Draw mouth and eyes into a warped frame."""
+    face = prepared.portrait.face
+    draw_mouth(
+        frame, prepared.mouth, prepared.lips, face, pose.vertices, pose.head, pose.weights, pose.camera,
+        pose.transform, pose.parted,
+    )  # fmt: skip
+    blinks = np.clip(pose.weights - face.expression, 0.0, 1.0)
+    for eye, column in _EYES:
+        draw_eye(
+            frame, prepared.portrait.image, eye, prepared.landmarks, pose.vertices, pose.transform,
+            float(blinks[column]),
         )  # fmt: skip
 
 

@@ -1,0 +1,153 @@
+"""
+Self-reenactment: one frame of a clip, driven by the clip's own fitted motion, beside the clip itself.
+
+    python benchmarks/evaluate_renderer.py CLIP... --weights weights/dirfa-base [--frames 150] [--json scores.json]
+
+The motion is fitted to landmarks tracked through the video. Renders and real frames are then scored by landmarks found
+anew in each picture alone, both beside the photo standing still. PSNR and SSIM are those of the face's box, landmark
+errors in hundredths of the inter-ocular distance, the slope is that of the rendered aperture over the real one.
+"""
+
+import argparse
+import json
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dirfa_pipeline.animation import LIP_INDICES, NUM_EXPRESSIONS
+from dirfa_pipeline.metrics import eye_openness, inter_ocular_distance, lip_aperture
+from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from dirfa_pipeline.models.face_model import CAMERA_DISTANCE, FaceFit, FaceModel, VideoFit, rotation_angles
+from dirfa_pipeline.models.face_renderer import FaceRenderer
+from dirfa_pipeline.portrait import FaceDetector, Portrait
+from dirfa_pipeline.video import read_video
+
+
+Array = NDArray[np.floating]
+Frames = NDArray[np.uint8]
+EYES = (*RIGHT_EYE.outline, *LEFT_EYE.outline)
+COLUMNS = ("psnr", "ssim", "lip_error", "eye_error", "slope", "aperture_r", "eye_r")
+
+
+def track(frames: Frames, video: bool) -> Array:
+    """Landmarks `(frames, 478, 3)`, through the video or in each picture alone; the last ones where none are found."""
+    tracked: list[Array] = []
+    with closing(FaceDetector(video=video)) as detector:
+        for frame in frames:
+            faces = detector.landmarks(frame) if video else detector.find_faces(frame)
+            if not faces and not tracked:
+                raise ValueError("no face in the first frame")
+            tracked.append(faces[0] if faces else tracked[-1])
+    return np.array(tracked)
+
+
+def motion_from(fit: VideoFit, photo: int, face: FaceFit) -> Array:
+    """The clip's coefficients, `(frames, 58)`, relative to the fit of one of its frames as a photo."""
+    rotation, translation, scale = fit.face.cameras(fit.coefficients)
+    coefficients = fit.coefficients.copy()
+    others = np.setdiff1d(np.arange(NUM_EXPRESSIONS), LIP_INDICES)
+    coefficients[:, others] -= fit.coefficients[photo, others]
+    turn = rotation @ rotation[photo].T
+    growth = scale / scale[photo]
+    # The photo's own fit may put the head's pivot elsewhere.
+    pivot = growth[:, None] * (turn @ (face.translation - translation[photo])) + translation
+    coefficients[:, NUM_EXPRESSIONS : NUM_EXPRESSIONS + 3] = rotation_angles(turn)
+    coefficients[:, NUM_EXPRESSIONS + 3 : NUM_EXPRESSIONS + 5] = (pivot - face.translation)[:, :2] / face.scale
+    coefficients[:, NUM_EXPRESSIONS + 5] = CAMERA_DISTANCE * (1.0 / growth - 1.0)
+    return coefficients
+
+
+def ssim(picture: Frames, truth: Frames) -> float:
+    """Structural similarity of grey pictures with Gaussian windows of 1.5 pixels (Wang et al., 2004)."""
+    a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) for image in (picture, truth))
+
+    def local(values: Array) -> Array:
+        return cv2.GaussianBlur(values, (11, 11), 1.5)
+
+    mean_a, mean_b = local(a), local(b)
+    var_a, var_b = local(a * a) - mean_a**2, local(b * b) - mean_b**2
+    covariance = local(a * b) - mean_a * mean_b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    index = (2 * mean_a * mean_b + c1) * (2 * covariance + c2) / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    return float(index.mean())
+
+
+def correlation(curve: Array, truth: Array) -> float:
+    """Pearson's; NaN for a curve that stands still."""
+    return float(np.corrcoef(curve, truth)[0, 1]) if min(curve.std(), truth.std()) > 1e-4 else float("nan")
+
+
+def score(frames: Frames, landmarks: Array, truth: Frames, true_landmarks: Array) -> dict[str, float]:
+    """Compare frames and their landmarks with the real ones; PSNR is that of the mean squared error of all frames."""
+    errors, similar = [], []
+    for picture, real, points in zip(frames, truth, true_landmarks, strict=True):
+        low, high = points[:, :2].min(0), points[:, :2].max(0)
+        (x0, y0), (x1, y1) = np.maximum(low, 0).astype(int), np.ceil(high).astype(int)
+        box = slice(y0, y1), slice(x0, x1)
+        errors.append(np.square(picture[box].astype(float) - real[box]).mean())
+        similar.append(ssim(picture[box], real[box]))
+    error = np.linalg.norm((landmarks - true_landmarks)[..., :2], axis=-1)
+    error = 100.0 * error / inter_ocular_distance(true_landmarks)[:, None]
+    aperture, true_aperture = lip_aperture(landmarks), lip_aperture(true_landmarks)
+    slope = np.cov(aperture, true_aperture)[0, 1] / true_aperture.var(ddof=1)
+    noise = 10.0 * np.log10(255.0**2 / np.mean(errors))
+    lips, eyes = (error[:, list(points)].mean() for points in (LIPS, EYES))
+    lids = correlation(eye_openness(landmarks), eye_openness(true_landmarks))
+    values = noise, np.mean(similar), lips, eyes, slope, correlation(aperture, true_aperture), lids
+    return dict(zip(COLUMNS, map(float, values), strict=True))
+
+
+def reenact(path: Path, length: int, face_model: FaceModel, renderer: FaceRenderer) -> dict[str, dict[str, float]]:
+    """Scores of our render of a clip and of its photo standing still."""
+    frames = np.array(list(islice(read_video(path).frames, length)))
+    frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
+    tracked = track(frames, video=True)
+    openness = eye_openness(tracked)
+    photo = int(np.flatnonzero(openness >= np.median(openness))[0])
+    portrait = Portrait.from_image(frames[photo], face_model)
+    motion = motion_from(face_model.fit_video(tracked), photo, portrait.face)
+    rendered = renderer.render(renderer.prepare(portrait), motion)
+    found, real = track(rendered, video=False), track(frames, video=False)
+    still = np.repeat(frames[photo : photo + 1], len(frames), axis=0)
+    return {
+        "ours": score(rendered, found, frames, real),
+        "still": score(still, np.repeat(real[photo : photo + 1], len(real), axis=0), frames, real),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path, nargs="+")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=150, help="of each clip, from its beginning")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    face_model = FaceModel.from_pretrained(options.weights / "face_model")
+    renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
+    table: dict[str, dict[str, dict[str, float]]] = {}
+    print(f"{'clip':24s}{'':6s}" + "".join(f"{name:>11s}" for name in COLUMNS))
+    for path in options.clips:
+        table[path.stem] = reenact(path, options.frames, face_model, renderer)
+        print_rows(path.stem, table[path.stem])
+    means = {
+        kind: {name: float(np.mean([scores[kind][name] for scores in table.values()])) for name in COLUMNS}
+        for kind in ("ours", "still")
+    }
+    print_rows("mean", means)
+    if options.json:
+        options.json.write_text(json.dumps({"clips": table, "mean": means}, indent=1), encoding="utf-8")
+
+
+def print_rows(name: str, scores: dict[str, dict[str, float]]) -> None:
+    for kind, values in scores.items():
+        print(f"{name:24s}{kind:6s}" + "".join(f"{values[column]:11.3f}" for column in COLUMNS), flush=True)
+
+
+if __name__ == "__main__":
+    main()
