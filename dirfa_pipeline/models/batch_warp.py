@@ -23,21 +23,22 @@ class BatchWarp:
 
     Args:
         photo (`np.ndarray` of shape `(height, width, 3)`): uint8.
-        cutout, toothless (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha; the same
-            with its mouth painted over.
+        cutout, relaxed (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha; the same
+            without its smile.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of the mesh.
         window (`tuple[slice, slice]`): Rows and columns that can move.
+        face (`tuple[slice, slice]`): Rows and columns whose light changes.
         margin (`float`): Motion, in pixels, from which on the plate is behind the person; less shows the photo.
     """
 
     def __init__(
-        self, photo: NDArray[np.uint8], cutout: NDArray[np.uint8], toothless: NDArray[np.uint8],
-        plate: NDArray[np.uint8], triangles: NDArray[np.int32], window: tuple[slice, slice], margin: float,
-        device: torch.device,
+        self, photo: NDArray[np.uint8], cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8],
+        plate: NDArray[np.uint8], triangles: NDArray[np.int32], window: tuple[slice, slice],
+        face: tuple[slice, slice], margin: float, device: torch.device,
     ) -> None:  # fmt: skip
-        self.window, self.margin, self.device = window, margin, device
-        pictures = cutout if toothless is cutout else np.concatenate([cutout, toothless[..., :3]], axis=-1)
+        self.window, self.face, self.margin, self.device = window, face, margin, device
+        pictures = cutout if relaxed is cutout else np.concatenate([cutout, relaxed[..., :3]], axis=-1)
         self.pictures = self._planes(pictures)
         self.photo, self.plate = self._planes(photo[window]), self._planes(plate[window])
         self.triangles = torch.as_tensor(triangles, dtype=torch.long, device=device)
@@ -55,8 +56,9 @@ class BatchWarp:
 
     @torch.inference_mode()
     def __call__(
-        self, targets: NDArray[np.float32], sources: NDArray[np.float32], parted: NDArray[np.float32]
-    ) -> NDArray[np.uint8]:
+        self, targets: NDArray[np.float32], sources: NDArray[np.float32], parted: NDArray[np.float32],
+        shading: NDArray[np.float32],
+    ) -> NDArray[np.uint8]:  # fmt: skip
         """
         Warp frames.
 
@@ -64,14 +66,16 @@ class BatchWarp:
             targets (`np.ndarray` of shape `(frames, vertices, 3)`): Where the vertices are, z away from the viewer.
             sources (`np.ndarray` of shape `(frames, vertices, 2)`): Where they are in the photo.
             parted (`np.ndarray` of shape `(frames,)`): How much of the mouth's own look has left, in [0, 1].
+            shading (`np.ndarray` of shape `(frames, *face)`): Change of light on the photo's face.
 
         Returns:
             `np.ndarray` of shape `(frames, *window, 3)`, uint8.
         """
-        at, origin, mix = (torch.as_tensor(array, device=self.device).float() for array in (targets, sources, parted))
+        arrays = (targets, sources, parted, shading)
+        at, origin, mix, change = (torch.as_tensor(array, device=self.device).float() for array in arrays)
         with torch.autocast(self.device.type, enabled=False):
             places = self._places(at, origin)
-            return self._blend(places, mix[:, None, None, None]).permute(0, 2, 3, 1).cpu().numpy()
+            return self._blend(places, mix[:, None, None, None], change).permute(0, 2, 3, 1).cpu().numpy()
 
     def _places(self, at: Tensor, origin: Tensor) -> Tensor:
         """Where in the photo each pixel comes from, `(frames, height, width, 2)`; the nearest surface wins."""
@@ -113,7 +117,7 @@ class BatchWarp:
         places.view(-1, 2)[pixel[front]] = (weights[front, :, None] * origins).sum(1)
         return places
 
-    def _blend(self, places: Tensor, parted: Tensor) -> Tensor:
+    def _blend(self, places: Tensor, parted: Tensor, change: Tensor) -> Tensor:
         """Fetch the moved person and lay it over what is behind: `(frames, 3, height, width)`, uint8."""
         rows, columns = self.window
         size = torch.tensor([self.width, self.height], device=self.device)
@@ -123,6 +127,9 @@ class BatchWarp:
         colour, alpha = moved[:, :3], moved[:, 3:4] / 255.0
         if moved.shape[1] > 4:
             colour = colour + parted * (moved[:, 4:] - colour)
+        light = change.new_ones(len(change), 1, self.height, self.width)
+        light[:, 0, self.face[0], self.face[1]] += change
+        colour = colour * F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
         # Beyond the picture its mirror image counts as the person only where the border cuts them off.
         edge = torch.minimum(places.clamp(min=0.0), size - 1.0).long()
         beyond = ((places < 0.0) | (places > size - 1.0)).any(-1)

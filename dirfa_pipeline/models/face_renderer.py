@@ -29,8 +29,10 @@ from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE, EyeLandmarks
 from .head_mesh import HeadMesh, build_mesh, soften_relief
 from .lip_shape import LipShape, build_lips
 from .mouth_interior import MouthInterior, build_mouth
-from .mouth_layer import draw_mouth, inner_lip_gap, paint_over_mouth
+from .mouth_layer import draw_mouth, inner_lip_gap
 from .rasterizer import blend_over_plate, rasterize_map
+from .relaxed_photo import relax
+from .skin import SkinShading, build_skin
 
 
 Array = NDArray[np.float32]
@@ -52,8 +54,8 @@ class PreparedPortrait:
         stiff (`np.ndarray` of shape `(478,)`): How much glasses keep each landmark from moving within the head.
         cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
-        toothless (`np.ndarray` of shape `(height, width, 4)`): The same with an open mouth painted over in the
-            colours of its lips, so that no teeth stick to lips that have left their place.
+        relaxed (`np.ndarray` of shape `(height, width, 4)`): The cut-out without its smile: no teeth or creases stick
+            to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
     """
 
@@ -65,7 +67,8 @@ class PreparedPortrait:
     plate: NDArray[np.uint8]
     mouth: MouthInterior
     lips: LipShape
-    toothless: NDArray[np.uint8]
+    relaxed: NDArray[np.uint8]
+    skin: SkinShading
     window: tuple[slice, slice]
 
 
@@ -101,7 +104,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             stiff=without_lids(zone),
             mesh=mesh,
             cutout=cutout,
-            toothless=paint_over_mouth(cutout, portrait.landmarks, portrait.face.scale),
+            relaxed=relax(cutout, portrait.landmarks, portrait.face),
+            skin=build_skin(portrait.image, portrait.landmarks, portrait.face),
             plate=fill_plate(portrait.image, alpha, portrait.landmarks),
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
             lips=build_lips(portrait.face, inner_lip_gap(portrait.landmarks) / portrait.face.scale),
@@ -147,8 +151,8 @@ def render_batched(
     """
     picture = prepared.portrait.image
     margin = reach_of(picture.shape[1])
-    pictures = (picture, prepared.cutout, prepared.toothless, prepared.plate)
-    warp = BatchWarp(*pictures, prepared.mesh.triangles, prepared.window, margin, device)
+    pictures = (picture, prepared.cutout, prepared.relaxed, prepared.plate)
+    warp = BatchWarp(*pictures, prepared.mesh.triangles, prepared.window, prepared.skin.window, margin, device)
     step = warp.frames_at_once
     drawn = []
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -160,6 +164,7 @@ def render_batched(
                 np.stack([pose.target for pose in poses]),
                 np.stack([pose.source for pose in poses]),
                 np.array([pose.parted for pose in poses], np.float32),
+                np.stack([pose.shading for pose in poses]),
             )
             drawn += [pool.submit(_draw_layers, prepared, *pair) for pair in zip(poses, part, strict=True)]
     for layer in drawn:
@@ -168,7 +173,7 @@ def render_batched(
 
 @dataclass(frozen=True)
 class _Pose:
-    """One frame's geometry: landmarks in the picture and in the head, expression, camera, and the deformed mesh."""
+    """One frame: landmarks in the picture and in the head, expression, camera, the skin's light, the deformed mesh."""
 
     vertices: Array
     head: Array
@@ -176,6 +181,7 @@ class _Pose:
     transform: Array
     camera: tuple[Array, Array, float]
     parted: float
+    shading: Array
     target: Array
     source: Array
 
@@ -200,6 +206,7 @@ def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
         transform=transform,
         camera=(rotation[0], translation[0], float(scale[0])),
         parted=parted,
+        shading=prepared.skin.shading(weights, transform[:, :3], parted),
         target=prepared.mesh.deform(vertices, transform),
         source=lips.roll(prepared.mesh.source[:, :2], weights, parted),
     )
@@ -212,10 +219,11 @@ def _warp(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> 
     map_x, map_y, depth = (np.empty(shape, np.float32) for _ in range(3))
     triangles, corner = prepared.mesh.triangles, (columns.start, rows.start)
     rasterize_map(pose.target, pose.source, triangles, *corner, map_x, map_y, depth)
-    if pose.parted == 1.0 or prepared.toothless is prepared.cutout:
-        picture = prepared.toothless
+    if pose.parted == 1.0 or prepared.relaxed is prepared.cutout:
+        picture = prepared.relaxed
     else:
-        picture = cv2.addWeighted(prepared.toothless, pose.parted, prepared.cutout, 1.0 - pose.parted, 0.0)
+        picture = cv2.addWeighted(prepared.relaxed, pose.parted, prepared.cutout, 1.0 - pose.parted, 0.0)
+    picture = prepared.skin.shade(picture, pose.shading)
     # Hair or a neck cut off by the picture goes on as its mirror image.
     warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     frame[:] = prepared.portrait.image

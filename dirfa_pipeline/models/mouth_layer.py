@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-ocular distances
 WIDE: Final = 0.12  # gap from which on light falls in freely
 LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
-WARMTH: Final = np.array([0.75, 1.08, 1.12], np.float32)  # light that lips let through or throw back is reddish
+WARMTH: Final = np.array([0.8, 1.12, 1.15], np.float32)  # light that lips let through or throw back is reddish
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
 CURVE_STEPS: Final = 4
@@ -53,30 +53,13 @@ def draw_mouth(
         corner = np.array([columns.start, rows.start], np.float32)
         painting = mouth.draw(size, corner, head, weights, camera, face, transform)
         # Little light falls between lips that are narrow or stand far out.
-        light = (0.84 + 0.16 * min(1.0, gap / WIDE)) * (1.0 - 0.35 * roundness(weights))
+        light = (0.84 + 0.16 * min(1.0, gap / WIDE)) * (1.0 - 0.62 * roundness(weights))
         painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH
         patch += (parted * mask)[..., None] * (painting - patch)
     strength = parted * (OWN_LINE + (1.0 - OWN_LINE) * lips.open_photo) * max(0.0, 1.0 - gap / (2.0 * PARTED))
     if strength > 0.0:
         patch *= 1.0 - strength * _lip_line(vertices, window, scale)[..., None] * LIP_LINE
     frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
-
-
-def paint_over_mouth(cutout: NDArray[np.uint8], landmarks: Array, scale: float) -> NDArray[np.uint8]:
-    """Fill an open mouth and the rim that its teeth colour from the lips around it; a closed one stays."""
-    if inner_lip_gap(landmarks) <= PARTED * scale:
-        return cutout
-    outline = landmarks[list(INNER_LIPS), :2]
-    rim = max(1, round(0.016 * scale))
-    window = window_around(outline, cutout.shape, margin=6 * rim)
-    if window is None:
-        return cutout
-    inside = (polygon_mask(outline, window) > 0.3).astype(np.uint8)
-    hole = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
-    painted = cutout.copy()
-    patch = np.ascontiguousarray(painted[window][..., :3])
-    painted[window][..., :3] = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
-    return painted
 
 
 def inner_lip_gap(vertices: Array) -> float:
