@@ -164,10 +164,11 @@ def train_lips(
     steps: int,
     accelerator: Accelerator,
     seed: int,
+    learning_rate: float = 2e-3,
 ) -> None:
     """Fit the lip decoder; keeps the weights of the best validation."""
-    optimizer = torch.optim.AdamW(sampler.lip_decoder.parameters(), lr=2e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
+    optimizer = torch.optim.AdamW(sampler.lip_decoder.parameters(), lr=learning_rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     decoder, optimizer, schedule = accelerator.prepare(sampler.lip_decoder, optimizer, schedule)
     generator = torch.Generator().manual_seed(seed)
     best, best_state = float("inf"), {}
@@ -199,7 +200,7 @@ def validate_lips(decoder: torch.nn.Module, examples: list[TrainingExample], bas
 def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample]) -> None:
     """
     Undo what regression to the mean costs: give each weight the spread it has in the tracks, and learn the shape of
-    closed lips from the frames that the closure output marks.
+    closed lips from the frames that the closure output marks, if there are any.
     """
     sampler.eval()
     predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
@@ -209,6 +210,8 @@ def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample]) -
     closed = torch.cat([
         e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
     ])  # fmt: skip
+    if not len(closed):
+        return
     shape = closed.mean(0)
     for name in (*OPENING_NAMES, "mouthClose"):
         shape[LIP_NAMES.index(name)] = 0.0
@@ -265,10 +268,11 @@ def train_motion(
     steps: int,
     accelerator: Accelerator,
     seed: int,
+    learning_rate: float = 1e-3,
 ) -> None:
     """Fit the motion prior by maximum likelihood; keeps the weights of the best validation."""
-    optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=1e-3, weight_decay=0.3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
+    optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=learning_rate, weight_decay=0.3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
     generator = torch.Generator().manual_seed(seed)
     fixed = crop_motion(validation, sampler, 64, 40, torch.Generator().manual_seed(1))

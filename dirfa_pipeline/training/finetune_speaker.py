@@ -1,0 +1,176 @@
+"""
+Teach the AnimationSampler how one person talks: the lips' habits, and how far and how fast head and face move.
+
+    python -m dirfa_pipeline.training.finetune_speaker CLIPS --output my-speaker
+
+`CLIPS` is a folder of .mp4 files that show one person talking to the camera, with sound; a minute in all is little,
+five are plenty. The result is a whole pipeline: `dirfa generate PHOTO SPEECH -o talk.mp4 --weights my-speaker`. What
+is learned goes on from the given weights; a part that does not get better on the clips held back stays as it was.
+"""
+
+import argparse
+import copy
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import nn
+
+from ..errors import InputError
+from ..models.animation_sampler import AnimationSampler
+from ..pipeline_dirfa import DirfaPipeline
+from ..pretrained import BUNDLED_NAME, find_weights
+from . import track_videos
+from .motion_data import TrackedClip, load_clip
+from .train_animation_sampler import (
+    TrainingExample,
+    calibrate_leash,
+    calibrate_lips,
+    crop_motion,
+    lip_basis,
+    motion_loss,
+    prepare_example,
+    train_lips,
+    train_motion,
+    validate_lips,
+)
+
+
+logger = logging.getLogger(__name__)
+
+SAMPLE_RATE, FPS = 16_000, 25
+HELD_BACK = 0.2  # of the clips, or of each clip where there are few
+FEW_CLIPS = 5
+MIN_FRAMES = 75  # 3 s, the length of a training crop
+LIP_RATE, MOTION_RATE = 3e-4, 1e-4  # well below those of training from scratch: little data, good start
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path, help="folder of .mp4 files of one person")
+    parser.add_argument("--output", type=Path, required=True, help="where to save the pipeline")
+    parser.add_argument("--weights", default=BUNDLED_NAME, help="pipeline to begin with: a folder or a hub id")
+    parser.add_argument("--work", type=Path, help="where tracks are kept for the next run; OUTPUT-work if left out")
+    parser.add_argument("--lip-steps", type=int, default=500, help="0 leaves the lips as they are")
+    parser.add_argument("--motion-steps", type=int, default=150, help="0 learns how far the head moves, not how")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args(arguments)
+
+
+def cut(clip: TrackedClip, start: int, stop: int) -> TrackedClip:
+    """Frames `start` to `stop` of a clip, with their sound."""
+    audio = None if clip.audio is None else clip.audio[start * SAMPLE_RATE // FPS : stop * SAMPLE_RATE // FPS]
+    return replace(
+        clip, coefficients=clip.coefficients[start:stop], valid=clip.valid[start:stop],
+        eye_openness=clip.eye_openness[start:stop], audio=audio,
+    )  # fmt: skip
+
+
+def hold_back(clips: list[TrackedClip]) -> tuple[list[TrackedClip], list[TrackedClip]]:
+    """Divide one person's clips into those to learn from and those to judge by; few clips are each cut in two."""
+    if len(clips) >= FEW_CLIPS:
+        kept = round(len(clips) * (1.0 - HELD_BACK))
+        return clips[:kept], clips[kept:]
+    cuts = [round(len(clip.coefficients) * (1.0 - HELD_BACK)) for clip in clips]
+    first = [cut(clip, 0, at) for clip, at in zip(clips, cuts, strict=True)]
+    return first, [cut(clip, at, len(clip.coefficients)) for clip, at in zip(clips, cuts, strict=True)]
+
+
+def read_clips(tracks: Path) -> list[TrackedClip]:
+    """
+    All clips of a folder of tracks that are good enough to learn from.
+
+    Raises:
+        InputError: None is.
+    """
+    clips = [load_clip(path, with_audio=True) for path in sorted(tracks.glob("*.npz"))]
+    good = [clip for clip in clips if clip.valid.sum() >= MIN_FRAMES and clip.valid.mean() > 0.6]
+    if not good:
+        raise InputError(
+            f"no clip shows a face from the front for {MIN_FRAMES / FPS:.0f} s or more: {len(clips)} .mp4 files could "
+            "be tracked at all; film one person from the front, with sound"
+        )
+    return good
+
+
+@torch.no_grad()
+def measure_speaker(sampler: AnimationSampler, examples: list[TrainingExample]) -> None:
+    """Store how far and how fast this person moves; what the prior learned in these units stays valid."""
+    sampler.motion_scale.copy_(torch.cat([example.points for example in examples]).std(0).clamp_min(1e-3))
+    styles = torch.stack([example.style for example in examples])
+    sampler.style_mean.copy_(styles.mean(0))
+    if len(styles) > 1:
+        sampler.style_std.copy_(styles.std(0).clamp_min(0.1))
+
+
+@torch.no_grad()
+def motion_score(sampler: AnimationSampler, examples: list[TrainingExample]) -> float:
+    """Negative log-likelihood of control points and blinks, over crops that are the same every time."""
+    sampler.eval()
+    crop = crop_motion(examples, sampler, 64, 40, torch.Generator().manual_seed(1))
+    return float(torch.stack(list(motion_loss(sampler, crop).values())).sum())
+
+
+def keep_if_better(name: str, part: nn.Module, learn: Callable[[], None], score: Callable[[], float]) -> None:
+    """Let a part of the sampler learn; take it back unless its score on what was held back fell."""
+    before, state = score(), copy.deepcopy(part.state_dict())
+    learn()
+    after = score()
+    logger.info("%s: %.5f before, %.5f after, on what was held back", name, before, after)
+    if after >= before:
+        part.load_state_dict(state)
+        logger.info("%s stay as they were", name)
+
+
+def finetune(pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, motion_steps: int, seed: int) -> None:
+    """Fit a pipeline's sampler to one person's tracked clips, in place."""
+    accelerator, sampler = Accelerator(cpu=True), pipe.animation_sampler
+    training, judging = (
+        [prepare_example(clip, pipe.audio_encoder, sampler) for clip in part if clip.valid.any()]
+        for part in hold_back(clips)
+    )
+    logger.info("%d clips to learn from, %d to judge by", len(training), len(judging))
+    heard = [[example for example in part if example.heard] for part in (training, judging)]
+    if lip_steps and all(heard):
+        basis = lip_basis(pipe.face_model)
+        keep_if_better(
+            "lips",
+            sampler.lip_decoder,
+            lambda: train_lips(sampler, heard[0], heard[1], basis, lip_steps, accelerator, seed, LIP_RATE),
+            lambda: validate_lips(sampler.lip_decoder, heard[1], basis),
+        )
+        calibrate_lips(sampler, heard[0])
+    measure_speaker(sampler, training)
+    if motion_steps:
+        keep_if_better(
+            "head and face",
+            sampler.motion_prior,
+            lambda: train_motion(sampler, training, judging, motion_steps, accelerator, seed, MOTION_RATE),
+            lambda: motion_score(sampler, judging),
+        )
+    sampler.eval()
+    if any(len(example.points) >= 18 for example in training):
+        calibrate_leash(sampler, training, seed)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Track the clips, fit the sampler, save the pipeline."""
+    options = parse_arguments(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    set_seed(options.seed)
+    work = options.work or options.output.with_name(f"{options.output.name}-work")
+    folder = find_weights(str(options.weights))
+    track_videos.main([str(options.clips), "--weights", str(folder), "--output", str(work / "tracks")])
+    pipe = DirfaPipeline.from_pretrained(folder)
+    clips = read_clips(work / "tracks" / options.clips.name)
+    finetune(pipe, clips, options.lip_steps, options.motion_steps, options.seed)
+    pipe.save_pretrained(options.output)
+    logger.info("saved %s", options.output)
+
+
+if __name__ == "__main__":
+    main()
