@@ -8,8 +8,9 @@ and for the real video where there is one. Apertures are in inter-ocular distanc
 """
 
 import argparse
+import json
 from contextlib import closing
-from dataclasses import astuple, fields
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write the means here, for `dirfa push --metrics`")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
@@ -87,8 +89,11 @@ def main() -> None:
     others = [tracked[(index + 1) % len(tracked)][1] for index in range(len(tracked))]
     shuffled = [lip_scores(curve, FPS, phones) for (curve, _), phones in zip(tracked, others, strict=True)]
     rows = {"mean of ours": ours, "another clip's sound": shuffled, "still photo": still, "real video (GRID)": real}
-    for name, scores in rows.items():
-        print_row(name, mean_scores(scores))
+    means = {name: mean_scores(scores) for name, scores in rows.items()}
+    for name, scores in means.items():
+        print_row(name, scores)
+    if options.json:
+        options.json.write_text(json.dumps({name: asdict(scores) for name, scores in means.items()}, indent=2))
 
 
 if __name__ == "__main__":

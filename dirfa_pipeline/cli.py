@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .commands import generate
+from .commands import generate, push
 from .errors import InputError
 from .version import __version__
 
 
-COMMANDS = (generate,)
+COMMANDS = (generate, push)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

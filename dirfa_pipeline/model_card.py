@@ -150,6 +150,8 @@ def _training(base: str, bundled: set[str], own: list[str], notes: str | None) -
     parts = []
     if own:
         parts.append(f"{', '.join(f'`{name}`' for name in own)}: {notes or 'not stated by the publisher.'}")
+    elif notes:
+        parts.append(notes)
     if bundled:
         parts.append(f"{', '.join(f'`{name}`' for name in sorted(bundled))} are those of {BUNDLED_NAME}:")
         parts.append(_section(base, "Training sources").partition("\n")[2].strip())

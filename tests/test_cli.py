@@ -124,3 +124,27 @@ def test_shipped_weights_make_a_video_that_plays(tmp_path: Path) -> None:
         entries = ["-show_entries", "stream=codec_type", "-of", "csv=p=0"]
         probe = subprocess.run(["ffprobe", "-v", "error", *entries, str(output)], capture_output=True, text=True)
         assert probe.stdout.split() == ["video", "audio"]
+
+
+def test_push_shows_its_card_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("My own voice.")
+    assert main(["push", "me/mine", "--dry-run", "--notes", str(notes), "--license", "cc-by-4.0"]) == 0
+    card = capsys.readouterr().out
+    assert card.startswith("---\n")
+    assert "license: cc-by-4.0" in card
+    assert "My own voice." in card
+    assert 'DirfaPipeline.from_pretrained("me/mine")' in card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--notes", "missing.md"], "--notes cannot be read: missing.md"),
+        (["--metrics", __file__], "--metrics must be JSON"),
+        (["--weights", "/"], "holds no model_index.json"),
+    ],
+)
+def test_push_checks_its_files(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["push", "me/mine", *arguments]) == 2
+    assert message in capsys.readouterr().err

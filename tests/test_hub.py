@@ -193,3 +193,22 @@ def test_an_interrupted_download_goes_on(hub: Hub, tmp_path: Path) -> None:
     blobs = [path for path in tmp_path.rglob("*.safetensors") if path.stat().st_size == 50_000]
     assert not blobs, "no half file may pass for a whole one"
     assert run(TRY.format(calls=[LOADING]), hub.url, tmp_path).strip() == "done"
+
+
+@pytest.mark.slow
+def test_dirfa_push(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "lips.json").write_text('{"ours": {"lag": 0.5}, "real video": {"lag": 0, "jitter": 49}}')
+    script = (
+        "import sys\nfrom dirfa_pipeline.cli import main\n"
+        "sys.exit(main(['push', 'someone/dirfa-copy', '--metrics', 'lips.json', '--fp16', '--private']))"
+    )
+    printed = run(script, hub.url, tmp_path, HF_TOKEN=TOKEN)
+    repository = hub.repositories["someone/dirfa-copy"]
+    assert printed.strip().endswith(repository.resolve("main"))
+    assert repository.private
+    files = repository.commits[repository.resolve("main")]
+    assert {"audio_encoder/model.safetensors", "audio_encoder/model.fp16.safetensors"} <= files.keys()
+    card = files["README.md"].decode()
+    assert ModelCard(card).data.license == "apache-2.0"
+    assert card.count("| dirfa-base |") == 4, "half precision is still the bundled weights"
+    assert "| real video | 0 | 49 |" in card

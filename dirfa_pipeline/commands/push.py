@@ -1,0 +1,81 @@
+"""`dirfa push`: a pipeline to the hub, with its model card."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import progress
+
+
+EXAMPLES = """examples:
+  dirfa push user/name --weights my-speaker --notes data.md --license cc-by-4.0
+  dirfa push user/name --metrics lips.json --fp16
+  dirfa push user/name --dry-run
+
+Log in with `hf auth login`, or set HF_TOKEN, before you publish."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa push`."""
+    push = commands.add_parser(
+        "push",
+        help="publish a pipeline on the hub",
+        description="Upload a pipeline with a model card made from what it is; the repository is made if needed.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    push.set_defaults(run=run)
+    push.add_argument("repository", help="where to: user/name")
+    push.add_argument("--weights", default="dirfa-base", help="folder of the pipeline; the bundled one if left out")
+    push.add_argument("--metrics", help="what an evaluation wrote with --json; becomes the card's table")
+    push.add_argument("--notes", help="markdown file about your own data and its licences, for the card")
+    push.add_argument("--license", help="the hub's name of the licence of your own weights, such as cc-by-4.0")
+    push.add_argument("--message", help="commit message")
+    push.add_argument("--private", action="store_true", help="only you see it, if the repository is new")
+    push.add_argument("--fp16", action="store_true", help="also upload the weights in half precision")
+    push.add_argument("--dry-run", action="store_true", help="print the model card and upload nothing")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa push`."""
+    metrics = None if options.metrics is None else read_metrics(options.metrics)
+    notes = None if options.notes is None else read_text(options.notes, "notes")
+    progress("loading the pipeline")
+    import torch
+
+    from ..model_card import build_model_card
+    from ..pipeline_dirfa import DirfaPipeline
+
+    pipeline = DirfaPipeline.from_pretrained(options.weights)
+    if options.dry_run:
+        print(build_model_card(pipeline, options.repository, metrics, notes, options.license))
+        return
+    card = {"metrics": metrics, "notes": notes, "license": options.license}
+    private = options.private or None
+    progress(f"uploading to {options.repository}")
+    address = pipeline.push_to_hub(options.repository, options.message, private=private, **card)
+    if options.fp16:
+        progress("uploading the half-precision weights")
+        half = pipeline.to(torch.float16)
+        address = half.push_to_hub(options.repository, options.message, variant="fp16", **card)
+    print(address)
+
+
+def read_text(path: str, what: str) -> str:
+    """A text file that the user named."""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--{what} cannot be read: {path} ({error}); name a text file") from error
+
+
+def read_metrics(path: str) -> Any:
+    """The JSON of an evaluation."""
+    try:
+        return json.loads(read_text(path, "metrics"))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"--metrics must be JSON, got {path} ({error}); write it with an evaluation's --json"
+        ) from error
