@@ -78,6 +78,9 @@ def check_layout(folder: Path, variant: str | None, given: Collection[str]) -> N
     missing = [name for name in names if not (folder / name).is_dir()]
     if missing:
         raise CheckpointError(f"{folder} lacks the folder {missing[0]}; download or save the pipeline again")
+    for name in names:
+        if (folder / name / "config.json").is_file() and not any((folder / name).glob("*.safetensors")):
+            raise CheckpointError(f"{folder / name} holds no .safetensors file; download or save the pipeline again")
     found = {variant_of(path) for name in names for path in (folder / name).glob("*.safetensors")}
     if variant is not None and variant not in found:
         raise CheckpointError(

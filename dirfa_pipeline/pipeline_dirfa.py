@@ -65,18 +65,21 @@ class DirfaPipeline(DiffusionPipeline):
         face_model ([`FaceModel`]): Fits the photo and gives the coefficients their shape.
         face_renderer ([`FaceRenderer`]): Moves the photo.
 
+    The first three may be `None`, as in `from_pretrained(..., audio_encoder=None)`: what is left renders animations.
+
     Raises:
         CheckpointError: The encoder and the sampler do not belong together.
     """
 
     model_cpu_offload_seq = "audio_encoder->animation_sampler->face_model->face_renderer"
     _callback_tensor_inputs = ["frames", "coefficients"]
+    _optional_components = ["feature_extractor", "audio_encoder", "animation_sampler"]
 
     def __init__(
         self,
-        feature_extractor: Wav2Vec2FeatureExtractor,
-        audio_encoder: Wav2Vec2Model,
-        animation_sampler: AnimationSampler,
+        feature_extractor: Wav2Vec2FeatureExtractor | None,
+        audio_encoder: Wav2Vec2Model | None,
+        animation_sampler: AnimationSampler | None,
         face_model: FaceModel,
         face_renderer: FaceRenderer,
     ) -> None:
@@ -111,8 +114,8 @@ class DirfaPipeline(DiffusionPipeline):
         variant = kwargs.get("variant")
         folder = Path(cls.download(name_or_path, **kwargs))
         check_layout(folder, variant, given=kwargs)
-        if "torch_dtype" not in kwargs:
-            kwargs.setdefault("dtype", torch.float32)
+        if kwargs.get("dtype") is None and kwargs.get("torch_dtype") is None:
+            kwargs["dtype"] = torch.float32  # transformers would keep the stored dtype
         if is_only_ours(folder):
             kwargs.setdefault("trust_remote_code", True)
         try:
@@ -207,6 +210,8 @@ class DirfaPipeline(DiffusionPipeline):
             raise InputError(f"image is needed for output_type={output_type!r}; only 'animation' does without")
         if audio is None and animation is None:
             raise InputError("audio or animation is needed: pass the speech, or the coefficients to render")
+        if animation is None:
+            self._check_can_draw()
         for item in _as_list(animation):
             if item is not None and not isinstance(item, Animation):
                 raise AnimationError(
@@ -243,7 +248,16 @@ class DirfaPipeline(DiffusionPipeline):
 
         Windows lie on a fixed grid and overlap, so the result is the same for every caller.
         """
+        self._check_can_draw()
         return torch.cat([features for features, _ in self._encode(self._waveform(audio), WHOLE_GRID)])
+
+    def _check_can_draw(self) -> None:
+        missing = [name for name in self._optional_components if getattr(self, name) is None]
+        if missing:
+            raise InputError(
+                f"this pipeline was loaded without {', '.join(missing)} and cannot animate speech; pass animation= "
+                "or load all components"
+            )
 
     def _waveform(self, audio: AudioClip | AudioFile) -> Iterator[NDArray[np.float32]]:
         """The sound at 16 kHz, piece by piece; whole where the feature extractor must see all of it."""
@@ -297,6 +311,7 @@ class DirfaPipeline(DiffusionPipeline):
         lookahead: float | None = None,
     ) -> list[Animation]:
         """Draw a take for each generator; the sound is encoded once. See [`sample_animation`]."""
+        self._check_can_draw()
         takes = self._draw(self._waveform(audio), generators, diversity, lookahead)
         length = num_frames(audio.num_samples, audio.sampling_rate, fps)
         return [
@@ -389,6 +404,7 @@ class DirfaPipeline(DiffusionPipeline):
         )
 
     def _check_stream(self, audio_chunks: Any, diversity: float, fps: float, lookahead: float | None) -> None:
+        self._check_can_draw()
         _check_motion(diversity, fps)
         if isinstance(audio_chunks, str | os.PathLike | np.ndarray | tuple) or not isinstance(audio_chunks, Iterable):
             raise InputError(
