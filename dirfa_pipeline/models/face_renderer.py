@@ -18,14 +18,14 @@ from diffusers.configuration_utils import register_to_config
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from ..animation import EXPRESSION_NAMES, check_coefficients
+from ..animation import check_coefficients
 from ..checkpoint import Float32Model
 from ..portrait import Portrait
 from .background import cut_out, fill_plate, reach_of
 from .batch_warp import BatchWarp
-from .eye_layer import draw_eye
+from .eye_layer import Eye, build_eye
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
-from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE, EyeLandmarks
+from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from .head_mesh import HeadMesh, build_mesh, soften_relief
 from .lip_shape import LipShape, build_lips
 from .mouth_interior import MouthInterior, build_mouth
@@ -38,10 +38,6 @@ from .skin import SkinShading, build_skin
 Array = NDArray[np.float32]
 
 REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
-_EYES: Final[tuple[tuple[EyeLandmarks, int], ...]] = (
-    (RIGHT_EYE, EXPRESSION_NAMES.index("eyeBlinkRight")),
-    (LEFT_EYE, EXPRESSION_NAMES.index("eyeBlinkLeft")),
-)
 
 
 @dataclass(frozen=True)
@@ -67,6 +63,7 @@ class PreparedPortrait:
     plate: NDArray[np.uint8]
     mouth: MouthInterior
     lips: LipShape
+    eyes: tuple[Eye, Eye]
     relaxed: NDArray[np.uint8]
     skin: SkinShading
     window: tuple[slice, slice]
@@ -109,6 +106,10 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             plate=fill_plate(portrait.image, alpha, portrait.landmarks),
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
             lips=build_lips(portrait.face, inner_lip_gap(portrait.landmarks) / portrait.face.scale),
+            eyes=(
+                build_eye(portrait.image, landmarks, RIGHT_EYE),
+                build_eye(portrait.image, landmarks, LEFT_EYE),
+            ),
             window=_moving_window(mesh, width, height),
         )
 
@@ -199,6 +200,9 @@ def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
     rigid = prepared.landmarks @ transform[:, :3].T + transform[:, 3]
     vertices += prepared.stiff[:, None] * (rigid - vertices)
     translation = translation + forward[[13, 14]].mean() * transform[:, 2]
+    source = lips.roll(prepared.mesh.source[:, :2], weights, parted)
+    for eye in prepared.eyes:
+        eye.turn_lashes(source, vertices)
     return _Pose(
         vertices=vertices,
         head=head,
@@ -208,7 +212,7 @@ def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
         parted=parted,
         shading=prepared.skin.shading(weights, transform[:, :3], parted),
         target=prepared.mesh.deform(vertices, transform),
-        source=lips.roll(prepared.mesh.source[:, :2], weights, parted),
+        source=source,
     )
 
 
@@ -238,12 +242,8 @@ def _draw_layers(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint
         frame, prepared.mouth, prepared.lips, face, pose.vertices, pose.head, pose.weights, pose.camera,
         pose.transform, pose.parted,
     )  # fmt: skip
-    blinks = np.clip(pose.weights - face.expression, 0.0, 1.0)
-    for eye, column in _EYES:
-        draw_eye(
-            frame, prepared.portrait.image, eye, prepared.landmarks, pose.vertices, pose.transform,
-            float(blinks[column]),
-        )  # fmt: skip
+    for eye in prepared.eyes:
+        eye.draw(frame, pose.vertices, pose.transform)
 
 
 def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slice]:
