@@ -291,8 +291,9 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
     @property
     def mirrored_landmarks(self) -> list[int]:
         """For each of the 468 face landmarks the one on the other side of the face."""
-        mean = self.mean.detach().cpu().numpy()[:468]
-        gaps = np.linalg.norm(mean[:, None] * [-1.0, 1.0, 1.0] - mean[None], axis=-1)
+        # With an open jaw: the closed lips of the mean lie on each other.
+        face = (self.mean + self.expression_basis[_JAW_OPEN]).detach().cpu().numpy()[:468]
+        gaps = np.linalg.norm(face[:, None] * [-1.0, 1.0, 1.0] - face[None], axis=-1)
         return [int(index) for index in gaps.argmin(1)]
 
     def fit_image(self, landmarks: ArrayLike) -> FaceFit:

@@ -90,17 +90,16 @@ class MouthInterior:
         blade = low + lift * min(0.0, high - low)
         painting = np.empty((size[1], size[0], 3), np.float32)
         painting[:] = self.throat[-1, 0, :3]
-        layers = [
+        layers = (
             (self.throat, (THROAT_WIDTH, 24.0 + drop), -10.0 * MILLIMETRE, 12.0),
             (self.tongue, (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise), jaw_edge - rise * MILLIMETRE, 9.0),
             (self.lower, TEETH_EXTENT, jaw_edge, 5.0),
             (self.tongue, (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE), blade, 4.0),
             (self.upper, TEETH_EXTENT, incisal_edge - TEETH_EXTENT[1] * MILLIMETRE, 3.0),
-        ]
-        if lift == 0.0:
-            del layers[3]
-        for texture, extent, top, behind in layers:
-            _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner))
+        )
+        for index, (texture, extent, top, behind) in enumerate(layers):
+            share = min(1.0, 3.0 * lift) if index == 3 else 1.0  # the blade comes up gradually
+            _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner), share)
         if self.own_teeth is not None:
             linear = transform[:2, :2]
             offset = transform[:2, 2] * self.depth + transform[:2, 3] - corner
@@ -133,11 +132,13 @@ class MouthInterior:
         return np.column_stack([axes, offset]).astype(np.float32)
 
 
-def _lay(painting: Array, texture: NDArray, placement: Array) -> None:
-    """Warp an RGBA texture into the painting and lay it over."""
+def _lay(painting: Array, texture: NDArray, placement: Array, share: float = 1.0) -> None:
+    """Warp an RGBA texture into the painting and lay a share of it over."""
+    if share == 0.0:
+        return
     height, width = painting.shape[:2]
     warped = cv2.warpAffine(texture, placement, (width, height), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
-    alpha = warped[..., 3:].astype(np.float32) / 255.0
+    alpha = warped[..., 3:].astype(np.float32) * (share / 255.0)
     painting *= 1.0 - alpha
     painting += alpha * warped[..., :3]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .eye_layer import polygon_mask, window_around
-from .face_landmarks import INNER_LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from .face_landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from .face_model import FaceFit
 from .lip_shape import LipShape, roundness
 from .mouth_interior import MouthInterior
@@ -21,6 +21,7 @@ LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line betw
 WARMTH: Final = np.array([0.8, 1.12, 1.15], np.float32)  # light that lips let through or throw back is reddish
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
+SHARPEN, AROUND = 0.55, 0.12  # strength, and reach around the lips in inter-ocular distances
 CURVE_STEPS: Final = 4
 
 
@@ -40,6 +41,7 @@ def draw_mouth(
         parted (`float`): How far the lips have left the photo's, in [0, 1]; 0 leaves the photo's mouth.
     """
     scale = camera[2]
+    _sharpen(frame, vertices, scale, parted)
     outline = smooth_outline(vertices[list(INNER_LIPS), :2])
     window = window_around(outline, frame.shape, margin=4)
     if window is None or parted == 0.0:
@@ -60,6 +62,21 @@ def draw_mouth(
     if strength > 0.0:
         patch *= 1.0 - strength * _lip_line(vertices, window, scale)[..., None] * LIP_LINE
     frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+
+
+def _sharpen(frame: NDArray[np.uint8], vertices: Array, scale: float, parted: float) -> None:
+    """Give the skin around moved lips back the edges that interpolation between pixels takes, in place."""
+    outline = vertices[list(LIPS), :2]
+    reach = AROUND * scale
+    window = window_around(outline, frame.shape, margin=round(2.0 * reach) + 1)
+    if window is None or parted == 0.0:
+        return
+    hull = cv2.convexHull(outline.astype(np.float32))[:, 0]
+    mask = cv2.blur(cv2.dilate(polygon_mask(hull, window), np.ones((round(reach) + 1,) * 2)), (round(reach) + 1,) * 2)
+    patch = frame[window].astype(np.float32)
+    edges = patch - cv2.GaussianBlur(patch, (0, 0), 1.0)
+    patch += (SHARPEN * parted * mask)[..., None] * edges
+    frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
 
 def inner_lip_gap(vertices: Array) -> float:
