@@ -1,5 +1,6 @@
 """Frames: the photo at rest, and what each coefficient changes in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from dirfa_pipeline import Animation, AnimationError, FaceRenderer, Portrait
 from dirfa_pipeline.animation import coefficient_index
 from dirfa_pipeline.metrics import eye_openness, lip_aperture
-from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, OVAL, RIGHT_EYE
 from dirfa_pipeline.models.face_model import rotation_matrix
 from dirfa_pipeline.models.face_renderer import PreparedPortrait, render_batched
 from dirfa_pipeline.models.head_mesh import STEEPEST, soften_relief
@@ -143,6 +144,23 @@ def test_turns_stretch_no_edge_too_far(
     length = np.linalg.norm(before[:, :2], axis=1)
     turn = np.hypot(rotation[0, 2], rotation[1, 2])
     assert (np.linalg.norm(after[:, :2], axis=1) <= (1.0 + STEEPEST * turn) * length + 1e-2).all()
+
+
+@settings(max_examples=25)
+@given(yaw=st.floats(-0.45, 0.45), pitch=st.floats(-0.35, 0.35), roll=st.floats(-0.35, 0.35))
+def test_no_holes_in_a_turned_face(
+    renderer: FaceRenderer, prepared: PreparedPortrait, yaw: float, pitch: float, roll: float
+) -> None:
+    """Nothing of what is behind the head shows within its outline."""
+    turned = pose(prepared.portrait, yaw=yaw, pitch=pitch, roll=roll)
+    green = np.uint8([0, 255, 0])
+    frame = renderer.render(replace(prepared, plate=np.full_like(prepared.plate, green)), turned)[0].astype(int)
+    transform = prepared.portrait.face.head_transforms(turned)[0]
+    outline = (prepared.landmarks @ transform[:, :3].T + transform[:, 3])[list(OVAL), :2]
+    inside = np.zeros(frame.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [outline.round().astype(np.int32)], 1)
+    inside = cv2.erode(inside, np.ones((5, 5), np.uint8)) > 0
+    assert not ((np.abs(frame - green).max(axis=2) < 60) & inside).any()
 
 
 def test_background_stays(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
