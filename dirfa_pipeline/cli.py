@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .commands import generate, push
+from .commands import bench, generate, push
 from .errors import InputError
 from .version import __version__
 
 
-COMMANDS = (generate, push)
+COMMANDS = (generate, bench, push)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

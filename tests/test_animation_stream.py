@@ -15,8 +15,12 @@ def features(frames: int = FRAMES) -> torch.Tensor:
     return torch.randn(2 * frames, 32, generator=torch.Generator().manual_seed(1))
 
 
-def stream(lookahead: int | None = None, seed: int = 3) -> AnimationStream:
-    return tiny_sampler().start(torch.Generator().manual_seed(seed), 1.0, lookahead)
+def seeded(seed: int = 3) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def stream(lookahead: int | None = None) -> AnimationStream:
+    return tiny_sampler().start([seeded()], 1.0, lookahead)
 
 
 def pushed(take: AnimationStream, given: torch.Tensor, sizes: list[int], preview: int = 0) -> list[torch.Tensor]:
@@ -25,14 +29,14 @@ def pushed(take: AnimationStream, given: torch.Tensor, sizes: list[int], preview
     while start < len(given):
         stop = start + 2 * sizes[len(parts) % len(sizes)]
         ahead = given[stop : stop + 2 * preview] if preview else None
-        parts.append(take.push(given[start:stop], ahead))
+        parts.append(take.push(given[start:stop], ahead)[0])
         start = stop
-    return [*parts, take.finish()]
+    return [*parts, take.finish()[0]]
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12))
 def test_the_cut_does_not_matter(sizes: list[int]) -> None:
-    whole = tiny_sampler().sample(features(), torch.Generator().manual_seed(3))
+    whole = tiny_sampler().sample(features(), seeded())
     parts = torch.cat(pushed(stream(), features(), sizes))
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0.0)
 
@@ -55,7 +59,7 @@ def test_lips_with_enough_lookahead_are_those_of_the_whole_clip() -> None:
     sampler = tiny_sampler()
     sampler.motion_scale.data.zero_()
     whole = sampler.sample(features())
-    parts = torch.cat(pushed(AnimationStream(sampler, None, 1.0, sampler.lip_context), features(), [3], 6))
+    parts = torch.cat(pushed(AnimationStream(sampler, [None], lookahead=sampler.lip_context), features(), [3], 6))
     lips = slice(14, 41)
     torch.testing.assert_close(parts[:, lips], whole[:, lips], atol=1e-5, rtol=0.0)
 
@@ -80,25 +84,34 @@ def test_lip_context_is_what_reaches_a_frame() -> None:
 def test_windows_are_those_of_the_whole_clip() -> None:
     sampler = tiny_sampler()
     speech = sampler.speech(features(73)[None])
-    take = AnimationStream(sampler, None, 1.0)
+    take = AnimationStream(sampler, [None])
     steps = -(-73 // sampler.config.stride)
-    windows = torch.stack([take._window(speech, step, steps - 1, ended=True) for step in range(steps)])
+    windows = take._windows(speech, range(steps), steps - 1, ended=True)
     torch.testing.assert_close(windows, sampler.speech_windows(speech)[0])
 
 
 def test_memory_does_not_grow() -> None:
     sampler = tiny_sampler()
     sampler.motion_prior.output.bias.data[-1] = -4.0  # untrained lids would blink without end
-    take = AnimationStream(sampler, None, 1.0)
+    take = AnimationStream(sampler, [None])
     kept = []
     for _ in range(30):
         take.push(features(40))
-        kept.append((take._speech.shape[1], len(take._points), len(take._blinks._starts)))
+        kept.append((take._speech.shape[1], len(take._points), len(take._blinks[0]._starts)))
     assert [max(sizes) for sizes in zip(*kept, strict=True)] <= [120, 3, 3]
     assert take._speech.untyped_storage().nbytes() == take._speech.nbytes
 
 
 def test_no_speech_no_frames() -> None:
     take = stream()
-    assert take.push(features(0)).shape == (0, 58)
-    assert take.finish().shape == (0, 58)
+    assert take.push(features(0)).shape == (1, 0, 58)
+    assert take.finish().shape == (1, 0, 58)
+
+
+def test_takes_together_are_those_alone() -> None:
+    sampler = tiny_sampler()
+    together = sampler.start([seeded(1), seeded(2)])
+    takes = torch.cat([together.push(features()), together.finish()], dim=1)
+    for take, seed in zip(takes, (1, 2), strict=True):
+        torch.testing.assert_close(take, sampler.sample(features(), seeded(seed)), atol=1e-5, rtol=0.0)
+    assert (takes[0, :, -6:] - takes[1, :, -6:]).abs().max() > 1e-4

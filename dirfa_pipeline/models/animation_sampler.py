@@ -13,7 +13,9 @@ temporally-biased mask lets near frames weigh more. All numbers and the split be
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import torch
@@ -30,6 +32,7 @@ from .motion_channels import NUM_MOTIONS
 from .speech_head import VISEME_NAMES, SpeechHead
 
 
+Heard = tuple[Tensor, Tensor]  # keys and values
 REST_REACH: Final = 6  # features on each side that decide whether the mouth rests
 
 
@@ -95,12 +98,18 @@ class TemporalAttention(nn.Module):
         return part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
     def _bias(self, num_queries: int, num_keys: int) -> Tensor:
-        device = self.qkv.weight.device
+        return _temporal_bias(self.num_heads, num_queries, num_keys, self.memory, self.qkv.weight.device)
+
+
+@lru_cache(maxsize=128)
+def _temporal_bias(num_heads: int, num_queries: int, num_keys: int, memory: int, device: torch.device) -> Tensor:
+    """What is added to the scores, `(heads, queries, keys)`; the last key is the last query's own step."""
+    with torch.inference_mode(False):  # what is kept must serve training, too
         positions = torch.arange(num_keys - num_queries, num_keys, device=device)
         age = positions[:, None] - torch.arange(num_keys, device=device)[None]
-        slopes = 2.0 ** (-8.0 * torch.arange(1, self.num_heads + 1, device=device) / self.num_heads)
+        slopes = 2.0 ** (-8.0 * torch.arange(1, num_heads + 1, device=device) / num_heads)
         bias = -slopes[:, None, None] * age
-        return bias.masked_fill((age < 0) | (age > self.memory), -math.inf)
+        return bias.masked_fill((age < 0) | (age > memory), -math.inf)
 
 
 class AudioAttention(nn.Module):
@@ -112,14 +121,16 @@ class AudioAttention(nn.Module):
         self.position = nn.Parameter(torch.zeros(window, dim))
         self.query, self.key_value, self.output = nn.Linear(dim, dim), nn.Linear(dim, 2 * dim), nn.Linear(dim, dim)
 
-    def forward(self, hidden: Tensor, windows: Tensor) -> Tensor:
-        """`hidden` is `(batch, steps, dim)`, `windows` is `(batch, steps, window, dim)`."""
-        batch, steps, _ = hidden.shape
-        query = self.query(hidden).view(batch * steps, self.num_heads, 1, -1)
-        key, value = self.key_value(windows + self.position).flatten(0, 1).chunk(2, dim=-1)
-        key, value = (part.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for part in (key, value))
-        attended = F.scaled_dot_product_attention(query, key, value)
-        return self.output(attended.reshape(batch, steps, -1))
+    def hear(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of windows `(batch, steps, window, dim)`, each `(batch, steps, heads, window, head_dim)`."""
+        key, value = self.key_value(windows + self.position).chunk(2, dim=-1)
+        key, value = (part.unflatten(-1, (self.num_heads, -1)).transpose(2, 3) for part in (key, value))
+        return key, value
+
+    def forward(self, hidden: Tensor, heard: tuple[Tensor, Tensor]) -> Tensor:
+        """Attend from `hidden`, of shape `(batch, steps, dim)`, to what [`hear`] gave for the same steps."""
+        query = self.query(hidden).unflatten(-1, (self.num_heads, 1, -1))
+        return self.output(F.scaled_dot_product_attention(query, *heard).flatten(2))
 
 
 class MotionBlock(nn.Module):
@@ -134,11 +145,11 @@ class MotionBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, hidden: Tensor, windows: Tensor, cache: tuple[Tensor, Tensor] | None
+        self, hidden: Tensor, heard: tuple[Tensor, Tensor], cache: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         past, cache = self.past(self.past_norm(hidden), cache)
         hidden = hidden + self.dropout(past)
-        hidden = hidden + self.dropout(self.audio(self.audio_norm(hidden), windows))
+        hidden = hidden + self.dropout(self.audio(self.audio_norm(hidden), heard))
         return hidden + self.dropout(self.mlp(self.mlp_norm(hidden))), cache
 
 
@@ -194,26 +205,32 @@ class MotionPrior(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.output = nn.Linear(dim, num_mixtures * (1 + 2 * NUM_MOTIONS) + 1)
 
-    def forward(
-        self,
-        points: Tensor,
-        windows: Tensor,
-        style: Tensor,
-        caches: list[tuple[Tensor, Tensor]] | None = None,
-    ) -> tuple[MotionDistribution, list[tuple[Tensor, Tensor]]]:
+    def forward(self, points: Tensor, windows: Tensor, style: Tensor) -> MotionDistribution:
         """
+        Tell what follows each of several steps.
+
         Args:
             points (`Tensor` of shape `(batch, steps, 2 * motions)`): For each step the last control point and its
                 difference from the one before it.
             windows (`Tensor` of shape `(batch, steps, window, speech_dim)`): Speech around each step.
             style (`Tensor` of shape `(batch, style_dim)`): How lively the head and the face are.
-            caches: What the previous call returned, to go on from there.
         """
-        hidden = self.point_input(points) + self.style_input(style).unsqueeze(1)
+        return self.step(points, self.hear(windows), style)[0]
+
+    def hear(self, windows: Tensor) -> list[Heard]:
+        """What each block attends to, for all the steps whose speech is known: no step waits for another's draw."""
         audio = self.audio_input(windows)
+        attentions = [module for module in self.blocks.modules() if isinstance(module, AudioAttention)]
+        return [attention.hear(audio) for attention in attentions]
+
+    def step(
+        self, points: Tensor, heard: list[Heard], style: Tensor, caches: list[Heard] | None = None
+    ) -> tuple[MotionDistribution, list[Heard]]:
+        """As [`forward`], from what [`hear`] gave; `caches` are those that the call for the steps before returned."""
+        hidden = self.point_input(points) + self.style_input(style).unsqueeze(1)
         new_caches = []
         for index, block in enumerate(self.blocks):
-            hidden, cache = block(hidden, audio, None if caches is None else caches[index])
+            hidden, cache = block(hidden, heard[index], None if caches is None else caches[index])
             new_caches.append(cache)
         return self._distribution(self.output(self.norm(hidden)), points), new_caches
 
@@ -329,10 +346,13 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
 
     @apply_forward_hook
     def start(
-        self, generator: torch.Generator | None = None, diversity: float = 1.0, lookahead: int | None = None
+        self,
+        generators: Sequence[torch.Generator | None] = (None,),
+        diversity: float = 1.0,
+        lookahead: int | None = None,
     ) -> AnimationStream:
-        """Begin a take whose features come bit by bit; see [`sample`] and [`AnimationStream`] for the arguments."""
-        return AnimationStream(self, generator, diversity, lookahead)
+        """Begin takes of one sound whose features come bit by bit; see [`AnimationStream`] for the arguments."""
+        return AnimationStream(self, generators, diversity, lookahead)
 
     def sample(self, features: Tensor, generator: torch.Generator | None = None, diversity: float = 1.0) -> Tensor:
         """
@@ -347,8 +367,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         Returns:
             `Tensor` of shape `(frames, 58)`: Coefficients at 25 fps.
         """
-        stream = self.start(generator, diversity)
-        return torch.cat([stream.push(features), stream.finish()])
+        take = self.start([generator], diversity)
+        return torch.cat([take.push(features), take.finish()], dim=1)[0]
 
 
 def _lone_openings(closed: Tensor) -> Tensor:

@@ -1,5 +1,5 @@
 """
-One take drawn while the speech arrives: features in, coefficients out, with bounded memory.
+Takes drawn while the speech arrives: features in, coefficients out, with bounded memory.
 
 ```
 speech  |--token 0--|--token 1--|--token 2--|--  10 features of 20 ms each
@@ -10,6 +10,7 @@ Nothing depends on how many features come at a time: noise is drawn step by step
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -42,11 +43,18 @@ def spline_weights(stride: int) -> Tensor:
     ) / 6  # fmt: skip
 
 
-def draw_noise(kind: str, shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Draw on the generator's own device, so that a seed means the same everywhere, then move beside `like`."""
-    device = generator.device if generator is not None else torch.device("cpu")
+def draw_noise(kind: str, size: int, generators: Sequence[torch.Generator | None], like: Tensor) -> Tensor:
+    """
+    Draw a row of `size` numbers from each generator, `(takes, size)`, to lie beside `like`.
+
+    Each draws on its own device, so that a seed means the same everywhere.
+    """
     sampler = {"rand": torch.rand, "randn": torch.randn}[kind]
-    return sampler(shape, generator=generator, device=device, dtype=torch.float32).to(like)
+    rows = [
+        sampler((size,), generator=generator, device=torch.device("cpu") if generator is None else generator.device)
+        for generator in generators
+    ]
+    return torch.stack([row.to(like) for row in rows])
 
 
 class MotionDraw:
@@ -58,28 +66,43 @@ class MotionDraw:
 
     Args:
         sampler ([`AnimationSampler`]): Whose prior and leash these are.
-        generator (`torch.Generator`, *optional*): The only source of randomness.
+        generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each take.
         diversity (`float`): Scale of the learned spread.
     """
 
-    def __init__(self, sampler: "AnimationSampler", generator: torch.Generator | None, diversity: float) -> None:
-        self._sampler, self._generator, self._diversity = sampler, generator, diversity
-        self._style = diversity * draw_noise("randn", (1, sampler.config.style_dim), generator, sampler.leash)
-        self._last = sampler.leash.new_zeros(2, NUM_MOTIONS)
+    def __init__(
+        self, sampler: "AnimationSampler", generators: Sequence[torch.Generator | None], diversity: float
+    ) -> None:
+        self._sampler, self._generators, self._diversity = sampler, generators, diversity
+        self._style = diversity * draw_noise("randn", sampler.config.style_dim, generators, sampler.leash)
+        self._last = sampler.leash.new_zeros(len(generators), 2, NUM_MOTIONS)
         self._caches: list[tuple[Tensor, Tensor]] | None = None
 
-    def step(self, window: Tensor) -> tuple[Tensor, float]:
-        """Speech around the step, `(window, speech_dim)`, to its control point `(motions,)` and blink hazard."""
-        past = torch.cat([self._last[1], self._last[1] - self._last[0]])
-        distribution, self._caches = self._sampler.motion_prior(
-            past.view(1, 1, -1), window[None, None], self._style, self._caches
-        )
-        uniform = draw_noise("rand", (1, 1), self._generator, window)
-        normal = draw_noise("randn", (1, 1, NUM_MOTIONS), self._generator, window)
-        draw = distribution.sample(self._diversity, uniform, normal)[0, 0]
-        point = (draw * (1.0 - self._sampler.leash)).clamp(-4.0, 4.0)
-        self._last = torch.stack([self._last[1], point])
-        return point, float(distribution.blink_logits.sigmoid())
+    def steps(self, windows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """
+        Go on by some steps.
+
+        Args:
+            windows (`Tensor` of shape `(steps, window, speech_dim)`): Speech around each step.
+
+        Yields:
+            Of each step, the control points, `(takes, motions)`, and the chances that a blink begins, `(takes,)`.
+        """
+        sampler, takes = self._sampler, len(self._generators)
+        heard = [
+            (key.expand(takes, *key.shape[1:]), value.expand(takes, *value.shape[1:]))
+            for key, value in sampler.motion_prior.hear(windows.unsqueeze(0))
+        ]
+        for index in range(len(windows)):
+            here = [(key[:, index : index + 1], value[:, index : index + 1]) for key, value in heard]
+            past = torch.cat([self._last[:, 1], self._last[:, 1] - self._last[:, 0]], dim=-1)
+            distribution, self._caches = sampler.motion_prior.step(past.unsqueeze(1), here, self._style, self._caches)
+            uniform = draw_noise("rand", 1, self._generators, windows)
+            normal = draw_noise("randn", NUM_MOTIONS, self._generators, windows)
+            draw = distribution.sample(self._diversity, uniform, normal.unsqueeze(1))[:, 0]
+            points = (draw * (1.0 - sampler.leash)).clamp(-4.0, 4.0)
+            self._last = torch.stack([self._last[:, 1], points], dim=1)
+            yield points, distribution.blink_logits[:, 0].sigmoid()
 
 
 class BlinkDraw:
@@ -103,7 +126,7 @@ class BlinkDraw:
         self._threshold = self._new_threshold(self._draw()[0])
 
     def _draw(self) -> list[float]:
-        return draw_noise("rand", (2,), self._generator, torch.empty(0)).tolist()
+        return draw_noise("rand", 2, [self._generator], torch.empty(0))[0].tolist()
 
     def _new_threshold(self, uniform: float) -> float:
         exponential = -math.log(min(max(uniform, 1e-6), 1.0))
@@ -134,12 +157,12 @@ class BlinkDraw:
 
 class AnimationStream:
     """
-    The state of one take: [`push`] features as they come, [`finish`] when the sound ends.
+    The state of some takes of one sound: [`push`] features as they come, [`finish`] when the sound ends.
 
     Args:
         sampler ([`AnimationSampler`]): The networks; one sampler serves any number of streams.
-        generator (`torch.Generator`, *optional*): The only source of randomness.
-        diversity (`float`): Scale of the learned spread.
+        generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each take.
+        diversity (`float`, defaults to 1.0): Scale of the learned spread.
         lookahead (`int`, *optional*): Frames of sound heard before a frame is decided. Without it each frame waits for
             all the speech that shapes it, 1.2 s; with it motion repeats the last speech it has heard, as at a clip's
             end. Lips wait for [`AnimationSampler.lip_context`] at least.
@@ -148,19 +171,19 @@ class AnimationStream:
     def __init__(
         self,
         sampler: "AnimationSampler",
-        generator: torch.Generator | None,
-        diversity: float,
+        generators: Sequence[torch.Generator | None],
+        diversity: float = 1.0,
         lookahead: int | None = None,
     ) -> None:
-        config = sampler.config
+        stride = sampler.config.stride
         self._sampler = sampler
         self._lookahead = None if lookahead is None else max(lookahead, sampler.lip_context)
-        self._token = FEATURES_PER_FRAME * config.stride
-        self._motion = MotionDraw(sampler, generator, diversity)
-        self._blinks = BlinkDraw(sampler.blink_shape, config.stride, generator, diversity)
-        self._spline = spline_weights(config.stride).to(sampler.leash)
+        self._token = FEATURES_PER_FRAME * stride
+        self._motion = MotionDraw(sampler, generators, diversity)
+        self._blinks = [BlinkDraw(sampler.blink_shape, stride, generator, diversity) for generator in generators]
+        self._spline = spline_weights(stride).to(sampler.leash)
         # Control points from that of the segment at hand on; speech from feature `_first` on.
-        self._points = [sampler.leash.new_zeros(NUM_MOTIONS)]
+        self._points = [sampler.leash.new_zeros(len(generators), NUM_MOTIONS)]
         self._speech = sampler.leash.new_zeros(1, 0, sampler.motion_prior.audio_input.in_features)
         self._first = self._frame = self._step = 0
 
@@ -175,7 +198,8 @@ class AnimationStream:
                 them; used as context now, to be pushed later in its final form.
 
         Returns:
-            `Tensor` of shape `(frames, 58)`: Coefficients at 25 fps of all frames that can be decided, maybe none.
+            `Tensor` of shape `(takes, frames, 58)`: Coefficients at 25 fps of all frames that can be decided, maybe
+            none.
         """
         self._speech = torch.cat([self._speech, self._read(features)], dim=1)
         if preview is None:
@@ -184,7 +208,7 @@ class AnimationStream:
 
     @torch.no_grad()
     def finish(self) -> Tensor:
-        """The sound has ended: the frames still missing, of shape `(frames, 58)`."""
+        """The sound has ended: the frames still missing, of shape `(takes, frames, 58)`."""
         return self._decide(self._speech, ended=True)
 
     def _read(self, features: Tensor) -> Tensor:
@@ -204,47 +228,58 @@ class AnimationStream:
                 waiting = self._sampler.config.audio_future + SEGMENT_DRAWS
                 stop = min(stop, (num_known // self._token - waiting + 1) * stride)
         if stop <= self._frame:
-            return known.new_zeros(0, len(COEFFICIENT_NAMES))
+            return known.new_zeros(len(self._blinks), 0, len(COEFFICIENT_NAMES))
         last_token = -(-num_known // self._token) - 1 if ended else num_known // self._token - 1
-        for step in range(self._step, -(-stop // stride) + SEGMENT_DRAWS - 1):
-            point, hazard = self._motion.step(self._window(known, step, last_token, ended))
-            self._points.append(point)
-            self._blinks.step(hazard)
-            self._step = step + 1
+        steps = range(self._step, -(-stop // stride) + SEGMENT_DRAWS - 1)
+        if steps:
+            for points, hazards in self._motion.steps(self._windows(known, steps, last_token, ended)):
+                self._points.append(points)
+                for blinks, hazard in zip(self._blinks, hazards.tolist(), strict=True):
+                    blinks.step(hazard)
+            self._step = steps.stop
         coefficients = self._assemble(known, stop)
         self._frame = stop
         self._forget()
         return coefficients
 
-    def _window(self, known: Tensor, step: int, last_token: int, ended: bool) -> Tensor:
-        """Speech around a step, `(window, speech_dim)`: means over tokens, the outermost known ones repeated."""
-        config = self._sampler.config
-        if ended:
-            step = min(step, last_token)  # the spline's last two points lie beyond the sound
-        if self._lookahead is not None:
-            # What is known for certain when the first frame that this point shapes must be decided.
-            frame = max(0, step - SEGMENT_DRAWS + 1) * config.stride
-            last_token = min(last_token, FEATURES_PER_FRAME * (frame + 1 + self._lookahead) // self._token - 1)
-        tokens = torch.arange(step - config.audio_past, step + config.audio_future + 1).clamp(0, last_token)
-        low, high = int(tokens[0]), int(tokens[-1]) + 1
-        heard = known[:, low * self._token - self._first : high * self._token - self._first]
-        missing = (high - low) * self._token - heard.shape[1]
+    def _windows(self, known: Tensor, steps: range, last_token: int, ended: bool) -> Tensor:
+        """
+        Speech around some steps, `(steps, window, speech_dim)`: means over tokens, the outermost known ones repeated.
+        """
+        config, token, first = self._sampler.config, self._token, self._first // self._token
+        offsets = torch.arange(-config.audio_past, config.audio_future + 1)
+        rows = []
+        for step in steps:
+            last = last_token
+            if ended:
+                step = min(step, last_token)  # the spline's last two points lie beyond the sound
+            if self._lookahead is not None:
+                # What is known for certain when the first frame that this point shapes must be decided.
+                frame = max(0, step - SEGMENT_DRAWS + 1) * config.stride
+                last = min(last, FEATURES_PER_FRAME * (frame + 1 + self._lookahead) // token - 1)
+            rows.append((offsets + step).clamp(0, last))
+        heard = known[:, : (last_token + 1) * token - self._first]
+        missing = -heard.shape[1] % token
         if missing:
             heard = F.pad(heard.transpose(1, 2), (0, missing), mode="replicate").transpose(1, 2)
-        return heard[0].unflatten(0, (high - low, self._token)).mean(1)[tokens.to(heard.device) - low]
+        tokens = heard[0].unflatten(0, (-1, token)).mean(1)
+        return tokens[(torch.stack(rows) - first).to(tokens.device)]
 
     def _assemble(self, known: Tensor, stop: int) -> Tensor:
         """Coefficients of the frames up to `stop`."""
         sampler, stride = self._sampler, self._sampler.config.stride
         begin = self._frame // stride * stride  # of the first control point kept
         points = torch.stack(self._points).unfold(0, 4, 1)
-        motion = torch.einsum("sk,nck->nsc", self._spline, points).flatten(0, 1)[self._frame - begin : stop - begin]
-        blink = self._blinks.curve(self._frame, stop)
-        coefficients = coefficients_from_motion(limit_head(motion * sampler.motion_scale), blink)
-        smile = coefficients[:, SMILE_INDICES]
-        coefficients[:, LIP_INDICES] = self._lips(known, stop)
-        coefficients[:, SMILE_INDICES] = (coefficients[:, SMILE_INDICES] + SMILE_SHARE * smile).clamp(0.0, 1.0)
-        return coefficients
+        motion = torch.einsum("sk,ntck->tnsc", self._spline, points).flatten(1, 2) * sampler.motion_scale
+        lips = self._lips(known, stop)
+        takes = []
+        for blinks, curves in zip(self._blinks, motion[:, self._frame - begin : stop - begin], strict=True):
+            take = coefficients_from_motion(limit_head(curves), blinks.curve(self._frame, stop))
+            smile = take[:, SMILE_INDICES]
+            take[:, LIP_INDICES] = lips
+            take[:, SMILE_INDICES] = (take[:, SMILE_INDICES] + SMILE_SHARE * smile).clamp(0.0, 1.0)
+            takes.append(take)
+        return torch.stack(takes)
 
     def _lips(self, known: Tensor, stop: int) -> Tensor:
         """Lips of the frames up to `stop`, from all the speech that reaches them."""
@@ -260,6 +295,6 @@ class AnimationStream:
         self._points = self._points[len(self._points) - (self._step + 1 - segment) :]
         oldest_token = (self._step - config.audio_past - SEGMENT_DRAWS) * self._token
         oldest_frame = (self._frame - self._sampler.lip_context) * FEATURES_PER_FRAME
-        oldest = max(self._first, min(oldest_token, oldest_frame))
+        oldest = max(self._first, min(oldest_token, oldest_frame // self._token * self._token))
         self._speech = self._speech[:, oldest - self._first :].clone()
         self._first = oldest

@@ -254,7 +254,7 @@ def motion_loss(sampler: AnimationSampler, crop: dict[str, Tensor], noise: Tenso
     points = crop["points"]
     past = points + noise
     history = torch.cat([past[:, 1:-1], past[:, 1:-1] - past[:, :-2]], dim=-1)
-    distribution, _ = sampler.motion_prior(history, crop["windows"][:, 2:], crop["style"])
+    distribution = sampler.motion_prior(history, crop["windows"][:, 2:], crop["style"])
     mask = crop["mask"][:, 2:]
     nll = -(distribution.log_prob(points[:, 2:]) * mask).sum() / mask.sum()
     blink = F.binary_cross_entropy_with_logits(distribution.blink_logits, crop["blinks"][:, 2:], weight=mask)
@@ -325,8 +325,9 @@ def calibrate_leash(sampler: AnimationSampler, examples: list[TrainingExample], 
         for index in range(12):
             speech = speeches[index % len(speeches)][:500]
             generator = torch.Generator().manual_seed(seed + index)
-            motion = MotionDraw(sampler, generator, diversity=1.0)
-            points = torch.stack([motion.step(window)[0] for window in sampler.speech_windows(speech[None])[0]])
+            motion = MotionDraw(sampler, [generator], diversity=1.0)
+            windows = sampler.speech_windows(speech[None])[0]
+            points = torch.cat([point for point, _ in motion.steps(windows)])
             spreads.append(points[:, channels].std(0))
         ratio = torch.stack(spreads).mean(0) / target
         sampler.leash[channels] = (sampler.leash[channels] + 0.06 * ratio.log()).clamp(0.0, 0.4)

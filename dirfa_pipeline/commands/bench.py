@@ -1,0 +1,278 @@
+"""`dirfa bench`: what each stage costs on this machine."""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+
+from ..errors import InputError
+from . import progress
+
+
+if TYPE_CHECKING:
+    from ..audio import AudioClip, AudioFile
+    from ..models.face_renderer import PreparedPortrait
+    from ..pipeline_dirfa import DirfaPipeline
+
+FIRST_SOUND: Final = 0.4  # seconds of sound after which the first frame of a stream is waited for
+MICROPHONE_BLOCK: Final = 0.02  # seconds
+HEAD_SHARE: Final = 2.2  # faces that a picture is high
+COLUMNS: Final = {
+    "size": "size", "seconds": "sound s", "threads": "threads", "load_s": "load s", "fit_s": "fit s",
+    "encode_ms": "encode", "sample_ms": "sample", "render_ms": "render", "video_ms": "mp4", "rtf": "RTF",
+    "cpu_rtf": "CPU RTF", "peak_gib": "peak GiB", "first_frame_s": "1st frame s", "live_rtf": "live RTF",
+    "live_growth_mib": "growth MiB",
+}  # fmt: skip
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table: what is measured in a process of its own."""
+
+    photo: str
+    speech: str
+    weights: str
+    device: str
+    size: int
+    seconds: float
+    live_seconds: float
+    threads: int
+
+
+class Stopwatch:
+    """Adds up the seconds that something takes, over many runs."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+    def around(self, items: Iterable[T]) -> Iterator[T]:
+        """Yield the items and time how long each takes to come."""
+        iterator = iter(items)
+        while True:
+            with self:
+                item = next(iterator, None)
+            if item is None:
+                return
+            yield item
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa bench`."""
+    bench = commands.add_parser(
+        "bench",
+        help="measure speed and memory on this machine",
+        description=(
+            "Measure each stage from sound to mp4 in milliseconds a frame, 25 frames a second; RTF is the time from "
+            "photo and sound to the finished mp4 over the length of the sound, CPU RTF the processor time of all "
+            "threads but for the photo, peak the memory of the whole process. "
+            "A stream is measured as well: its first frame after the first 0.4 s of sound, its RTF, and how much "
+            "memory grew after its first tenth."
+        ),
+    )
+    bench.set_defaults(run=run)
+    bench.add_argument("photo", nargs="?", help="picture of a face, cut out at each size; the bundled one if left out")
+    bench.add_argument("speech", nargs="?", help="speech, repeated to each length; the bundled one if left out")
+    bench.add_argument(
+        "--sizes", type=int, nargs="+", default=[256, 512, 1024], help="sides in pixels (default 256 512 1024)"
+    )
+    bench.add_argument(
+        "--seconds", type=float, nargs="+", default=[5.0, 30.0, 300.0], help="lengths of sound (default 5 30 300)"
+    )
+    bench.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="processor cores to use (default 1 2)")
+    bench.add_argument("--live-seconds", type=float, default=10.0, help="length of the stream (default 10)")
+    bench.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+    bench.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
+    bench.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa bench`: each case in a process of its own, so that peaks and threads do not mix."""
+    from ..pretrained import bundled_weights
+
+    examples = Path(__file__).parents[1] / "examples"
+    photo = options.photo or str(examples / "astronaut.jpg")
+    speech = options.speech or str(examples / "speech.flac")
+    for name, path in (("photo", photo), ("speech", speech)):
+        if not os.path.isfile(path):
+            raise InputError(f"{name} not found: {path}")
+    for name, low in (("sizes", 64), ("seconds", 1), ("threads", 1)):
+        if min(getattr(options, name)) < low:
+            raise InputError(f"--{name} must be {low} or more, got {min(getattr(options, name))}")
+    weights = str(options.weights or bundled_weights())
+    if not options.json:
+        print("  ".join(f"{title:>9s}" for title in COLUMNS.values()))
+    for threads, size, seconds in itertools.product(options.threads, options.sizes, options.seconds):
+        progress(f"{seconds:g} s of sound at {size} pixels on {threads} thread{'s' * (threads > 1)}")
+        case = Case(photo, speech, weights, options.device, size, seconds, options.live_seconds, threads)
+        result = measure_apart(case)
+        if options.json:
+            print(json.dumps(result), flush=True)
+        else:
+            print("  ".join(f"{format(result[name], '.3g'):>9s}" for name in COLUMNS), flush=True)
+
+
+def measure_apart(case: Case) -> dict[str, float]:
+    """Measure a case in a fresh process."""
+    count = str(case.threads)
+    threads = {name: count for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    process = subprocess.run(
+        [sys.executable, "-m", __name__, json.dumps(asdict(case))],
+        env=os.environ | threads, capture_output=True, text=True,
+    )  # fmt: skip
+    if process.returncode:
+        reason = process.stderr.strip().splitlines()[-1:]
+        raise RuntimeError(f"{case.size} pixels, {case.seconds:g} s: {' '.join(reason)}")
+    return dict(json.loads(process.stdout.splitlines()[-1]))
+
+
+def measure(case: Case) -> dict[str, float]:
+    """Measure a case in this process, which should be a fresh one."""
+    if hasattr(os, "sched_setaffinity"):  # libraries with threads of their own obey it, too
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: case.threads])
+    began = time.perf_counter()
+    import torch
+
+    torch.set_num_threads(case.threads)
+    from ..audio import load_audio, open_audio
+    from ..pipeline_dirfa import DirfaPipeline
+
+    pipeline = DirfaPipeline.from_pretrained(case.weights).to(case.device)
+    result: dict[str, Any] = asdict(case) | {"load_s": time.perf_counter() - began}
+    whole = pipeline.prepare_portrait(case.photo)
+    picture, clip = frame_head(whole.image, whole.landmarks, case.size), load_audio(case.speech)
+    with tempfile.TemporaryDirectory() as folder:
+        sound = open_audio(write_wav(Path(folder) / "speech.wav", clip, case.seconds))
+        fit = Stopwatch()
+        with fit:
+            portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(picture))
+        live = measure_stream(pipeline, portrait, clip, case.live_seconds)
+        result |= {"fit_s": fit.seconds} | live
+        began = time.process_time()
+        stages = measure_file(pipeline, portrait, sound, Path(folder) / "talk.mp4")
+        result["cpu_rtf"] = (time.process_time() - began) / sound.duration
+    frames = stages.pop("frames")
+    result |= {f"{name}_ms": 1000 * seconds / frames for name, seconds in stages.items()}
+    result |= {"rtf": (fit.seconds + sum(stages.values())) / sound.duration, "peak_gib": peak_gib()}
+    result["load_average"] = os.getloadavg()[0]
+    return result
+
+
+def measure_file(
+    pipeline: "DirfaPipeline", portrait: "PreparedPortrait", sound: "AudioFile", path: Path
+) -> dict[str, float]:
+    """Seconds that each stage takes from sound to mp4, and the number of `frames`."""
+    import torch
+
+    from ..video import VideoWriter
+
+    encode, draw, render, video = (Stopwatch() for _ in range(4))
+    hooks = [
+        pipeline.audio_encoder.register_forward_pre_hook(lambda *_: encode.__enter__()),
+        pipeline.audio_encoder.register_forward_hook(lambda *_: encode.__exit__()),
+    ]
+    with draw:
+        animation = pipeline.sample_animation(sound, torch.Generator().manual_seed(1))
+    for hook in hooks:
+        hook.remove()
+    with video:
+        writer = VideoWriter(path, animation.fps, sound)
+        writer.__enter__()
+    for frame in render.around(pipeline.render(portrait, animation)):
+        with video:
+            writer.write(frame)
+    with video:
+        writer.__exit__(None, None, None)
+    return {
+        "encode": encode.seconds, "sample": draw.seconds - encode.seconds, "render": render.seconds,
+        "video": video.seconds, "frames": len(animation),
+    }  # fmt: skip
+
+
+def measure_stream(
+    pipeline: "DirfaPipeline", portrait: "PreparedPortrait", clip: "AudioClip", seconds: float
+) -> dict[str, float]:
+    """Delay of the first frame after the first 0.4 s of sound, RTF and growth of memory of a stream of sound."""
+    wave, block = clip.samples.mean(0), round(MICROPHONE_BLOCK * clip.sampling_rate)
+    heard = 0
+
+    def microphone() -> Iterator[np.ndarray]:
+        nonlocal heard
+        while heard < seconds * clip.sampling_rate:
+            chunk = np.take(wave, np.arange(heard, heard + block), mode="wrap")
+            heard += block
+            yield chunk
+
+    stopwatch, delay, early = Stopwatch(), 0.0, 0.0
+    frames = pipeline.stream(portrait, microphone(), clip.sampling_rate)
+    for index, _ in enumerate(stopwatch.around(frames)):
+        if index == 0:
+            # All that was computed counts, even what a live stream computes while it listens.
+            delay = stopwatch.seconds + max(0.0, heard / clip.sampling_rate - FIRST_SOUND)
+        if index == round(2.5 * seconds):
+            early = resident_mib()
+    return {
+        "first_frame_s": delay, "live_rtf": stopwatch.seconds / seconds,
+        "live_growth_mib": resident_mib() - early,
+    }  # fmt: skip
+
+
+def frame_head(image: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
+    """A square of `size` pixels around the head, whatever the photo's own size, so that cases compare."""
+    from PIL import Image
+
+    low, high = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+    side = min(HEAD_SHARE * float(high[1] - low[1]), *image.shape[:2])
+    corner = np.clip((low + high - side) / 2, 0, np.array(image.shape[1::-1]) - side)
+    box = (*corner.tolist(), *(corner + side).tolist())
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS, box=box))
+
+
+def write_wav(path: Path, clip: "AudioClip", seconds: float) -> Path:
+    """Repeat a clip to a length and write it as 16-bit WAV."""
+    mono = (clip.samples.mean(0) * 32767).clip(-32768, 32767).astype(np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(clip.sampling_rate)
+        file.writeframes(np.resize(mono, round(seconds * clip.sampling_rate)).tobytes())
+    return path
+
+
+def peak_gib() -> float:
+    """Largest resident memory of this process so far."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def resident_mib() -> float:
+    """Resident memory of this process now; its peak where the system does not tell."""
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        return 1024 * peak_gib()
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Case(**json.loads(sys.argv[1])))))
