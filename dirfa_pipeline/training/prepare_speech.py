@@ -72,7 +72,7 @@ def split_diphthongs(phones: Iterable[tuple[tuple[int, ...], float, float]], off
 @functools.cache
 def lexicon(path: Path | None) -> dict[str, str]:
     """Pronunciations, in ARPAbet without stress, from lines of a word and its phones."""
-    lines = path.read_text().split("\n") if path else []
+    lines = path.read_text().split("\n") if path and path.is_file() else []
     entries = [line.split() for line in lines if line.strip()]
     return {word.lower(): " ".join(phone.rstrip("012") for phone in phones) for word, *phones in entries}
 
