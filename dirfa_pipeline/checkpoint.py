@@ -42,6 +42,10 @@ class StrictModel(ModelMixin):
         copy_to_aligned_memory(model)
         return (model, info) if wants_info else model
 
+    def enable_group_offload(self, onload_device: torch.device, *args: Any, **kwargs: Any) -> None:
+        """Move to the device and stay there: small, and the work is not done in `forward`, where hooks would sit."""
+        self.to(onload_device)
+
 
 class Float32Model(StrictModel):
     """A component of measured shapes, whose tensors stay float32: half precision would move a face by pixels."""

@@ -71,7 +71,9 @@ class DirfaPipeline(DiffusionPipeline):
         CheckpointError: The encoder and the sampler do not belong together.
     """
 
-    model_cpu_offload_seq = "audio_encoder->animation_sampler->face_model->face_renderer"
+    model_cpu_offload_seq = "audio_encoder"
+    # A few megabytes, and their work is not done in `forward`, where the hooks of offloading would sit.
+    _exclude_from_cpu_offload = ["animation_sampler", "face_model", "face_renderer"]
     _callback_tensor_inputs = ["frames", "coefficients"]
     _optional_components = ["feature_extractor", "audio_encoder", "animation_sampler"]
 

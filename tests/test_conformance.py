@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import AutoModel
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
 from media import speech
@@ -304,10 +305,25 @@ def test_progress_bar_can_be_shown_and_hidden(portrait: Portrait, capsys: pytest
 
 def test_offloading_is_declared_and_honest(pipeline: DirfaPipeline) -> None:
     parts = {name for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
-    assert set(pipeline.model_cpu_offload_seq.split("->")) == parts
+    assert {*pipeline.model_cpu_offload_seq.split("->"), *pipeline._exclude_from_cpu_offload} == parts
     if not torch.cuda.is_available() and not torch.backends.mps.is_available():
         with pytest.raises(RuntimeError, match="accelerator"):
             pipeline.enable_model_cpu_offload()
+
+
+@pytest.mark.parametrize("kind", ["sequential", "group"])
+def test_offloading_changes_nothing(kind: str, pipeline: DirfaPipeline, portrait: Portrait) -> None:
+    """With the CPU as the accelerator: what is not brought back in time is on the meta device and fails."""
+    pipe = tiny_pipeline()
+    if kind == "group":
+        cpu = torch.device("cpu")
+        pipe.enable_group_offload(onload_device=cpu, offload_device=cpu, offload_type="leaf_level")
+    else:
+        for name in pipe.components.keys() - {*pipe._exclude_from_cpu_offload, "feature_extractor"}:
+            cpu_offload(pipe.components[name], torch.device("cpu"))
+        assert pipe.audio_encoder.device.type == "meta"
+    np.testing.assert_array_equal(drawn(pipe), drawn(pipeline))
+    assert len(pipe(portrait, animation=Animation.from_curves(2)).frames[0]) == 2
 
 
 # The rest of the stack.
