@@ -76,6 +76,8 @@ def _even_lips(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> No
     colours = picture[places[:, 1], places[:, 0], :3].astype(np.float32)
     redness = colours[:, 0] / (colours[:, 1] + 1.0)
     colour = np.median(colours[redness >= np.median(redness)], axis=0)
+    # The reddest places are the most shaded ones: their hue, in the light of all.
+    colour += max(0.0, float(np.median(colours.mean(1)) - colour.mean()))
     sigma = max(1.0, 0.05 * scale)
     weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
     coarse = cv2.GaussianBlur(patch * mask[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
