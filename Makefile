@@ -11,7 +11,7 @@ EXAMPLES := dirfa_pipeline/examples
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app test test-fast quality style wheel system clean
+.PHONY: demo app test test-fast quality style wheel system browser clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 app: $(VENV)/.installed
 	$(RUN) app.py
 
-test: quality
+test: quality browser
 	$(RUN) -m pytest
 
 test-fast: $(VENV)/.installed
@@ -56,6 +56,13 @@ system:
 		$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps --force-reinstall \
 			opencv-contrib-python-headless && \
 		$(RUN) -c "import cv2"; }
+
+# The demo page is tested in Chromium; without it those tests are skipped.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+	else echo "Chromium is missing and cannot be installed from here: the browser tests will be skipped"; fi
 
 clean:
 	rm -rf $(VENV) outputs build dist *.egg-info

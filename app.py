@@ -3,7 +3,8 @@
 import argparse
 
 from dirfa_pipeline import DirfaPipeline
-from dirfa_pipeline.demo import build_demo
+from dirfa_pipeline.demo import build_demo, launch_options
+from dirfa_pipeline.demo.limits import MAX_WAITING
 from dirfa_pipeline.pretrained import bundled_weights
 
 
@@ -15,8 +16,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     options = parser.parse_args()
     pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
-    page = build_demo(pipe).queue(max_size=16)
-    page.launch(server_name=options.host, server_port=options.port, ssr_mode=False, max_file_size="40mb")
+    page = build_demo(pipe).queue(max_size=MAX_WAITING)
+    page.launch(server_name=options.host, server_port=options.port, **launch_options())
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class VideoWriter:
         audio ([`AudioClip`] or [`AudioFile`], *optional*): Goes in whole, from the first frame on.
         crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
         preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
+        comment (`str`, *optional*): Goes into the file's metadata.
 
     Raises:
         InputError: The path's ending, folder, `crf` or `preset` cannot be used.
@@ -48,6 +49,7 @@ class VideoWriter:
         audio: AudioClip | AudioFile | None = None,
         crf: int = 18,
         preset: str = "fast",
+        comment: str | None = None,
     ) -> None:
         check_output_path(path)
         if not 0 <= crf <= 51:
@@ -58,6 +60,7 @@ class VideoWriter:
         self._temporary = f"{self._path}.part"
         self._rate = frame_rate(fps)
         self._options = {"crf": str(crf), "preset": preset}
+        self._comment = comment
         self._sound = None if audio is None else EncodableSound(audio)
         self._blocks = iter(()) if self._sound is None else self._sound.blocks()
         self._block: NDArray[np.float32] | None = None
@@ -69,6 +72,8 @@ class VideoWriter:
     def __enter__(self) -> Self:
         options = {"movflags": "+faststart"}
         self._container = av.open(self._temporary, "w", format="mp4", options=options)
+        if self._comment is not None:
+            self._container.metadata["comment"] = self._comment
         return self
 
     def write(self, frame: NDArray[np.uint8]) -> None:

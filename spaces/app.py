@@ -9,7 +9,7 @@ from spaces import GPU  # before torch: on ZeroGPU it stands in for CUDA
 import torch
 
 from dirfa_pipeline import DirfaPipeline
-from dirfa_pipeline.demo import build_demo
+from dirfa_pipeline.demo import build_demo, launch_options
 
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -17,4 +17,4 @@ pipe = DirfaPipeline.from_pretrained(os.environ.get("DIRFA_MODEL", "dirfa-base")
 demo = build_demo(pipe, on_gpu=GPU(duration=120)).queue(max_size=16)
 
 if __name__ == "__main__":
-    demo.launch(ssr_mode=False, max_file_size="40mb")
+    demo.launch(**launch_options())

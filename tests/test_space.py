@@ -113,6 +113,5 @@ def wait_for(port: int, process: subprocess.Popen, seconds: float = 180.0) -> No
 
 @pytest.mark.slow
 def test_the_space_serves_a_visitor(space: str) -> None:
-    outputs = generate(Client(space, verbose=False))
-    assert outputs[-2] == 7
-    assert str(outputs[-1]).startswith("1 made in")
+    files = generate(Client(space, verbose=False))
+    assert [Path(file).name for file in files] == ["take-7.mp4", "take-7.npz"]

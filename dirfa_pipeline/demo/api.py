@@ -1,0 +1,77 @@
+"""The named endpoint for programs, and the tab that shows how to call it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import gradio as gr
+
+from ..errors import InputError
+from .create import Inputs, MakeTakes, order_from
+from .takes import Take
+
+
+HELP: Final = """
+Everything the page does can be asked for by a program. The arguments are those of the page; all but the first two have
+defaults.
+
+```python
+# pip install gradio_client
+from gradio_client import Client, handle_file
+
+client = Client("http://127.0.0.1:7860")
+files = client.predict(
+    photo=handle_file("photo.jpg"), speech=handle_file("speech.wav"),
+    seed=7, takes=2, diversity=1.0, fps=25, size=512, label=True,
+    api_name="/generate",
+)
+print(files)  # take-7.mp4, take-7.npz, take-8.mp4, take-8.npz
+```
+
+```bash
+HOST=http://127.0.0.1:7860
+PHOTO=$(curl -s -F files=@photo.jpg $HOST/gradio_api/upload | tr -d '[]"')
+SPEECH=$(curl -s -F files=@speech.wav $HOST/gradio_api/upload | tr -d '[]"')
+JOB=$(curl -s -H 'Content-Type: application/json' $HOST/gradio_api/call/generate -d '{"data": [
+  {"path": "'$PHOTO'", "meta": {"_type": "gradio.FileData"}},
+  {"path": "'$SPEECH'", "meta": {"_type": "gradio.FileData"}}, 7, 1, 1.0, 25, 512, true]}' | cut -d '"' -f 4)
+curl -sN $HOST/gradio_api/call/generate/$JOB   # ends with the addresses of the files
+```
+"""
+
+
+def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
+    """Lay out the tab and register the endpoint."""
+    gr.Markdown(HELP)
+    trigger, files = gr.Button(visible=False), gr.Files(label="files", visible=False)
+
+    def generate(
+        photo: str | None, speech: str | None, seed: int = 1, takes: int = 1, diversity: float = 1.0,
+        fps: float = 25.0, size: int = 512, label: bool = True,
+    ) -> Iterator[list[str]]:  # fmt: skip
+        """
+        Make videos in which the person of a photo says a speech clip.
+
+        Args:
+            photo: Picture that shows one face from the front.
+            speech: Sound file with the speech.
+            seed: Seed of the first take; take k has seed + k.
+            takes: How many different takes.
+            diversity: Spread of the motion: 0 mean, the same for every seed; 1 as learned; up to 2.
+            fps: Frames per second.
+            size: Longest side of the videos in pixels.
+            label: Whether the videos carry the small mark "AI-generated".
+
+        Returns:
+            For each take an mp4 and the animation as npz.
+        """
+        with TemporaryDirectory(prefix="dirfa-") as folder:
+            try:
+                order = order_from(photo, speech, seed, takes, diversity, fps, size, label)
+                made = [event for event in make_takes(order, Path(folder)) if isinstance(event, Take)]
+            except InputError as error:
+                raise gr.Error(str(error), title="This input cannot be used", print_exception=False) from error
+            yield [path for take in made for path in take.files]
+
+    trigger.click(generate, list(inputs), files, api_name="generate", concurrency_id="render")

@@ -1,0 +1,213 @@
+"""The Create tab: photo and speech in, takes side by side out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import gradio as gr
+
+from ..errors import InputError
+from ..models.face_renderer import PreparedPortrait
+from ..pipeline_dirfa import DirfaPipeline
+from .limits import (
+    CONSENT,
+    KEEP_SECONDS,
+    LIMITS,
+    MAX_FPS,
+    MAX_SECONDS,
+    MAX_SEED,
+    MAX_SIZE,
+    MAX_TAKES,
+    MIN_SIZE,
+    draw_seed,
+)
+from .preview import EMPTY, draw_preview, prepare_preview
+from .status import show_note, show_problem, show_step
+from .synthesis import MAX_CHARACTERS, find_engine, list_voices, speak
+from .takes import Order, Step, Take
+
+
+EXAMPLES: Final = Path(__file__).parents[1] / "examples"
+
+MakeTakes = Callable[[Order, Path], Iterator[Step | Take]]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The components whose values make an [`Order`], in its order."""
+
+    photo: gr.Image
+    speech: gr.Audio
+    seed: gr.Number
+    takes: gr.Slider
+    diversity: gr.Slider
+    fps: gr.Slider
+    size: gr.Slider
+    label: gr.Checkbox
+
+    def __iter__(self) -> Iterator[gr.components.Component]:
+        return iter(vars(self).values())
+
+
+def order_from(
+    photo: str | None, speech: str | None, seed: float | None, takes: float | None, diversity: float, fps: float,
+    size: float, label: bool,
+) -> Order:  # fmt: skip
+    """The values of [`Inputs`] as an order: Gradio's numbers are floats, and `None` where a field is empty."""
+    return Order(photo, speech, int(seed or 0), int(takes or 0), diversity, fps, int(size or 0), label)
+
+
+def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr.State]:
+    """Lay out the tab; returns the inputs and a state that holds the finished takes."""
+    made = gr.State([], time_to_live=KEEP_SECONDS)
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300):
+            photo, speech = _build_sources()
+        with gr.Column(scale=3, min_width=300):
+            still = gr.HTML(EMPTY, label="Still preview", elem_id="still")
+            diversity = gr.Slider(
+                0, 2, 1, step=0.1, label="Diversity", info="0: mean motion, the same for every seed; 1: as learned"
+            )
+            with gr.Accordion("Video", open=False):
+                fps = gr.Slider(10, MAX_FPS, 25, step=1, label="Frames per second")
+                size = gr.Slider(MIN_SIZE, MAX_SIZE, 512, step=64, label="Longest side in pixels")
+                label = gr.Checkbox(True, label="Mark the video as AI-generated", info="A small label in the corner.")
+        with gr.Column(scale=4, min_width=320):
+            with gr.Row(equal_height=True):
+                seed = gr.Number(1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110)
+                takes = gr.Slider(1, MAX_TAKES, 1, step=1, label="Takes", min_width=160)
+            with gr.Row(equal_height=True):
+                dice = gr.Button("New seed", size="sm", min_width=110)
+                locked = gr.Checkbox(True, label="Lock the seed", min_width=110, container=False)
+            with gr.Row():
+                start = gr.Button("Generate", variant="primary", elem_id="generate", scale=2)
+                stop = gr.Button("Cancel", elem_id="cancel")
+            status = gr.HTML("", elem_id="status")
+            with gr.Row():
+                results = [_build_result(index) for index in range(MAX_TAKES)]
+            files = gr.Files(label="Downloads: videos and animations", visible=False, interactive=False)
+    inputs = Inputs(photo, speech, seed, takes, diversity, fps, size, label)
+
+    _connect_preview(pipe, photo, still)
+    dice.click(draw_seed, None, seed, api_visibility="private", show_progress="hidden")
+    running = start.click(
+        _generator(make_takes), [locked, *inputs],
+        [status, seed, made, files, *(part for result in results for part in result)],
+        concurrency_limit=1, concurrency_id="render", api_visibility="private", api_name="press",
+        show_progress="minimal", show_progress_on=status, scroll_to_output=True,
+    )  # fmt: skip
+    stop.click(
+        lambda: show_note("Cancelled."), None, status, cancels=[running], api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+    for index, (_, _, keep) in enumerate(results):
+        keep.click(
+            lambda done, index=index: _keep(done[index]), made, [seed, locked, takes, status],
+            api_visibility="private", show_progress="hidden",
+        )  # fmt: skip
+    return inputs, made
+
+
+def _build_sources() -> tuple[gr.Image, gr.Audio]:
+    photo = gr.Image(
+        label="Photo: one face from the front", type="filepath", sources=["upload", "webcam", "clipboard"], height=300
+    )
+    speech = gr.Audio(
+        label=f"Speech, up to {MAX_SECONDS} s", type="filepath", sources=["upload", "microphone"], buttons=["download"]
+    )
+    engine = find_engine()
+    if engine is not None:
+        _build_synthesis(engine, speech)
+    gr.Examples(
+        [[str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac")]], [photo, speech], label="Example",
+        example_labels=["An astronaut and a spoken sentence"], cache_examples=False, api_visibility="private",
+    )  # fmt: skip
+    gr.Markdown(f"**{CONSENT}** {LIMITS}", elem_classes="small")
+    return photo, speech
+
+
+def _build_synthesis(engine: str, speech: gr.Audio) -> None:
+    """Typed text as speech."""
+    with gr.Accordion("Or type what to say", open=False):
+        text = gr.Textbox(label="Text", max_length=MAX_CHARACTERS, lines=2, elem_id="text")
+        voice = gr.Dropdown(list_voices(engine), value="en-us", label="Language")
+        say = gr.Button("Speak it", size="sm")
+
+    def synthesize(words: str, language: str) -> Iterator[str]:
+        with TemporaryDirectory(prefix="dirfa-") as folder:
+            path = Path(folder) / "typed.wav"
+            try:
+                speak(engine, words, language, path)
+            except InputError as error:
+                raise gr.Error(str(error), title="This text cannot be spoken") from error
+            yield str(path)  # Gradio takes a copy before it goes on
+
+    say.click(synthesize, [text, voice], speech, api_visibility="private")
+
+
+def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button]:
+    with gr.Column(visible=index == 0, min_width=220) as column:
+        video = gr.Video(label=f"Take {index + 1}", interactive=False, elem_classes="take")
+        keep = gr.Button("Keep this one", size="sm", visible=False)
+    return column, video, keep
+
+
+def _connect_preview(pipe: DirfaPipeline, photo: gr.Image, still: gr.HTML) -> None:
+    prepared = gr.State(None, time_to_live=KEEP_SECONDS)
+
+    def look(path: str | None) -> tuple[PreparedPortrait | None, str]:
+        if path is None:
+            return None, EMPTY
+        try:
+            face = prepare_preview(pipe, path)
+        except InputError as error:
+            return None, show_problem(error)
+        return face, draw_preview(pipe, face)
+
+    photo.change(look, photo, [prepared, still], api_visibility="private", show_progress="minimal")
+
+
+def _generator(make_takes: MakeTakes) -> Callable[..., Iterator[list[Any]]]:
+    """What the button does: the values of all its outputs, again and again."""
+
+    def generate(locked: bool, photo: str | None, speech: str | None, seed: float, *rest: Any) -> Iterator[list[Any]]:
+        unchanged = [gr.skip()] * (3 + 3 * MAX_TAKES)
+        try:
+            order = order_from(photo, speech, seed if locked else draw_seed(), *rest)
+            order.check()
+            done: list[Take] = []
+            yield [gr.skip(), order.seed, done, gr.Files(None, visible=False), *_show_results(order, done)]
+            with TemporaryDirectory(prefix="dirfa-") as folder:  # Gradio copies what is yielded
+                for event in make_takes(order, Path(folder)):
+                    if isinstance(event, Step):
+                        yield [show_step(event), *unchanged]
+                        continue
+                    done.append(event)
+                    paths = [path for take in done for path in take.files]
+                    yield [gr.skip(), gr.skip(), done, gr.Files(paths, visible=True), *_show_results(order, done)]
+            seeds = ", ".join(str(take.seed) for take in done)
+            yield [show_note(f"Done: seed {seeds}. The curves are under Inspect."), *unchanged]
+        except InputError as error:
+            yield [show_problem(error), *unchanged]
+
+    return generate
+
+
+def _show_results(order: Order, done: list[Take]) -> list[Any]:
+    """Columns, videos and buttons of all places: filled, still empty, or not asked for."""
+    values: list[Any] = []
+    for index in range(MAX_TAKES):
+        take = done[index] if index < len(done) else None
+        values += [
+            gr.Column(visible=index < order.takes),
+            gr.Video(take and take.video, label=f"Take {index + 1}: seed {order.seed + index}"),
+            gr.Button(visible=take is not None),
+        ]
+    return values
+
+
+def _keep(take: Take) -> tuple[int, bool, int, str]:
+    """Seed, lock, number of takes and a word about it."""
+    return take.seed, True, 1, show_note(f"Seed {take.seed} is kept and locked: the next video moves the same way.")

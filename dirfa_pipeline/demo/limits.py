@@ -1,0 +1,39 @@
+"""What a visitor may ask for; stated on the page and enforced here."""
+
+import secrets
+from typing import Final
+
+from ..audio import AudioClip, load_audio
+from ..errors import InputError
+from ..portrait import MAX_PIXELS
+
+
+MAX_TAKES: Final = 4
+MAX_SECONDS: Final = 120
+MIN_SIZE, MAX_SIZE = 256, 1024
+MAX_FPS: Final = 60
+MAX_UPLOAD: Final = "25mb"
+MAX_SEED: Final = 2**31 - 1
+MAX_WAITING: Final = 16
+KEEP_SECONDS: Final = 3600  # files of a visit are removed after this long
+
+CONSENT: Final = "Animate only people who agreed to it, and say that the video is synthetic."
+LIMITS: Final = (
+    f"Limits: files up to {MAX_UPLOAD[:-2]} MB, photos up to {MAX_PIXELS // 1_000_000} megapixels, speech up to "
+    f"{MAX_SECONDS} s. Everything stays on this server and is removed within {2 * KEEP_SECONDS // 3600} hours."
+)
+
+
+def draw_seed() -> int:
+    """A seed that a person can note down."""
+    return secrets.randbelow(1_000_000)
+
+
+def read_speech(path: str) -> AudioClip:
+    """Read a speech clip; raises [`InputError`] if it is too long for this page."""
+    clip = load_audio(path)
+    if clip.duration > MAX_SECONDS:
+        raise InputError(
+            f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; upload a shorter clip"
+        )
+    return clip

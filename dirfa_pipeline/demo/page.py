@@ -1,0 +1,51 @@
+"""The page: its tabs, and how it is served."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+
+from ..pipeline_dirfa import DirfaPipeline
+from .api import build_api
+from .create import build_create
+from .inspect_tab import build_inspect
+from .limits import KEEP_SECONDS, MAX_UPLOAD
+from .takes import Order, Step, Take, make_takes
+
+
+CSS: Final = Path(__file__).with_name("page.css")
+
+
+def build_demo(pipe: DirfaPipeline, on_gpu: Callable[[Any], Any] = lambda task: task) -> gr.Blocks:
+    """
+    Lay out the page around a loaded pipeline. Serve it with [`launch_options`].
+
+    Args:
+        pipe ([`DirfaPipeline`]): Shared by all visitors; it keeps nothing between calls.
+        on_gpu (`Callable`, *optional*): Decorates what needs the GPU, as `spaces.GPU` does.
+    """
+
+    @on_gpu
+    def work(order: Order, folder: Path) -> Iterator[Step | Take]:
+        yield from make_takes(pipe, order, folder)
+
+    with gr.Blocks(
+        title="A photo that speaks", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
+    ) as page:
+        gr.Markdown("# A photo that speaks\nOne photo and one speech clip in; a video out.")
+        with gr.Tab("Create"):
+            inputs, made = build_create(pipe, work)
+        with gr.Tab("Inspect"):
+            build_inspect(made)
+        with gr.Tab("API"):
+            build_api(inputs, work)
+    return page
+
+
+def launch_options() -> dict[str, Any]:
+    """What `launch` needs to serve the page as it is meant: its looks, the upload limit, nothing from other hosts."""
+    theme = gr.themes.Default(
+        primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    )
+    return {"theme": theme, "css_paths": [CSS], "max_file_size": MAX_UPLOAD, "ssr_mode": False}

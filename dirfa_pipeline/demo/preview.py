@@ -1,0 +1,41 @@
+"""A still of the photo with an expression on it, fast enough to follow a slider."""
+
+import base64
+import io
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..animation import Animation
+from ..errors import FaceNotFoundError
+from ..models.face_renderer import PreparedPortrait
+from ..pipeline_dirfa import DirfaPipeline
+from .limits import MAX_SIZE
+
+
+PREVIEW_SIDE: Final = 512
+EMPTY: Final = '<div class="preview"><p>The photo, with the expression that you choose, appears here.</p></div>'
+
+
+def prepare_preview(pipe: DirfaPipeline, photo: str) -> PreparedPortrait:
+    """Everything about a photo that its stills share; raises [`InputError`] if it shows no usable face."""
+    try:
+        portrait = pipe.prepare_portrait(photo, max_size=PREVIEW_SIDE)
+    except FaceNotFoundError:
+        portrait = pipe.prepare_portrait(photo, max_size=MAX_SIZE)  # a small face in a large photo
+    return pipe.face_renderer.prepare(portrait)
+
+
+def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait) -> str:
+    """The still as an `<img>` that carries its own data: no file, no second request."""
+    frame = pipe.face_renderer.render(prepared, Animation.from_curves(1).coefficients)[0]
+    return f'<div class="preview"><img alt="Still preview" src="{data_uri(frame)}"></div>'
+
+
+def data_uri(frame: NDArray[np.uint8], quality: int = 85) -> str:
+    """A frame as a JPEG `data:` address."""
+    file = io.BytesIO()
+    Image.fromarray(frame).save(file, "JPEG", quality=quality)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

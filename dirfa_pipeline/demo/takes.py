@@ -1,0 +1,120 @@
+"""From what a visitor asked for to videos, step by step."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from ..animation import Animation
+from ..audio import AudioClip
+from ..errors import InputError
+from ..models.face_renderer import PreparedPortrait
+from ..pipeline_dirfa import DirfaPipeline
+from ..version import __version__
+from ..video import VideoWriter
+from .label import burn_label
+from .limits import read_speech
+
+
+FRAMES_A_STEP: Final = 10
+COMMENT: Final = f"AI-generated talking video, made with dirfa-pipeline {__version__}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """
+    What one press of the button asks for.
+
+    Args:
+        photo, speech (`str`, *optional*): Paths.
+        seed (`int`): Seed of the first take; take `k` has `seed + k`.
+        takes (`int`): How many.
+        diversity, fps (`float`): As in [`DirfaPipeline`].
+        size (`int`): Longest side of the videos.
+        label (`bool`): Whether the videos say that they are AI-generated.
+    """
+
+    photo: str | None
+    speech: str | None
+    seed: int = 1
+    takes: int = 1
+    diversity: float = 1.0
+    fps: float = 25.0
+    size: int = 512
+    label: bool = True
+
+    def check(self) -> None:
+        """Raise [`InputError`] for what can be told without reading the files."""
+        if not self.photo:
+            raise InputError("a photo is needed; upload one, use the webcam or press the example")
+        if not self.speech:
+            raise InputError("speech is needed; upload a clip, record one or press the example")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the work is: what is being done, the share done of all, and the seconds left once they can be told."""
+
+    text: str
+    share: float
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Take:
+    """A finished take: its seed, the animation, the sound and the files made of them."""
+
+    seed: int
+    animation: Animation
+    speech: AudioClip
+    video: str
+    files: tuple[str, ...]
+
+
+def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step | Take]:
+    """
+    Make the videos of an order in `folder`: steps as the work goes on, and each take when it is finished.
+
+    Raises:
+        InputError: Something asked for breaks a rule, or a file cannot be used.
+    """
+    order.check()
+    assert order.photo and order.speech  # check saw to it
+    yield Step("listening to the speech", 0.0)
+    speech = read_speech(order.speech)
+    yield Step("finding the face", 0.02)
+    prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(order.photo, max_size=order.size))
+    yield Step("drawing the animation", 0.1)
+    seeds = [order.seed + take for take in range(order.takes)]
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    animations = pipe.sample_animations(speech, generators, order.diversity, order.fps)
+    began = time.perf_counter()
+    for index, (seed, animation) in enumerate(zip(seeds, animations, strict=True)):
+        path = folder / f"take-{seed}.mp4"
+        for done in _write(pipe, prepared, animation, speech, path, order.label):
+            share = (index + done / len(animation)) / order.takes
+            left = (time.perf_counter() - began) * (1.0 / share - 1.0)
+            yield Step(f"rendering take {index + 1} of {order.takes} (seed {seed})", 0.2 + 0.8 * share, left)
+        curves = path.with_suffix(".npz")
+        animation.save_npz(curves)
+        yield Take(seed, animation, speech, str(path), (str(path), str(curves)))
+
+
+def _write(
+    pipe: DirfaPipeline,
+    prepared: PreparedPortrait,
+    animation: Animation,
+    speech: AudioClip,
+    path: Path,
+    label: bool,
+) -> Iterator[int]:
+    """Render and encode; yields the number of frames done."""
+    frames = pipe.render(prepared, animation)
+    with VideoWriter(path, animation.fps, speech, preset="veryfast", comment=COMMENT) as writer:
+        for index, frame in enumerate(burn_label(frames) if label else frames, start=1):
+            writer.write(frame)
+            if index % FRAMES_A_STEP == 0:
+                yield index
