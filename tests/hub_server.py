@@ -2,7 +2,7 @@
 A small hub: the HTTP routes that `huggingface_hub` speaks, for repositories in memory.
 
 Create, preupload, LFS batch and upload, commit, revisions, tree, resolve with ranges. It wants the token `TOKEN` for
-writing and for private repositories, and can be told to break downloads off.
+writing and for private repositories; `/test/break-after/N` makes it break downloads off after N bytes.
 """
 
 import base64
@@ -154,6 +154,10 @@ class Handler(BaseHTTPRequestHandler):
         oid = self.server.repositories[name].commit(files, revision)
         self.answer({"commitUrl": f"{self.server.url}/{name}/commit/{oid}", "commitOid": oid})
 
+    def break_after(self, body: bytes, count: str) -> None:
+        self.server.break_after = int(count) if count else None
+        self.answer({})
+
     def validate(self, body: bytes) -> None:
         card = json.loads(body)["content"]
         self.answer({"errors": [], "warnings": [] if card.startswith("---\n") else [{"message": "empty metadata"}]})
@@ -197,6 +201,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 ROUTES = (
+    (("GET",), r"/test/break-after/(\d*)", "break_after"),
     (("POST",), r"/api/repos/create", "create"),
     (("POST",), r"/api/validate-yaml", "validate"),
     (("POST",), r"/api/models/([^/]+/[^/]+)/preupload/(.+)", "preupload"),

@@ -125,10 +125,13 @@ def test_bundled_weights_fit_in_their_budget() -> None:
 @pytest.mark.slow
 def test_importing_the_pipeline_is_enough_to_load(saved: Path) -> None:
     """diffusers imports no module that an index names: it must be there already."""
-    script = "import sys\nfrom dirfa_pipeline.pipeline_dirfa import DirfaPipeline\nDirfaPipeline.from_pretrained({})"
-    fresh(script.format("sys.argv[1]") + "\nprint('ok')", str(saved))
-    names = "import sys\nfrom dirfa_pipeline import DirfaPipeline\npipe = DirfaPipeline.from_pretrained('dirfa-base')"
-    printed = fresh(names + "\nprint(pipe.config._name_or_path, pipe.dtype)", HF_HUB_OFFLINE="1")
+    script = (
+        "import sys\nfrom dirfa_pipeline.pipeline_dirfa import DirfaPipeline\n"
+        "DirfaPipeline.from_pretrained(sys.argv[1])\n"
+        "pipe = DirfaPipeline.from_pretrained('dirfa-base')\n"
+        "print(pipe.config._name_or_path, pipe.dtype)"
+    )
+    printed = fresh(script, str(saved), HF_HUB_OFFLINE="1")
     assert printed == "dirfa-base torch.float32"
 
 
