@@ -20,6 +20,7 @@ Array = NDArray[np.float32]
 
 VOLUME: Final = 0.6  # exponent of the lips' thickness over the inverse of their width
 THICKNESS_RANGE: Final = (0.85, 1.25)
+LEAST_THICKNESS: Final = 0.4  # of the photo's
 ROUNDNESS: Final = 2.8  # exponent of the superellipse that an opening tends to
 ROUNDING: Final = 0.9  # how far it goes there
 SEALED: Final = 0.38  # share of a puckered mouth's half-width that stays shut at each corner
@@ -67,18 +68,22 @@ class LipShape:
         # The linear pucker thickens lips by itself.
         growth = (_width(self.rest) / max(_width(vertices), 1e-3)) ** (VOLUME * (1.0 - rounded))
         _thicken(vertices, float(np.clip(growth, *THICKNESS_RANGE)), parted)
+        _keep_apart(vertices, self.rest, parted)
         return vertices
+
+    def hidden(self, weights: Array) -> Array:
+        """Share of the upper and of the lower lip, `(2,)`, that rolls out of sight beyond the photo's own roll."""
+        return np.clip(0.8 * (_rolls(weights) - self.rolls), 0.0, MOST_HIDDEN)
 
     def roll(self, source: Array, weights: Array, parted: float) -> Array:
         """
         Places in the photo `(vertices, 2)` that the lip landmarks show in one frame: rolled lips show less of their
         inner side.
         """
-        rolls = np.maximum(_rolls(weights) - self.rolls, 0.0)  # the photo's own roll is in its texture
         rim = HIDDEN_RIM * self.open_photo
         source = source.copy()
-        for rows, roll in zip((_UPPER, _LOWER), rolls, strict=True):
-            hidden = parted * min(MOST_HIDDEN, rim + 0.8 * float(roll))
+        for rows, rolled in zip((_UPPER, _LOWER), self.hidden(weights), strict=True):
+            hidden = parted * min(MOST_HIDDEN, rim + float(rolled))
             source[rows] = _slide(source[rows], hidden)
         for corner in (_RIGHT_CORNER, _LEFT_CORNER):
             source[list(corner)] = _slide(source[list(corner)], parted * rim)
@@ -146,6 +151,16 @@ def _thicken(vertices: Array, growth: float, share: float) -> None:
         shift = share * (growth - 1.0) * (vertices[rows[:-1]] - vertices[rows[-1]])
         vertices[rows[:-1]] += shift
         vertices[skin] += SKIN_GIVE * shift[0]
+
+
+def _keep_apart(vertices: Array, rest: Array, share: float) -> None:
+    """Keep the rows of a lip in order: pressed hard, thin lips would fold over and show the skin behind them."""
+    for rows in (_UPPER, _LOWER):
+        wide = (rest[rows[:-1]] - rest[rows[-1]])[..., :2]
+        now = (vertices[rows[:-1]] - vertices[rows[-1]])[..., :2]
+        ratio = (now * wide).sum(-1) / np.maximum(np.square(wide).sum(-1), 1e-8)
+        missing = share * np.maximum(LEAST_THICKNESS - ratio, 0.0)
+        vertices[rows[:-1], :2] += missing[..., None] * wide
 
 
 def _slide(rows: Array, hidden: float) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation import EXPRESSION_NAMES
-from .face_landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
 from .face_model import FaceFit
 
 
@@ -29,6 +29,10 @@ THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
 BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is darker
+
+WARMTH: Final = np.array([0.85, 1.06, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
+LUMINANCE: Final = (0.299, 0.587, 0.114)
+EYE_WHITE: Final = 0.95  # brightness of teeth over that of the white of the eyes, which lids shade
 
 _TONGUE_OUT = EXPRESSION_NAMES.index("tongueOut")
 
@@ -152,11 +156,13 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     """
     lips = _region_colour(image, landmarks, (*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]))
     skin = _region_colour(image, landmarks, (50, 280, 205, 425, 101, 330))
-    light = float(skin @ (0.299, 0.587, 0.114))
+    light = float(skin @ LUMINANCE)
     chroma = float(np.clip(5.0 * np.ptp(skin) / max(float(skin.max()), 1.0), 0.0, 1.0))
     # Teeth take the light's colour; the skin tells some of it.
     tint = np.array([1.0, 0.965, 0.90]) * (np.maximum(skin, 1.0) / max(light, 1.0)) ** 0.25
     enamel = 0.72 * tint * min(235.0, 0.98 * light + 26.0) + 0.24 * skin
+    # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
+    enamel *= np.clip(EYE_WHITE * _eye_white(image, landmarks) / float(enamel @ LUMINANCE), 1.0, 1.8)
     own, edge = _own_teeth(image, landmarks, light)
     if own is not None:
         enamel = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
@@ -188,16 +194,25 @@ def _region_colour(image: NDArray[np.uint8], landmarks: Array, indices: tuple[in
     return np.median(image[points[:, 1], points[:, 0]].astype(np.float32), axis=0)
 
 
+def _eye_white(image: NDArray[np.uint8], landmarks: Array) -> float:
+    """Brightness of the lighter parts of both eyes, without the lightest: highlights."""
+    inside = np.zeros(image.shape[:2], np.uint8)
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        cv2.fillPoly(inside, [landmarks[list(eye.outline), :2].round().astype(np.int32)], 1)
+    pixels = image[inside > 0].astype(np.float32) @ np.array(LUMINANCE, np.float32)
+    return float(np.percentile(pixels, 85)) if len(pixels) else 0.0
+
+
 def _faded(colour: Array, chroma: float) -> Array:
     """The colour with only a share of its saturation."""
-    grey = float(colour @ (0.299, 0.587, 0.114))
+    grey = float(colour @ LUMINANCE)
     return grey + chroma * (colour - grey)
 
 
 def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
     """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
     brightness, share, alpha = np.dsplit(row, 3)
-    colour = brightness * ((1.0 - share) * enamel + share * gum)
+    colour = brightness**WARMTH * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
     if width < texture.shape[1]:
         size = (max(8, round(width)), max(4, round(width * texture.shape[0] / texture.shape[1])))

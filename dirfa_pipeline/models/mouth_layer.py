@@ -55,12 +55,19 @@ def draw_mouth(
         corner = np.array([columns.start, rows.start], np.float32)
         painting = mouth.draw(size, corner, head, weights, camera, face, transform)
         # Little light falls between lips that are narrow or stand far out.
-        light = (0.84 + 0.16 * min(1.0, gap / WIDE)) * (1.0 - 0.62 * roundness(weights))
+        light = (0.9 + 0.1 * min(1.0, gap / WIDE)) * (1.0 - 0.62 * roundness(weights))
+        light *= 0.3 + 0.7 * min(1.0, gap / PARTED)
         painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH
         patch += (parted * mask)[..., None] * (painting - patch)
-    strength = parted * (OWN_LINE + (1.0 - OWN_LINE) * lips.open_photo) * max(0.0, 1.0 - gap / (2.0 * PARTED))
-    if strength > 0.0:
-        patch *= 1.0 - strength * _lip_line(vertices, window, scale)[..., None] * LIP_LINE
+    shut = parted * max(0.0, 1.0 - gap / (2.0 * PARTED))
+    if shut > 0.0:
+        core, shadow = _lip_line(vertices, window, scale)
+        # Along the slit the mesh is a pixel wide and its edge a staircase.
+        smooth = cv2.GaussianBlur(patch, (0, 0), max(1.0, 0.014 * scale))
+        patch += (shut * np.minimum(1.0, core + shadow))[..., None] * (smooth - patch)
+        rolled = min(1.0, float(lips.hidden(weights).max()) / 0.3)
+        strength = shut * (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled))
+        patch *= 1.0 - strength * np.minimum(1.0, 0.7 * core + 0.8 * shadow)[..., None] * LIP_LINE
     frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -105,11 +112,11 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
     shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
     inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
-    return np.clip(0.56 + 0.75 * (inner - 0.12), 0.56, 1.0)
+    return np.clip(0.66 + 0.65 * (inner - 0.12), 0.66, 1.0)
 
 
-def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> Array:
-    """The line between closed lips, `(height, width)` in [0, 1]: a thin core in a soft shadow."""
+def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> tuple[Array, Array]:
+    """The line between closed lips: a thin core and a soft shadow, each `(height, width)` in [0, 1]."""
     rows, columns = window
     upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
     middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
@@ -122,4 +129,5 @@ def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> Arr
     # It fades where the lips grow together.
     across = np.mgrid[rows, columns][1].astype(np.float32)
     ends = np.minimum(across - middle[0, 0], middle[-1, 0] - across) / (LINE_END * scale)
-    return np.minimum(1.0, (0.7 * core + 0.8 * shadow) / 255.0) * np.clip(0.35 + ends, 0.0, 1.0)
+    ends = np.clip(0.35 + ends, 0.0, 1.0) / 255.0
+    return core * ends, shadow * ends

@@ -28,7 +28,7 @@ OVERSAMPLING: Final = 4
 INCISAL: Final = {"upper": -3.53, "lower": -3.36}  # ICT-FaceKit's y of the front teeth's edges, in centimetres
 LIGHT: Final = np.array([0.0, 0.42, 0.91])
 FRONT: Final = 10.7  # z of the front teeth, in centimetres
-FADE: Final = 2.6  # centimetres farther back within which cheeks and lips take most of the light
+FADE: Final = 4.0  # centimetres farther back within which cheeks and lips take most of the light
 
 
 def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.float32]:
