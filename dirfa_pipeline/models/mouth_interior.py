@@ -32,7 +32,7 @@ BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is dark
 
 WARMTH: Final = np.array([0.85, 1.06, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 LUMINANCE: Final = (0.299, 0.587, 0.114)
-EYE_WHITE: Final = 0.95  # brightness of teeth over that of the white of the eyes, which lids shade
+EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
 
 _TONGUE_OUT = EXPRESSION_NAMES.index("tongueOut")
 
@@ -162,11 +162,12 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     tint = np.array([1.0, 0.965, 0.90]) * (np.maximum(skin, 1.0) / max(light, 1.0)) ** 0.25
     enamel = 0.72 * tint * min(235.0, 0.98 * light + 26.0) + 0.24 * skin
     # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
-    enamel *= np.clip(EYE_WHITE * _eye_white(image, landmarks) / float(enamel @ LUMINANCE), 1.0, 1.8)
+    enamel *= np.clip(EYE_WHITE * _eye_white(image, landmarks) / float(enamel @ LUMINANCE), 1.0, 1.5)
+    enamel *= min(1.0, 235.0 / float(enamel.max()))
     own, edge = _own_teeth(image, landmarks, light)
     if own is not None:
         enamel = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
-    gum = _faded(0.45 * lips + 0.42 * light * np.array([1.0, 0.55, 0.55]), chroma)
+    gum = _faded(0.60 * lips + 0.50 * light * np.array([1.0, 0.60, 0.60]), chroma)
     centre = 0.5 * (face.shape[13] + face.shape[14])
     incisal_edge, drop = INCISAL_EDGE * MILLIMETRE, 0.0
     if edge is not None:

@@ -21,7 +21,7 @@ LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line betw
 WARMTH: Final = np.array([0.8, 1.12, 1.15], np.float32)  # light that lips let through or throw back is reddish
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
-SHARPEN, AROUND = 0.55, 0.12  # strength, and reach around the lips in inter-ocular distances
+SHARPEN, AROUND = 0.6, 0.12  # strength, and reach around the lips in inter-ocular distances
 CURVE_STEPS: Final = 4
 
 
@@ -41,7 +41,6 @@ def draw_mouth(
         parted (`float`): How far the lips have left the photo's, in [0, 1]; 0 leaves the photo's mouth.
     """
     scale = camera[2]
-    _sharpen(frame, vertices, scale, parted)
     outline = smooth_outline(vertices[list(INNER_LIPS), :2])
     window = window_around(outline, frame.shape, margin=4)
     if window is None or parted == 0.0:
@@ -69,10 +68,11 @@ def draw_mouth(
         strength = shut * (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled))
         patch *= 1.0 - strength * np.minimum(1.0, 0.7 * core + 0.8 * shadow)[..., None] * LIP_LINE
     frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+    _sharpen(frame, vertices, scale, parted)
 
 
 def _sharpen(frame: NDArray[np.uint8], vertices: Array, scale: float, parted: float) -> None:
-    """Give the skin around moved lips back the edges that interpolation between pixels takes, in place."""
+    """Give moved lips and the skin around them back the edges that interpolation between pixels takes, in place."""
     outline = vertices[list(LIPS), :2]
     reach = AROUND * scale
     window = window_around(outline, frame.shape, margin=round(2.0 * reach) + 1)
