@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .commands import bench, generate, push
+from .commands import bench, evaluate, generate, push
 from .errors import InputError
 from .version import __version__
 
 
-COMMANDS = (generate, bench, push)
+COMMANDS = (generate, bench, evaluate, push)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

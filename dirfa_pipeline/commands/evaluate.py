@@ -1,0 +1,115 @@
+"""`dirfa evaluate`: scores of a pipeline over a list of clips."""
+
+import argparse
+import importlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from . import progress
+
+
+if TYPE_CHECKING:
+    from ..evaluation.tracking import Embedder
+
+EXAMPLES = """examples:
+  dirfa evaluate clips.tsv --json scores.json
+  dirfa evaluate held_out.tsv --data DATA --quick
+
+clips.tsv has a header and the columns audio, photo, video, text, language, person (see the module
+dirfa_pipeline.evaluation.clip_list, which also writes this project's own list); without a photo, a frame of the video
+is taken. Phones are aligned by pocketsphinx: pip install dirfa-pipeline[train]."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa evaluate`."""
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="score a pipeline on clips",
+        description="Draw and render each clip of LIST, and print scores beside those of real video, of the still "
+        "photo and of our video under another clip's sound. Medians over clips; those under 7 s are reported apart.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    evaluate.set_defaults(run=run)
+    evaluate.add_argument("list", help=".tsv or .json file of clips")
+    evaluate.add_argument("--data", help="folder that the files are relative to; the list's own if left out")
+    evaluate.add_argument("--json", help="also write the scores here, for `dirfa push --metrics`")
+    evaluate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+    evaluate.add_argument("--seconds", type=float, default=12.0, help="of each clip, from its beginning (default 12)")
+    evaluate.add_argument("--max-size", type=int, default=288, help="longest side rendered, pixels (default 288)")
+    evaluate.add_argument("--seed", type=int, default=1, help="of the first take (default 1)")
+    evaluate.add_argument("--seeds", type=int, default=3, help="takes compared for the diversity (default 3)")
+    evaluate.add_argument("--limit", type=int, help="only the first clips")
+    evaluate.add_argument("--quick", action="store_true", help="every third clip, shorter, two takes")
+    evaluate.add_argument("--lexicon", help="pronunciations of words that pocketsphinx lacks, a line each")
+    evaluate.add_argument("--embedder", help="MODULE:FUNCTION from an RGB uint8 picture to a face embedding")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa evaluate`."""
+    check_options(options)
+    from ..evaluation.clip_list import read_clip_list
+
+    data = Path(options.data) if options.data else None
+    entries = read_clip_list(Path(options.list), data)[: options.limit]
+    if any(entry.language.startswith("en") for entry in entries):
+        check_aligner()
+    embedder = find_embedder(options.embedder) if options.embedder else None
+    progress("loading the pipeline")
+    from ..evaluation.evaluate import Settings, evaluate, format_table, quick
+    from ..pipeline_dirfa import DirfaPipeline
+    from ..pretrained import bundled_weights
+
+    lexicon = Path(options.lexicon) if options.lexicon else None
+    settings = Settings(options.seconds, options.max_size, options.seeds, options.seed, lexicon)
+    if options.quick:
+        entries, settings = quick(entries, settings)
+    pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights())
+    report = evaluate(pipe, entries, settings, embedder, progress)
+    if options.json:
+        temporary = f"{options.json}.part"
+        Path(temporary).write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
+        os.replace(temporary, options.json)
+    print(format_table(report))
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Find mistakes in the command line before anything heavy is loaded."""
+    limits = {"seconds": (1.0, 600.0), "max_size": (64, 4096), "seed": (0, 2**62), "seeds": (1, 16)}
+    for name, (low, high) in limits.items():
+        value = getattr(options, name)
+        if not low <= value <= high:
+            raise InputError(f"--{name.replace('_', '-')} must be in [{low}, {high}], got {value}")
+    if options.limit is not None and options.limit < 1:
+        raise InputError(f"--limit must be 1 or more, got {options.limit}")
+    for name in ("list", "lexicon"):
+        path = getattr(options, name)
+        if path is not None and not os.path.isfile(path):
+            raise InputError(f"{name} not found: {path}")
+    if options.data is not None and not os.path.isdir(options.data):
+        raise InputError(f"--data must be a folder, got {options.data}")
+    if options.json and not os.path.isdir(os.path.dirname(options.json) or "."):
+        raise InputError(f"the folder of --json does not exist: {options.json}")
+
+
+def check_aligner() -> None:
+    """Raise [`InputError`] unless phones can be aligned."""
+    try:
+        importlib.import_module("pocketsphinx")
+    except ImportError as error:
+        raise InputError(
+            "English clips need pocketsphinx for their phones: pip install dirfa-pipeline[train], or give the clips "
+            "another language"
+        ) from error
+
+
+def find_embedder(name: str) -> "Embedder":
+    """The function that `module:function` names."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"--embedder must be MODULE:FUNCTION that can be imported, got {name!r} ({error})") from error

@@ -1,0 +1,153 @@
+"""
+The list of clips that an evaluation runs over, and the one of held-out clips that this project reports.
+
+    python -m dirfa_pipeline.evaluation.clip_list --data DATA --output held_out.tsv
+
+A list is a TSV file with a header, or a JSON array of objects. Columns: `audio` (sound or video file); `photo` (empty:
+a frame of `video`), `video` (the real face saying it, if there is one), `text` (what is said, if known), `language`
+(`en` by default; phones are looked for in English only), `person` (real clips of one person give the real diversity).
+Files are named relative to a data folder, or to the list's own.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import InputError
+
+
+COLUMNS: Final = ("audio", "photo", "video", "text", "language", "person")
+
+
+@dataclass(frozen=True)
+class ClipEntry:
+    """One line of the list; paths are absolute or relative to the working folder, `None` where there is none."""
+
+    audio: Path
+    photo: Path | None = None
+    video: Path | None = None
+    text: str = ""
+    language: str = "en"
+    person: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.audio.stem
+
+
+def read_clip_list(path: Path, data: Path | None = None) -> list[ClipEntry]:
+    """
+    Read and check a list; files are looked for in `data`, or beside the list.
+
+    Raises:
+        InputError: Not such a list, or a line that names a missing file or has neither photo nor video; says which.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        rows: Any = json.loads(text) if path.suffix == ".json" else _read_table(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"the list {path} cannot be read ({error}); pass a .tsv or .json file of clips") from error
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"the list {path} must hold one clip a line or more, under the columns {', '.join(COLUMNS)}")
+    return [_read_entry(row, f"{path}, clip {number}", data or path.parent) for number, row in enumerate(rows, 1)]
+
+
+def _read_table(text: str) -> list[dict[str, str | None]]:
+    return list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def _read_entry(row: dict[str, Any], where: str, folder: Path) -> ClipEntry:
+    unknown = [str(name) for name in row if name not in COLUMNS]
+    if unknown:
+        raise InputError(f"{where}: unknown column {unknown[0]!r}; columns are {', '.join(COLUMNS)}")
+    values = {name: str(value).strip() for name, value in row.items() if value is not None}
+    paths = {name: folder / values[name] for name in ("audio", "photo", "video") if values.get(name)}
+    if "audio" not in paths:
+        raise InputError(f"{where}: the column audio is needed, got nothing; name a sound or video file")
+    if "photo" not in paths and "video" not in paths:
+        raise InputError(f"{where}: photo or video is needed, got neither; name a picture of a face")
+    for name, file in paths.items():
+        if not file.is_file():
+            raise InputError(f"{where}: {name} not found: {file}; pass --data with the folder that holds it")
+    words = {name: values[name] for name in ("text", "language", "person") if values.get(name)}
+    return ClipEntry(**paths, **words)  # type: ignore[arg-type]
+
+
+# Held-out clips of training.held_out that last 7 s or more, and the person each shows.
+HELD_OUT_VIDEOS: Final = {
+    "KristiNoem": "Noem", "Obama_clip1": "Obama", "Obama_clip2": "Obama", "Obama_clip3": "Obama",
+    "reagan_clip1": "Reagan", "latentsync_1": "latentsync",
+}  # fmt: skip
+# Driving samples of 7 s or more, never trained on, with their language.
+HELD_OUT_SAMPLES: Final = {
+    "sadtalker_RD_Radio31_000": "en", "sadtalker_RD_Radio34_002": "en", "anitalker_english_male": "en",
+    "anitalker_english_female": "en", "nvidia_Claire_neutral": "en", "nvidia_Mark_outofbreath": "en",
+    "sense_and_sensibility_01_austen_64kb-0870": "en", "dreamtalk_German1": "de", "dreamtalk_italian1": "it",
+    "dreamtalk_korean1": "ko", "dreamtalk_chinese1_haierlizhi": "zh", "sadtalker_chinese_news": "zh",
+    "sadtalker_japanese": "ja",
+}  # fmt: skip
+# Photos of people on whom nothing was tuned.
+HELD_OUT_PHOTOS: Final = (
+    "webmorph/inst_canada_003f.jpg", "webmorph/inst_canada_095m.jpg", "webmorph/inst_neutral_front_013_03.jpg",
+    "pif/fellows__2024__ai__pranava-raparla-headshot.jpg", "pif/fellows__2024__richard-abisla.jpg",
+    "pif/_fellows__2023__eboni-freeman-headshot.jpg",
+)  # fmt: skip
+DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+GRID_CODES: Final[tuple[dict[str, str], ...]] = (
+    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+    {"b": "blue", "g": "green", "r": "red", "w": "white"},
+    {"a": "at", "b": "by", "i": "in", "w": "with"},
+    {},
+    dict(zip("z123456789", DIGITS, strict=True)),
+    {"a": "again", "n": "now", "p": "please", "s": "soon"},
+)  # fmt: skip
+
+
+def grid_sentence(name: str) -> str:
+    """What a clip of the GRID corpus says, from its name: six words, one letter each (Cooke et al., 2006)."""
+    return " ".join(codes.get(letter, letter) for codes, letter in zip(GRID_CODES, name, strict=True))
+
+
+def held_out_clips(data: Path) -> Iterator[ClipEntry]:
+    """This project's evaluation list, with paths relative to `data`; long clips first, then GRID's of 3 s."""
+    for name, person in HELD_OUT_VIDEOS.items():
+        video = Path("video/in_the_wild") / f"{name}.mp4"
+        yield ClipEntry(audio=video, video=video, person=person)
+    for index, (name, language) in enumerate(HELD_OUT_SAMPLES.items()):
+        audio = Path("speech/samples") / f"{name}.flac"
+        words = data / audio.with_suffix(".txt")
+        text = " ".join(words.read_text(encoding="utf-8").split()) if words.is_file() else ""
+        photo = Path("photos") / HELD_OUT_PHOTOS[index % len(HELD_OUT_PHOTOS)]
+        yield ClipEntry(audio=audio, photo=photo, text=text, language=language)
+    for path in sorted((data / "video" / "grid_others").glob("??????.mp4")):
+        video = path.relative_to(data)
+        yield ClipEntry(audio=video, video=video, text=grid_sentence(path.stem), person=path.stem)
+
+
+def write_clip_list(entries: Sequence[ClipEntry], path: Path) -> None:
+    """Write a list as TSV, whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    with open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(ClipEntry)], delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: "" if value is None else value for name, value in asdict(e).items()} for e in entries)
+    os.replace(temporary, path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the list of held-out clips."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with video/, speech/ and photos/")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    write_clip_list(list(held_out_clips(options.data)), options.output)
+
+
+if __name__ == "__main__":
+    main()
