@@ -231,7 +231,9 @@ def test_beats() -> None:
     time = (np.arange(250) + 0.5) / 25
     # The speed of sin is least where it turns: every second for a period of two.
     scores = [
-        beat_alignment(motion_beats(np.stack([0.1 * np.sin(np.pi * (time - shift)), 0 * time, 0 * time], 1), 25), onsets)
+        beat_alignment(
+            motion_beats(np.stack([0.1 * np.sin(np.pi * (time - shift)), 0 * time, 0 * time], 1), 25), onsets
+        )
         for shift in (0.5, 0.0)
     ]
     assert scores[0] > 0.8

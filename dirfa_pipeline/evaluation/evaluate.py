@@ -24,7 +24,7 @@ from ..metrics import Array, Phone
 from ..models.face_landmarks import BROWS, LEFT_EYE, LIPS, RIGHT_EYE
 from ..models.face_model import FaceFit
 from ..pipeline_dirfa import DirfaPipeline
-from ..portrait import Portrait
+from ..portrait import Portrait, read_image
 from .clip_list import ClipEntry
 from .tracking import (
     FPS,
@@ -33,6 +33,7 @@ from .tracking import (
     Picture,
     Track,
     cosine,
+    cut_out_face,
     photo_from_video,
     sharpness,
     track_frames,
@@ -150,7 +151,7 @@ def reference_scores(track: Track, real: Track) -> Scores:
     """How near the lips are to those of the real face."""
     curves = [metrics.lip_aperture(one.landmarks) for one in (track, real)]
     shapes = [metrics.lip_shape(one.landmarks, LIPS) for one in (track, real)]
-    lag, correlation = metrics.best_lag(*curves)
+    lag, correlation = metrics.best_lag(curves[0], curves[1])
     return {
         "aperture_correlation": correlation, "lag_frames": float(lag),
         "lip_distance": metrics.lip_distance(*shapes),
@@ -221,10 +222,11 @@ def measure_clip(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings, embe
     count = num_frames(sound.num_samples, sound.sampling_rate, FPS)
     real = None if entry.video is None else track_video(entry.video, settings.seconds, pipe.face_model).cut(count)
     if entry.photo is not None:
-        portrait = pipe.prepare_portrait(entry.photo, max_size=settings.max_size)
+        photo = read_image(entry.photo)
     else:
         assert entry.video is not None and real is not None  # read_clip_list saw to it
-        portrait = pipe.prepare_portrait(photo_from_video(entry.video, real), max_size=settings.max_size)
+        photo = photo_from_video(entry.video, real)
+    portrait = pipe.prepare_portrait(cut_out_face(photo), max_size=settings.max_size)
     seeds = range(settings.first_seed, settings.first_seed + settings.seeds)
     takes = pipe.sample_animations(sound, [torch.Generator().manual_seed(seed) for seed in seeds])
     sampled: list[Picture] = []
@@ -340,20 +342,21 @@ def mean_scores(rows: Sequence[Scores], average: Callable[..., float] = np.mean)
     return {name: float(average(values)) for name, values in columns.items() if values}
 
 
-def make_report(clips: Sequence[Clip], settings: Settings, left_out: Mapping[str, str]) -> dict[str, object]:
+def make_report(clips: Sequence[Clip], settings: Settings, left_out: Sequence[Mapping[str, str]]) -> dict[str, object]:
     """
-    The report, ready for JSON: `rows` of medians over clips, `targets` as [low, high], `meanings`, and for each clip
-    `clips[name][row]`. Scores that cannot be measured are absent.
+    The report, ready for JSON: `rows` of medians over clips, `targets` as [low, high] with null for no bound,
+    `meanings`, how many clips were measured, how, the rows of each clip, and the name and reason of each that was left
+    out. Scores that cannot be measured are absent.
     """
     rows: dict[str, Scores] = {}
-    each: dict[str, dict[str, Scores]] = {clip.entry.name: {} for clip in clips}
+    each: list[dict[str, object]] = []
     for group in ("", ", short clips"):
         members = [clip for clip in clips if clip.group == group]
         for name, scores in score_group(members).items():
             rows[name + group] = _in_order(mean_scores(scores, np.median))
-            shown = [c for c in members if name != "real video" or c.real is not None]
+            shown = [clip for clip in members if name != "real video" or clip.real is not None]
             for clip, values in zip(shown, scores, strict=True):
-                each[clip.entry.name][name] = _in_order(mean_scores([values]))
+                each.append({"name": clip.entry.name, "row": name, **_in_order(values)})
         for name, distance in frechet_distances(members).items():
             rows[name + group]["frechet_distance"] = distance
         rows["real video" + group] |= real_distances(members)
@@ -367,7 +370,7 @@ def make_report(clips: Sequence[Clip], settings: Settings, left_out: Mapping[str
         },
         "settings": {"seconds": settings.seconds, "max_size": settings.max_size, "seed": settings.first_seed},
         "clips": each,
-        "left_out": dict(left_out),
+        "left_out": list(left_out),
     }
 
 
@@ -392,16 +395,16 @@ def evaluate(
     """
     settings = settings or Settings()
     clips: list[Clip] = []
-    left_out: dict[str, str] = {}
+    left_out: list[dict[str, str]] = []
     for number, entry in enumerate(entries, 1):
         progress(f"clip {number} of {len(entries)}: {entry.name}")
         try:
             clips.append(measure_clip(pipe, entry, settings, embedder))
         except ValueError as error:
-            left_out[entry.name] = str(error)
+            left_out.append({"name": entry.name, "reason": str(error)})
             progress(f"left out {entry.name}: {error}")
     if not clips:
-        raise InputError(f"no clip of the list could be measured; the last one: {list(left_out.values())[-1]}")
+        raise InputError(f"no clip of the list could be measured; the last one: {left_out[-1]['reason']}")
     return make_report(clips, settings, left_out)
 
 

@@ -22,7 +22,7 @@ from ..video import read_video
 
 FPS: Final = 25.0
 SAMPLE_STEP: Final = 10  # frames between two that are looked at for sharpness and identity
-CROP: Final = 0.75  # of the face's size, around a face that is cut out of a video
+CROP: Final = 0.75  # of the face's size, around a face that is cut out
 
 Picture = NDArray[np.uint8]
 Embedder = Callable[[Picture], Array]
@@ -89,19 +89,26 @@ def track_still(picture: Picture, length: int, face_model: FaceModel, noise: flo
 
 
 def photo_from_video(path: Path, track: Track) -> Picture:
-    """The frame of a tracked video with open eyes, lips together and the head straight, cut out around the face."""
+    """The frame of a tracked video that shows open eyes, lips together and the head straight."""
     openness = eye_openness(track.landmarks)
     yaw = np.degrees(track.rotations[:, 0] + track.face.head_angles()[0])
     unfit = lip_aperture(track.landmarks) / 0.1 + np.abs(yaw) / 10.0 + 10.0 * (openness < np.median(openness))
-    best = int(np.argmin(unfit))
     video = read_video(path)
-    frame = next(islice(video.frames, int((best + 0.5) / FPS * video.fps), None))
-    outline = track.landmarks[best, list(OVAL), :2]
+    return next(islice(video.frames, int((np.argmin(unfit) + 0.5) / FPS * video.fps), None))
+
+
+def cut_out_face(picture: Picture) -> Picture:
+    """The largest face of a picture with some of its surroundings; the whole picture where there is none."""
+    with closing(FaceDetector()) as detector:
+        faces = detector.find_faces(picture)
+    if not faces:
+        return picture
+    outline = faces[0][list(OVAL), :2]
     low, high = outline.min(0), outline.max(0)
     margin = CROP * (high - low).max()
     x0, y0 = np.maximum(low - margin, 0).astype(int)
-    x1, y1 = np.minimum(high + margin, frame.shape[1::-1]).astype(int)
-    return np.ascontiguousarray(frame[y0:y1, x0:x1])
+    x1, y1 = np.minimum(high + margin, picture.shape[1::-1]).astype(int)
+    return np.ascontiguousarray(picture[y0:y1, x0:x1])
 
 
 def sharpness(picture: Picture, landmarks: Array) -> float:
