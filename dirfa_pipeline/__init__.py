@@ -24,6 +24,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .animation import COEFFICIENT_NAMES, EXPRESSION_NAMES, LIP_NAMES, Animation
     from .audio import AudioClip, load_audio
+    from .controls import Controls
     from .models.animation_sampler import AnimationSampler
     from .models.face_model import FaceModel
     from .models.face_renderer import FaceRenderer
@@ -39,6 +40,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 _MODULES = {
     "animation": ("COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation"),
     "audio": ("AudioClip", "load_audio"),
+    "controls": ("Controls",),
     "models.animation_sampler": ("AnimationSampler",),
     "models.face_model": ("FaceModel",),
     "models.face_renderer": ("FaceRenderer",),
@@ -51,7 +53,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler",
-    "AudioClip", "AudioError", "CheckpointError", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel",
+    "AudioClip", "AudioError", "CheckpointError", "Controls", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel",
     "FaceNotFoundError", "FaceRenderer", "HubError", "ImageError", "InputError", "Portrait", "__version__",
     "load_audio", "write_video",
 ]  # fmt: skip

@@ -30,7 +30,10 @@ from .audio import (
 )
 from .audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
 from .checkpoint import check_component, check_layout, copy_to_aligned_memory, is_mismatch
+from .controls import Controls, direct
+from .controls import neutralize as _without_own_expression
 from .errors import AnimationError, CheckpointError, InputError
+from .expressions import Expression
 from .frame_rate import change_frame_rate
 from .model_card import build_model_card
 from .models.animation_sampler import AnimationSampler
@@ -41,6 +44,7 @@ from .pipeline_output import DirfaPipelineOutput
 from .portrait import ImageInput, Portrait
 from .pretrained import BUNDLED_NAME, DOWNLOAD_OPTIONS, find_weights, publish
 from .remote_code import is_only_ours, write_hub_code, write_pipeline_code
+from .tracking import track_video
 
 
 SAMPLER_FPS: Final = 25.0
@@ -244,6 +248,15 @@ class DirfaPipeline(DiffusionPipeline):
             return image
         return Portrait.from_image(image, self.face_model, max_size=max_size)
 
+    def track(self, video: str | os.PathLike[str]) -> Animation:
+        """
+        Turn a video of a face into an [`Animation`] at 25 fps; `pipe(photo, animation=...)` re-enacts it.
+
+        Raises:
+            InputError, FaceNotFoundError: Not a video, or one without a face in ten frames.
+        """
+        return track_video(video, self.face_model)
+
     def encode_audio(self, audio: AudioClip | AudioFile) -> torch.Tensor:
         """
         Turn sound into speech features, of shape `(2 * num_frames, dim)`: two for each frame at 25 fps.
@@ -374,6 +387,7 @@ class DirfaPipeline(DiffusionPipeline):
         fps: float = SAMPLER_FPS,
         max_size: int | None = None,
         lookahead: float | None = LIVE_LOOKAHEAD,
+        controls: Controls | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """
         Make a talking video while the speech arrives.
@@ -394,6 +408,8 @@ class DirfaPipeline(DiffusionPipeline):
             lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound heard before a frame is decided, 0.24
                 to 1.2; a frame comes about 0.12 s later than that. More makes lips truer, see the README; `None` hears
                 all that helps and gives the video that [`__call__`] gives, 9 s late.
+            controls ([`Controls`], *optional*): What can be decided frame by frame: all but `nods`, `motion_from`, and
+                blink rates other than 0 and 1.
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, uint8: at the end, as many frames as cover the sound.
@@ -402,10 +418,22 @@ class DirfaPipeline(DiffusionPipeline):
             InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
         """
         self._check_stream(audio_chunks, diversity, fps, lookahead)
+        directed = direct(controls)
+        if not directed.follows_frames:
+            raise InputError(
+                "a stream cannot look ahead: controls may not have nods, motion_from or a blink_rate but 0 and 1"
+            )
         sound = SoundStream(sampling_rate)
         prepared = image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
         return self._stream_frames(
-            self._prepared(prepared), sound, audio_chunks, _generators(generator, 1), diversity, fps, lookahead
+            self._prepared(prepared),
+            sound,
+            audio_chunks,
+            _generators(generator, 1),
+            diversity,
+            fps,
+            lookahead,
+            directed,
         )
 
     def _check_stream(self, audio_chunks: Any, diversity: float, fps: float, lookahead: float | None) -> None:
@@ -433,14 +461,23 @@ class DirfaPipeline(DiffusionPipeline):
         diversity: float,
         fps: float,
         lookahead: float | None,
+        controls: Controls,
     ) -> Iterator[NDArray[np.uint8]]:
         drawn = self._draw(sound.waveform(audio_chunks), generators, diversity, lookahead)
         pieces = change_frame_rate(
             (pieces[0] for pieces in drawn), SAMPLER_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
         )  # fmt: skip
-        for frames, _ in self._render_chunks(prepared, pieces):
+        for frames, _ in self._render_chunks(prepared, self._direct_pieces(pieces, controls, fps)):
             yield from frames
+
+    def _direct_pieces(
+        self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float
+    ) -> Iterator[NDArray[np.float32]]:
+        done = 0
+        for piece in pieces:
+            yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps).coefficients
+            done += len(piece)
 
     @torch.no_grad()
     def __call__(
@@ -458,6 +495,11 @@ class DirfaPipeline(DiffusionPipeline):
         return_dict: bool = True,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
+        controls: Controls | None = None,
+        expression: Expression | None = None,
+        expression_strength: float | None = None,
+        neutralize: bool = False,
+        motion_from: Animation | str | os.PathLike[str] | None = None,
     ) -> DirfaPipelineOutput | tuple[Any, ...]:
         """
         Make talking videos.
@@ -487,6 +529,12 @@ class DirfaPipeline(DiffusionPipeline):
                 hand ends there and the ones after it are left out of `frames`.
             callback_on_step_end_tensor_inputs (`Sequence[str]`, defaults to `("frames",)`): What the callback is
                 given: `"frames"`, `"coefficients"`. A `PipelineCallback` of diffusers names its own.
+            controls ([`Controls`], *optional*): How the takes are directed: expression, head, eyes, blinks.
+            expression, expression_strength (*optional*): Instead of those of `controls`: a preset such as `"happy"`,
+                named ARKit weights, or keyframes `[("sad", 0.0), ("happy", 2.5)]`; and their scale in [0, 2].
+            neutralize (`bool`, defaults to `False`): Whether the photo's own expression is taken off first.
+            motion_from ([`Animation`] or a path, *optional*): Instead of that of `controls`: a video, or what
+                [`track`] made of one, whose head motion and blinks (`controls.motion_channels`) are used.
 
         Returns:
             [`DirfaPipelineOutput`], or a tuple of its fields in order.
@@ -501,6 +549,13 @@ class DirfaPipeline(DiffusionPipeline):
             image, audio, animation, num_videos_per_prompt, diversity, fps, output_type,
             callback_on_step_end_tensor_inputs,
         )  # fmt: skip
+        if isinstance(motion_from, str | os.PathLike):
+            motion_from = self.track(motion_from)
+        directed = direct(
+            controls, expression=expression, expression_strength=expression_strength, motion_from=motion_from
+        )
+        if neutralize and output_type == "animation":
+            raise InputError("neutralize needs the photo's fit: use output_type 'pil', 'np' or 'pt'")
         self._interrupt = False
         clips = [None if item is None else load_audio(item, sampling_rate) for item in _as_list(audio)]
         animations = _as_list(animation)
@@ -511,23 +566,31 @@ class DirfaPipeline(DiffusionPipeline):
             if clip is None and given is None:
                 raise InputError(f"each item needs audio or an animation; item {index} of {num_items} has neither")
         generators = _generators(generator, num_items * num_videos_per_prompt)
-        portraits = [None if item is None else self.prepare_portrait(item, max_size) for item in images]
+        portraits: list[Any] = [None if item is None else self.prepare_portrait(item, max_size) for item in images]
 
         takes = self._sample_takes(clips, animations, generators, num_videos_per_prompt, diversity, fps)
+        sounds = [clip for clip in clips for _ in range(num_videos_per_prompt)]
+        takes = [
+            directed.apply(take, self.face_model, sound) for take, sound in zip(takes, sounds, strict=True)
+        ]  # fmt: skip
         videos = None
         if output_type != "animation":
             portraits = [item for item in _spread(portraits, num_items) for _ in range(num_videos_per_prompt)]
+            if neutralize:
+                takes = [
+                    _without_own_expression(take, portrait.face)
+                    for take, portrait in zip(takes, portraits, strict=True)
+                ]
             videos = self._render_videos(
                 portraits, takes, output_type, callback_on_step_end, callback_on_step_end_tensor_inputs
             )
         self.maybe_free_model_hooks()
 
-        clips = [clip for clip in clips for _ in range(num_videos_per_prompt)]
         output = DirfaPipelineOutput(
             frames=videos,
-            audio=[None if clip is None else clip.samples for clip in clips],
+            audio=[None if sound is None else sound.samples for sound in sounds],
             animation=takes,
-            sampling_rate=[None if clip is None else clip.sampling_rate for clip in clips],
+            sampling_rate=[None if sound is None else sound.sampling_rate for sound in sounds],
             fps=fps,
         )
         return output if return_dict else tuple(output.values()) if videos is not None else (None, *output.values())

@@ -10,10 +10,8 @@ printed; landmarks are kept beside the tracks, so that a new FaceModel does not 
 import argparse
 import logging
 import os
-from contextlib import closing
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,46 +19,13 @@ from ..audio import ENCODER_RATE, load_audio
 from ..errors import AudioError
 from ..metrics import eye_openness, lip_aperture
 from ..models.face_model import FaceModel
-from ..portrait import FaceDetector
+from ..tracking import FPS, read_landmarks, to_grid
 
 
 logger = logging.getLogger(__name__)
 
-FPS = 25.0
 MAX_YAW = np.radians(35.0)
 CUT = 0.25  # jump of the face between two frames, in inter-ocular distances, that counts as a cut
-
-
-def read_landmarks(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Landmarks `(frames, 478, 3)` of every frame, NaN where there is no face, and the frames' times in seconds."""
-    landmarks, times = [], []
-    with closing(FaceDetector(video=True)) as detector, av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        for frame in container.decode(stream):
-            faces = detector.landmarks(frame.to_ndarray(format="rgb24"))
-            landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))
-            times.append(float(frame.pts * stream.time_base))
-    return np.array(landmarks, np.float32), np.array(times)
-
-
-def to_grid(
-    landmarks: NDArray[np.float32], times: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Interpolate to 25 fps, frame `i` at `(i + 0.5) / 25` s; frames away from any detected face are not valid."""
-    found = np.isfinite(landmarks).all((1, 2))
-    if found.sum() < 10:
-        raise ValueError(f"a face was found in {found.sum()} frames; at least 10 are needed")
-    period = float(np.median(np.diff(times)))
-    # A video frame is on screen from its time stamp on, for one period.
-    shown = times[found] - times[0] + 0.5 * period
-    grid = (np.arange(int((times[-1] - times[0] + period) * FPS)) + 0.5) / FPS
-    flat = landmarks[found].reshape(found.sum(), -1)
-    right = np.clip(np.searchsorted(shown, grid), 1, len(shown) - 1)
-    left = right - 1
-    share = np.clip((grid - shown[left]) / np.maximum(shown[right] - shown[left], 1e-6), 0.0, 1.0)[:, None]
-    points = (1 - share) * flat[left] + share * flat[right]
-    distance = np.minimum(np.abs(grid - shown[left]), np.abs(grid - shown[right]))
-    return points.reshape(len(grid), -1, 3), distance <= 1.5 * max(period, 1 / FPS)
 
 
 def flag_cuts(points: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
