@@ -45,7 +45,7 @@ def test_the_guess_stays(hole: bool, hidden: bool) -> None:
     np.testing.assert_array_equal(filled, 128.0)
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (66, 1200), (700, 1100)])
+@pytest.mark.parametrize("shape", [(64, 64), (66, 1200), (700, 2100)])
 def test_a_plate_keeps_what_is_far_from_the_person(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
     mask = np.zeros(shape, np.float32)

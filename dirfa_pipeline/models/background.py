@@ -10,6 +10,7 @@ from .inpainting import inpaint
 THRESHOLD = 0.35
 MARGIN, FEATHER = 0.005, 0.012  # of the picture's width
 UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
+LARGEST = 1024  # pixels of the longer side at which a plate is filled
 CLEAR = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
 
 
@@ -32,9 +33,9 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, 5)
     alpha = np.clip(1.0 - distance / feather, 0.0, 1.0)
     # At the picture's border only the person themself: what goes on beyond it is not the margin.
-    border = np.pad(np.zeros((height - 2, width - 2), np.bool_), 1, constant_values=True)
-    person = cv2.GaussianBlur(binary.astype(np.float32), (0, 0), 0.5 * feather)
-    alpha[border] = np.minimum(alpha, person)[border]
+    for border in (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
+        person = cv2.GaussianBlur(binary[border].astype(np.float32)[None], (0, 0), 0.5 * feather)[0]
+        alpha[border] = np.minimum(alpha[border], person)
     return (255.0 * alpha).astype(np.uint8)
 
 
@@ -43,20 +44,37 @@ def fill_plate(
 ) -> NDArray[np.uint8]:
     """
     The picture without the person: known pixels stay; what a moving head may uncover is filled with the texture
-    around, the rest smoothly.
+    around, the rest smoothly. Large pictures are filled at a smaller size.
     """
+    height, width = alpha.shape
+    factor = min(1.0, LARGEST / max(height, width))
+    if factor == 1.0:
+        return _fill(image, alpha, landmarks)[0]
+    size = (round(factor * width), round(factor * height))
+    small, faded = (cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (image, alpha))
+    filled, unknown = _fill(small, faded, landmarks * np.float32(factor))
+    # What lies between a known and an unknown pixel of the small picture still is the large one's own.
+    share = cv2.resize(unknown.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    filled = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.where(share > 127, filled, image)
+
+
+def _fill(
+    image: NDArray[np.uint8], alpha: NDArray[np.uint8], landmarks: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The plate and where it is not the picture itself."""
     reach = max(1, round((CLEAR - MARGIN - FEATHER) * image.shape[1]))
     near = cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
     known = (near == 0).astype(np.float32)
     if known.mean() < 0.01:
-        return image.copy()
+        return image.copy(), np.zeros(alpha.shape, np.bool_)
     smooth = np.clip(_pull(image.astype(np.float32) * known[..., None], known), 0.0, 255.0)
     depth = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
     top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
     below = np.clip((np.arange(len(image)) - chin) / (chin - top), 0.0, 1.0)[:, None]
     hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
     plate = inpaint(image, known == 0, hidden, smooth)
-    return np.clip(plate + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near > 0
 
 
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
