@@ -250,3 +250,13 @@ def test_the_file_is_read_piece_by_piece(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.concatenate(list(file.chunks()), axis=1), clip.samples)
     waveform = np.concatenate(list(mono_waveform(file)))
     np.testing.assert_allclose(waveform, clip.mono(16_000), atol=1e-6)
+
+
+@pytest.mark.slow
+def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    section = (root / "README.md").read_text().partition("## Streaming")[2]
+    monkeypatch.chdir(root)
+    exec(section.partition("```python\n")[2].partition("```")[0], {})
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("frame")] == [str(index) for index in range(75)]

@@ -115,9 +115,11 @@ def run(options: argparse.Namespace) -> None:
     for name, path in (("photo", photo), ("speech", speech)):
         if not os.path.isfile(path):
             raise InputError(f"{name} not found: {path}")
-    for name, low in (("sizes", 64), ("seconds", 1), ("threads", 1)):
-        if min(getattr(options, name)) < low:
-            raise InputError(f"--{name} must be {low} or more, got {min(getattr(options, name))}")
+    least = {"sizes": 64, "seconds": 1, "threads": 1, "live_seconds": 1}
+    for name, low in least.items():
+        given = min(np.atleast_1d(getattr(options, name)).tolist())
+        if given < low:
+            raise InputError(f"--{name.replace('_', '-')} must be {low} or more, got {given:g}")
     weights = str(options.weights or bundled_weights())
     if not options.json:
         print("  ".join(f"{title:>9s}" for title in COLUMNS.values()))
