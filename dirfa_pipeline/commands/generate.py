@@ -3,12 +3,13 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..video import PRESETS, check_output_path
-from . import check_device, progress
+from . import check_device, direction, progress
 
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ EXAMPLES = """examples:
   dirfa generate photo.jpg speech.wav -o talk.mp4
   dirfa generate photo.jpg speech.wav -o talk.mp4 --seed 7 --num-videos 3 --diversity 1.3
   dirfa generate photo.jpg speech.wav -o talk.mp4 --save-animation talk.npz
+  dirfa generate photo.jpg speech.wav -o talk.mp4 --expression sad@0 --expression happy@2.5 --head-motion 0.5
   dirfa generate photo.jpg -o talk.mp4 --animation talk.npz
 
 Show people only with their consent, and say that the video is synthetic."""
@@ -48,12 +50,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.add_argument("--diversity", type=float, default=1.0, help="0 mean motion, 1 as learned, up to 2")
     generate.add_argument("--fps", type=float, default=25.0, help="frames per second (default 25)")
     generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
-    generate.add_argument("--animation", help="render this animation (.npz) instead of drawing one")
-    generate.add_argument("--save-animation", help="also write the animation as .npz")
+    generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
+    generate.add_argument("--save-animation", help="also write the animation: .npz, .csv or .json")
     generate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     generate.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
     generate.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
     generate.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+    direction.add_options(generate)
+    generate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
+    generate.add_argument("--motion-from", metavar="VIDEO", help="head motion and blinks of this video")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -61,25 +66,33 @@ def run(options: argparse.Namespace) -> None:
     check_options(options)
     progress("loading the pipeline")
     check_device(options.device)
-    from ..animation import Animation
     from ..audio import open_audio
+    from ..controls import neutralize
+    from ..interchange import load_animation, save_animation
     from ..pipeline_dirfa import DirfaPipeline
     from ..pretrained import bundled_weights
 
     sound = None if options.speech is None else open_audio(options.speech)
-    given = None if options.animation is None else Animation.load_npz(options.animation).resample(options.fps)
+    given = None if options.animation is None else load_animation(options.animation).resample(options.fps)
+    controls = direction.read_controls(options)
     pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     progress("fitting the face")
     portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(options.photo, max_size=options.max_size))
+    if options.motion_from:
+        progress("tracking the motion")
+        controls = replace(controls, motion_from=pipeline.track(options.motion_from))
     paths = output_paths(options.output, options.num_videos)
     if given is not None:
         takes = [given] * len(paths)
     else:
         assert sound is not None  # check_options saw to it
         takes = draw_takes(pipeline, sound, options)
-    for take, (path, animation) in enumerate(zip(paths, takes, strict=True)):
+    for take, (path, drawn) in enumerate(zip(paths, takes, strict=True)):
+        animation = controls.apply(drawn, pipeline.face_model)
         if options.save_animation:
-            animation.save_npz(output_paths(options.save_animation, options.num_videos)[take])
+            save_animation(animation, output_paths(options.save_animation, options.num_videos)[take])
+        if options.neutralize:
+            animation = neutralize(animation, portrait.portrait.face)
         save_take(pipeline, portrait, animation, sound, path, options)
         print(path, flush=True)
 
@@ -114,16 +127,22 @@ def save_take(
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """Find mistakes in the command line before anything heavy is loaded."""
+    """Find mistakes in the command line before the pipeline is loaded."""
+    from ..interchange import check_animation_path
+
     if options.speech is None and options.animation is None:
         raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
-    for name in ("photo", "speech", "animation"):
+    for name in ("photo", "speech", "animation", "motion_from"):
         path = getattr(options, name)
         if path is not None and not os.path.isfile(path):
-            raise InputError(f"{name} not found: {path}")
+            raise InputError(f"{name.replace('_', '-')} not found: {path}")
     check_output_path(options.output)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
+    direction.read_controls(options)
+    for path in (options.animation, options.save_animation):
+        if path is not None:
+            check_animation_path(path)
     if options.save_animation and not os.path.isdir(os.path.dirname(options.save_animation) or "."):
         raise InputError(f"the folder of --save-animation does not exist: {options.save_animation}")
     outputs = output_paths(options.output, options.num_videos) if options.num_videos >= 1 else []

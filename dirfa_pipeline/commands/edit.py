@@ -1,0 +1,49 @@
+"""`dirfa edit`: direct an animation that is there already."""
+
+import argparse
+import os
+
+from ..errors import InputError
+from . import direction
+
+
+EXAMPLES = """examples:
+  dirfa edit talk.npz -o happy.npz --expression happy --head-motion 0.5
+  dirfa edit capture.csv -o turn.csv --expression sad@0 --expression happy@2.5 --pose 10 0 0"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa edit`."""
+    edit = commands.add_parser(
+        "edit", help="change expression, head and eyes of an animation", epilog=EXAMPLES,
+        description="Direct an animation file (.npz, .csv of Live Link Face, .json) and write another.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    edit.set_defaults(run=run)
+    edit.add_argument("animation", help="the animation to change")
+    edit.add_argument("-o", "--output", required=True, help="the animation to write: .npz, .csv or .json")
+    edit.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+    direction.add_options(edit)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa edit`."""
+    check_files(options.animation, options.output)
+    from ..interchange import check_animation_path, load_animation, save_animation
+
+    check_animation_path(options.output)
+    animation, controls = load_animation(options.animation), direction.read_controls(options)
+    from ..models.face_model import FaceModel
+    from ..pretrained import bundled_weights
+
+    face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
+    save_animation(controls.apply(animation, face_model), options.output)
+    print(options.output, flush=True)
+
+
+def check_files(source: str, output: str) -> None:
+    """Raise [`InputError`] unless the one is there and the other's folder is."""
+    if not os.path.isfile(source):
+        raise InputError(f"file not found: {source}")
+    if not os.path.isdir(os.path.dirname(output) or "."):
+        raise InputError(f"the folder of --output does not exist: {output}")

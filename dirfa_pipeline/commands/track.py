@@ -1,0 +1,39 @@
+"""`dirfa track`: the motion of a video as an animation file."""
+
+import argparse
+
+from . import progress
+from .edit import check_files
+
+
+EXAMPLES = """examples:
+  dirfa track talk.mp4 -o motion.npz
+  dirfa track talk.mp4 -o motion.csv && dirfa animate motion.csv photo.jpg -o again.mp4"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa track`."""
+    track = commands.add_parser(
+        "track", help="turn a video into an animation", description="Track the face of VIDEO.", epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    track.set_defaults(run=run)
+    track.add_argument("video", help="a video that shows one face")
+    track.add_argument("-o", "--output", required=True, help="the animation to write: .npz, .csv or .json")
+    track.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa track`."""
+    check_files(options.video, options.output)
+    from ..interchange import check_animation_path, save_animation
+
+    check_animation_path(options.output)
+    from ..models.face_model import FaceModel
+    from ..pretrained import bundled_weights
+    from ..tracking import track_video
+
+    face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
+    progress("tracking")
+    save_animation(track_video(options.video, face_model), options.output)
+    print(options.output, flush=True)
