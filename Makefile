@@ -11,7 +11,7 @@ EXAMPLES := dirfa_pipeline/examples
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app test test-fast quality style wheel system browser clean
+.PHONY: demo app media test test-fast quality style wheel system browser clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -20,6 +20,10 @@ demo: $(VENV)/.installed
 
 app: $(VENV)/.installed
 	$(RUN) app.py
+
+# The README's pictures of the demo page.
+media: $(VENV)/.installed browser
+	$(RUN) docs/make_media.py
 
 test: quality browser
 	$(RUN) -m pytest

@@ -50,13 +50,15 @@ def generate(client: Client, **changes: object) -> list[str]:
 def test_takes_come_with_their_animations(client: Client) -> None:
     before = set(Path(tempfile.gettempdir()).glob("dirfa-*"))
     files = [Path(path) for path in generate(client, takes=2)]
-    assert [path.name for path in files] == ["take-7.mp4", "take-7.npz", "take-8.mp4", "take-8.npz"]
-    for video, curves in (files[:2], files[2:]):
+    assert [path.name for path in files] == [
+        f"take-{seed}.{kind}" for seed in (7, 8) for kind in ("mp4", "csv", "npz")
+    ]
+    for video, _, curves in (files[:3], files[3:]):
         with av.open(str(video)) as container:
             assert container.streams.video[0].frames == 93 == len(Animation.load_npz(curves))
             assert container.streams.audio
             assert "AI-generated" in container.metadata["comment"]
-    assert files[0].read_bytes() != files[2].read_bytes()
+    assert files[0].read_bytes() != files[3].read_bytes()
     assert set(Path(tempfile.gettempdir()).glob("dirfa-*")) <= before, "the working folder is left behind"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import av
+import numpy as np
 import pytest
 import soundfile
 
@@ -16,7 +17,7 @@ pytest.importorskip("playwright", reason="playwright drives the browser: pip ins
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline import Animation, DirfaPipeline
 from dirfa_pipeline.demo import build_demo, launch_options
 
 
@@ -172,6 +173,30 @@ def test_controls_do_what_they_say(visit: Visit, clip: Path) -> None:
     expect(page.get_by_role("spinbutton", name="Seed")).not_to_have_value("8")
 
 
+def test_the_still_follows_expressions_and_videos_obey(visit: Visit, clip: Path, tmp_path: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    still = page.locator("#still img")
+    neutral = still.get_attribute("src")
+    page.get_by_label("Expression", exact=True).click()
+    page.get_by_role("option", name="happy").click()
+    expect(still).not_to_have_attribute("src", neutral)
+    happy = still.get_attribute("src")
+    page.get_by_role("button", name="Single expressions").click()
+    choose(page, "Nose sneer", 0.8)
+    expect(still).not_to_have_attribute("src", happy)
+    page.get_by_role("button", name="Head and eyes").click()
+    choose(page, "Head motion", 0)
+    choose(page, "Blink rate", 0)
+    generate(page)
+    with page.expect_download() as download:
+        page.locator("a", has_text="KB").last.click()
+    download.value.save_as(tmp_path / "take.npz")
+    take = Animation.load_npz(tmp_path / "take.npz")
+    assert all(np.ptp(take[name]) == 0 for name in ("yaw", "pitch", "roll", "x", "y", "z", "eyeBlinkLeft"))
+    assert take["noseSneerLeft"].min() >= 0.8 and take["cheekSquintLeft"].min() >= 0.5
+
+
 def generate_with_seed(page: Page, seed: int) -> list[bytes]:
     choose(page, "Seed", seed)
     return generate(page)
@@ -245,10 +270,26 @@ def test_microphone(visit: Visit) -> None:
     page.get_by_role("button", name="Play").first.wait_for()
 
 
+def test_live_by_file_and_by_microphone(visit: Visit, clip: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    page.locator("#still img").wait_for()
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_role("button", name="Play the speech").click()
+    expect(page.locator("#live-status")).to_contain_text("Done", timeout=PATIENCE)
+    face = page.locator("#player img")
+    expect(face).to_be_visible()
+    spoken = face.get_attribute("src")
+    page.locator("#live-microphone").get_by_role("button", name="Record").first.click()
+    expect(page.locator("#live-status")).to_contain_text("Listening", timeout=PATIENCE)
+    expect(face).not_to_have_attribute("src", spoken, timeout=PATIENCE)
+    expect(page.locator("#player p")).to_contain_text("s behind the sound")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
-    for tab in ("Create", "Inspect", "API"):
+    for tab in ("Create", "Live", "Inspect", "API"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -114,4 +114,4 @@ def wait_for(port: int, process: subprocess.Popen, seconds: float = 180.0) -> No
 @pytest.mark.slow
 def test_the_space_serves_a_visitor(space: str) -> None:
     files = generate(Client(space, verbose=False))
-    assert [Path(file).name for file in files] == ["take-7.mp4", "take-7.npz"]
+    assert [Path(file).name for file in files] == ["take-7.mp4", "take-7.csv", "take-7.npz"]

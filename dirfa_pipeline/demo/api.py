@@ -12,6 +12,7 @@ from .create import Inputs, MakeTakes, order_from
 from .takes import Take
 
 
+NUM_ARGUMENTS: Final = 13  # of the page's inputs: all but the single expressions
 HELP: Final = """
 Everything the page does can be asked for by a program. The arguments are those of the page; all but the first two have
 defaults.
@@ -23,10 +24,10 @@ from gradio_client import Client, handle_file
 client = Client("http://127.0.0.1:7860")
 files = client.predict(
     photo=handle_file("photo.jpg"), speech=handle_file("speech.wav"),
-    seed=7, takes=2, diversity=1.0, fps=25, size=512, label=True,
+    seed=7, takes=2, diversity=1.0, fps=25, size=512, expression="happy",
     api_name="/generate",
 )
-print(files)  # take-7.mp4, take-7.npz, take-8.mp4, take-8.npz
+print(files)  # take-7.mp4, take-7.csv, take-7.npz, take-8.mp4, ...
 ```
 
 ```bash
@@ -35,7 +36,8 @@ PHOTO=$(curl -s -F files=@photo.jpg $HOST/gradio_api/upload | tr -d '[]"')
 SPEECH=$(curl -s -F files=@speech.wav $HOST/gradio_api/upload | tr -d '[]"')
 JOB=$(curl -s -H 'Content-Type: application/json' $HOST/gradio_api/call/generate -d '{"data": [
   {"path": "'$PHOTO'", "meta": {"_type": "gradio.FileData"}},
-  {"path": "'$SPEECH'", "meta": {"_type": "gradio.FileData"}}, 7, 1, 1.0, 25, 512, true]}' | cut -d '"' -f 4)
+  {"path": "'$SPEECH'", "meta": {"_type": "gradio.FileData"}},
+  7, 1, 1.0, 25, 512, true, "happy", 1.0, 1.0, "as drawn", 1.0]}' | cut -d '"' -f 4)
 curl -sN $HOST/gradio_api/call/generate/$JOB   # ends with the addresses of the files
 ```
 """
@@ -48,7 +50,8 @@ def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
 
     def generate(
         photo: str | None, speech: str | None, seed: int = 1, takes: int = 1, diversity: float = 1.0,
-        fps: float = 25.0, size: int = 512, label: bool = True,
+        fps: float = 25.0, size: int = 512, label: bool = True, expression: str = "neutral",
+        strength: float = 1.0, head_motion: float = 1.0, gaze: str = "as drawn", blink_rate: float = 1.0,
     ) -> Iterator[list[str]]:  # fmt: skip
         """
         Make videos in which the person of a photo says a speech clip.
@@ -62,16 +65,24 @@ def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
             fps: Frames per second.
             size: Longest side of the videos in pixels.
             label: Whether the videos carry the small mark "AI-generated".
+            expression: A preset: neutral, happy, sad, angry, surprised, disgusted, fearful, contempt.
+            strength: Of the expression, 0 to 2.
+            head_motion: 0 keeps the head still, 1 is as drawn, up to 2.
+            gaze: Where the eyes look: as drawn, at the camera, up, down, ...
+            blink_rate: 0 is no blink, 1 as drawn, up to 2.
 
         Returns:
-            For each take an mp4 and the animation as npz.
+            For each take an mp4, and the animation as Live Link Face csv and as npz.
         """
         with TemporaryDirectory(prefix="dirfa-") as folder:
             try:
-                order = order_from(photo, speech, seed, takes, diversity, fps, size, label)
+                order = order_from(
+                    photo, speech, seed, takes, diversity, fps, size, label, expression, strength, head_motion,
+                    gaze, blink_rate,
+                )  # fmt: skip
                 made = [event for event in make_takes(order, Path(folder)) if isinstance(event, Take)]
             except InputError as error:
                 raise gr.Error(str(error), title="This input cannot be used", print_exception=False) from error
             yield [path for take in made for path in take.files]
 
-    trigger.click(generate, list(inputs), files, api_name="generate", concurrency_id="render")
+    trigger.click(generate, list(inputs)[:NUM_ARGUMENTS], files, api_name="generate", concurrency_id="render")

@@ -11,6 +11,7 @@ import gradio as gr
 from ..errors import InputError
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
+from .direction import build_direction, controls_from
 from .limits import (
     CONSENT,
     KEEP_SECONDS,
@@ -46,17 +47,20 @@ class Inputs:
     fps: gr.Slider
     size: gr.Slider
     label: gr.Checkbox
+    direction: tuple[gr.components.Component, ...]
 
     def __iter__(self) -> Iterator[gr.components.Component]:
-        return iter(vars(self).values())
+        *others, direction = vars(self).values()
+        return iter((*others, *direction))
 
 
 def order_from(
     photo: str | None, speech: str | None, seed: float | None, takes: float | None, diversity: float, fps: float,
-    size: float, label: bool,
+    size: float, label: bool, *direction: Any,
 ) -> Order:  # fmt: skip
     """The values of [`Inputs`] as an order: Gradio's numbers are floats, and `None` where a field is empty."""
-    return Order(photo, speech, int(seed or 0), int(takes or 0), diversity, fps, int(size or 0), label)
+    controls = controls_from(*direction)
+    return Order(photo, speech, int(seed or 0), int(takes or 0), diversity, fps, int(size or 0), label, controls)
 
 
 def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr.State]:
@@ -67,6 +71,7 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             photo, speech = _build_sources()
         with gr.Column(scale=3, min_width=300):
             still = gr.HTML(EMPTY, label="Still preview", elem_id="still")
+            direction = build_direction()
             diversity = gr.Slider(
                 0, 2, 1, step=0.1, label="Diversity", info="0: mean motion, the same for every seed; 1: as learned"
             )
@@ -88,9 +93,9 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             with gr.Row():
                 results = [_build_result(index) for index in range(MAX_TAKES)]
             files = gr.Files(label="Downloads: videos and animations", visible=False, interactive=False)
-    inputs = Inputs(photo, speech, seed, takes, diversity, fps, size, label)
+    inputs = Inputs(photo, speech, seed, takes, diversity, fps, size, label, tuple(direction))
 
-    _connect_preview(pipe, photo, still)
+    _connect_preview(pipe, inputs, still)
     dice.click(draw_seed, None, seed, api_visibility="private", show_progress="hidden")
     running = start.click(
         _generator(make_takes), [locked, *inputs],
@@ -154,19 +159,29 @@ def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button]:
     return column, video, keep
 
 
-def _connect_preview(pipe: DirfaPipeline, photo: gr.Image, still: gr.HTML) -> None:
+def _connect_preview(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML) -> None:
+    """The still follows the photo, and every control that shows in it."""
     prepared = gr.State(None, time_to_live=KEEP_SECONDS)
 
-    def look(path: str | None) -> tuple[PreparedPortrait | None, str]:
+    def look(path: str | None, *values: Any) -> tuple[PreparedPortrait | None, str]:
         if path is None:
             return None, EMPTY
         try:
             face = prepare_preview(pipe, path)
         except InputError as error:
             return None, show_problem(error)
-        return face, draw_preview(pipe, face)
+        return face, direct(face, *values)
 
-    photo.change(look, photo, [prepared, still], api_visibility="private", show_progress="minimal")
+    def direct(face: PreparedPortrait | None, *values: Any) -> Any:
+        return gr.skip() if face is None else draw_preview(pipe, face, controls_from(*values))
+
+    inputs.photo.change(
+        look, [inputs.photo, *inputs.direction], [prepared, still], api_visibility="private", show_progress="minimal"
+    )
+    gr.on(
+        [part.change for part in inputs.direction], direct, [prepared, *inputs.direction], still,
+        api_visibility="private", show_progress="hidden", trigger_mode="always_last", queue=False,
+    )  # fmt: skip
 
 
 def _generator(make_takes: MakeTakes) -> Callable[..., Iterator[list[Any]]]:

@@ -11,6 +11,7 @@ from .api import build_api
 from .create import build_create
 from .inspect_tab import build_inspect
 from .limits import KEEP_SECONDS, MAX_UPLOAD
+from .live import build_live
 from .takes import Order, Step, Take, make_takes
 
 
@@ -36,6 +37,8 @@ def build_demo(pipe: DirfaPipeline, on_gpu: Callable[[Any], Any] = lambda task: 
         gr.Markdown("# A photo that speaks\nOne photo and one speech clip in; a video out.")
         with gr.Tab("Create"):
             inputs, made = build_create(pipe, work)
+        with gr.Tab("Live"):
+            build_live(pipe, inputs)
         with gr.Tab("Inspect"):
             build_inspect(made)
         with gr.Tab("API"):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..animation import Animation
+from ..controls import Controls
 from ..errors import FaceNotFoundError
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
@@ -19,18 +20,19 @@ PREVIEW_SIDE: Final = 512
 EMPTY: Final = '<div class="preview"><p>The photo, with the expression that you choose, appears here.</p></div>'
 
 
-def prepare_preview(pipe: DirfaPipeline, photo: str) -> PreparedPortrait:
+def prepare_preview(pipe: DirfaPipeline, photo: str, side: int = PREVIEW_SIDE) -> PreparedPortrait:
     """Everything about a photo that its stills share; raises [`InputError`] if it shows no usable face."""
     try:
-        portrait = pipe.prepare_portrait(photo, max_size=PREVIEW_SIDE)
+        portrait = pipe.prepare_portrait(photo, max_size=side)
     except FaceNotFoundError:
         portrait = pipe.prepare_portrait(photo, max_size=MAX_SIZE)  # a small face in a large photo
     return pipe.face_renderer.prepare(portrait)
 
 
-def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait) -> str:
+def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls) -> str:
     """The still as an `<img>` that carries its own data: no file, no second request."""
-    frame = pipe.face_renderer.render(prepared, Animation.from_curves(1).coefficients)[0]
+    directed = controls.apply(Animation.from_curves(1), pipe.face_model)
+    frame = pipe.face_renderer.render(prepared, directed.coefficients)[0]
     return f'<div class="preview"><img alt="Still preview" src="{data_uri(frame)}"></div>'
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +10,9 @@ import torch
 
 from ..animation import Animation
 from ..audio import AudioClip
+from ..controls import Controls
 from ..errors import InputError
+from ..interchange import save_animation
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
 from ..version import __version__
@@ -35,6 +37,7 @@ class Order:
         diversity, fps (`float`): As in [`DirfaPipeline`].
         size (`int`): Longest side of the videos.
         label (`bool`): Whether the videos say that they are AI-generated.
+        controls ([`Controls`]): How the takes are directed.
     """
 
     photo: str | None
@@ -45,6 +48,7 @@ class Order:
     fps: float = 25.0
     size: int = 512
     label: bool = True
+    controls: Controls = field(default_factory=Controls)
 
     def check(self) -> None:
         """Raise [`InputError`] for what can be told without reading the files."""
@@ -90,7 +94,10 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
     yield Step("drawing the animation", 0.1)
     seeds = [order.seed + take for take in range(order.takes)]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    animations = pipe.sample_animations(speech, generators, order.diversity, order.fps)
+    animations = [
+        order.controls.apply(drawn, pipe.face_model, speech)
+        for drawn in pipe.sample_animations(speech, generators, order.diversity, order.fps)
+    ]
     began = time.perf_counter()
     for index, (seed, animation) in enumerate(zip(seeds, animations, strict=True)):
         path = folder / f"take-{seed}.mp4"
@@ -98,9 +105,10 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
             share = (index + done / len(animation)) / order.takes
             left = (time.perf_counter() - began) * (1.0 / share - 1.0)
             yield Step(f"rendering take {index + 1} of {order.takes} (seed {seed})", 0.2 + 0.8 * share, left)
-        curves = path.with_suffix(".npz")
-        animation.save_npz(curves)
-        yield Take(seed, animation, speech, str(path), (str(path), str(curves)))
+        files = [path, path.with_suffix(".csv"), path.with_suffix(".npz")]
+        for curves in files[1:]:
+            save_animation(animation, curves)
+        yield Take(seed, animation, speech, str(path), tuple(map(str, files)))
 
 
 def _write(

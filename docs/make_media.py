@@ -1,0 +1,85 @@
+"""Make the README's pictures of the demo page: `make media`. Needs Chromium (`make browser`)."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlretrieve
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.demo import build_demo, launch_options
+from dirfa_pipeline.video import read_video
+
+
+HERE = Path(__file__).parent
+WINDOW = {"width": 1360, "height": 1180}
+PATIENCE = 180_000  # milliseconds
+PREVIEW_SIDE, PREVIEW_SECONDS = 256, 4
+
+
+@contextmanager
+def open_page(chromium: str) -> Iterator[Page]:
+    """Serve the page on the bundled weights and open it."""
+    demo = build_demo(DirfaPipeline.from_pretrained()).queue()
+    _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport=WINDOW)
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        yield page
+        browser.close()
+    demo.close()
+
+
+def make_videos(page: Page) -> str:
+    """Two smiling takes of the bundled example; returns the address of the first."""
+    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.locator("#still img").wait_for()
+    page.get_by_label("Expression", exact=True).click()
+    page.get_by_role("option", name="happy").click()
+    page.get_by_role("spinbutton", name="Takes").fill("2")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_text("Done:").wait_for()
+    page.wait_for_function("[...document.querySelectorAll('.take video')].every(video => video.readyState == 4)")
+    page.eval_on_selector_all(".take video", "videos => videos.forEach(video => { video.currentTime = 1.1 })")
+    page.wait_for_timeout(1000)
+    return str(page.locator(".take video").first.get_attribute("src"))
+
+
+def save_preview(video: Path, output: Path) -> None:
+    """The first seconds, small, every other frame, as an animated WebP."""
+    source = read_video(video)
+    step = 2
+    frames = [
+        Image.fromarray(frame).resize((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        for index, frame in zip(range(round(PREVIEW_SECONDS * source.fps)), source.frames, strict=False)
+        if index % step == 0
+    ]
+    frames[0].save(
+        output, save_all=True, append_images=frames[1:], duration=round(1000 * step / source.fps), loop=0, quality=60
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=HERE, help="where the pictures go")
+    folder = parser.parse_args().folder
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("Chromium is needed: make browser, as root, or install it yourself")
+    with open_page(chromium) as page, tempfile.TemporaryDirectory() as temporary:
+        address = make_videos(page)
+        page.screenshot(path=folder / "demo.jpg", type="jpeg", quality=80)
+        urlretrieve(address, f"{temporary}/take.mp4")
+        save_preview(Path(temporary) / "take.mp4", folder / "demo.webp")
+
+
+if __name__ == "__main__":
+    main()
