@@ -30,7 +30,7 @@ CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
 BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is darker
 
-WARMTH: Final = np.array([0.85, 1.06, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
+WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 LUMINANCE: Final = (0.299, 0.587, 0.114)
 EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
 
@@ -159,8 +159,8 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     light = float(skin @ LUMINANCE)
     chroma = float(np.clip(5.0 * np.ptp(skin) / max(float(skin.max()), 1.0), 0.0, 1.0))
     # Teeth take the light's colour; the skin tells some of it.
-    tint = np.array([1.0, 0.965, 0.90]) * (np.maximum(skin, 1.0) / max(light, 1.0)) ** 0.25
-    enamel = 0.72 * tint * min(235.0, 0.98 * light + 26.0) + 0.24 * skin
+    tint = np.array([1.0, 0.965, 0.90]) * (np.maximum(skin, 1.0) / max(light, 1.0)) ** 0.12
+    enamel = 0.94 * tint * min(235.0, 1.02 * light + 28.0) + 0.08 * skin
     # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
     enamel *= np.clip(EYE_WHITE * _eye_white(image, landmarks) / float(enamel @ LUMINANCE), 1.0, 1.5)
     enamel *= min(1.0, 235.0 / float(enamel.max()))

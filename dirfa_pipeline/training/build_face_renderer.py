@@ -121,7 +121,7 @@ def _fill_gaps(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     closed = cv2.morphologyEx(np.pad(alpha, 40), cv2.MORPH_CLOSE, kernel)[40:-40, 40:-40]
     around = cv2.GaussianBlur(picture[..., :2], (0, 0), 2.0 * OVERSAMPLING)
     weight = cv2.GaussianBlur(alpha, (0, 0), 2.0 * OVERSAMPLING)[..., None]
-    shade = around / np.maximum(weight, 1e-3) * [0.5, 1.0]
+    shade = around / np.maximum(weight, 1e-3) * [0.78, 1.0]
     filled = np.where(alpha[..., None] > 0, picture[..., :2], shade)
     return np.dstack([filled, closed]).astype(np.float32)
 
