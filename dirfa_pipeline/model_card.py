@@ -1,7 +1,7 @@
 """The model card that is published with a pipeline, made from what the pipeline really is."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from huggingface_hub import ModelCard, ModelCardData
@@ -69,7 +69,7 @@ it and label the result as synthetic."""
 def build_model_card(
     pipe: "DirfaPipeline",
     repo_id: str,
-    metrics: Mapping[str, Mapping[str, float]] | None = None,
+    metrics: Mapping[str, Any] | None = None,
     notes: str | None = None,
     license: str | None = None,
 ) -> str:
@@ -82,8 +82,7 @@ def build_model_card(
     Args:
         pipe ([`DirfaPipeline`]): What is published.
         repo_id (`str`): Where; used in the example.
-        metrics (*optional*): Rows of the table of results, each a mapping from column to value, as the evaluation
-            scripts write with `--json`.
+        metrics (*optional*): The report that `dirfa evaluate --json` wrote.
         notes (`str`, *optional*): Markdown about the data and the licences of the components that are not bundled.
         license (`str`, *optional*): The hub's name of the licence; the bundled weights' for a pipeline of these.
 
@@ -165,14 +164,25 @@ def _section(text: str, title: str) -> str:
     return "" if start < 0 else text[start : stop if stop > 0 else len(text)].strip()
 
 
-def _metrics_table(metrics: Mapping[str, Mapping[str, float]]) -> str:
+def _metrics_table(report: Mapping[str, Any]) -> str:
+    """A line a metric, a column a row of the report, and the target where there is one."""
     try:
-        columns = list(dict.fromkeys(column for row in metrics.values() for column in row))
-        rows = [[name, *(f"{row[c]:.3g}" if c in row else "" for c in columns)] for name, row in metrics.items()]
-    except (AttributeError, TypeError, ValueError) as error:
+        rows, targets, meanings = report["rows"], report.get("targets", {}), report.get("meanings", {})
+        names = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+        lines = [["", *rows, "target"], ["---"] * (len(rows) + 2)]
+        for metric in names:
+            values = [f"{row[metric]:.3g}" if metric in row else "" for row in rows.values()]
+            lines.append([meanings.get(metric, metric), *values, _target(targets.get(metric, (None, None)))])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"metrics must be a table {{row: {{column: number}}}}, got {metrics!r}; pass what an evaluation wrote "
-            "with --json"
+            "metrics must be a report {'rows': {name: {metric: number}}}, as `dirfa evaluate --json` writes it, got "
+            f"{str(report)[:80]} ({type(error).__name__}: {error})"
         ) from error
-    lines = [["", *columns], ["---"] * (len(columns) + 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _target(bounds: Sequence[float | None]) -> str:
+    low, high = bounds
+    if low is None and high is None:
+        return ""
+    return f"at least {low:g}" if high is None else f"at most {high:g}" if low is None else f"{low:g} to {high:g}"

@@ -170,7 +170,7 @@ class DirfaPipeline(DiffusionPipeline):
         token: str | None = None,
         create_pr: bool = False,
         variant: str | None = None,
-        metrics: Mapping[str, Mapping[str, float]] | None = None,
+        metrics: Mapping[str, Any] | None = None,
         notes: str | None = None,
         license: str | None = None,
     ) -> str:

@@ -145,6 +145,7 @@ def test_push_shows_its_card_without_a_network(tmp_path: Path, capsys: pytest.Ca
         (["--notes", "missing.md"], "--notes cannot be read: missing.md"),
         (["--metrics", __file__], "--metrics must be JSON"),
         (["--weights", "/"], "holds no model_index.json"),
+        (["--metrics", str(ROOT / "weights/dirfa-base/model_index.json"), "--dry-run"], "metrics must be a report"),
     ],
 )
 def test_push_checks_its_files(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,8 @@ import torch
 from tiny import tiny_pipeline
 pipe = tiny_pipeline()
 pipe.save_pretrained("saved", push_to_hub=True, repo_id="someone/saved", token="{TOKEN}")
-pipe.push_to_hub("{REPO}", token="{TOKEN}", metrics={{"ours": {{"closed at p, b, m": 0.78}}}}, notes="Noise.")
+pipe.push_to_hub("{REPO}", token="{TOKEN}", notes="Noise.",
+    metrics={{"rows": {{"ours": {{"closed at p, b, m": 0.78}}}}}})
 pipe.to(torch.float16).push_to_hub("{REPO}", token="{TOKEN}", variant="fp16", create_pr=False)
 """
 
@@ -80,7 +81,8 @@ def test_the_card_says_what_was_published(hub: Hub) -> None:
     assert first.count("| dirfa-base |") == 2
     assert first.count("| own |") == 2
     assert "`animation_sampler`, `audio_encoder`: Noise." in first
-    assert "| ours | 0.78 |" in first
+    assert "|  | ours | target |" in first
+    assert "| closed at p, b, m | 0.78 |  |" in first
     assert "ICT-FaceKit" in first
 
 
@@ -209,10 +211,15 @@ def test_failures_say_what_to_do(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_dirfa_push(hub: Hub, tmp_path: Path) -> None:
-    (tmp_path / "lips.json").write_text('{"ours": {"lag": 0.5}, "real video": {"lag": 0, "jitter": 49}}')
+    report = {
+        "rows": {"ours": {"lag": 0.5}, "real video": {"lag": 0.0, "jitter": 49.0}},
+        "targets": {"lag": [0, 1], "jitter": [None, 60]},
+        "meanings": {"lag": "frames that the lips are late"},
+    }
+    (tmp_path / "scores.json").write_text(json.dumps(report))
     script = (
         "import sys\nfrom dirfa_pipeline.cli import main\n"
-        "sys.exit(main(['push', 'someone/dirfa-copy', '--metrics', 'lips.json', '--fp16', '--private']))"
+        "sys.exit(main(['push', 'someone/dirfa-copy', '--metrics', 'scores.json', '--fp16', '--private']))"
     )
     printed = run(script, hub.url, tmp_path, HF_TOKEN=TOKEN)
     repository = hub.repositories["someone/dirfa-copy"]
@@ -223,4 +230,5 @@ def test_dirfa_push(hub: Hub, tmp_path: Path) -> None:
     card = files["README.md"].decode()
     assert ModelCard(card).data.license == "apache-2.0"
     assert card.count("| dirfa-base |") == 4, "half precision is still the bundled weights"
-    assert "| real video | 0 | 49 |" in card
+    assert "| frames that the lips are late | 0.5 | 0 | 0 to 1 |" in card
+    assert "| jitter |  | 49 | at most 60 |" in card

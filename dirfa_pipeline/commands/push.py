@@ -11,7 +11,7 @@ from . import progress
 
 EXAMPLES = """examples:
   dirfa push user/name --weights my-speaker --notes data.md --license cc-by-4.0
-  dirfa push user/name --metrics lips.json --fp16
+  dirfa push user/name --metrics scores.json --fp16
   dirfa push user/name --dry-run
 
 Log in with `hf auth login`, or set HF_TOKEN, before you publish."""
@@ -29,7 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     push.set_defaults(run=run)
     push.add_argument("repository", help="where to: user/name")
     push.add_argument("--weights", default="dirfa-base", help="folder of the pipeline; the bundled one if left out")
-    push.add_argument("--metrics", help="what an evaluation wrote with --json; becomes the card's table")
+    push.add_argument("--metrics", help="what `dirfa evaluate --json` wrote; becomes the card's table")
     push.add_argument("--notes", help="markdown file about your own data and its licences, for the card")
     push.add_argument("--license", help="the hub's name of the licence of your own weights, such as cc-by-4.0")
     push.add_argument("--message", help="commit message")
@@ -72,10 +72,10 @@ def read_text(path: str, what: str) -> str:
 
 
 def read_metrics(path: str) -> Any:
-    """The JSON of an evaluation."""
+    """The report of `dirfa evaluate`."""
     try:
         return json.loads(read_text(path, "metrics"))
     except json.JSONDecodeError as error:
         raise InputError(
-            f"--metrics must be JSON, got {path} ({error}); write it with an evaluation's --json"
+            f"--metrics must be JSON, got {path} ({error}); write it with `dirfa evaluate --json`"
         ) from error
