@@ -1,25 +1,37 @@
-"""`dirfa export`: an animation file in another format, at another frame rate."""
+"""`dirfa export`: an animation file in another format, at another frame rate, or as a 3D head."""
 
 import argparse
+from typing import TYPE_CHECKING
 
+from ..errors import InputError
+from . import progress
 from .edit import check_files
 
 
+if TYPE_CHECKING:
+    from ..animation import Animation
+
+MAX_TEXTURE = 2048  # pixels: what every graphics card takes
+
 EXAMPLES = """examples:
   dirfa export talk.npz -o talk.csv --fps 60
-  dirfa export capture.csv -o capture.json"""
+  dirfa export capture.csv -o capture.json
+  dirfa export talk.npz --photo photo.jpg -o talk.glb"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `dirfa export`."""
     export = commands.add_parser(
         "export", help="convert an animation", epilog=EXAMPLES,
-        description="Convert an animation between .npz, .csv (Live Link Face) and .json, by the names' endings.",
+        description="Convert an animation to .npz, .csv (Live Link Face), .json, or with a photo to .glb (glTF).",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     export.set_defaults(run=run)
     export.add_argument("animation", help="the animation to convert")
-    export.add_argument("-o", "--output", required=True, help="the file to write: .npz, .csv or .json")
+    export.add_argument("-o", "--output", required=True, help="the file to write: .npz, .csv, .json or .glb")
+    export.add_argument("--format", choices=("npz", "csv", "json", "glb"), help="what the name's ending must say")
+    export.add_argument("--photo", help="whose head a .glb shows")
+    export.add_argument("--weights", help="for a .glb: folder or hub id of a pipeline; the bundled one if left out")
     export.add_argument("--fps", type=float, help="frames per second; as they are if left out")
     export.add_argument("--no-translation", action="store_true", help="a CSV with Live Link Face's columns alone")
 
@@ -27,10 +39,38 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa export`."""
     check_files(options.animation, options.output)
+    if options.format and not options.output.lower().endswith(f".{options.format}"):
+        raise InputError(
+            f"--output must end in .{options.format} for --format {options.format}, got {options.output!r}"
+        )
+    head = options.output.lower().endswith(".glb")
+    if head and not options.photo:
+        raise InputError("a .glb shows a person's head: add --photo PHOTO")
+    if head:
+        check_files(options.photo, options.output)
     from ..interchange import load_animation, save_animation
 
     animation = load_animation(options.animation)
     if options.fps is not None:
         animation = animation.resample(options.fps)
-    save_animation(animation, options.output, translation=not options.no_translation)
+    if head:
+        export_photo(options, animation)
+    else:
+        save_animation(animation, options.output, translation=not options.no_translation)
     print(options.output, flush=True)
+
+
+def export_photo(options: argparse.Namespace, animation: "Animation") -> None:
+    """Fit the photo's head and write it with the animation."""
+    from ..head_export import export_head
+    from ..models.face_model import FaceModel
+    from ..models.face_renderer import FaceRenderer
+    from ..portrait import Portrait
+    from ..pretrained import bundled_weights
+
+    weights = options.weights or bundled_weights()
+    face_model = FaceModel.from_pretrained(weights, subfolder="face_model")
+    renderer = FaceRenderer.from_pretrained(weights, subfolder="face_renderer")
+    progress("fitting the face")
+    portrait = Portrait.from_image(options.photo, face_model, max_size=MAX_TEXTURE)
+    export_head(renderer.prepare(portrait), animation, options.output)
