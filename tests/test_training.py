@@ -1,10 +1,14 @@
-"""Training at toy size, by the real scripts: corpus, encoder in three stages with resume, tracks, sampler."""
+"""Training at toy size, by the real scripts: corpus, encoder in two stages with resume, tracks, sampler."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 from tiny import WEIGHTS
 from transformers import Wav2Vec2Model
@@ -12,12 +16,13 @@ from transformers import Wav2Vec2Model
 from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, Portrait
 from dirfa_pipeline.metrics import eye_openness
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
-from dirfa_pipeline.training import assemble_pipeline, train_animation_sampler, train_audio_encoder
+from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
 from dirfa_pipeline.training.held_out import is_held_out, split_clips
+from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
 from dirfa_pipeline.training.motion_data import find_blinks, fit_spline, load_clip, style_of
 from dirfa_pipeline.training.prepare_speech import Utterance, align, save_corpus, split_diphthongs
-from dirfa_pipeline.training.speech_corpus import SpeechCorpus, add_noise, frame_labels
-from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config
+from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels, is_validation_speaker
+from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
 from dirfa_pipeline.training.track_videos import flag_cuts, to_grid
 from dirfa_pipeline.training.visemes import ARPABET, arpabet_visemes, ipa_visemes
 
@@ -27,13 +32,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
     rng = np.random.default_rng(0)
     segments = [(0, 0.0, 0.3), (1, 0.3, 0.4), (12, 0.4, 0.8), (2, 0.8, 0.9), (8, 0.9, 1.4)]
-    items = [Utterance((3000 * rng.standard_normal(24_000)).astype(np.int16), segments, "a") for _ in range(3)]
+    speakers = ("a", "b", next(f"v{i}" for i in range(1000) if is_validation_speaker(f"v{i}")))
+    items = [Utterance((3000 * rng.standard_normal(24_000)).astype(np.int16), segments, name) for name in speakers]
     save_corpus(items, folder / "speechocean.npz")
     return folder
 
 
 def encoder_arguments(stage: str, corpus: Path, run: Path, steps: int) -> list[str]:
     sizes = ["--batch", "2", "--seconds", "0.8", "--hidden", "64", "--layers", "1"]
+    sizes += ["--teacher-hidden", "64", "--teacher-layers", "1", "--validate-every", "1"]
     return [stage, "--corpus", str(corpus), "--run", str(run), "--steps", str(steps), *sizes]
 
 
@@ -62,9 +69,28 @@ def test_closure_target_is_soft_at_its_edges() -> None:
 
 
 def test_noise_keeps_its_ratio() -> None:
-    wave = np.sin(np.arange(16_000) * 0.1).astype(np.float32)
-    noisy = add_noise(wave, np.ones(16_000, np.float32), snr=10.0)
-    assert 10 * np.log10(np.mean(wave**2) / np.mean((noisy - wave) ** 2)) == pytest.approx(10.0, abs=0.01)
+    wave = torch.sin(torch.arange(16_000) * 0.1)[None]
+    noisy = augment.add_noise(wave, torch.ones(1, 16_000), torch.tensor([10.0]))
+    ratio = 10 * torch.log10(wave.square().mean() / (noisy - wave).square().mean())
+    assert ratio.item() == pytest.approx(10.0, abs=0.01)
+
+
+@pytest.mark.parametrize("change", [augment.add_reverb, augment.band_limit, augment.compress, augment.degrade])
+def test_augmentation_keeps_shape_and_follows_its_generator(change: Callable[..., torch.Tensor]) -> None:
+    waves = 0.1 * torch.randn(4, 8_000, generator=torch.Generator().manual_seed(0))
+    first, second, other = (change(waves, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == waves.shape
+    assert first.isfinite().all()
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_telephone_keeps_its_band() -> None:
+    time = torch.arange(16_000) / 16_000
+    tones = torch.stack([torch.sin(2 * torch.pi * hertz * time) for hertz in (1000.0, 7800.0)] * 20)
+    power = augment.band_limit(tones, torch.Generator().manual_seed(0)).square().mean(1)
+    assert (power[::2] > 0.45).all()
+    assert (power[1::2] < 0.001).all()
 
 
 def test_alignment_finds_the_words() -> None:
@@ -80,51 +106,91 @@ def test_alignment_finds_the_words() -> None:
 
 
 def test_crops_and_log_mel_agree_in_length(corpus: Path) -> None:
-    batch = SpeechCorpus([corpus / "speechocean.npz"]).batch(2, 1.0, np.random.default_rng(0))
+    batch = SpeechCorpus([corpus / "speechocean.npz"]).batch(2, 1.0, torch.Generator().manual_seed(0))
     model = SpeechModel(encoder_config(64, 1)).eval()
     assert batch.visemes.shape == batch.closure.shape == (2, 50)
-    assert model.log_mel(batch.waveforms).shape == (2, 50, 160)
-    features, visemes, closure = model.from_wave(batch.waveforms)
-    assert features.shape == (2, 50, 64)
-    assert visemes.shape == (2, 50, len(VISEME_NAMES))
-    assert closure.shape == (2, 50)
+    assert log_mel(batch.waveforms).shape == (2, 50, 160)
+    output = model(waveforms=batch.waveforms)
+    assert output.logits[0].shape == (2, 50, len(VISEME_NAMES))
+    assert output.logits[1].shape == (2, 50)
+    assert output.mel is not None
+    assert output.mel.shape == (2, 50, 160)
 
 
-def test_encoder_trains_in_three_stages_and_resumes(corpus: Path, tmp_path: Path) -> None:
-    for stage in ("teacher", "frontend"):
-        train_audio_encoder.main(encoder_arguments(stage, corpus, tmp_path, 2))
+def test_crops_carry_the_labels_of_their_time(tmp_path: Path) -> None:
+    """A recording whose loudness tells its class: labels must follow the sound through every crop and speed."""
+    loud = np.repeat([0, 10_000, 0, 10_000], 8_000) * np.resize([1, -1], 32_000)
+    segments = [(0, 0.0, 0.5), (12, 0.5, 1.0), (0, 1.0, 1.5), (12, 1.5, 2.0)]
+    save_corpus([Utterance(loud.astype(np.int16), segments, "a")], tmp_path / "tone.npz")
+    corpus = SpeechCorpus([tmp_path / "tone.npz"])
+    for seed in range(4):
+        batch = corpus.batch(8, 1.0, torch.Generator().manual_seed(seed))
+        power = batch.clean[:, 280:][:, : 50 * 320].unflatten(1, (50, 320)).square().mean(-1)
+        agree = (power > 0.005) == (batch.visemes == 12)
+        assert agree.float().mean() > 0.9
+
+
+def test_validation_speakers_are_never_trained_on(corpus: Path) -> None:
+    path = [corpus / "speechocean.npz"]
+    assert SpeechCorpus(path).hours() == pytest.approx(2 * SpeechCorpus(path, validation=True).hours())
+    with pytest.raises(ValueError, match="no speech to train on"):
+        SpeechCorpus([])
+
+
+def test_a_source_without_its_columns_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "broken.npz", samples=np.zeros(10, np.int16))
+    with pytest.raises(ValueError, match=r"broken.npz lacks offsets, segment_times"):
+        SpeechCorpus([tmp_path / "broken.npz"])
+
+
+def test_encoder_trains_in_two_stages(corpus: Path, tmp_path: Path) -> None:
+    train_audio_encoder.main(encoder_arguments("teacher", corpus, tmp_path, 2))
     student = [*encoder_arguments("student", corpus, tmp_path, 2), "--output", str(tmp_path / "out")]
     train_audio_encoder.main(student)
     encoder = Wav2Vec2Model.from_pretrained(tmp_path / "out" / "audio_encoder")
     assert encoder.config.feat_extract_norm == "layer"
     assert load_file(tmp_path / "speech_head.safetensors")["visemes.weight"].shape == (len(VISEME_NAMES), 64)
+    assert list((tmp_path / "curves").glob("events.out.tfevents*"))
 
 
-def test_interrupted_training_goes_on_as_if_nothing_happened(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(train_audio_encoder, "CHECKPOINT_EVERY", 2)
-    whole = encoder_arguments("teacher", corpus, tmp_path / "whole", 4)
-    train_audio_encoder.main(whole)
-    broken = encoder_arguments("teacher", corpus, tmp_path / "broken", 4)
-    real = train_audio_encoder.stage_loss
-    calls = 0
+@pytest.mark.slow
+def test_two_processes_train_one_encoder(corpus: Path, tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    launch += ["-m", "dirfa_pipeline.training.train_audio_encoder"]
+    arguments = [*encoder_arguments("teacher", corpus, tmp_path, 2), "--accumulate", "2"]
+    done = subprocess.run([*launch, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert torch.load(tmp_path / "teacher.pt", weights_only=True)["step"] == 2
 
-    def fail_once(*arguments: object) -> dict[str, torch.Tensor]:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return real(*arguments)
 
-    monkeypatch.setattr(train_audio_encoder, "stage_loss", fail_once)
-    with pytest.raises(KeyboardInterrupt):
-        train_audio_encoder.main(broken)
-    train_audio_encoder.main(broken)
-    states = [torch.load(tmp_path / name / "teacher.pt", weights_only=True) for name in ("whole", "broken")]
-    assert states[0]["step"] == states[1]["step"] == 4
-    weights = [state["average"]["head.visemes.weight"] for state in states]
-    torch.testing.assert_close(*weights, atol=2e-3, rtol=0.1)
+def toy_run(folder: Path, stop: int | None = None, broken: bool = False) -> list[float]:
+    """Losses of a linear model learning to add; stops after `stop` steps as if it were killed."""
+    torch.manual_seed(0)
+    schedule = Schedule(8, 1e-2, accumulate=2, checkpoint_every=2)
+    run = TrainingRun("sum", torch.nn.Linear(4, 1), schedule, Accelerator(cpu=True), folder)
+    losses = []
+    for generator in run:
+        if run.step == stop:
+            break
+        numbers = torch.rand(16, 4, generator=generator)
+        loss = (run.model(numbers).squeeze(-1) - numbers.sum(1)).square().mean()
+        losses.append(loss.item())
+        run.update({"square": loss * (torch.nan if broken and run.step == 5 else 1.0)})
+    return losses
+
+
+def test_an_interrupted_run_goes_on_to_the_same_losses(tmp_path: Path) -> None:
+    whole = toy_run(tmp_path / "whole")
+    assert len(whole) == 16
+    first = toy_run(tmp_path / "broken", stop=5)  # the checkpoint is that of step 4
+    assert first == whole[:10]
+    assert toy_run(tmp_path / "broken") == whole[8:]
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_names_the_step(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"loss of step 6 is not finite: .*; step 4 is in .*sum.pt"):
+        toy_run(tmp_path, broken=True)
 
 
 def test_video_time_becomes_frame_time() -> None:
@@ -200,7 +266,7 @@ def test_blinks_and_styles_are_read_from_tracks(tracks: Path) -> None:
 
 @pytest.mark.slow
 def test_sampler_trains_and_joins_a_pipeline(tracks: Path, corpus: Path, tmp_path: Path) -> None:
-    for stage in ("teacher", "frontend", "student"):
+    for stage in ("teacher", "student"):
         arguments = [*encoder_arguments(stage, corpus, tmp_path, 1), "--output", str(tmp_path)]
         train_audio_encoder.main(arguments)
     for part in ("face_model", "face_renderer"):

@@ -4,7 +4,8 @@ Build the speech corpus: sound at 16 kHz with viseme classes and times, one .npz
     python -m dirfa_pipeline.training.prepare_speech SOURCE --data DATA --output CORPUS
 
 `SOURCE` is one of speechocean, librispeech, ljspeech, grid (recorded speech and its text, aligned by pocketsphinx),
-unlabelled (LibriSpeech without text: sound only), flite and espeak (synthetic voices, which know their own times).
+untranscribed (LibriSpeech without text, recognised and aligned by pocketsphinx), flite and espeak (synthetic voices,
+which know their own times).
 """
 
 import argparse
@@ -32,14 +33,6 @@ from .visemes import arpabet_visemes, ipa_visemes
 
 
 logger = logging.getLogger(__name__)
-
-# With pocketsphinx's own beams a quarter of accented and children's speech fails to align; wider ones mend most.
-BEAMS: tuple[dict[str, float], ...] = (
-    {},
-    {"beam": 1e-64, "pbeam": 1e-64, "wbeam": 1e-48},
-    {"beam": 1e-100, "pbeam": 1e-100, "wbeam": 1e-80},
-    {"beam": 1e-150, "pbeam": 1e-150, "wbeam": 1e-120},
-)
 
 Segment = tuple[int, float, float]  # viseme class, start and end in seconds
 
@@ -86,24 +79,14 @@ def align(
     Words that its dictionary lacks are taken from `words_file`.
     """
     words = "".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split()
-    for beams in BEAMS:
-        phones = _align_words(samples, words, words_file, beams)
-        if phones:
-            return phones
-    return None
-
-
-def _align_words(
-    samples: NDArray[np.int16], words: list[str], words_file: Path | None, beams: dict[str, float]
-) -> list[tuple[str, float, float]] | None:
-    """Two passes: words first, then the phones within them."""
-    decoder = pocketsphinx.Decoder(lm=None, loglevel="FATAL", **beams)
+    # The lattice's best path may leave the last word out, and then the phones of a fifth of all recordings are lost.
+    decoder = pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
     for word in set(words):
         if decoder.lookup_word(word) is None and word in lexicon(words_file):
             decoder.add_word(word, lexicon(words_file)[word], True)
     if not words or any(decoder.lookup_word(word) is None for word in words):
         return None
-    try:
+    try:  # two passes: words first, then the phones within them
         decoder.set_align_text(" ".join(words))
         _decode(decoder, samples)
         decoder.set_alignment()
@@ -123,15 +106,23 @@ def _decode(decoder: pocketsphinx.Decoder, samples: NDArray[np.int16]) -> None:
     decoder.end_utt()
 
 
+def recognise(samples: NDArray[np.int16]) -> str:
+    """Text of a recording by pocketsphinx's English language model, about one word in four wrong."""
+    decoder = pocketsphinx.Decoder(loglevel="FATAL")
+    _decode(decoder, samples)
+    hypothesis = decoder.hyp()
+    return hypothesis.hypstr if hypothesis is not None else ""
+
+
 def align_file(job: tuple[Path, str, str], words_file: Path | None = None) -> Utterance | None:
-    """Read and align one recording."""
+    """Read and align one recording; one without text is recognised first."""
     path, text, speaker = job
     try:
         waveform = load_audio(path).mono(ENCODER_RATE)
     except AudioError:
         return None
     samples = (waveform * 32767).clip(-32768, 32767).astype(np.int16)
-    phones = align(samples, text, words_file)
+    phones = align(samples, text or recognise(samples), words_file)
     if phones is None:
         return None
     classes = [(arpabet_visemes(name), start, end) for name, start, end in phones]
@@ -166,12 +157,10 @@ def grid_jobs(data: Path) -> list[tuple[Path, str, str]]:
     return jobs
 
 
-def unlabelled(data: Path) -> Iterator[Utterance]:
+def untranscribed_jobs(data: Path) -> list[tuple[Path, str, str]]:
     folder = data / "speech" / "librispeech"
-    for row in read_table(folder / "metadata.tsv"):
-        if not row["text"]:
-            waveform = load_audio(folder / row["file"]).mono(ENCODER_RATE)
-            yield Utterance((waveform * 32767).astype(np.int16), [], row["speaker"])
+    rows = read_table(folder / "metadata.tsv")
+    return [(folder / r["file"], "", r["speaker"]) for r in rows if not r["text"]]
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -334,8 +323,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Build one source of the corpus."""
     recorded = {
         "speechocean": speechocean_jobs, "librispeech": librispeech_jobs, "ljspeech": ljspeech_jobs, "grid": grid_jobs,
+        "untranscribed": untranscribed_jobs,
     }  # fmt: skip
-    generated = {"unlabelled": unlabelled, "flite": flite_utterances, "espeak": espeak_utterances}
+    generated = {"flite": flite_utterances, "espeak": espeak_utterances}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", choices=[*recorded, *generated])
     parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/")

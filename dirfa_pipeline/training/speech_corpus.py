@@ -1,25 +1,29 @@
-"""Random crops of the speech corpus with labels at 50 Hz, under augmentation."""
+"""Random crops of the speech corpus with labels at 50 Hz, under augmentation, all of it on one device."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..audio import ENCODER_RATE, pad_for_encoder
+from ..audio import ENCODER_PADDING, ENCODER_RATE, ENCODER_RECEPTIVE_FIELD, ENCODER_STRIDE
 from ..models.speech_head import VISEME_NAMES
+from .augment import degrade, uniform
 
 
-UNKNOWN = -100
-CLOSURE = VISEME_NAMES.index("closure")
-CLOSURE_EDGE = 0.02  # seconds over which the closure target falls off outside the phone
-FEATURE_SECONDS = 0.02
+UNKNOWN: Final = -100
+CLOSURE: Final = VISEME_NAMES.index("closure")
+CLOSURE_EDGE: Final = 0.02  # seconds over which the closure target falls off outside the phone
+LABEL_SECONDS: Final = 0.005  # resolution of the stored labels
+SLACK: Final = ENCODER_RATE // 4  # samples by which a crop may reach over the ends of its utterance
 
-SYNTHETIC = ("flite", "espeak")  # each second of these counts half
-
-Wave = NDArray[np.float32]
+SYNTHETIC: Final = ("flite", "espeak")  # each second of these counts half
+VALIDATION_SHARE: Final = 20  # one recorded speaker in so many is never trained on
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class SpeechBatch:
     """
     Args:
         waveforms (`Tensor` of shape `(batch, samples)`): Padded for the encoder.
+        clean (`Tensor` of the same shape): The same before augmentation.
         visemes (`Tensor` of shape `(batch, features)`): Class of each 20 ms, -100 where unknown.
         closure (`Tensor` of shape `(batch, features)`): Soft target in [0, 1].
     """
 
     waveforms: Tensor
+    clean: Tensor
     visemes: Tensor
     closure: Tensor
 
@@ -42,65 +48,104 @@ class SpeechCorpus:
 
     Args:
         paths (`list[Path]`): The .npz files.
-        labelled (`bool`, defaults to `True`): Leave out sources without labels.
+        validation (`bool`, defaults to `False`): Hold the recorded speakers kept for validation, instead of all
+            others.
+        device (`torch.device`): Where samples and labels lie and batches are made.
+
+    Raises:
+        ValueError: No utterance is left, or a file lacks an array.
     """
 
-    def __init__(self, paths: list[Path], labelled: bool = True) -> None:
-        self.samples: list[NDArray[np.int16]] = []
-        self.visemes: list[NDArray[np.int8]] = []
-        self.times: list[NDArray[np.float32]] = []
-        self.weights: list[float] = []
+    def __init__(self, paths: list[Path], validation: bool = False, device: torch.device | str = "cpu") -> None:
+        samples: list[NDArray[np.int16]] = []
+        visemes: list[NDArray[np.int64]] = []
+        closure: list[NDArray[np.float32]] = []
+        weights: list[float] = []
         for path in paths:
-            with np.load(path) as file:
-                offsets, owner = file["offsets"], file["segment_utterance"]
-                if labelled and not len(owner):
+            for wave, classes, times, speaker in read_source(path):
+                if (path.stem not in SYNTHETIC and is_validation_speaker(speaker)) != validation:
                     continue
-                flat, classes, times = file["samples"], file["segment_viseme"], file["segment_times"]
-                for index in range(len(offsets) - 1):
-                    first, last = np.searchsorted(owner, [index, index + 1])
-                    self.samples.append(flat[offsets[index] : offsets[index + 1]])
-                    self.visemes.append(classes[first:last])
-                    self.times.append(times[first:last])
-                    self.weights.append(len(self.samples[-1]) * (0.5 if path.stem in SYNTHETIC else 1.0))
+                centres = (np.arange(round(len(wave) / ENCODER_RATE / LABEL_SECONDS)) + 0.5) * LABEL_SECONDS
+                labels = frame_labels(classes, times, centres)
+                samples.append(wave)
+                visemes.append(labels[0])
+                closure.append(labels[1])
+                weights.append(len(wave) * (0.5 if path.stem in SYNTHETIC else 1.0))
+        if not samples:
+            kind = "speaker kept for validation" if validation else "speech to train on"
+            raise ValueError(f"no {kind} in {[str(path) for path in paths]}; write more with prepare_speech")
+        self.device = torch.device(device)
+        self.samples, self.lengths, self.starts = _flatten(samples, torch.int16, self.device)
+        self.visemes, self.label_lengths, self.label_starts = _flatten(visemes, torch.int16, self.device)
+        self.closure, _, _ = _flatten(closure, torch.float16, self.device)
+        self.weights = torch.tensor(weights, device=self.device)
 
     def hours(self) -> float:
-        return sum(map(len, self.samples)) / ENCODER_RATE / 3600
+        return len(self.samples) / ENCODER_RATE / 3600
 
-    def batch(self, size: int, seconds: float, rng: np.random.Generator, augment: bool = True) -> SpeechBatch:
-        """Draw `size` crops of `seconds`, utterances weighted by their length."""
-        frames = round(seconds * 25)
-        indices = rng.choice(len(self.samples), size=size, p=np.array(self.weights) / sum(self.weights))
-        crops = [self._crop(int(index), frames * 640, rng, augment) for index in indices]
-        waves = [wave for wave, _, _ in crops]
-        if augment:
-            waves = [degrade(wave, waves, rng) for wave in waves]
+    def batch(self, size: int, seconds: float, generator: torch.Generator, augment: bool = True) -> SpeechBatch:
+        """Draw `size` crops of `seconds`, utterances weighted by their length; `generator` is on the same device."""
+        features = 2 * round(seconds * 25)
+        length = features * ENCODER_STRIDE
+        rows = torch.multinomial(self.weights, size, replacement=True, generator=generator)
+        low, high = (0.8, 1.25) if augment else (1.0, 1.0)
+        speed = uniform(size, low, high, generator)
+        room = (self.lengths[rows] - length * speed + 2 * SLACK).clamp_min(1.0)
+        start = uniform(size, 0.0, 1.0, generator) * room - SLACK
+        waves = self._read(rows, start[:, None] + torch.arange(length, device=self.device) * speed[:, None])
+        centres = (torch.arange(features, device=self.device) + 0.5) * ENCODER_STRIDE * speed[:, None]
+        visemes, closure = self._labels(rows, (start[:, None] + centres) / ENCODER_RATE)
         return SpeechBatch(
-            torch.from_numpy(np.stack([pad_for_encoder(wave, frames) for wave in waves])),
-            torch.from_numpy(np.stack([visemes for _, visemes, _ in crops])),
-            torch.from_numpy(np.stack([closure for _, _, closure in crops])),
+            pad_waves(degrade(waves, generator) if augment else waves), pad_waves(waves), visemes, closure
         )
 
-    def _crop(
-        self, index: int, length: int, rng: np.random.Generator, augment: bool
-    ) -> tuple[Wave, NDArray[np.int64], Wave]:
-        samples = self.samples[index]
-        speed = rng.uniform(0.88, 1.14) if augment else 1.0
-        needed = int(length * speed) + 2
-        start = int(rng.integers(-ENCODER_RATE // 4, max(1, len(samples) - needed + ENCODER_RATE // 4)))
-        wave = np.zeros(needed, np.float32)
-        first, last = max(start, 0), min(start + needed, len(samples))
-        wave[first - start : last - start] = samples[first:last] / 32768.0
-        if speed != 1.0:
-            wave = np.interp(np.arange(length) * speed, np.arange(needed), wave).astype(np.float32)
-        features = length // 320
-        centres = (np.arange(features) + 0.5) * FEATURE_SECONDS * speed + start / ENCODER_RATE
-        visemes, closure = frame_labels(self.visemes[index], self.times[index], centres)
-        return wave[:length], visemes, closure
+    def _read(self, rows: Tensor, position: Tensor) -> Tensor:
+        """Samples at fractional positions, by linear interpolation; zero outside the utterance."""
+        last = self.lengths[rows][:, None] - 1
+        inside = (position >= 0) & (position < last)
+        position = torch.minimum(position.clamp_min(0), last - 1)
+        index = position.long()
+        left = self.samples[self.starts[rows][:, None] + index].float()
+        right = self.samples[self.starts[rows][:, None] + index + 1].float()
+        return torch.lerp(left, right, position - index) * inside / 32768.0
+
+    def _labels(self, rows: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
+        """Class and closure target at instants; outside the utterance it is silent."""
+        last = self.label_lengths[rows][:, None] - 1
+        index = (seconds / LABEL_SECONDS).floor().long()
+        inside = (index >= 0) & (index <= last)
+        index = self.label_starts[rows][:, None] + torch.minimum(index.clamp_min(0), last)
+        visemes = torch.where(inside, self.visemes[index].long(), 0)
+        return visemes, self.closure[index].float() * inside
+
+
+def read_source(path: Path) -> list[tuple[NDArray[np.int16], NDArray[np.int8], NDArray[np.float32], str]]:
+    """Utterances of one source: samples, classes and times of its segments, speaker."""
+    with np.load(path) as file:
+        missing = {"samples", "offsets", "segment_utterance", "segment_viseme", "segment_times", "speakers"} - set(
+            file
+        )
+        if missing:
+            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}; write it with prepare_speech")
+        samples, offsets, owner = file["samples"], file["offsets"], file["segment_utterance"]
+        classes, times, speakers = file["segment_viseme"], file["segment_times"], file["speakers"]
+    bounds = np.searchsorted(owner, np.arange(len(offsets)))
+    return [
+        (samples[a:b], classes[first:last], times[first:last], str(speaker))
+        for a, b, first, last, speaker in zip(
+            offsets[:-1], offsets[1:], bounds[:-1], bounds[1:], speakers, strict=True
+        )
+    ]
+
+
+def is_validation_speaker(speaker: str) -> bool:
+    """Whether a recorded speaker is kept for validation: a fixed choice by name."""
+    return zlib.crc32(speaker.encode()) % VALIDATION_SHARE == 0
 
 
 def frame_labels(
     classes: NDArray[np.int8], times: NDArray[np.float32], centres: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], Wave]:
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Class and soft closure target at each instant of `centres`; outside all segments it is silent."""
     if not len(classes):
         return np.full(len(centres), UNKNOWN, np.int64), np.zeros(len(centres), np.float32)
@@ -114,61 +159,13 @@ def frame_labels(
     return visemes, np.clip(1.0 - distance / CLOSURE_EDGE, 0.0, 1.0).astype(np.float32)
 
 
-def degrade(wave: Wave, others: list[Wave], rng: np.random.Generator) -> Wave:
-    """Room, noise or babble, band limit and gain, each by chance."""
-    if rng.random() < 0.3:
-        wave = add_reverb(wave, rng)
-    if rng.random() < 0.7:
-        snr = rng.uniform(0.0, 30.0)
-        noise = babble(others, len(wave), rng) if rng.random() < 0.3 else coloured_noise(len(wave), rng)
-        wave = add_noise(wave, noise, snr)
-    else:
-        wave = wave + 10.0 ** rng.uniform(-4.5, -3.0) * coloured_noise(len(wave), rng)
-    if rng.random() < 0.3:
-        wave = band_limit(wave, rng)
-    peak = float(np.abs(wave).max())
-    level = 10.0 ** (rng.uniform(-26.0, 0.0) / 20.0)
-    return (wave * (level / max(peak, 1e-4))).astype(np.float32) if peak > 3e-3 else wave.astype(np.float32)
+def pad_waves(waves: Tensor) -> Tensor:
+    """Pad `(batch, features * 320)` as `pad_for_encoder` does."""
+    return F.pad(waves, (ENCODER_PADDING, ENCODER_RECEPTIVE_FIELD - ENCODER_STRIDE - ENCODER_PADDING))
 
 
-def add_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
-    """Add noise at a signal-to-noise ratio in dB, over the whole crop."""
-    power, noise_power = float(np.mean(wave**2)), float(np.mean(noise**2))
-    if power < 1e-8 or noise_power < 1e-12:
-        return wave + 1e-3 * noise
-    return wave + noise * np.float32(np.sqrt(power / noise_power / 10.0 ** (snr / 10.0)))
-
-
-def coloured_noise(length: int, rng: np.random.Generator) -> Wave:
-    """Noise of unit deviation whose power falls with a random power of frequency, from 0 (white) to 2 (brown)."""
-    spectrum = np.fft.rfft(rng.standard_normal(length).astype(np.float32))
-    spectrum /= np.maximum(np.arange(len(spectrum)), 20.0) ** (rng.uniform(0.0, 2.0) / 2)
-    noise = np.fft.irfft(spectrum, length).astype(np.float32)
-    return noise / (noise.std() + 1e-9)
-
-
-def babble(others: list[Wave], length: int, rng: np.random.Generator) -> Wave:
-    """Several other crops at once."""
-    chosen = rng.choice(len(others), size=min(4, len(others)), replace=False)
-    return np.sum([np.roll(others[int(i)], int(rng.integers(length)))[:length] for i in chosen], axis=0)
-
-
-def add_reverb(wave: Wave, rng: np.random.Generator) -> Wave:
-    """Convolve with exponentially decaying noise after a direct path (Moorer, 1979), reverberation time .1 to .7 s."""
-    time = rng.uniform(0.1, 0.7)
-    length = int(time * ENCODER_RATE)
-    decay = np.exp(-6.9 * np.arange(length) / length)
-    response = rng.standard_normal(length) * decay * rng.uniform(0.02, 0.12)
-    response[0] = 1.0
-    size = len(wave) + length
-    mixed = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(response, size), size)
-    return mixed[: len(wave)].astype(np.float32)
-
-
-def band_limit(wave: Wave, rng: np.random.Generator) -> Wave:
-    """A telephone's band, or the low-pass of a strong compression."""
-    spectrum = np.fft.rfft(wave)
-    frequency = np.fft.rfftfreq(len(wave), 1 / ENCODER_RATE)
-    low, high = (300.0, 3400.0) if rng.random() < 0.4 else (rng.uniform(20.0, 120.0), rng.uniform(3500.0, 7500.0))
-    spectrum[(frequency < low) | (frequency > high)] *= 0.02
-    return np.fft.irfft(spectrum, len(wave)).astype(np.float32)
+def _flatten(rows: list[NDArray], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows of unequal length end to end, with their lengths and starts."""
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    flat = torch.from_numpy(np.concatenate(rows)).to(dtype).to(device)
+    return flat, lengths, lengths.cumsum(0) - lengths
