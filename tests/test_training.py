@@ -1,4 +1,4 @@
-"""Training at toy size, by the real scripts: corpus, encoder in two stages with resume, tracks, sampler."""
+"""Training at toy size, by the real scripts: corpus, encoder with resume, tracks, sampler."""
 
 import subprocess
 import sys
@@ -38,10 +38,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def encoder_arguments(stage: str, corpus: Path, run: Path, steps: int) -> list[str]:
+def encoder_arguments(corpus: Path, run: Path, steps: int) -> list[str]:
     sizes = ["--batch", "2", "--seconds", "0.8", "--hidden", "64", "--layers", "1"]
-    sizes += ["--teacher-hidden", "64", "--teacher-layers", "1", "--validate-every", "1"]
-    return [stage, "--corpus", str(corpus), "--run", str(run), "--steps", str(steps), *sizes]
+    sizes += ["--validate-every", "1"]
+    return ["--corpus", str(corpus), "--run", str(run), "--steps", str(steps), *sizes]
 
 
 def test_every_phone_has_a_viseme() -> None:
@@ -110,11 +110,10 @@ def test_crops_and_log_mel_agree_in_length(corpus: Path) -> None:
     model = SpeechModel(encoder_config(64, 1)).eval()
     assert batch.visemes.shape == batch.closure.shape == (2, 50)
     assert log_mel(batch.waveforms).shape == (2, 50, 160)
-    output = model(waveforms=batch.waveforms)
-    assert output.logits[0].shape == (2, 50, len(VISEME_NAMES))
-    assert output.logits[1].shape == (2, 50)
-    assert output.mel is not None
-    assert output.mel.shape == (2, 50, 160)
+    visemes, closure, mel = model(batch.waveforms)
+    assert visemes.shape == (2, 50, len(VISEME_NAMES))
+    assert closure.shape == (2, 50)
+    assert mel.shape == (2, 50, 160)
 
 
 def test_crops_carry_the_labels_of_their_time(tmp_path: Path) -> None:
@@ -143,10 +142,8 @@ def test_a_source_without_its_columns_is_named(tmp_path: Path) -> None:
         SpeechCorpus([tmp_path / "broken.npz"])
 
 
-def test_encoder_trains_in_two_stages(corpus: Path, tmp_path: Path) -> None:
-    train_audio_encoder.main(encoder_arguments("teacher", corpus, tmp_path, 2))
-    student = [*encoder_arguments("student", corpus, tmp_path, 2), "--output", str(tmp_path / "out")]
-    train_audio_encoder.main(student)
+def test_encoder_trains(corpus: Path, tmp_path: Path) -> None:
+    train_audio_encoder.main([*encoder_arguments(corpus, tmp_path, 2), "--output", str(tmp_path / "out")])
     encoder = Wav2Vec2Model.from_pretrained(tmp_path / "out" / "audio_encoder")
     assert encoder.config.feat_extract_norm == "layer"
     assert load_file(tmp_path / "speech_head.safetensors")["visemes.weight"].shape == (len(VISEME_NAMES), 64)
@@ -158,10 +155,10 @@ def test_two_processes_train_one_encoder(corpus: Path, tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     launch += ["-m", "dirfa_pipeline.training.train_audio_encoder"]
-    arguments = [*encoder_arguments("teacher", corpus, tmp_path, 2), "--accumulate", "2"]
+    arguments = [*encoder_arguments(corpus, tmp_path, 2), "--accumulate", "2"]
     done = subprocess.run([*launch, *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert torch.load(tmp_path / "teacher.pt", weights_only=True)["step"] == 2
+    assert torch.load(tmp_path / "encoder.pt", weights_only=True)["step"] == 2
 
 
 def toy_run(folder: Path, stop: int | None = None, broken: bool = False) -> list[float]:
@@ -266,9 +263,7 @@ def test_blinks_and_styles_are_read_from_tracks(tracks: Path) -> None:
 
 @pytest.mark.slow
 def test_sampler_trains_and_joins_a_pipeline(tracks: Path, corpus: Path, tmp_path: Path) -> None:
-    for stage in ("teacher", "student"):
-        arguments = [*encoder_arguments(stage, corpus, tmp_path, 1), "--output", str(tmp_path)]
-        train_audio_encoder.main(arguments)
+    train_audio_encoder.main([*encoder_arguments(corpus, tmp_path, 1), "--output", str(tmp_path)])
     for part in ("face_model", "face_renderer"):
         (tmp_path / part).symlink_to(WEIGHTS / part)
     arguments = ["--tracks", str(tracks), "--weights", str(tmp_path), "--output", str(tmp_path / "animation_sampler")]

@@ -1,6 +1,4 @@
-"""The audio encoder with what only training needs: a log-mel input for the teacher, a read-out of the log-mel."""
-
-from dataclasses import dataclass
+"""The audio encoder with what only training needs: a read-out of the log-mel."""
 
 import torch
 from torch import Tensor, nn
@@ -15,33 +13,26 @@ FFT_SIZE, WINDOW, HOP = 512, 400, 160
 LOG_FLOOR, LOG_MEAN, LOG_STD = 1e-5, -5.0, 4.0
 
 
-def encoder_config(hidden: int = 256, layers: int = 6, dropout: float = 0.1) -> Wav2Vec2Config:
-    """A short, streamable front end (20 ms kernel, 5 ms first stride) and a small pre-norm transformer."""
+def encoder_config(hidden: int = 256, layers: int = 6) -> Wav2Vec2Config:
+    """
+    A short, streamable front end (20 ms kernel, 5 ms first stride) and a small pre-norm transformer.
+
+    While training, stretches of 120 ms and bands of features are masked (SpecAugment, Park et al., 2019).
+    """
     return Wav2Vec2Config(
         hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=max(1, hidden // 64),
         intermediate_size=4 * hidden, conv_dim=(320, 256, 256), conv_kernel=(320, 4, 3), conv_stride=(80, 2, 2),
         num_feat_extract_layers=3, feat_extract_norm="layer", conv_bias=True, do_stable_layer_norm=True,
-        num_conv_pos_embeddings=31, num_conv_pos_embedding_groups=16, mask_time_prob=0.0, layerdrop=0.0,
-        hidden_dropout=dropout, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0,
-        apply_spec_augment=False, vocab_size=32,
+        num_conv_pos_embeddings=31, num_conv_pos_embedding_groups=16, layerdrop=0.0,
+        hidden_dropout=0.15, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0,
+        apply_spec_augment=True, mask_time_prob=0.06, mask_time_length=6, mask_feature_prob=0.06,
+        mask_feature_length=16, vocab_size=32,
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class SpeechOutput:
-    """
-    Args:
-        logits (`tuple` of `Tensor`): Visemes `(batch, features, visemes)` and closure `(batch, features)`.
-        mel (`Tensor` of shape `(batch, features, 160)`, *optional*): The log-mel as the convolutions tell it.
-    """
-
-    logits: tuple[Tensor, Tensor]
-    mel: Tensor | None = None
 
 
 class SpeechModel(nn.Module):
     """
-    Student or teacher: the same transformer and head behind a learned front end or behind log-mel.
+    The audio encoder, its head, and a linear read-out of the log-mel from its convolutions.
 
     Args:
         config (`Wav2Vec2Config`): The audio encoder's.
@@ -51,17 +42,18 @@ class SpeechModel(nn.Module):
         super().__init__()
         self.encoder = Wav2Vec2Model(config)
         self.head = SpeechHead(config.hidden_size)
-        self.mel_input = nn.Linear(2 * NUM_MELS, config.hidden_size)
         self.mel_readout = nn.Linear(config.conv_dim[-1], 2 * NUM_MELS)
         initialise_gabor(self.encoder.feature_extractor.conv_layers[0].conv)
 
-    def forward(self, waveforms: Tensor | None = None, mel: Tensor | None = None) -> SpeechOutput:
-        """Read padded waveforms `(batch, samples)`, as a student does, or log-mel, as a teacher does."""
-        if waveforms is None:
-            assert mel is not None
-            return SpeechOutput(self.head(self.encoder.encoder(self.mel_input(mel)).last_hidden_state))
+    def forward(self, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """
+        Read padded waveforms, `(batch, samples)`.
+
+        Returns viseme logits `(batch, features, visemes)`, closure logits `(batch, features)` and the log-mel as the
+        convolutions tell it, `(batch, features, 160)`.
+        """
         output = self.encoder(waveforms)
-        return SpeechOutput(self.head(output.last_hidden_state), self.mel_readout(output.extract_features))
+        return *self.head(output.last_hidden_state), self.mel_readout(output.extract_features)
 
 
 def log_mel(waveforms: Tensor) -> Tensor:
