@@ -277,8 +277,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         audio_past: int = 4,
         audio_future: int = 3,
         style_dim: int = 2,
-        closure_low: float = 0.25,
-        closure_high: float = 0.5,
+        closure_low: float = 0.1,
+        closure_high: float = 0.3,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -317,7 +317,7 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         return lips * (1.0 - _lone_openings(torch.maximum(shut, quiet)))
 
     def _closure_gate(self, speech: Tensor) -> Tensor:
-        per_frame = speech[..., -1].unflatten(-1, (-1, FEATURES_PER_FRAME)).amax(-1, keepdim=True)
+        per_frame = speech[..., -1].unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
         x = (per_frame - self.config.closure_low) / (self.config.closure_high - self.config.closure_low)
         x = x.clamp(0.0, 1.0)
         return x * x * (3.0 - 2.0 * x)
