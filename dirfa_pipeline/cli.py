@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .commands import animate, bench, edit, evaluate, export, generate, push, track
+from .commands import animate, bench, dub, edit, evaluate, export, generate, push, track
 from .errors import InputError
 from .version import __version__
 
 
-COMMANDS = (generate, animate, track, edit, export, bench, evaluate, push)
+COMMANDS = (generate, animate, dub, track, edit, export, bench, evaluate, push)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

@@ -32,6 +32,7 @@ from .audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
 from .checkpoint import check_component, check_layout, copy_to_aligned_memory, is_mismatch
 from .controls import Controls, direct
 from .controls import neutralize as _without_own_expression
+from .dubbing import FilmedFace, dub_frames, film_face
 from .errors import AnimationError, CheckpointError, InputError
 from .expressions import Expression
 from .frame_rate import change_frame_rate
@@ -256,6 +257,38 @@ class DirfaPipeline(DiffusionPipeline):
             InputError, FaceNotFoundError: Not a video, or one without a face in ten frames.
         """
         return track_video(video, self.face_model)
+
+    def dub(
+        self,
+        video: str | os.PathLike[str] | FilmedFace,
+        audio: AudioInput,
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+        diversity: float = 1.0,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """
+        Let the person of a video say something else: the video keeps its frames, and only the lips are drawn anew.
+
+        Args:
+            video: A path, or what [`film_face`] made of one.
+            audio, sampling_rate: The speech, as [`__call__`] takes it, no longer than the video.
+            generator (`torch.Generator`, *optional*): Makes the draw repeatable.
+            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; of it only the smile shows.
+
+        Yields:
+            `np.ndarray` of shape `(height, width, 3)`, uint8: every frame of the video at its own size, made even.
+            Frames without a usable face come back as they are, and so do pixels away from the lower face.
+
+        Raises:
+            InputError: Not a video, one without frames, or speech that is longer than it.
+            FaceNotFoundError: Fewer than ten frames show a face that can be dubbed.
+        """
+        self._check_can_draw()
+        _check_motion(diversity, SAMPLER_FPS)
+        sound = load_audio(audio, sampling_rate)
+        film = video if isinstance(video, FilmedFace) else film_face(video, self.face_model)
+        animation = self.sample_animation(film.fill_with_silence(sound), generator, diversity)
+        return dub_frames(film, animation, self.face_renderer)
 
     def encode_audio(self, audio: AudioClip | AudioFile) -> torch.Tensor:
         """

@@ -1,0 +1,79 @@
+"""`dirfa dub`: a video and other speech to mp4."""
+
+import argparse
+import os
+import sys
+
+from ..errors import InputError
+from ..video import PRESETS, check_output_path
+from . import check_device, progress
+from .edit import check_files
+
+
+EXAMPLES = """examples:
+  dirfa dub clip.mp4 speech.wav -o dubbed.mp4
+  dirfa dub clip.mp4 speech.wav -o dubbed.mp4 --seed 7 --crf 14
+
+The speech may be as long as the video; after it the lips rest. Dub people only with their consent, and say that the
+video is synthetic."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa dub`."""
+    dub = commands.add_parser(
+        "dub", help="put other speech on the lips of a video", epilog=EXAMPLES,
+        description="Make VIDEO say SPEECH: lips and jaw are drawn anew, everything else stays.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    dub.set_defaults(run=run)
+    dub.add_argument("video", help="a video that shows one face")
+    dub.add_argument("speech", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
+    dub.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
+    dub.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
+    dub.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+    dub.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
+    dub.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
+    dub.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa dub`; frames are read, redrawn and written one by one."""
+    check_options(options)
+    progress("loading the pipeline")
+    check_device(options.device)
+    import torch
+    from tqdm import tqdm
+
+    from ..audio import load_audio
+    from ..dubbing import film_face
+    from ..pipeline_dirfa import DirfaPipeline
+    from ..pretrained import bundled_weights
+    from ..video import write_video
+
+    sound = load_audio(options.speech)
+    pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
+    progress("finding the face")
+    film = film_face(options.video, pipeline.face_model)
+    if not film.shown.all():
+        progress(f"{(~film.shown).sum()} of {len(film)} frames show no usable face and stay as they are")
+    seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1
+    progress(f"drawing (seed {seed})")
+    frames = pipeline.dub(film, sound, generator=torch.Generator().manual_seed(seed))
+    bar = tqdm(frames, total=len(film), desc="dubbing", unit="frame", file=sys.stderr)
+    write_video(options.output, bar, film.fps, sound, options.crf, options.preset)
+    print(options.output, flush=True)
+
+
+def check_options(options: argparse.Namespace) -> None:
+    """Find mistakes in the command line before anything is loaded."""
+    check_output_path(options.output)
+    for path in (options.video, options.speech):
+        check_files(path, options.output)
+        if os.path.exists(options.output) and os.path.samefile(path, options.output):
+            raise InputError(f"--output would overwrite {path}; choose another name")
+    if options.preset not in PRESETS:
+        raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
+    if options.seed is not None and not 0 <= options.seed < 2**63 - 100:
+        raise InputError(f"--seed must be in [0, 2^63 - 100), got {options.seed}")
+    if not 0 <= options.crf <= 51:
+        raise InputError(f"--crf must be in [0, 51], got {options.crf}")
