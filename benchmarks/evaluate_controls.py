@@ -1,0 +1,106 @@
+"""
+What controls promise, measured on rendered frames whose landmarks are found anew.
+
+    python benchmarks/evaluate_controls.py held_out.tsv --data DATA [--references CLIP...] [--clips 4] [--json S.json]
+
+Closures: recall of p, b and m with every expression preset, for the first English clips of the list.
+References: the yaw, pitch and roll of a photo that borrows a clip's motion against the clip's own track, correlated.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dirfa_pipeline import Controls, DirfaPipeline, Portrait, load_audio
+from dirfa_pipeline.audio import ENCODER_RATE, AudioClip
+from dirfa_pipeline.evaluation.clip_list import ClipEntry, read_clip_list
+from dirfa_pipeline.evaluation.evaluate import Settings, phones_of
+from dirfa_pipeline.evaluation.tracking import FPS, cut_out_face, photo_from_video, track_frames, track_video
+from dirfa_pipeline.expressions import PRESETS
+from dirfa_pipeline.metrics import closure_recall, lip_aperture
+from dirfa_pipeline.portrait import read_image
+
+
+def preset_recalls(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings, seed: int) -> dict[str, float]:
+    """Closure recall of one clip with each preset; empty where no phones can be aligned."""
+    sound = load_audio(entry.audio)
+    sound = AudioClip(sound.samples[:, : round(settings.seconds * sound.sampling_rate)], sound.sampling_rate)
+    phones = phones_of(entry, sound.mono(ENCODER_RATE), settings)
+    if not phones:
+        return {}
+    portrait = pipe.prepare_portrait(cut_out_face(photo_of(pipe, entry, settings)), max_size=settings.max_size)
+    prepared = pipe.face_renderer.prepare(portrait)
+    drawn = pipe.sample_animation(sound, torch.Generator().manual_seed(seed))
+    recalls = {}
+    for name in PRESETS:
+        animation = Controls(expression=name).apply(drawn, pipe.face_model)
+        track = track_frames(pipe.render(prepared, animation), FPS, pipe.face_model)
+        recalls[name] = closure_recall(lip_aperture(track.landmarks), FPS, phones)[0]
+    return recalls
+
+
+def photo_of(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings) -> np.ndarray:
+    """The clip's photo, or a frame of its video."""
+    if entry.photo is not None:
+        return read_image(entry.photo)
+    assert entry.video is not None  # read_clip_list saw to it
+    return photo_from_video(entry.video, track_video(entry.video, settings.seconds, pipe.face_model))
+
+
+def pose_correlations(pipe: DirfaPipeline, portrait: Portrait, clip: Path, seconds: float) -> dict[str, float]:
+    """Yaw, pitch and roll of a photo that takes its head motion from a clip, against those of the clip."""
+    reference = pipe.track(clip)
+    length = min(len(reference), round(seconds * FPS))
+    still = type(reference).from_curves(length, FPS)
+    borrowed = Controls(motion_from=reference).apply(still, pipe.face_model)
+    seen = track_frames(pipe.render(portrait, borrowed), FPS, pipe.face_model)
+    return {
+        name: float(np.corrcoef(seen.coefficients[:, column], reference.coefficients[:length, column])[0, 1])
+        for name, column in (("yaw", 52), ("pitch", 53), ("roll", 54))
+    }
+
+
+def measure(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, float]]]:
+    """Yield kind, name and numbers, one clip after the other."""
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    settings = Settings(seconds=options.seconds)
+    portrait = pipe.prepare_portrait(options.photo, max_size=settings.max_size * 2)
+    for clip in options.references:
+        yield "pose", clip.stem, pose_correlations(pipe, portrait, clip, options.seconds)
+    english = [entry for entry in read_clip_list(options.list, options.data) if entry.language.startswith("en")]
+    for seed, entry in enumerate(english[: options.clips], 1):
+        yield "closures", entry.name, preset_recalls(pipe, entry, settings, seed)
+
+
+def main() -> None:
+    """Print a line a clip and the means."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("list", type=Path, help="clips, as `dirfa evaluate` takes them")
+    parser.add_argument("--data", type=Path, help="folder of the list's paths")
+    parser.add_argument("--references", type=Path, nargs="*", default=[], help="videos to borrow head motion from")
+    parser.add_argument("--photo", default="dirfa_pipeline/examples/astronaut.jpg", help="who borrows it")
+    parser.add_argument("--weights", default="dirfa-base")
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    scores: dict[str, dict[str, dict[str, float]]] = {"pose": {}, "closures": {}}
+    for kind, name, numbers in measure(options):
+        scores[kind][name] = numbers
+        print(f"{kind:9s}{name:28s}", *(f"{key} {value:.2f}" for key, value in numbers.items()), flush=True)
+    for kind, rows in scores.items():
+        measured = [row for row in rows.values() if row]
+        if measured:
+            means = {key: float(np.mean([row[key] for row in measured])) for key in measured[0]}
+            print(f"{kind:9s}{'mean':28s}", *(f"{key} {value:.2f}" for key, value in means.items()))
+    if options.json:
+        options.json.write_text(json.dumps(scores, indent=1))
+
+
+if __name__ == "__main__":
+    main()
