@@ -32,6 +32,7 @@ from .train_animation_sampler import (
     calibrate_lips,
     crop_motion,
     lip_basis,
+    lip_opening,
     motion_loss,
     prepare_example,
     train_lips,
@@ -143,7 +144,7 @@ def finetune(pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, moti
             lambda: train_lips(sampler, heard[0], heard[1], basis, lip_steps, accelerator, seed, LIP_RATE),
             lambda: validate_lips(sampler.lip_decoder, heard[1], basis),
         )
-        calibrate_lips(sampler, heard[0])
+        calibrate_lips(sampler, heard[0], lip_opening(pipe.face_model))
     measure_speaker(sampler, training)
     if motion_steps:
         keep_if_better(

@@ -197,25 +197,51 @@ def validate_lips(decoder: torch.nn.Module, examples: list[TrainingExample], bas
 
 
 @torch.no_grad()
-def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample]) -> None:
+def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample], opening: Tensor) -> None:
     """
-    Undo what regression to the mean costs: give each weight the spread it has in the tracks, and learn the shape of
-    closed lips from the frames that the closure output marks, if there are any.
+    Learn the shape of closed lips from the frames that the closure output marks, and undo what regression to the mean
+    costs: towards the spread that each weight has in the tracks, as far as the opening, gates included, then has it.
+
+    `opening` is what each lip weight adds to it, `(lips,)`.
     """
     sampler.eval()
-    predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
-    real = torch.cat([e.lips[e.valid] for e in examples])
-    gain = real.std(0) / predicted.std(0).clamp_min(1e-3)
-    sampler.lip_gain.copy_(torch.where(real.std(0) > 0.01, gain.clamp(1.0, 1.5), torch.ones_like(gain)))
     closed = torch.cat([
         e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
     ])  # fmt: skip
-    if not len(closed):
-        return
     shape = closed.mean(0)
     for name in (*OPENING_NAMES, "mouthClose"):
         shape[LIP_NAMES.index(name)] = 0.0
     sampler.closed_lips.copy_(shape)
+
+    predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
+    real = torch.cat([e.lips[e.valid] for e in examples])
+    gain = real.std(0) / predicted.std(0).clamp_min(1e-3)
+    full = torch.where(real.std(0) > 0.01, gain.clamp(1.0, 1.5), torch.ones_like(gain))
+    low, high = 0.0, 1.0
+    for _ in range(6):
+        share = 0.5 * (low + high)
+        sampler.lip_gain.copy_(1.0 + share * (full - 1.0))
+        low, high = (low, share) if opening_spread(sampler, examples, opening) > 1.0 else (share, high)
+    logger.info("lips have %.2f of the full gain", share)
+
+
+@torch.no_grad()
+def opening_spread(sampler: AnimationSampler, examples: list[TrainingExample], opening: Tensor) -> float:
+    """Deviation of the mouth's opening over that in the tracks; every set of clips counts alike."""
+    ratios: dict[str, list[Tensor]] = {}
+    for example in examples:
+        ours = (sampler.lips(example.speech[None])[0] @ opening)[example.valid]
+        real = (example.lips @ opening)[example.valid]
+        ratios.setdefault(example.name.split("/")[0], []).append(ours.std() / real.std().clamp_min(1e-3))
+    return float(torch.stack([torch.stack(values).mean() for values in ratios.values()]).mean())
+
+
+def lip_opening(face_model: FaceModel) -> Tensor:
+    """How far each lip weight parts the middle of the lips, `(lips,)`."""
+    basis = face_model.expression_basis.detach()[list(LIP_INDICES)]
+    upper, lower = face_model.inner_lip_pairs.T
+    middle = slice(len(upper) // 3, len(upper) - len(upper) // 3)
+    return (basis[:, lower[middle]] - basis[:, upper[middle]])[..., 1].mean(1)
 
 
 def crop_motion(
@@ -359,7 +385,7 @@ def main(arguments: list[str] | None = None) -> None:
     heard = [[example for example in split if example.heard] for split in (training, validation)]
     if options.lip_steps:
         train_lips(sampler, heard[0], heard[1], lip_basis(face_model), options.lip_steps, accelerator, options.seed)
-        calibrate_lips(sampler, heard[0])
+        calibrate_lips(sampler, heard[0], lip_opening(face_model))
 
     moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
     measure_motion(sampler, moving[0], [c for c in clips[0] if c.name.split("/")[0] not in options.lips_only])
