@@ -3,21 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pocketsphinx
 from numpy.typing import NDArray
 
 from ..metrics import Phone
-from ..training.prepare_speech import align
-
-
-def recognise(samples: NDArray[np.int16]) -> str:
-    """Text of a recording at 16 kHz by pocketsphinx's English language model, about one word in four wrong."""
-    decoder = pocketsphinx.Decoder(loglevel="FATAL")
-    decoder.start_utt()
-    decoder.process_raw(samples.tobytes(), full_utt=True)
-    decoder.end_utt()
-    hypothesis = decoder.hyp()
-    return hypothesis.hypstr if hypothesis is not None else ""
+from ..training.prepare_speech import align, recognise
 
 
 def find_phones(waveform: NDArray[np.float32], text: str, words_file: Path | None = None) -> list[Phone]:

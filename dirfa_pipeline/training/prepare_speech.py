@@ -147,14 +147,15 @@ def ljspeech_jobs(data: Path) -> list[tuple[Path, str, str]]:
 
 
 def grid_jobs(data: Path) -> list[tuple[Path, str, str]]:
-    folder = data / "video" / "grid_s1"
-    paths = sorted(folder.glob("*.mp4"))[:-GRID_VALIDATION_CLIPS]
-    jobs = []
-    for path in paths:
-        lines = (folder / "align" / f"{path.stem}.align").read_text().split("\n")
-        words = [line.split()[2] for line in lines if line.strip()]
-        jobs.append((path, " ".join(word for word in words if word not in ("sil", "sp")), "grid_s1"))
-    return jobs
+    paths = sorted((data / "video" / "grid_s1").glob("*.mp4"))[:-GRID_VALIDATION_CLIPS]
+    return [(path, grid_text(path), "grid_s1") for path in paths]
+
+
+def grid_text(path: Path) -> str:
+    """What a GRID clip says, from the word times beside it."""
+    lines = (path.parent / "align" / f"{path.stem}.align").read_text().split("\n")
+    words = [line.split()[2] for line in lines if line.strip()]
+    return " ".join(word for word in words if word not in ("sil", "sp"))
 
 
 def untranscribed_jobs(data: Path) -> list[tuple[Path, str, str]]:
