@@ -130,10 +130,8 @@ def keep_if_better(name: str, part: nn.Module, learn: Callable[[], None], score:
 def finetune(pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, motion_steps: int, seed: int) -> None:
     """Fit a pipeline's sampler to one person's tracked clips, in place."""
     accelerator, sampler = Accelerator(cpu=True), pipe.animation_sampler
-    training, judging = (
-        [prepare_example(clip, pipe.audio_encoder, sampler) for clip in part if clip.valid.any()]
-        for part in hold_back(clips)
-    )
+    parts = [[clip for clip in part if clip.valid.any()] for part in hold_back(clips)]
+    training, judging = ([prepare_example(clip, pipe.audio_encoder, sampler) for clip in part] for part in parts)
     logger.info("%d clips to learn from, %d to judge by", len(training), len(judging))
     heard = [[example for example in part if example.heard] for part in (training, judging)]
     if lip_steps and all(heard):
@@ -154,8 +152,8 @@ def finetune(pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, moti
             lambda: motion_score(sampler, judging),
         )
     sampler.eval()
-    if any(len(example.points) >= 18 for example in training):
-        calibrate_leash(sampler, training, seed)
+    if any(clip.valid.sum() >= MIN_FRAMES for clip in parts[0]):
+        calibrate_leash(sampler, parts[0], training)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -25,7 +25,7 @@ from transformers import Wav2Vec2Model
 from ..animation import LIP_INDICES, LIP_NAMES
 from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
 from ..models.animation_sampler import AnimationSampler
-from ..models.animation_stream import FEATURES_PER_FRAME, MotionDraw
+from ..models.animation_stream import FEATURES_PER_FRAME, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from .held_out import split_clips
@@ -45,6 +45,8 @@ from .motion_data import (
 logger = logging.getLogger(__name__)
 
 BLINK_WEIGHT = 0.3
+LONG_CLIP = 75  # frames: clips whose spread is measured
+LEASH_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -336,27 +338,29 @@ def measure_motion(sampler: AnimationSampler, examples: list[TrainingExample], c
 
 
 @torch.no_grad()
-def calibrate_leash(sampler: AnimationSampler, examples: list[TrainingExample], seed: int) -> None:
+def roll_out(sampler: AnimationSampler, speech: Tensor, seed: int) -> Tensor:
+    """Motion `(frames, motions)` that the prior draws for posteriors `(2 * frames, visemes + 1)`, before any limit."""
+    draw = MotionDraw(sampler, [torch.Generator().manual_seed(seed)], diversity=1.0)
+    points = torch.cat([point for point, _ in draw.steps(sampler.speech_windows(speech[None])[0])])
+    weights = spline_weights(sampler.config.stride).to(points)
+    return torch.einsum("sk,nck->nsc", weights, points.unfold(0, 4, 1)).flatten(0, 1) * sampler.motion_scale
+
+
+@torch.no_grad()
+def calibrate_leash(sampler: AnimationSampler, clips: list[TrackedClip], examples: list[TrainingExample]) -> None:
     """
     Choose how strongly head and gaze are pulled back, so that drawn motion strays as far as tracked motion does.
 
-    Spread is the standard deviation within a clip, averaged over the clips of 3 s and more.
+    Spread is the standard deviation within a clip of 3 s or more, averaged over the clips; what is drawn is as long as
+    the clip is.
     """
     channels = slice(0, MOTION_NAMES.index("browDown"))
-    long = [example for example in examples if len(example.points) >= 18]
-    target = torch.stack([(e.points / sampler.motion_scale)[:, channels].std(0) for e in long]).mean(0)
-    speeches = [example.speech for example in long]
-    for _ in range(8):
-        spreads = []
-        for index in range(12):
-            speech = speeches[index % len(speeches)][:500]
-            generator = torch.Generator().manual_seed(seed + index)
-            motion = MotionDraw(sampler, [generator], diversity=1.0)
-            windows = sampler.speech_windows(speech[None])[0]
-            points = torch.cat([point for point, _ in motion.steps(windows)])
-            spreads.append(points[:, channels].std(0))
-        ratio = torch.stack(spreads).mean(0) / target
-        sampler.leash[channels] = (sampler.leash[channels] + 0.06 * ratio.log()).clamp(0.0, 0.4)
+    long = [(clip, example) for clip, example in zip(clips, examples, strict=True) if clip.valid.sum() >= LONG_CLIP]
+    target = torch.stack([motion_channels(clip)[torch.from_numpy(clip.valid)].std(0) for clip, _ in long]).mean(0)
+    for _ in range(LEASH_ROUNDS):
+        drawn = torch.stack([roll_out(sampler, example.speech, seed).std(0) for seed, (_, example) in enumerate(long)])
+        ratio = (drawn.mean(0) / target)[channels]
+        sampler.leash[channels] = (sampler.leash[channels] + 0.1 * ratio.log()).clamp(0.0, 0.4)
     logger.info("spread of rollouts over that of tracks %s, leash %s", ratio, sampler.leash[channels])
 
 
@@ -388,9 +392,10 @@ def main(arguments: list[str] | None = None) -> None:
         calibrate_lips(sampler, heard[0], lip_opening(face_model))
 
     moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
-    measure_motion(sampler, moving[0], [c for c in clips[0] if c.name.split("/")[0] not in options.lips_only])
+    moving_clips = [clip for clip in clips[0] if clip.name.split("/")[0] not in options.lips_only]
+    measure_motion(sampler, moving[0], moving_clips)
     train_motion(sampler, moving[0], moving[1], options.motion_steps, accelerator, options.seed)
-    calibrate_leash(sampler.eval(), moving[0], options.seed)
+    calibrate_leash(sampler.eval(), moving_clips, moving[0])
     sampler.save_pretrained(options.output)
     logger.info("saved %s", options.output)
 
