@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
@@ -133,7 +134,7 @@ def main() -> None:
         "num_heads": config.num_heads, "memory": config.memory, "dropout": config.dropout,
         "window": config.audio_past + 1 + config.audio_future,
     }  # fmt: skip
-    torch.manual_seed(0)
+    torch.manual_seed(options.seed)
     designs = {
         "mixture": MotionPrior(dim=config.dim, num_mixtures=config.num_mixtures, **sizes),
         "flow": FlowPrior(config.dim, **sizes),
@@ -142,7 +143,7 @@ def main() -> None:
         sampler.motion_prior = prior
         sampler.leash.zero_()
         measure_motion(sampler, training, clips[0])
-        train_motion(sampler, training, validation, options.steps, Accelerator(cpu=True), seed=0)
+        train_motion(sampler, training, validation, options.steps, Accelerator(cpu=True), options.seed)
         for label in (name, f"{name}, leashed"):
             if label != name:
                 calibrate_leash(sampler.eval(), clips[0], training)
