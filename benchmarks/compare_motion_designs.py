@@ -3,15 +3,15 @@ Compare two designs of the sampler's random part, trained alike on the same trac
 
     python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 250]
 
-`mixture` is what ships: the transformer gives a mixture of Gaussians for the next control point. `flow` puts a flow
-matching head (Lipman et al., 2023) on the same transformer: a small network turns noise into the control point in
-eight steps of diffusers' `FlowMatchEulerDiscreteScheduler`. Both drive themselves over the sound of the clips, then
+`flow` is what ships: a small network leads from noise to the next control point in eight steps. `mixture` lets the same
+transformer give a mixture of four Gaussians for it, trained by maximum likelihood. Both drive themselves over the sound of the clips, then
 their head, gaze and face are set beside the tracked: Frechet distance of windows of a second to the validation clips,
 deviation of yaw, pitch and roll within a clip, speed of the head.
 """
 
 import argparse
 import logging
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
@@ -37,56 +36,47 @@ from dirfa_pipeline.training.train_animation_sampler import (
 )
 
 
-FLOW_STEPS = 8
+NUM_GAUSSIANS = 4
 SILENT_SETS, STILL_SETS = ("silent",), ("grid_s1",)
 
 
 @dataclass
-class FlowDistribution:
-    """The next control point as the end of a flow from noise, given `context` of shape `(batch, steps, dim)`."""
+class Mixture:
+    """A mixture of Gaussians for the next control point: logits `(..., 4)`, means and log_stds `(..., 4, motions)`."""
 
-    velocity: nn.Module
-    context: Tensor
-    last: Tensor
+    logits: Tensor
+    means: Tensor
+    log_stds: Tensor
     blink_logits: Tensor
 
-    def log_prob(self, points: Tensor) -> Tensor:
-        """Minus the flow matching loss, `(batch, steps)`: what training maximises in place of a likelihood."""
-        data, noise = points - self.last, torch.randn_like(points)
-        sigma = torch.rand(*points.shape[:-1], 1)
-        guess = self._flow((1 - sigma) * data + sigma * noise, sigma)
-        return -(guess - (noise - data)).square().sum(-1)
+    def loss(self, points: Tensor, generator: torch.Generator) -> Tensor:
+        """Negative log-likelihood a channel, `(batch, steps)`."""
+        z = (points.unsqueeze(-2) - self.means) * torch.exp(-self.log_stds)
+        log_density = (-0.5 * z.square() - self.log_stds - 0.5 * math.log(2 * math.pi)).sum(-1)
+        return -torch.logsumexp(self.logits.log_softmax(-1) + log_density, dim=-1) / NUM_MOTIONS
 
-    def sample(self, diversity: float, uniform: Tensor, normal: Tensor) -> Tensor:
-        """Draw a control point; `diversity` scales its distance to where no noise leads."""
-        mean, draw = self._integrate(torch.zeros_like(normal)), self._integrate(normal)
-        return self.last + mean + diversity * (draw - mean)
-
-    def _integrate(self, state: Tensor) -> Tensor:
-        scheduler = FlowMatchEulerDiscreteScheduler()
-        scheduler.set_timesteps(FLOW_STEPS)
-        for timestep, sigma in zip(scheduler.timesteps, scheduler.sigmas, strict=False):
-            speed = self._flow(state, sigma.expand(*state.shape[:-1], 1))
-            state = scheduler.step(speed, timestep, state, return_dict=False)[0]
-        return state
-
-    def _flow(self, state: Tensor, sigma: Tensor) -> Tensor:
-        return self.velocity(torch.cat([self.context, state, sigma], dim=-1))
+    def sample(self, diversity: float, normal: Tensor) -> Tensor:
+        """Draw a control point; `diversity` scales its distance to the mean."""
+        mean = (self.logits.softmax(-1).unsqueeze(-1) * self.means).sum(-2)
+        chosen = torch.distributions.Categorical(logits=self.logits).sample()
+        index = chosen[..., None, None].expand(*chosen.shape, 1, NUM_MOTIONS)
+        draw = self.means.gather(-2, index) + self.log_stds.gather(-2, index).exp() * normal.unsqueeze(-2)
+        return mean + diversity * (draw.squeeze(-2) - mean)
 
 
-class FlowPrior(MotionPrior):
-    """The shipped transformer with a flow matching head."""
+class MixturePrior(MotionPrior):
+    """The shipped transformer with a mixture in place of the flow."""
 
-    def __init__(self, dim: int, **sizes: int | float) -> None:
-        super().__init__(dim=dim, num_mixtures=1, **sizes)
-        self.output = nn.Linear(dim, dim + 1)
-        self.velocity = nn.Sequential(
-            nn.Linear(dim + NUM_MOTIONS + 1, 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(),
-            nn.Linear(128, NUM_MOTIONS),
-        )  # fmt: skip
+    def __init__(self, dim: int, **sizes: int) -> None:
+        super().__init__(dim=dim, **sizes)
+        self.output = nn.Linear(dim, NUM_GAUSSIANS * (1 + 2 * NUM_MOTIONS) + 1)
 
-    def _distribution(self, output: Tensor, points: Tensor) -> FlowDistribution:
-        return FlowDistribution(self.velocity, output[..., :-1], points[..., :NUM_MOTIONS], output[..., -1])
+    def _distribution(self, output: Tensor, points: Tensor) -> Mixture:
+        sizes = [NUM_GAUSSIANS, NUM_GAUSSIANS * NUM_MOTIONS, NUM_GAUSSIANS * NUM_MOTIONS, 1]
+        logits, offsets, log_stds, blink = output.split(sizes, dim=-1)
+        means = points[..., None, :NUM_MOTIONS] + offsets.unflatten(-1, (NUM_GAUSSIANS, NUM_MOTIONS))
+        log_stds = log_stds.unflatten(-1, (NUM_GAUSSIANS, NUM_MOTIONS)).clamp(-5.0, 1.0)
+        return Mixture(logits, means, log_stds, blink.squeeze(-1))
 
 
 def report(name: str, motions: list[np.ndarray], reference: np.ndarray, milliseconds: float) -> None:
@@ -128,17 +118,15 @@ def main() -> None:
     report("tracked, training", real[0], reference, 0.0)
     report("tracked, validation", real[1], reference, 0.0)
 
-    config, mixture = sampler.config, sampler.motion_prior
+    config = sampler.config
     sizes = {
-        "speech_dim": mixture.audio_input.in_features, "style_dim": config.style_dim, "num_layers": config.num_layers,
+        "speech_dim": sampler.motion_prior.audio_input.in_features, "style_dim": config.style_dim, "num_layers": config.num_layers,
         "num_heads": config.num_heads, "memory": config.memory, "dropout": config.dropout,
-        "window": config.audio_past + 1 + config.audio_future,
+        "window": config.audio_past + 1 + config.audio_future, "flow_channels": config.flow_channels,
+        "flow_steps": config.flow_steps,
     }  # fmt: skip
     torch.manual_seed(options.seed)
-    designs = {
-        "mixture": MotionPrior(dim=config.dim, num_mixtures=config.num_mixtures, **sizes),
-        "flow": FlowPrior(config.dim, **sizes),
-    }
+    designs = {"flow": MotionPrior(dim=config.dim, **sizes), "mixture": MixturePrior(config.dim, **sizes)}
     for name, prior in designs.items():
         sampler.motion_prior = prior
         sampler.leash.zero_()

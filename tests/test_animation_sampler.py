@@ -52,21 +52,45 @@ def test_spline_reproduces_lines() -> None:
     torch.testing.assert_close(line, (torch.arange(5) + 0.5) / 5)
 
 
-def test_distribution_mean_and_spread() -> None:
-    torch.manual_seed(0)
-    shape = (1, 20000, 3)
+class GaussianVelocity(torch.nn.Module):
+    """The exact velocity of a flow from noise to N(mean, std): noise minus offset, as the state lets one expect them."""
+
+    mean, std = 0.4, 0.25
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        state, time = inputs[..., -2:-1], inputs[..., -1:]
+        excess = (state - (1 - time) * self.mean) / ((1 - time) ** 2 * self.std**2 + time**2)
+        return time * excess - (self.mean + (1 - time) * self.std**2 * excess)
+
+
+def test_flow_ends_in_the_distribution_it_was_taught() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, 20_000)
     distribution = MotionDistribution(
-        logits=torch.tensor([0.2, 0.5, 0.3]).log().expand(shape),
-        means=torch.tensor([-1.0, 0.0, 2.0])[:, None].expand(*shape, 1),
-        log_stds=torch.full((*shape, 1), -1.0),
-        blink_logits=torch.zeros(shape[:2]),
+        GaussianVelocity(), 64, torch.zeros(*shape, 2), torch.full((*shape, 1), 1.0), torch.zeros(shape)
     )
-    draws = distribution.sample(1.0, torch.rand(shape[:2]), torch.randn(*shape[:2], 1))
-    assert draws.mean() == pytest.approx(0.4, abs=0.03)
-    frozen = distribution.sample(0.0, torch.rand(shape[:2]), torch.randn(*shape[:2], 1))
-    torch.testing.assert_close(frozen, torch.full_like(frozen, 0.4))
-    density = distribution.log_prob(torch.linspace(-8, 8, 20000).view(1, -1, 1)).exp()
-    assert density.sum() * (16 / 20000) == pytest.approx(1.0, abs=1e-3)
+    normal = torch.randn(*shape, 1, generator=generator)
+    for diversity in (1.0, 2.0):
+        draws = distribution.sample(diversity, normal)
+        assert draws.mean() == pytest.approx(1.4, abs=0.02)
+        assert draws.std() == pytest.approx(0.25 * diversity, rel=0.05)
+    frozen = distribution.sample(0.0, normal)
+    torch.testing.assert_close(frozen, torch.full_like(frozen, 1.4), atol=0.02, rtol=0.0)
+
+
+def test_flow_loss_is_least_for_the_true_velocity() -> None:
+    shape = (1, 20_000)
+    points = 1.4 + 0.25 * torch.randn(*shape, 1, generator=torch.Generator().manual_seed(1))
+
+    def loss(velocity: torch.nn.Module) -> float:
+        distribution = MotionDistribution(
+            velocity, 8, torch.zeros(*shape, 2), torch.full((*shape, 1), 1.0), torch.zeros(shape)
+        )
+        return distribution.loss(points, torch.Generator().manual_seed(2)).mean().item()
+
+    wrong = GaussianVelocity()
+    wrong.mean = 0.6
+    assert loss(GaussianVelocity()) < loss(wrong) - 0.01
 
 
 def test_closure_output_shuts_the_lips() -> None:

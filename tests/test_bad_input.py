@@ -282,7 +282,7 @@ CLI = {
     "missing animation": ("PHOTO -o OUT --animation nowhere.npz", "animation not found nowhere.npz"),
     "no speech": ("PHOTO -o OUT", "speech --animation"),
     "text as speech": ("PHOTO TEXT -o OUT", "cannot be read as audio"),
-    "text as animation": ("PHOTO -o OUT --animation TEXT", "not an animation file"),
+    "text as animation": ("PHOTO -o OUT --animation TEXT", "animation files end in .npz"),
     "extension": ("PHOTO SPEECH -o talk.avi", ".mp4 talk.avi"),
     "missing folder": ("PHOTO SPEECH -o nowhere/talk.mp4", "nowhere does not exist"),
     "crf": ("PHOTO SPEECH -o OUT --crf 60", "--crf [0, 51] 60"),

@@ -8,7 +8,7 @@ temporally-biased mask lets near frames weigh more. All numbers and the split be
 - lips are nearly determined by the sound, so [`LipDecoder`] regresses them from phone posteriors, and a closure gate,
   applied after all smoothing, shuts the mouth at p, b and m;
 - everything else is drawn: [`MotionPrior`] is a causal transformer over the control points of a cubic B-spline (five a
-  second) and gives a mixture of Gaussians for the next one. Curves are smooth by construction, noise never becomes
+  second); a flow leads from noise to the next one. Curves are smooth by construction, noise never becomes
   jitter.
 """
 
@@ -156,54 +156,73 @@ class MotionBlock(nn.Module):
 @dataclass
 class MotionDistribution:
     """
-    The learned distribution of the next control point.
+    The learned distribution of the next control point, in units of each channel's standard deviation.
+
+    A flow leads from noise to the point's offset from the last one (flow matching: Lipman et al., "Flow matching for
+    generative modeling", 2023): at time t, from 1 down to 0, the state is `(1 - t) * offset + t * noise`.
 
     Args:
-        logits (`Tensor` of shape `(batch, steps, mixtures)`): Unnormalised log weights of the Gaussians.
-        means, log_stds (`Tensor` of shape `(batch, steps, mixtures, motions)`): Their parameters, in units of each
-            channel's standard deviation.
+        velocity (`nn.Module`): Maps context, state and time to the flow's velocity, `noise - offset` on average.
+        flow_steps (`int`): Steps of the integration.
+        context (`Tensor` of shape `(batch, steps, dim)`): What the transformer makes of past and sound.
+        last (`Tensor` of shape `(batch, steps, motions)`): The last control point.
         blink_logits (`Tensor` of shape `(batch, steps)`): Log odds that a blink begins during this step.
     """
 
-    logits: Tensor
-    means: Tensor
-    log_stds: Tensor
+    velocity: nn.Module
+    flow_steps: int
+    context: Tensor
+    last: Tensor
     blink_logits: Tensor
 
-    def log_prob(self, points: Tensor) -> Tensor:
-        """Log density at `points`, of shape `(batch, steps, motions)`, one value a step."""
-        z = (points.unsqueeze(-2) - self.means) * torch.exp(-self.log_stds)
-        log_density = (-0.5 * z.square() - self.log_stds - 0.5 * math.log(2 * math.pi)).sum(-1)
-        return torch.logsumexp(self.logits.log_softmax(-1) + log_density, dim=-1)
+    def loss(self, points: Tensor, generator: torch.Generator) -> Tensor:
+        """Squared error of the velocity towards `points`, of shape `(batch, steps, motions)`, one value a step."""
+        noise = torch.randn(points.shape, generator=generator)
+        time = torch.rand((*points.shape[:-1], 1), generator=generator)
+        offset = points - self.last
+        velocity = self._velocity((1.0 - time) * offset + time * noise, time)
+        return (velocity - (noise - offset)).square().mean(-1)
 
-    def sample(self, diversity: float, uniform: Tensor, normal: Tensor) -> Tensor:
+    def sample(self, diversity: float, normal: Tensor) -> Tensor:
         """
-        Draw a control point: `mean + diversity * (draw - mean)`, so 0 gives the mean and 1 the learned spread.
+        Draw a control point: `centre + diversity * (draw - centre)`, so 1 gives the learned spread.
 
-        `uniform`, of shape `(batch, steps)`, chooses the Gaussian; `normal`, `(batch, steps, motions)`, is the noise.
+        The centre is where no noise leads; `normal`, `(batch, steps, motions)`, is the noise of the draw.
         """
-        weights = self.logits.softmax(-1)
-        mean = (weights.unsqueeze(-1) * self.means).sum(-2)
-        chosen = (uniform.unsqueeze(-1) > weights.cumsum(-1)).sum(-1).clamp(max=weights.shape[-1] - 1)
-        index = chosen[..., None, None].expand(*chosen.shape, 1, self.means.shape[-1])
-        draw = self.means.gather(-2, index) + self.log_stds.gather(-2, index).exp() * normal.unsqueeze(-2)
-        return mean + diversity * (draw.squeeze(-2) - mean)
+        draw = self._follow(normal)
+        if diversity == 1.0:
+            return self.last + draw
+        centre = self._follow(torch.zeros_like(normal))
+        return self.last + centre + diversity * (draw - centre)
+
+    def _follow(self, state: Tensor) -> Tensor:
+        for step in range(self.flow_steps, 0, -1):
+            time = state.new_full((*state.shape[:-1], 1), step / self.flow_steps)
+            state = state - self._velocity(state, time) / self.flow_steps
+        return state
+
+    def _velocity(self, state: Tensor, time: Tensor) -> Tensor:
+        return self.velocity(torch.cat([self.context, state, time], dim=-1))
 
 
 class MotionPrior(nn.Module):
     """Causal transformer over control points of head, gaze, brows and smile, conditioned on speech and style."""
 
     def __init__(
-        self, speech_dim: int, style_dim: int, dim: int, num_layers: int, num_heads: int, num_mixtures: int,
-        memory: int, window: int, dropout: float,
+        self, speech_dim: int, style_dim: int, dim: int, num_layers: int, num_heads: int, flow_channels: int,
+        flow_steps: int, memory: int, window: int, dropout: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.num_mixtures = num_mixtures
+        self.flow_steps = flow_steps
         self.point_input, self.style_input = nn.Linear(2 * NUM_MOTIONS, dim), nn.Linear(style_dim, dim)
         self.audio_input = nn.Linear(speech_dim, dim)
         self.blocks = nn.ModuleList(MotionBlock(dim, num_heads, memory, window, dropout) for _ in range(num_layers))
         self.norm = nn.LayerNorm(dim)
-        self.output = nn.Linear(dim, num_mixtures * (1 + 2 * NUM_MOTIONS) + 1)
+        self.output = nn.Linear(dim, dim + 1)
+        self.velocity = nn.Sequential(
+            nn.Linear(dim + NUM_MOTIONS + 1, flow_channels), nn.SiLU(), nn.Linear(flow_channels, flow_channels),
+            nn.SiLU(), nn.Linear(flow_channels, NUM_MOTIONS),
+        )  # fmt: skip
 
     def forward(self, points: Tensor, windows: Tensor, style: Tensor) -> MotionDistribution:
         """
@@ -235,15 +254,8 @@ class MotionPrior(nn.Module):
         return self._distribution(self.output(self.norm(hidden)), points), new_caches
 
     def _distribution(self, output: Tensor, points: Tensor) -> MotionDistribution:
-        sizes = [self.num_mixtures, self.num_mixtures * NUM_MOTIONS, self.num_mixtures * NUM_MOTIONS, 1]
-        logits, offsets, log_stds, blink = output.split(sizes, dim=-1)
-        last = points[..., None, :NUM_MOTIONS]
-        return MotionDistribution(
-            logits=logits,
-            means=last + offsets.unflatten(-1, (self.num_mixtures, NUM_MOTIONS)),
-            log_stds=log_stds.unflatten(-1, (self.num_mixtures, NUM_MOTIONS)).clamp(-5.0, 1.0),
-            blink_logits=blink.squeeze(-1),
-        )
+        last = points[..., :NUM_MOTIONS]
+        return MotionDistribution(self.velocity, self.flow_steps, output[..., :-1], last, output[..., -1])
 
 
 class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
@@ -254,7 +266,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         audio_dim (`int`, defaults to 256): Width of the audio encoder's `last_hidden_state`.
         lip_channels (`int`, defaults to 192): Width of the lip decoder.
         dim, num_layers, num_heads (`int`): Size of the motion transformer.
-        num_mixtures (`int`, defaults to 4): Gaussians in the distribution of the next control point.
+        flow_channels (`int`, defaults to 128): Width of the network that gives the flow's velocity.
+        flow_steps (`int`, defaults to 8): Steps from noise to the next control point.
         stride (`int`, defaults to 5): Frames between control points (0.2 s at 25 fps).
         memory (`int`, defaults to 40): Control points of its own past that the transformer sees.
         audio_past, audio_future (`int`): Control steps of speech seen before and after each step.
@@ -271,7 +284,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         dim: int = 64,
         num_layers: int = 2,
         num_heads: int = 4,
-        num_mixtures: int = 4,
+        flow_channels: int = 128,
+        flow_steps: int = 8,
         stride: int = 5,
         memory: int = 40,
         audio_past: int = 4,
@@ -286,7 +300,7 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         self.speech_head = SpeechHead(audio_dim)
         self.lip_decoder = LipDecoder(speech_dim, lip_channels, len(LIP_INDICES), dropout)
         self.motion_prior = MotionPrior(
-            speech_dim, style_dim, dim, num_layers, num_heads, num_mixtures, memory,
+            speech_dim, style_dim, dim, num_layers, num_heads, flow_channels, flow_steps, memory,
             window=audio_past + 1 + audio_future, dropout=dropout,
         )  # fmt: skip
         # Measured on the training data and stored, never trained by gradient.

@@ -97,9 +97,8 @@ class MotionDraw:
             here = [(key[:, index : index + 1], value[:, index : index + 1]) for key, value in heard]
             past = torch.cat([self._last[:, 1], self._last[:, 1] - self._last[:, 0]], dim=-1)
             distribution, self._caches = sampler.motion_prior.step(past.unsqueeze(1), here, self._style, self._caches)
-            uniform = draw_noise("rand", 1, self._generators, windows)
             normal = draw_noise("randn", NUM_MOTIONS, self._generators, windows)
-            draw = distribution.sample(self._diversity, uniform, normal.unsqueeze(1))[:, 0]
+            draw = distribution.sample(self._diversity, normal.unsqueeze(1))[:, 0]
             points = (draw * (1.0 - sampler.leash)).clamp(-4.0, 4.0)
             self._last = torch.stack([self._last[:, 1], points], dim=1)
             yield points, distribution.blink_logits[:, 0].sigmoid()

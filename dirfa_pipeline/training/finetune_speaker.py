@@ -110,10 +110,11 @@ def measure_speaker(sampler: AnimationSampler, examples: list[TrainingExample]) 
 
 @torch.no_grad()
 def motion_score(sampler: AnimationSampler, examples: list[TrainingExample]) -> float:
-    """Negative log-likelihood of control points and blinks, over crops that are the same every time."""
+    """Loss of control points and blinks, over crops and noise that are the same every time."""
     sampler.eval()
-    crop = crop_motion(examples, sampler, 64, 40, torch.Generator().manual_seed(1))
-    return float(torch.stack(list(motion_loss(sampler, crop).values())).sum())
+    generator = torch.Generator().manual_seed(1)
+    crop = crop_motion(examples, sampler, 64, 40, generator)
+    return float(torch.stack(list(motion_loss(sampler, crop, generator).values())).sum())
 
 
 def keep_if_better(name: str, part: nn.Module, learn: Callable[[], None], score: Callable[[], float]) -> None:

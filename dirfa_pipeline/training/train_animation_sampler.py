@@ -210,10 +210,11 @@ def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample], o
     closed = torch.cat([
         e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
     ])  # fmt: skip
-    shape = closed.mean(0)
-    for name in (*OPENING_NAMES, "mouthClose"):
-        shape[LIP_NAMES.index(name)] = 0.0
-    sampler.closed_lips.copy_(shape)
+    if len(closed):
+        shape = closed.mean(0)
+        for name in (*OPENING_NAMES, "mouthClose"):
+            shape[LIP_NAMES.index(name)] = 0.0
+        sampler.closed_lips.copy_(shape)
 
     predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
     real = torch.cat([e.lips[e.valid] for e in examples])
@@ -277,16 +278,22 @@ def crop_motion(
     return {name: torch.stack(values) for name, values in rows.items()}
 
 
-def motion_loss(sampler: AnimationSampler, crop: dict[str, Tensor], noise: Tensor | float = 0.0) -> dict[str, Tensor]:
-    """Negative log-likelihood a step of control points and of blink onsets, as named terms."""
+def motion_loss(
+    sampler: AnimationSampler, crop: dict[str, Tensor], generator: torch.Generator, noise: float = 0.0
+) -> dict[str, Tensor]:
+    """
+    Flow matching loss of the control points and negative log-likelihood of blink onsets, as named terms.
+
+    `noise` is the deviation of what is added to the past, so that the prior learns to mend its own errors.
+    """
     points = crop["points"]
-    past = points + noise
+    past = points + noise * torch.randn(points.shape, generator=generator)
     history = torch.cat([past[:, 1:-1], past[:, 1:-1] - past[:, :-2]], dim=-1)
     distribution = sampler.motion_prior(history, crop["windows"][:, 2:], crop["style"])
     mask = crop["mask"][:, 2:]
-    nll = -(distribution.log_prob(points[:, 2:]) * mask).sum() / mask.sum()
+    flow = (distribution.loss(points[:, 2:], generator) * mask).sum() / mask.sum()
     blink = F.binary_cross_entropy_with_logits(distribution.blink_logits, crop["blinks"][:, 2:], weight=mask)
-    return {"points": nll / NUM_MOTIONS, "blinks": BLINK_WEIGHT * blink}
+    return {"points": flow, "blinks": BLINK_WEIGHT * blink}
 
 
 def train_motion(
@@ -298,7 +305,7 @@ def train_motion(
     seed: int,
     learning_rate: float = 1e-3,
 ) -> None:
-    """Fit the motion prior by maximum likelihood; keeps the weights of the best validation."""
+    """Fit the motion prior; keeps the weights of the best validation."""
     optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=learning_rate, weight_decay=0.3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
     optimizer, schedule = accelerator.prepare(optimizer, schedule)
@@ -308,8 +315,7 @@ def train_motion(
     for step in range(steps):
         sampler.train()
         crop = crop_motion(training, sampler, 32, 40, generator)
-        noise = 0.1 * torch.randn(crop["points"].shape, generator=generator)
-        loss = torch.stack(list(motion_loss(sampler, crop, noise).values())).sum()
+        loss = torch.stack(list(motion_loss(sampler, crop, generator, noise=0.1).values())).sum()
         accelerator.backward(loss)
         torch.nn.utils.clip_grad_norm_(sampler.motion_prior.parameters(), 1.0)
         optimizer.step()
@@ -318,7 +324,8 @@ def train_motion(
         if (step + 1) % 50 == 0 or step + 1 == steps:
             sampler.eval()
             with torch.no_grad():
-                terms = {name: float(term) for name, term in motion_loss(sampler, fixed).items()}
+                same = torch.Generator().manual_seed(2)
+                terms = {name: float(term) for name, term in motion_loss(sampler, fixed, same).items()}
             score = sum(terms.values())
             logger.info("motion step %d  training %.4f  validation %.4f %s", step + 1, loss.item(), score, terms)
             if score < best:
