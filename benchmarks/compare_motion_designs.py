@@ -3,10 +3,10 @@ Compare two designs of the sampler's random part, trained alike on the same trac
 
     python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 250]
 
-`flow` is what ships: a small network leads from noise to the next control point in eight steps. `mixture` lets the same
-transformer give a mixture of four Gaussians for it, trained by maximum likelihood. Both drive themselves over the sound of the clips, then
-their head, gaze and face are set beside the tracked: Frechet distance of windows of a second to the validation clips,
-deviation of yaw, pitch and roll within a clip, speed of the head.
+`flow` is what ships: a small network leads from noise to the next control point in eight steps. `mixture` lets the
+same transformer give a mixture of four Gaussians for it, trained by maximum likelihood. Both drive themselves over the
+sound of the clips, then their head, gaze and face are set beside the tracked: Frechet distance of windows of a second to
+the validation clips, deviation of yaw, pitch and roll within a clip, speed of the head.
 """
 
 import argparse
@@ -120,7 +120,8 @@ def main() -> None:
 
     config = sampler.config
     sizes = {
-        "speech_dim": sampler.motion_prior.audio_input.in_features, "style_dim": config.style_dim, "num_layers": config.num_layers,
+        "speech_dim": sampler.motion_prior.audio_input.in_features, "style_dim": config.style_dim,
+        "num_layers": config.num_layers,
         "num_heads": config.num_heads, "memory": config.memory, "dropout": config.dropout,
         "window": config.audio_past + 1 + config.audio_future, "flow_channels": config.flow_channels,
         "flow_steps": config.flow_steps,

@@ -53,7 +53,7 @@ def test_spline_reproduces_lines() -> None:
 
 
 class GaussianVelocity(torch.nn.Module):
-    """The exact velocity of a flow from noise to N(mean, std): noise minus offset, as the state lets one expect them."""
+    """The exact velocity of a flow from noise to N(mean, std): noise minus offset, as expected from the state."""
 
     mean, std = 0.4, 0.25
 

@@ -27,7 +27,7 @@ from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_fiel
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import FEATURES_PER_FRAME, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
-from ..models.motion_channels import MIRRORED, MOTION_NAMES, NUM_MOTIONS
+from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
 from .motion_data import (
     OPENING_NAMES,
