@@ -5,8 +5,8 @@ Compare two designs of the sampler's random part, trained alike on the same trac
 
 `flow` is what ships: a small network leads from noise to the next control point in eight steps. `mixture` lets the
 same transformer give a mixture of four Gaussians for it, trained by maximum likelihood. Both drive themselves over the
-sound of the clips, then their head, gaze and face are set beside the tracked: Frechet distance of windows of a second to
-the validation clips, deviation of yaw, pitch and roll within a clip, speed of the head.
+sound of the clips, then their head, gaze and face are set beside the tracked: Frechet distance of windows of a second
+to the validation clips, deviation of yaw, pitch and roll within a clip, speed of the head.
 """
 
 import argparse
