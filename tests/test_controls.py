@@ -53,7 +53,8 @@ def test_presets_leave_the_lips_right(name: str, take: Animation, face_model: Fa
     """On a real photo's lips: what is shut stays shut, what is open stays open, and the expression shows."""
     directed = Controls(expression=name).apply(take, face_model)
     before, after = shown_aperture(take, portrait), shown_aperture(directed, portrait)
-    shut, wide = before < 0.02, before > np.percentile(before, 75)
+    shut, wide = before < 0.01, before > np.percentile(before, 75)  # between .01 and .02 lips only all but close
+    assert shut.sum() > 10
     assert np.mean(after[shut] < 0.02) >= 0.95
     assert np.all(after[wide] > 0.8 * before[wide])
     weights = PRESETS[name]
