@@ -1,4 +1,4 @@
-"""Make the README's pictures of the demo page: `make media`. Needs Chromium (`make browser`)."""
+"""Make the README's pictures, of three takes and of the demo page: `make media`. Needs Chromium (`make browser`)."""
 
 import argparse
 import shutil
@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlretrieve
 
+import numpy as np
+import torch
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline import DirfaPipeline, load_audio
 from dirfa_pipeline.demo import build_demo, launch_options
 from dirfa_pipeline.video import read_video
 
@@ -21,6 +23,8 @@ HERE = Path(__file__).parent
 WINDOW = {"width": 1360, "height": 1180}
 PATIENCE = 180_000  # milliseconds
 PREVIEW_SIDE, PREVIEW_SECONDS = 256, 4
+EXAMPLES = HERE.parent / "dirfa_pipeline" / "examples"
+TAKE_FRAMES, HEAD = slice(20, 200, 24), (110, 10, 340, 240)  # frames shown, box in the photo
 
 
 @contextmanager
@@ -67,6 +71,18 @@ def save_preview(video: Path, output: Path) -> None:
     )
 
 
+def save_takes(output: Path) -> None:
+    """Three takes of the bundled sentence, a row each: the head at equal steps."""
+    pipe = DirfaPipeline.from_pretrained()
+    portrait = pipe.prepare_portrait(EXAMPLES / "astronaut.jpg")
+    speech = load_audio(EXAMPLES / "speech.flac")
+    rows = []
+    for take in pipe.sample_animations(speech, [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]):
+        frames = list(pipe.render(portrait, take))[TAKE_FRAMES]
+        rows.append(np.hstack([Image.fromarray(frame).crop(HEAD).resize((180, 180)) for frame in frames]))
+    Image.fromarray(np.vstack(rows)).save(output, quality=80)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=HERE, help="where the pictures go")
@@ -74,6 +90,7 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("Chromium is needed: make browser, as root, or install it yourself")
+    save_takes(folder / "takes.jpg")
     with open_page(chromium) as page, tempfile.TemporaryDirectory() as temporary:
         address = make_videos(page)
         page.screenshot(path=folder / "demo.jpg", type="jpeg", quality=80)
