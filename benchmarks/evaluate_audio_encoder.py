@@ -20,6 +20,7 @@ import torch
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline.audio import encoder_windows, num_frames, pad_for_encoder
+from dirfa_pipeline.evaluation.clip_list import grid_sentence
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training.augment import add_noise, coloured_noise
@@ -37,15 +38,6 @@ LIP_CLASSES = {
     "open": ("open", "open_front"),
     "spread": ("close_front", "near_close", "mid_front"),
 }
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-GRID_CODES = (
-    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
-    {"b": "blue", "g": "green", "r": "red", "w": "white"},
-    {"a": "at", "b": "by", "i": "in", "w": "with"},
-    {},
-    dict(zip("z123456789", DIGITS, strict=True)),
-    {"a": "again", "n": "now", "p": "please", "s": "soon"},
-)  # fmt: skip
 
 
 def held_out_jobs(data: Path) -> Iterator[tuple[str, tuple[Path, str, str]]]:
@@ -60,8 +52,7 @@ def held_out_jobs(data: Path) -> Iterator[tuple[str, tuple[Path, str, str]]]:
     for row in rows[::25]:
         yield "l2", (speech / "speechocean762" / row["file"], row["text"], row["speaker"])
     for path in sorted((data / "video" / "grid_others").glob("??????.mp4")):
-        words = [codes.get(letter, letter) for codes, letter in zip(GRID_CODES, path.stem, strict=True)]
-        yield "grid", (path, " ".join(words), path.stem)
+        yield "grid", (path, grid_sentence(path.stem), path.stem)
 
 
 @torch.no_grad()

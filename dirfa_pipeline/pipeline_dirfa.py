@@ -547,8 +547,8 @@ class DirfaPipeline(DiffusionPipeline):
             animation ([`Animation`] or a list, *optional*): Rendered instead of drawing one for the speech, after
                 resampling to `fps`.
             num_videos_per_prompt (`int`, defaults to 1): Takes for each pair.
-            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the mean animation, the
-                same for every seed, 1 is as learned.
+            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the centre of what was
+                learned, the same for every seed, 1 the learned spread.
             fps (`float`, defaults to 25): Frames per second.
             max_size (`int`, *optional*): Longest side of the video; the photo's own size by default. A [`Portrait`]
                 keeps the size it was prepared at.

@@ -21,6 +21,6 @@ def check_device(name: str) -> None:
 
     try:
         torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not built in, not implemented
         reason = str(error).splitlines()[0]
         raise InputError(f"--device must be cpu, or a cuda or mps that is there, got {name!r} ({reason})") from error

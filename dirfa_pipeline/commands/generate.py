@@ -47,7 +47,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.add_argument(
         "--num-videos", type=int, default=1, help="takes: output-1.mp4 with SEED, -2 with SEED+1, ..."
     )
-    generate.add_argument("--diversity", type=float, default=1.0, help="0 mean motion, 1 as learned, up to 2")
+    generate.add_argument("--diversity", type=float, default=1.0, help="0 no seed matters, 1 as learned, up to 2")
     generate.add_argument("--fps", type=float, default=25.0, help="frames per second (default 25)")
     generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
