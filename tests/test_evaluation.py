@@ -92,6 +92,8 @@ def mean_colours(picture: np.ndarray) -> np.ndarray:
 def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Our own video stands in for a real one: measured anew, it must agree with itself, and another take with it."""
     pytest.importorskip("pocketsphinx")
+    from dirfa_pipeline.training.make_example_speech import TEXT
+
     clip = load_audio(SPEECH)
     pipe = DirfaPipeline.from_pretrained(bundled_weights())
     portrait = pipe.prepare_portrait(PHOTO, max_size=400)
@@ -101,7 +103,7 @@ def test_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     faceless = tmp_path / "faceless.png"
     Image.new("RGB", (200, 200)).save(faceless)
     entries = [
-        ClipEntry(SPEECH, PHOTO, video),
+        ClipEntry(SPEECH, PHOTO, video, text=TEXT),
         ClipEntry(video, video=video, language="xx", person="astronaut"),
         ClipEntry(SPEECH, faceless),
     ]

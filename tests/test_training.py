@@ -150,6 +150,19 @@ def test_encoder_trains(corpus: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "curves").glob("events.out.tfevents*"))
 
 
+def test_a_trained_encoder_goes_on(corpus: Path, tmp_path: Path) -> None:
+    first, later = tmp_path / "first", tmp_path / "later"
+    train_audio_encoder.main([*encoder_arguments(corpus, first, 2), "--output", str(first)])
+    start = ["--start", str(first), "--speech-head", str(first / "speech_head.safetensors")]
+    train_audio_encoder.main([*encoder_arguments(corpus, later, 2), *start, "--output", str(later)])
+    before, after = (load_file(folder / "audio_encoder" / "model.safetensors") for folder in (first, later))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert not any(name.startswith("feature_extractor") for name in changed)
+    with pytest.raises(SystemExit):
+        train_audio_encoder.main([*encoder_arguments(corpus, later, 2), "--start", str(first)])
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_encoder(corpus: Path, tmp_path: Path) -> None:
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]

@@ -20,7 +20,7 @@ EXAMPLES = """examples:
 
 clips.tsv has a header and the columns audio, photo, video, text, language, person (see the module
 dirfa_pipeline.evaluation.clip_list, which also writes this project's own list); without a photo, a frame of the video
-is taken. Phones are aligned by pocketsphinx: pip install dirfa-pipeline[train]."""
+is taken. Phones of clips with text are aligned by pocketsphinx: pip install dirfa-pipeline[train]."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
 
     data = Path(options.data) if options.data else None
     entries = read_clip_list(Path(options.list), data)[: options.limit]
-    if any(entry.language.startswith("en") for entry in entries):
+    if any(entry.text and entry.language.startswith("en") for entry in entries):
         check_aligner()
     embedder = find_embedder(options.embedder) if options.embedder else None
     progress("loading the pipeline")
@@ -101,8 +101,8 @@ def check_aligner() -> None:
         importlib.import_module("pocketsphinx")
     except ImportError as error:
         raise InputError(
-            "English clips need pocketsphinx for their phones: pip install dirfa-pipeline[train], or give the clips "
-            "another language"
+            "clips with text need pocketsphinx for their phones: pip install dirfa-pipeline[train], or leave the "
+            "column text empty"
         ) from error
 
 

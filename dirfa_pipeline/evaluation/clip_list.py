@@ -4,14 +4,16 @@ The list of clips that an evaluation runs over, and the one of held-out clips th
     python -m dirfa_pipeline.evaluation.clip_list --data DATA --output held_out.tsv
 
 A list is a TSV file with a header, or a JSON array of objects. Columns: `audio` (sound or video file); `photo` (empty:
-a frame of `video`), `video` (the real face saying it, if there is one), `text` (what is said, if known), `language`
-(`en` by default; phones are looked for in English only), `person` (real clips of one person give the real diversity).
+a frame of `video`), `video` (the real face saying it, if there is one), `text` (all that is said, if known: lips are
+scored against phones only then), `language` (`en` by default; phones are looked for in English only), `person` (real
+clips of one person give the real diversity).
 Files are named relative to a data folder, or to the list's own.
 """
 
 import argparse
 import csv
 import io
+import itertools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -92,6 +94,31 @@ HELD_OUT_SAMPLES: Final = {
     "dreamtalk_korean1": "ko", "dreamtalk_chinese1_haierlizhi": "zh", "sadtalker_chinese_news": "zh",
     "sadtalker_japanese": "ja",
 }  # fmt: skip
+# What is said in those of the above that come without their text, as far as it could be made out with certainty.
+HELD_OUT_TEXTS: Final = {
+    "KristiNoem": "South Dakota has done a great job fighting the spread of covet nineteen together we've flattened "
+    "our curve and we have the hospital capacity to care for those who need it that's why I've announced a plan to "
+    "start getting South Dakota back to normal this plan continues to rely on South Dakotans to exercise common sense",
+    "Obama_clip1": "speak with you about the battle we're waging against an oil spill that is assaulting our shores "
+    "and our citizens on April twentieth an explosion ripped through B P Deepwater Horizon drilling rig about forty "
+    "miles off the coast of Louisiana eleven workers lost their lives seventeen others",
+    "Obama_clip3": "I could not be prouder of everything you've done in your time with the Obama Foundation and of "
+    "course I couldn't be prouder of all of you in the graduating class of twenty twenty as well as the teachers and "
+    "the coaches and most of all parents and family who guided you along the way",
+    "reagan_clip1": "the resurgence of national pride that I called the new patriotism this national feeling is good "
+    "but it won't count for much and it won't last unless it's grounded in thoughtfulness and knowledge an informed "
+    "patriotism is what we want and are we doing a good enough job teaching our children what America is and what she "
+    "represents in the long history of the world",
+    "anitalker_english_male": "imagination is more important than knowledge for knowledge is limited whereas "
+    "imagination embraces the entire world stimulating progress giving birth to evolution",
+    "nvidia_Mark_outofbreath": "the beige hue on the waters of the loch impressed all including the French queen "
+    "before she heard that symphony again just as young Arthur wanted",
+}  # fmt: skip
+# Readers that the audio encoder was not trained on: utterances of 7 s or more, whose text comes with them.
+HELD_OUT_READINGS: Final = (
+    "1688-142285-0000", "1688-142285-0001", "1688-142285-0006", "1688-142285-0007", "3080-5032-0001",
+    "3080-5032-0002", "3080-5032-0005", "3080-5032-0006", "3080-5032-0007", "3080-5032-0008",
+)  # fmt: skip
 # Photos of people on whom nothing was tuned.
 HELD_OUT_PHOTOS: Final = (
     "webmorph/inst_canada_003f.jpg", "webmorph/inst_canada_095m.jpg", "webmorph/inst_neutral_front_013_03.jpg",
@@ -118,13 +145,18 @@ def held_out_clips(data: Path) -> Iterator[ClipEntry]:
     """This project's evaluation list, with paths relative to `data`; long clips first, then GRID's of 3 s."""
     for name, person in HELD_OUT_VIDEOS.items():
         video = Path("video/in_the_wild") / f"{name}.mp4"
-        yield ClipEntry(audio=video, video=video, person=person)
-    for index, (name, language) in enumerate(HELD_OUT_SAMPLES.items()):
+        yield ClipEntry(audio=video, video=video, text=HELD_OUT_TEXTS.get(name, ""), person=person)
+    photos = itertools.cycle(Path("photos") / name for name in HELD_OUT_PHOTOS)
+    for name, language in HELD_OUT_SAMPLES.items():
         audio = Path("speech/samples") / f"{name}.flac"
         words = data / audio.with_suffix(".txt")
-        text = " ".join(words.read_text(encoding="utf-8").split()) if words.is_file() else ""
-        photo = Path("photos") / HELD_OUT_PHOTOS[index % len(HELD_OUT_PHOTOS)]
-        yield ClipEntry(audio=audio, photo=photo, text=text, language=language)
+        text = " ".join(words.read_text(encoding="utf-8").split()) if words.is_file() else HELD_OUT_TEXTS.get(name, "")
+        yield ClipEntry(audio=audio, photo=next(photos), text=text, language=language)
+    readings = _read_table((data / "speech" / "librispeech" / "metadata.tsv").read_text(encoding="utf-8"))
+    texts = {str(row["file"]): row["text"] or "" for row in readings}
+    for name in HELD_OUT_READINGS:
+        audio = Path("speech/librispeech") / f"{name}.opus"
+        yield ClipEntry(audio=audio, photo=next(photos), text=texts[audio.name])
     for path in sorted((data / "video" / "grid_others").glob("??????.mp4")):
         video = path.relative_to(data)
         yield ClipEntry(audio=video, video=video, text=grid_sentence(path.stem), person=path.stem)

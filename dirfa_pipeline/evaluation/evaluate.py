@@ -219,8 +219,10 @@ def measure_clip(
     pipe: DirfaPipeline, entry: ClipEntry, settings: Settings, first_seed: int, embedder: Embedder | None = None
 ) -> Clip:
     """Draw, render and track one clip of the list, and track what it is compared with."""
-    sound = load_audio(entry.audio)
-    sound = AudioClip(sound.samples[:, : round(settings.seconds * sound.sampling_rate)], sound.sampling_rate)
+    recording = load_audio(entry.audio)
+    phones = phones_of(entry, recording, settings)
+    end = round(settings.seconds * recording.sampling_rate)
+    sound = AudioClip(recording.samples[:, :end], recording.sampling_rate)
     waveform = sound.mono(ENCODER_RATE)
     count = num_frames(sound.num_samples, sound.sampling_rate, FPS)
     real = None if entry.video is None else track_video(entry.video, settings.seconds, pipe.face_model).cut(count)
@@ -237,7 +239,7 @@ def measure_clip(
     return Clip(
         entry,
         metrics.loudness(waveform, ENCODER_RATE, count, FPS),
-        phones_of(entry, waveform, settings),
+        phones,
         ours,
         track_still(portrait.image, count, pipe.face_model),
         real,
@@ -245,16 +247,16 @@ def measure_clip(
     )
 
 
-def phones_of(entry: ClipEntry, waveform: Array, settings: Settings) -> Sequence[Phone]:
-    """Phones of an English clip; none of others."""
-    if not entry.language.startswith("en"):
+def phones_of(entry: ClipEntry, recording: AudioClip, settings: Settings) -> Sequence[Phone]:
+    """Phones of an English clip whose text is known, as far as it is scored; none of others."""
+    if not (entry.text and entry.language.startswith("en")):
         return ()
     from .phones import find_phones
 
-    phones = find_phones(waveform.astype(np.float32), entry.text, settings.words_file)
+    phones = find_phones(recording.mono(ENCODER_RATE).astype(np.float32), entry.text, settings.words_file)
     if not phones:
-        logger.warning("%s: no phones could be aligned; its phone scores are left out", entry.name)
-    return phones
+        logger.warning("%s: its text could not be aligned; its phone scores are left out", entry.name)
+    return [phone for phone in phones if phone.end <= settings.seconds]
 
 
 def _keep_some(frames: Iterator[Picture], kept: list[Picture]) -> Iterator[Picture]:
