@@ -12,8 +12,10 @@ to the validation clips, deviation of yaw, pitch and roll within a clip, speed o
 import argparse
 import logging
 import math
+import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +28,12 @@ from dirfa_pipeline.metrics import frechet_distance, window_features
 from dirfa_pipeline.models.animation_sampler import AnimationSampler, MotionPrior
 from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
 from dirfa_pipeline.training.held_out import split_clips
+from dirfa_pipeline.training.loop import TrainingRun
 from dirfa_pipeline.training.motion_data import load_clip, motion_channels
 from dirfa_pipeline.training.train_animation_sampler import (
     calibrate_leash,
     measure_motion,
+    motion_schedule,
     prepare_example,
     roll_out,
     train_motion,
@@ -132,7 +136,9 @@ def main() -> None:
         sampler.motion_prior = prior
         sampler.leash.zero_()
         measure_motion(sampler, training, clips[0])
-        train_motion(sampler, training, validation, options.steps, Accelerator(cpu=True), options.seed)
+        with tempfile.TemporaryDirectory() as folder:
+            start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=Path(folder), seed=options.seed)
+            train_motion(sampler, training, validation, motion_schedule(options.steps), start)
         for label in (name, f"{name}, leashed"):
             if label != name:
                 calibrate_leash(sampler.eval(), clips[0], training)

@@ -1,8 +1,12 @@
 """Training at toy size, by the real scripts: corpus, encoder with resume, tracks, sampler."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
-from tiny import WEIGHTS
+from tiny import WEIGHTS, tiny_sampler
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, Portrait
@@ -163,14 +167,19 @@ def test_a_trained_encoder_goes_on(corpus: Path, tmp_path: Path) -> None:
         train_audio_encoder.main([*encoder_arguments(corpus, later, 2), "--start", str(first)])
 
 
+def launch(script: str, arguments: list[str]) -> str:
+    """Run a training script on two processes; returns what it logged."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command += ["-m", f"dirfa_pipeline.training.{script}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stderr
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_encoder(corpus: Path, tmp_path: Path) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    launch += ["-m", "dirfa_pipeline.training.train_audio_encoder"]
-    arguments = [*encoder_arguments(corpus, tmp_path, 2), "--accumulate", "2"]
-    done = subprocess.run([*launch, *arguments], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+    launch("train_audio_encoder", [*encoder_arguments(corpus, tmp_path, 2), "--accumulate", "2"])
     assert torch.load(tmp_path / "encoder.pt", weights_only=True)["step"] == 2
 
 
@@ -196,6 +205,33 @@ def test_an_interrupted_run_goes_on_to_the_same_losses(tmp_path: Path) -> None:
     first = toy_run(tmp_path / "broken", stop=5)  # the checkpoint is that of step 4
     assert first == whole[:10]
     assert toy_run(tmp_path / "broken") == whole[8:]
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_the_best_validation_is_kept(helps: bool, tmp_path: Path) -> None:
+    model = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(model.weight)
+    schedule = Schedule(6, 0.1, validate_every=1)
+
+    def validate(average: torch.nn.Module) -> dict[str, float]:
+        weight = next(average.parameters()).item()
+        return {"distance": abs(1.0 - weight)}
+
+    run = TrainingRun("weight", model, schedule, Accelerator(cpu=True), tmp_path, validate=validate)
+    for _ in run:
+        run.update({"loss": (run.model.weight - (1.0 if helps else -1.0)).square().sum()})
+    again = TrainingRun("weight", model, schedule, Accelerator(cpu=True), tmp_path, validate=validate)
+    assert torch.equal(again.best["weight"], run.best["weight"])
+    if helps:
+        assert torch.equal(run.best["weight"], run.average.weight)
+    else:
+        assert run.best["weight"].item() == 0.0, "what it began with was better"
+
+
+def test_a_run_of_another_length_is_not_gone_on_with(tmp_path: Path) -> None:
+    toy_run(tmp_path)
+    with pytest.raises(TrainingError, match=r"sum.pt is of a run of 8 steps, not 9; remove it"):
+        TrainingRun("sum", torch.nn.Linear(4, 1), Schedule(9, 1e-2), Accelerator(cpu=True), tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_training_and_names_the_step(tmp_path: Path) -> None:
@@ -274,29 +310,105 @@ def test_blinks_and_styles_are_read_from_tracks(tracks: Path) -> None:
     assert (style_of(calm) < style_of(lively)).all()
 
 
-@pytest.mark.slow
-def test_sampler_trains_and_joins_a_pipeline(tracks: Path, corpus: Path, tmp_path: Path) -> None:
-    train_audio_encoder.main([*encoder_arguments(corpus, tmp_path, 1), "--output", str(tmp_path)])
+@pytest.fixture(scope="module")
+def encoder(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a hardly trained encoder, its read-out and the real face parts."""
+    folder = tmp_path_factory.mktemp("encoder")
+    train_audio_encoder.main([*encoder_arguments(corpus, folder, 1), "--output", str(folder)])
     for part in ("face_model", "face_renderer"):
-        (tmp_path / part).symlink_to(WEIGHTS / part)
-    arguments = ["--tracks", str(tracks), "--weights", str(tmp_path), "--output", str(tmp_path / "animation_sampler")]
-    arguments += [
-        "--speech-head",
-        str(tmp_path / "speech_head.safetensors"),
-        "--lip-steps",
-        "2",
-        "--motion-steps",
-        "2",
-    ]
+        shutil.copytree(WEIGHTS / part, folder / part)
+    return folder
+
+
+def sampler_arguments(tracks: Path, encoder: Path, folder: Path, lip_steps: int, motion_steps: int) -> list[str]:
+    paths = {"tracks": tracks, "weights": encoder, "speech-head": encoder / "speech_head.safetensors", "run": folder}
+    numbers = {"lip-steps": lip_steps, "motion-steps": motion_steps, "output": folder / "animation_sampler"}
+    return [text for name, value in (paths | numbers).items() for text in (f"--{name}", str(value))]
+
+
+@pytest.mark.slow
+def test_sampler_trains_and_joins_a_pipeline(tracks: Path, encoder: Path, tmp_path: Path) -> None:
+    arguments = sampler_arguments(tracks, encoder, tmp_path, 2, 2)
     train_animation_sampler.main(arguments)
     sampler = AnimationSampler.from_pretrained(tmp_path / "animation_sampler")
     assert sampler.blink_shape.max() == 1.0
-    for part in ("face_model", "face_renderer"):
-        (tmp_path / part).unlink()
-        (tmp_path / part).mkdir()
-        for file in (WEIGHTS / part).iterdir():
-            (tmp_path / part / file.name).write_bytes(file.read_bytes())
+    assert list((tmp_path / "curves").glob("events.out.tfevents*"))
+    for part in ("audio_encoder", "feature_extractor", "face_model", "face_renderer"):
+        shutil.copytree(encoder / part, tmp_path / part)
     assemble_pipeline.main(["--weights", str(tmp_path)])
     pipe = DirfaPipeline.from_pretrained(tmp_path)
     sound = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
     assert len(pipe(audio=(16_000, 0.1 * sound), output_type="animation").animation[0]) == 25
+
+
+def train_killed(arguments: list[str], checkpoint: Path) -> None:
+    """Train in a process of its own and kill it as soon as there is a checkpoint."""
+    command = [sys.executable, "-m", "dirfa_pipeline.training.train_animation_sampler", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not checkpoint.exists():
+            assert process.poll() is None, "ended before it could be killed"
+            time.sleep(0.02)
+        process.kill()
+
+
+@pytest.mark.slow
+def test_a_killed_sampler_ends_as_if_nothing_had_been(tracks: Path, encoder: Path, tmp_path: Path) -> None:
+    whole, killed = (sampler_arguments(tracks, encoder, tmp_path / name, 4, 40) for name in ("whole", "killed"))
+    train_animation_sampler.main(whole)
+    train_killed(killed, tmp_path / "killed" / "motion.pt")
+    step = torch.load(tmp_path / "killed" / "motion.pt", weights_only=True)["step"]
+    assert 0 < step < 40
+    train_animation_sampler.main(killed)
+    first, second = (
+        AnimationSampler.from_pretrained(tmp_path / name / "animation_sampler").state_dict()
+        for name in ("whole", "killed")
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_sampler(tracks: Path, encoder: Path, tmp_path: Path) -> None:
+    arguments = sampler_arguments(tracks, encoder, tmp_path, 2, 2)
+    log = launch("train_animation_sampler", [*arguments, "--accumulate", "2", "--mixed-precision", "bf16"])
+    assert log.count("saved") == 1
+    assert AnimationSampler.from_pretrained(tmp_path / "animation_sampler").blink_shape.max() == 1.0
+
+
+class Recorded(TrainingRun):
+    """Writes down its losses, and stops at a step as if it were killed."""
+
+    losses: list[dict[str, float]]
+    stop: int | None = None
+
+    def update(self, terms: dict[str, torch.Tensor]) -> None:
+        if self.step == self.stop:
+            raise KeyboardInterrupt
+        self.losses.append({name: term.item() for name, term in terms.items()})
+        super().update(terms)
+
+
+@pytest.mark.parametrize("stage", train_animation_sampler.STAGES)
+def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    examples = [
+        train_animation_sampler.TrainingExample(
+            "set/clip", torch.rand(160, 19, generator=generator), True, torch.rand(80, 29, generator=generator),
+            torch.ones(80, dtype=torch.bool), torch.randn(19, 14, generator=generator), torch.zeros(16),
+            torch.zeros(2),
+        )
+    ]  # fmt: skip
+
+    def losses(folder: Path, stop: int | None = None) -> list[dict[str, float]]:
+        sampler, run = tiny_sampler(), type("Run", (Recorded,), {"losses": [], "stop": stop})
+        start = partial(run, accelerator=Accelerator(cpu=True), folder=folder, seed=3)
+        schedule = Schedule(6, 1e-3, checkpoint_every=2, validate_every=2)
+        with contextlib.suppress(KeyboardInterrupt):
+            if stage == "lips":
+                train_animation_sampler.train_lips(sampler, examples, examples, torch.eye(29), schedule, start)
+            else:
+                train_animation_sampler.train_motion(sampler, examples, examples, schedule, start)
+        return run.losses
+
+    whole = losses(tmp_path / "whole")
+    assert losses(tmp_path / "killed", stop=3) == whole[:3]
+    assert losses(tmp_path / "killed") == whole[2:], "the checkpoint is that of step 2"

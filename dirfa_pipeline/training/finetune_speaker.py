@@ -9,35 +9,35 @@ is learned goes on from the given weights; a part that does not get better on th
 """
 
 import argparse
-import copy
 import logging
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch import nn
 
 from ..errors import InputError
 from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
 from ..pretrained import BUNDLED_NAME, find_weights
 from . import track_videos
+from .loop import TrainingRun
 from .motion_data import TrackedClip, load_clip
 from .train_animation_sampler import (
+    STAGES,
+    StartRun,
     TrainingExample,
     calibrate_leash,
     calibrate_lips,
-    crop_motion,
     lip_basis,
     lip_opening,
-    motion_loss,
+    lip_schedule,
+    motion_schedule,
     prepare_example,
     train_lips,
     train_motion,
-    validate_lips,
 )
 
 
@@ -108,51 +108,21 @@ def measure_speaker(sampler: AnimationSampler, examples: list[TrainingExample]) 
         sampler.style_std.copy_(styles.std(0).clamp_min(0.1))
 
 
-@torch.no_grad()
-def motion_score(sampler: AnimationSampler, examples: list[TrainingExample]) -> float:
-    """Loss of control points and blinks, over crops and noise that are the same every time."""
-    sampler.eval()
-    generator = torch.Generator().manual_seed(1)
-    crop = crop_motion(examples, sampler, 64, 40, generator)
-    return float(torch.stack(list(motion_loss(sampler, crop, generator).values())).sum())
-
-
-def keep_if_better(name: str, part: nn.Module, learn: Callable[[], None], score: Callable[[], float]) -> None:
-    """Let a part of the sampler learn; take it back unless its score on what was held back fell."""
-    before, state = score(), copy.deepcopy(part.state_dict())
-    learn()
-    after = score()
-    logger.info("%s: %.5f before, %.5f after, on what was held back", name, before, after)
-    if after >= before:
-        part.load_state_dict(state)
-        logger.info("%s stay as they were", name)
-
-
-def finetune(pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, motion_steps: int, seed: int) -> None:
-    """Fit a pipeline's sampler to one person's tracked clips, in place."""
-    accelerator, sampler = Accelerator(cpu=True), pipe.animation_sampler
+def finetune(
+    pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, motion_steps: int, start: StartRun
+) -> None:
+    """Fit a pipeline's sampler to one person's tracked clips, in place; what does not get better stays as it was."""
+    sampler = pipe.animation_sampler
     parts = [[clip for clip in part if clip.valid.any()] for part in hold_back(clips)]
     training, judging = ([prepare_example(clip, pipe.audio_encoder, sampler) for clip in part] for part in parts)
     logger.info("%d clips to learn from, %d to judge by", len(training), len(judging))
     heard = [[example for example in part if example.heard] for part in (training, judging)]
     if lip_steps and all(heard):
-        basis = lip_basis(pipe.face_model)
-        keep_if_better(
-            "lips",
-            sampler.lip_decoder,
-            lambda: train_lips(sampler, heard[0], heard[1], basis, lip_steps, accelerator, seed, LIP_RATE),
-            lambda: validate_lips(sampler.lip_decoder, heard[1], basis),
-        )
+        train_lips(sampler, heard[0], heard[1], lip_basis(pipe.face_model), lip_schedule(lip_steps, LIP_RATE), start)
         calibrate_lips(sampler, heard[0], lip_opening(pipe.face_model))
     measure_speaker(sampler, training)
     if motion_steps:
-        keep_if_better(
-            "head and face",
-            sampler.motion_prior,
-            lambda: train_motion(sampler, training, judging, motion_steps, accelerator, seed, MOTION_RATE),
-            lambda: motion_score(sampler, judging),
-        )
-    sampler.eval()
+        train_motion(sampler, training, judging, motion_schedule(motion_steps, MOTION_RATE), start)
     if any(clip.valid.sum() >= MIN_FRAMES for clip in parts[0]):
         calibrate_leash(sampler, parts[0], training)
 
@@ -167,9 +137,12 @@ def main(arguments: list[str] | None = None) -> None:
     track_videos.main([str(options.clips), "--weights", str(folder), "--output", str(work / "tracks")])
     pipe = DirfaPipeline.from_pretrained(folder)
     clips = read_clips(work / "tracks" / options.clips.name)
-    finetune(pipe, clips, options.lip_steps, options.motion_steps, options.seed)
+    start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=work, seed=options.seed)
+    finetune(pipe, clips, options.lip_steps, options.motion_steps, start)
     pipe.save_pretrained(options.output)
     logger.info("saved %s", options.output)
+    for stage in STAGES:  # the next person's run must not go on from them
+        (work / f"{stage}.pt").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,23 @@
 """A training loop that can be interrupted: schedule, averaged weights, checkpoints, curves."""
 
+import copy
 import logging
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 
 logger = logging.getLogger(__name__)
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class TrainingError(RuntimeError):
@@ -29,6 +34,7 @@ class Schedule:
         average (`float`, defaults to 0.998): Decay of the averaged weights.
         accumulate (`int`, defaults to 1): Batches for one update.
         checkpoint_every (`int`, defaults to 200): Steps between checkpoints.
+        validate_every (`int`, defaults to 200): Steps between validations.
     """
 
     steps: int
@@ -37,6 +43,22 @@ class Schedule:
     average: float = 0.998
     accumulate: int = 1
     checkpoint_every: int = 200
+    validate_every: int = 200
+
+
+def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """
+    Exponential moving average of weights, for `AveragedModel`; it forgets its beginning faster than `decay` has it.
+
+    The decay of update n is at most (1 + n) / (10 + n), as in TensorFlow's `ExponentialMovingAverage`.
+    """
+
+    @torch.no_grad()
+    def update(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
+        now = min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averaged, current, 1.0 - now)
+
+    return update
 
 
 class TrainingRun:
@@ -50,7 +72,8 @@ class TrainingRun:
     run.average  # the averaged model
     ```
 
-    A run whose checkpoint exists goes on from there, to the same losses as if it had never stopped.
+    A run whose checkpoint exists goes on from there, to the same losses as if it had never stopped. With `validate`,
+    the averaged weights of least validation loss are kept in `best`; those it began with count, too.
 
     Args:
         name (`str`): Names the checkpoint and the curves.
@@ -59,16 +82,29 @@ class TrainingRun:
         accelerator (`Accelerator`): Device, precision, processes; losses go to its trackers.
         folder (`Path`): For `<name>.pt`.
         seed (`int`): Seeds each batch by seed, step, part of the step and process.
+        validate (`Callable`, *optional*): Gives the named losses of a model on what it is not trained on.
+
+    Raises:
+        TrainingError: The checkpoint is of a run with another number of steps.
     """
 
     def __init__(
-        self, name: str, model: nn.Module, schedule: Schedule, accelerator: Accelerator, folder: Path, seed: int = 0
+        self,
+        name: str,
+        model: nn.Module,
+        schedule: Schedule,
+        accelerator: Accelerator,
+        folder: Path,
+        seed: int = 0,
+        validate: Callable[[nn.Module], dict[str, float]] | None = None,
     ) -> None:
         self.name, self.schedule, self.accelerator, self.seed = name, schedule, accelerator, seed
+        self.validate, self.least = validate, math.inf
+        self.best: dict[str, Tensor] = {}
         self.checkpoint = folder / f"{name}.pt"
         self.step = 0
         model = model.to(accelerator.device)
-        self.averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(schedule.average))
+        self.averaged = AveragedModel(model, multi_avg_fn=moving_average(schedule.average))
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(
             trained, lr=schedule.peak_rate, weight_decay=schedule.weight_decay, betas=(0.9, 0.98)
@@ -96,16 +132,22 @@ class TrainingRun:
     def __iter__(self) -> Iterator[torch.Generator]:
         began, first = time.monotonic(), self.step
         self.model.train()
+        if self.step == 0:
+            self._validate()
         while self.step < self.schedule.steps:
             for part in range(self.schedule.accumulate):
-                self._last_part = part + 1 == self.schedule.accumulate
-                yield self._generator(part)
+                last = part + 1 == self.schedule.accumulate
+                # What is inside does not send gradients to the other processes.
+                with nullcontext() if last else self.accelerator.no_sync(self.model):
+                    yield self._generator(part)
             self._finish_step()
             if self.step % 50 == 0 or self.step == self.schedule.steps:
                 pace = (self.step - first) / (time.monotonic() - began)
                 losses = "  ".join(f"{name} {value:.4f}" for name, value in self.means.items())
                 logger.info("%s step %d  %s  %.1f steps a second", self.name, self.step, losses, pace)
                 self.log(self.means)
+            if self.step % self.schedule.validate_every == 0 or self.step == self.schedule.steps:
+                self._validate()
             if self.step % self.schedule.checkpoint_every == 0 or self.step == self.schedule.steps:
                 self._save()
 
@@ -123,11 +165,7 @@ class TrainingRun:
                 f"step {self._saved_step()} is in {self.checkpoint}" if self.checkpoint.exists() else "none is saved"
             )
             raise TrainingError(f"{self.name}: the loss of step {self.step + 1} is not finite: {values}; {kept}")
-        if self._last_part:
-            self.accelerator.backward(total / self.schedule.accumulate)
-        else:
-            with self.accelerator.no_sync(self.model):
-                self.accelerator.backward(total / self.schedule.accumulate)
+        self.accelerator.backward(total / self.schedule.accumulate)
         for name, term in terms.items():
             value = term.item()
             self.means[name] = 0.98 * self.means.get(name, value) + 0.02 * value
@@ -135,6 +173,15 @@ class TrainingRun:
     def log(self, values: dict[str, float]) -> None:
         """Write values to the accelerator's trackers, under this run's name."""
         self.accelerator.log({f"{self.name}/{name}": value for name, value in values.items()}, step=self.step)
+
+    def _validate(self) -> None:
+        if self.validate is None:
+            return
+        losses = self.validate(self.average)
+        logger.info("%s step %d  validation %s", self.name, self.step, losses)
+        self.log({f"validation {name}": loss for name, loss in losses.items()})
+        if sum(losses.values()) < self.least:
+            self.least, self.best = sum(losses.values()), copy.deepcopy(self.average.state_dict())
 
     def _generator(self, part: int) -> torch.Generator:
         device = self.accelerator.device
@@ -162,6 +209,8 @@ class TrainingRun:
             "model": self.unwrapped.state_dict(), "average": self.average.state_dict(), "step": self.step,
             "optimizer": self.optimizer.state_dict(), "rate": self.rate.state_dict(), "means": self.means,
         }  # fmt: skip
+        if self.validate is not None:
+            state |= {"best": self.best, "least": self.least}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
         torch.save(state, temporary)
@@ -169,12 +218,19 @@ class TrainingRun:
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True, map_location=self.accelerator.device)
+        steps = state["rate"]["total_steps"]
+        if steps != self.schedule.steps:
+            raise TrainingError(
+                f"{self.checkpoint} is of a run of {steps} steps, not {self.schedule.steps}; remove it or name "
+                "another folder"
+            )
         self.unwrapped.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.averaged.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rate.load_state_dict(state["rate"])
         self.step, self.means = state["step"], state["means"]
+        self.best, self.least = state.get("best", {}), state.get("least", math.inf)
         logger.info("%s goes on from step %d of %s", self.name, self.step, self.checkpoint)
 
     def _saved_step(self) -> int:

@@ -2,16 +2,18 @@
 Train the AnimationSampler on tracked clips.
 
     python -m dirfa_pipeline.training.train_animation_sampler --tracks TRACKS --weights weights/dirfa-base \
-        --speech-head speech_head.safetensors --output weights/dirfa-base/animation_sampler
+        --speech-head speech_head.safetensors --run RUN --output weights/dirfa-base/animation_sampler
 
 `TRACKS` holds what `track_videos` wrote, one folder a set. A set teaches what it really shows: sets named in
-`--without-sound` teach motion only, sets named in `--lips-only` never teach head pose.
+`--without-sound` teach motion only, sets named in `--lips-only` never teach head pose. An interrupted run goes on from
+its last checkpoint; `accelerate launch` runs it on several processes.
 """
 
 import argparse
-import copy
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,7 +21,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
 from ..animation import LIP_INDICES, LIP_NAMES
@@ -29,6 +31,7 @@ from ..models.animation_stream import FEATURES_PER_FRAME, MotionDraw, spline_wei
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
+from .loop import Schedule, TrainingRun
 from .motion_data import (
     OPENING_NAMES,
     TrackedClip,
@@ -47,6 +50,11 @@ logger = logging.getLogger(__name__)
 BLINK_WEIGHT = 0.3
 LONG_CLIP = 75  # frames: clips whose spread is measured
 LEASH_ROUNDS = 12
+LIP_CROPS, MOTION_CROPS = 16, 32  # in a batch
+LIP_FRAMES, MOTION_STEPS = 75, 40  # of a crop
+STAGES = ("lips", "motion")
+
+StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,14 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tracks", type=Path, required=True, help="folder of folders of tracked clips (.npz)")
     parser.add_argument("--weights", type=Path, required=True, help="folder with audio_encoder and face_model")
     parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors of the audio encoder")
+    parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
     parser.add_argument("--without-sound", nargs="*", default=["silent"], help="sets whose sound is unrelated")
     parser.add_argument("--lips-only", nargs="*", default=["grid_s1"], help="sets whose heads are held still")
     parser.add_argument("--lip-steps", type=int, default=1500)
     parser.add_argument("--motion-steps", type=int, default=250)
+    parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
+    parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
@@ -158,44 +169,40 @@ def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generato
     return [torch.stack(parts) for parts in zip(*crops, strict=True)]
 
 
+def lip_schedule(steps: int, rate: float = 2e-3, accumulate: int = 1) -> Schedule:
+    """How lips are learned."""
+    return Schedule(steps, rate, weight_decay=0.05, average=0.99, accumulate=accumulate, validate_every=50)
+
+
+def motion_schedule(steps: int, rate: float = 1e-3, accumulate: int = 1) -> Schedule:
+    """How motion is learned: in few steps, for the clips are few."""
+    return Schedule(steps, rate, 0.3, average=0.95, accumulate=accumulate, checkpoint_every=25, validate_every=10)
+
+
 def train_lips(
     sampler: AnimationSampler,
     training: list[TrainingExample],
     validation: list[TrainingExample],
     basis: Tensor,
-    steps: int,
-    accelerator: Accelerator,
-    seed: int,
-    learning_rate: float = 2e-3,
+    schedule: Schedule,
+    start: StartRun,
 ) -> None:
     """Fit the lip decoder; keeps the weights of the best validation."""
-    optimizer = torch.optim.AdamW(sampler.lip_decoder.parameters(), lr=learning_rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-    decoder, optimizer, schedule = accelerator.prepare(sampler.lip_decoder, optimizer, schedule)
-    generator = torch.Generator().manual_seed(seed)
-    best, best_state = float("inf"), {}
-    for step in range(steps):
-        decoder.train()
-        speech, lips, valid = (t.to(accelerator.device) for t in crop_lips(training, 16, 75, generator))
-        loss = lip_loss(decoder(speech), lips, valid, basis.to(accelerator.device))
-        accelerator.backward(loss)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        if (step + 1) % 250 == 0 or step + 1 == steps:
-            score = validate_lips(decoder, validation, basis)
-            logger.info("lips step %d  training %.5f  validation %.5f", step + 1, loss.item(), score)
-            if score < best:
-                best, best_state = score, copy.deepcopy(accelerator.unwrap_model(decoder).state_dict())
-    sampler.lip_decoder.load_state_dict(best_state)
 
+    @torch.no_grad()
+    def validate(decoder: nn.Module) -> dict[str, float]:
+        decoder.eval()
+        losses = [lip_loss(decoder(e.speech[None]), e.lips[None], e.valid[None].float(), basis) for e in validation]
+        return {"loss": float(torch.stack(losses).mean())}
 
-@torch.no_grad()
-def validate_lips(decoder: torch.nn.Module, examples: list[TrainingExample], basis: Tensor) -> float:
-    """Mean lip loss over whole validation clips."""
-    decoder.eval()
-    losses = [lip_loss(decoder(e.speech[None]), e.lips[None], e.valid[None].float(), basis) for e in examples]
-    return float(torch.stack(losses).mean())
+    run = start("lips", sampler.lip_decoder, schedule, validate=validate)
+    for generator in run:
+        speech, lips, valid = crop_lips(training, LIP_CROPS, LIP_FRAMES, generator)
+        with run.accelerator.autocast():
+            predicted = run.model(speech)
+        run.update({"loss": lip_loss(predicted.float(), lips, valid, basis)})
+    sampler.lip_decoder.load_state_dict(run.best)
+    sampler.eval()
 
 
 @torch.no_grad()
@@ -279,7 +286,7 @@ def crop_motion(
 
 
 def motion_loss(
-    sampler: AnimationSampler, crop: dict[str, Tensor], generator: torch.Generator, noise: float = 0.0
+    prior: nn.Module, crop: dict[str, Tensor], generator: torch.Generator, noise: float = 0.0
 ) -> dict[str, Tensor]:
     """
     Flow matching loss of the control points and negative log-likelihood of blink onsets, as named terms.
@@ -289,10 +296,10 @@ def motion_loss(
     points = crop["points"]
     past = points + noise * torch.randn(points.shape, generator=generator)
     history = torch.cat([past[:, 1:-1], past[:, 1:-1] - past[:, :-2]], dim=-1)
-    distribution = sampler.motion_prior(history, crop["windows"][:, 2:], crop["style"])
+    distribution = prior(history, crop["windows"][:, 2:], crop["style"])
     mask = crop["mask"][:, 2:]
     flow = (distribution.loss(points[:, 2:], generator) * mask).sum() / mask.sum()
-    blink = F.binary_cross_entropy_with_logits(distribution.blink_logits, crop["blinks"][:, 2:], weight=mask)
+    blink = F.binary_cross_entropy_with_logits(distribution.blink_logits.float(), crop["blinks"][:, 2:], weight=mask)
     return {"points": flow, "blinks": BLINK_WEIGHT * blink}
 
 
@@ -300,37 +307,25 @@ def train_motion(
     sampler: AnimationSampler,
     training: list[TrainingExample],
     validation: list[TrainingExample],
-    steps: int,
-    accelerator: Accelerator,
-    seed: int,
-    learning_rate: float = 1e-3,
+    schedule: Schedule,
+    start: StartRun,
 ) -> None:
-    """Fit the motion prior; keeps the weights of the best validation."""
-    optimizer = torch.optim.AdamW(sampler.motion_prior.parameters(), lr=learning_rate, weight_decay=0.3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps)
-    optimizer, schedule = accelerator.prepare(optimizer, schedule)
-    generator = torch.Generator().manual_seed(seed)
-    fixed = crop_motion(validation, sampler, 64, 40, torch.Generator().manual_seed(1))
-    best, best_state = float("inf"), {}
-    for step in range(steps):
-        sampler.train()
-        crop = crop_motion(training, sampler, 32, 40, generator)
-        loss = torch.stack(list(motion_loss(sampler, crop, generator, noise=0.1).values())).sum()
-        accelerator.backward(loss)
-        torch.nn.utils.clip_grad_norm_(sampler.motion_prior.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        if (step + 1) % 50 == 0 or step + 1 == steps:
-            sampler.eval()
-            with torch.no_grad():
-                same = torch.Generator().manual_seed(2)
-                terms = {name: float(term) for name, term in motion_loss(sampler, fixed, same).items()}
-            score = sum(terms.values())
-            logger.info("motion step %d  training %.4f  validation %.4f %s", step + 1, loss.item(), score, terms)
-            if score < best:
-                best, best_state = score, copy.deepcopy(sampler.motion_prior.state_dict())
-    sampler.motion_prior.load_state_dict(best_state)
+    """Fit the motion prior; keeps the weights of the best validation, over crops and noise that stay the same."""
+    fixed = crop_motion(validation, sampler, 2 * MOTION_CROPS, MOTION_STEPS, torch.Generator().manual_seed(1))
+
+    @torch.no_grad()
+    def validate(prior: nn.Module) -> dict[str, float]:
+        losses = motion_loss(prior.eval(), fixed, torch.Generator().manual_seed(2))
+        return {name: loss.item() for name, loss in losses.items()}
+
+    run = start("motion", sampler.motion_prior, schedule, validate=validate)
+    for generator in run:
+        crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_STEPS, generator)
+        with run.accelerator.autocast():
+            losses = motion_loss(run.model, crop, generator, noise=0.1)
+        run.update(losses)
+    sampler.motion_prior.load_state_dict(run.best)
+    sampler.eval()
 
 
 @torch.no_grad()
@@ -376,7 +371,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     set_seed(options.seed)
-    accelerator = Accelerator(cpu=True)  # the sampler is small: minutes on one core
+    accelerator = Accelerator(  # the sampler is small: minutes on one core
+        cpu=True, mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run
+    )
+    accelerator.init_trackers("curves")
+    start = partial(TrainingRun, accelerator=accelerator, folder=options.run, seed=options.seed)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     sampler = AnimationSampler(audio_dim=encoder.config.hidden_size, dropout=0.2)
@@ -395,16 +394,21 @@ def main(arguments: list[str] | None = None) -> None:
 
     heard = [[example for example in split if example.heard] for split in (training, validation)]
     if options.lip_steps:
-        train_lips(sampler, heard[0], heard[1], lip_basis(face_model), options.lip_steps, accelerator, options.seed)
+        schedule = lip_schedule(options.lip_steps, accumulate=options.accumulate)
+        train_lips(sampler, heard[0], heard[1], lip_basis(face_model), schedule, start)
         calibrate_lips(sampler, heard[0], lip_opening(face_model))
 
     moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
     moving_clips = [clip for clip in clips[0] if clip.name.split("/")[0] not in options.lips_only]
     measure_motion(sampler, moving[0], moving_clips)
-    train_motion(sampler, moving[0], moving[1], options.motion_steps, accelerator, options.seed)
-    calibrate_leash(sampler.eval(), moving_clips, moving[0])
-    sampler.save_pretrained(options.output)
-    logger.info("saved %s", options.output)
+    train_motion(sampler, moving[0], moving[1], motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
+    accelerator.end_training()
+    if accelerator.is_main_process:
+        calibrate_leash(sampler, moving_clips, moving[0])
+        sampler.save_pretrained(options.output)
+        logger.info("saved %s", options.output)
+        for stage in STAGES:  # the next run must not take them for its own
+            (options.run / f"{stage}.pt").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
