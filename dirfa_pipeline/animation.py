@@ -36,6 +36,8 @@ LIP_NAMES: Final[tuple[str, ...]] = tuple(
 )
 LIP_INDICES: Final[tuple[int, ...]] = tuple(EXPRESSION_NAMES.index(name) for name in LIP_NAMES)
 
+GAZE_RANGE: Final = 0.44  # radians that an eyeLook weight of 1 turns the eye, about 25 degrees
+
 
 def coefficient_index(name: str) -> int:
     """Return the column of a named coefficient; raises [`AnimationError`] that suggests the nearest known name."""

@@ -3,20 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from .animation import EXPRESSION_NAMES, HEAD_NAMES, LIP_INDICES, NUM_EXPRESSIONS, Animation
-from .audio import ENCODER_RATE, AudioClip
+from .animation import EXPRESSION_NAMES, GAZE_RANGE, HEAD_NAMES, LIP_INDICES, NUM_EXPRESSIONS, Animation
+from .audio import ENCODER_RATE, AudioClip, AudioFile
+from .audio_stream import mono_waveform
 from .errors import AnimationError, InputError
 from .expressions import EASINGS, Expression, check_keyframes, ease, lay_over, lip_openings, parse_expression
-from .models.face_model import FaceFit, FaceModel
-from .models.motion_channels import GAZE_RANGE
 from .motion_reference import CHANNELS, FITS, borrow_motion
 
+
+if TYPE_CHECKING:  # controls are checked before torch is loaded
+    from .models.face_model import FaceFit, FaceModel
 
 Array = NDArray[np.float32]
 Angles = tuple[float, float, float]
@@ -103,15 +105,26 @@ class Controls:
         parse_expression(self.expression)
         self._pose_keyframes()
         self._gaze_target()
-        check_keyframes(tuple(self.blinks), "blinks")
+        if isinstance(self.blinks, str) or not isinstance(self.blinks, Sequence):
+            raise InputError(f"blinks must be a list of seconds, got {self.blinks!r}")
+        check_keyframes(self.blinks, "blinks")
 
     @property
     def follows_frames(self) -> bool:
         """Whether each frame can be directed without the ones around it, as streams need it."""
         return self.blink_rate in (0.0, 1.0) and self.nods == 0.0 and self.motion_from is None
 
+    def check_speech(self, audio: Any) -> None:
+        """Raise [`InputError`] if there are nods without the speech whose stressed words they mark."""
+        if self.nods and audio is None:
+            raise InputError("nods need the speech: pass audio with the animation, or nods=0")
+
     def apply(
-        self, animation: Animation, face_model: FaceModel, audio: AudioClip | None = None, start: float = 0.0
+        self,
+        animation: Animation,
+        face_model: "FaceModel",
+        audio: AudioClip | AudioFile | None = None,
+        start: float = 0.0,
     ) -> Animation:
         """
         Direct an animation.
@@ -119,7 +132,7 @@ class Controls:
         Args:
             animation ([`Animation`]): What was drawn, at any frame rate.
             face_model ([`FaceModel`]): Knows how far weights part the lips.
-            audio ([`AudioClip`], *optional*): The speech, for `nods`.
+            audio ([`AudioClip`] or [`AudioFile`], *optional*): The speech, for `nods`.
             start (`float`, defaults to 0.0): Seconds into the video at which the animation begins.
 
         Raises:
@@ -127,8 +140,7 @@ class Controls:
         """
         if self.motion_from is not None:
             animation = borrow_motion(animation, self.motion_from, self.motion_channels, self.motion_fit)
-        if self.nods and audio is None:
-            raise InputError("nods need the speech: pass audio with the animation, or nods=0")
+        self.check_speech(audio)
         times = start + (np.arange(len(animation)) + 0.5) / animation.fps
         coefficients = animation.coefficients.copy()
         self._direct_head(coefficients, times, audio)
@@ -143,7 +155,7 @@ class Controls:
             coefficients[:, :NUM_EXPRESSIONS] = lay_over(spoken, shown, lip_openings(face_model))
         return Animation(coefficients, animation.fps)
 
-    def _direct_head(self, coefficients: Array, times: NDArray, audio: AudioClip | None) -> None:
+    def _direct_head(self, coefficients: Array, times: NDArray, audio: AudioClip | AudioFile | None) -> None:
         """Scale, turn, nod; the gaze keeps its place in the room, or goes where it is told."""
         keys, turns = self._pose_keyframes()
         target = self._gaze_target()
@@ -194,22 +206,19 @@ def direct(controls: Controls | None, **shortcuts: Any) -> Controls:
     return replace(controls or Controls(), **given)
 
 
-def neutralize(animation: Animation, face: FaceFit) -> Animation:
+def neutralize(animation: Animation, face: "FaceFit") -> Animation:
     """Take the photo's own expression off brows, eyes, cheeks and nose; its lips and jaw are replaced anyway."""
     coefficients = animation.coefficients.copy()
     coefficients[:, _LOOK] -= face.expression[_LOOK]
     return Animation(coefficients, animation.fps)
 
 
-def nod_curve(audio: AudioClip, times: NDArray) -> NDArray[np.float64]:
+def nod_curve(audio: AudioClip | AudioFile, times: NDArray) -> NDArray[np.float64]:
     """
     How far the chin is dropped, in [0, 1], at `times`: the loudest syllables, those in the upper third and 0.7 s apart
     or more, get one nod each, deepest in their middle.
     """
-    step = ENCODER_RATE // 100
-    samples = audio.mono(ENCODER_RATE)
-    blocks = samples[: len(samples) // step * step].reshape(-1, step)
-    loudness = gaussian_filter1d(np.sqrt(np.square(blocks).mean(1)), 6.0)
+    loudness = gaussian_filter1d(_energy(audio), 6.0)
     peaks = loudness == maximum_filter1d(loudness, round(100 * NOD_GAP))
     voiced = loudness[loudness > 0.1 * loudness.max()]
     curve = np.zeros(len(times))
@@ -220,6 +229,18 @@ def nod_curve(audio: AudioClip, times: NDArray) -> NDArray[np.float64]:
         phase = np.clip((times - moment) / 0.25, -1.0, 1.0)
         curve = np.maximum(curve, 0.5 + 0.5 * np.cos(np.pi * phase))
     return curve
+
+
+def _energy(audio: AudioClip | AudioFile) -> NDArray[np.float64]:
+    """Root mean square of each 10 ms; of a file only the numbers are kept, not the sound."""
+    step = ENCODER_RATE // 100
+    rest, levels = np.zeros(0, np.float32), [np.zeros(0)]
+    for piece in mono_waveform(audio):
+        samples = np.concatenate([rest, piece])
+        whole = len(samples) // step * step
+        levels.append(np.sqrt(np.square(samples[:whole].reshape(-1, step), dtype=np.float64).mean(1)))
+        rest = samples[whole:]
+    return np.concatenate(levels)
 
 
 def _check_angles(values: Any, names: tuple[str, ...], limit: float, what: str) -> None:

@@ -9,7 +9,7 @@ shut and open vowels open under every expression.
 import difflib
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from .animation import EXPRESSION_NAMES, LIP_INDICES, LIP_NAMES, NUM_EXPRESSIONS, coefficient_index
 from .errors import AnimationError
 from .models.face_landmarks import INNER_LIP_PAIRS
-from .models.face_model import FaceModel
 
+
+if TYPE_CHECKING:  # expressions are checked before torch is loaded
+    from .models.face_model import FaceModel
 
 Array = NDArray[np.float32]
 Weights = str | Mapping[str, float]
@@ -133,10 +135,17 @@ def parse_expression(expression: Expression) -> tuple[list[float], Array]:
             raise AnimationError(f"keyframe {index} of expression must be (expression, seconds), got {keyframe!r}")
     times = [time for _, time in keyframes]
     check_keyframes(times, "expression")
-    return [float(time) for time in times], np.stack([expression_weights(weights) for weights, _ in keyframes])
+    return [float(time) for time in times], np.stack([_keyframe(*pair) for pair in enumerate(keyframes)])
 
 
-def lip_openings(face_model: FaceModel) -> Array:
+def _keyframe(index: int, keyframe: Sequence[Any]) -> Array:
+    try:
+        return expression_weights(keyframe[0])
+    except AnimationError as error:
+        raise AnimationError(f"keyframe {index} of expression: {error}") from None
+
+
+def lip_openings(face_model: "FaceModel") -> Array:
     """How far each weight parts each of the nine facing pairs of inner-lip landmarks, `(52, 9)`, in inter-ocular
     distances; nothing but lips and jaw does."""
     basis = face_model.expression_basis.detach().float().cpu().numpy()

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .animation import EXPRESSION_NAMES, NUM_EXPRESSIONS, Animation
+from .animation import EXPRESSION_NAMES, GAZE_RANGE, NUM_EXPRESSIONS, Animation
 from .errors import AnimationError
 from .glb import GlbWriter
 from .models.eye_layer import Eye
@@ -20,7 +20,6 @@ from .models.face_landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
 from .models.face_model import rotation_matrix
 from .models.face_renderer import PreparedPortrait
 from .models.head_mesh import NUM_FACE_VERTICES
-from .models.motion_channels import GAZE_RANGE
 from .models.mouth_interior import CHIN, LOWER_EDGE, MILLIMETRE, TEETH_EXTENT
 from .version import __version__
 

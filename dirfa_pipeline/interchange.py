@@ -18,9 +18,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .animation import COEFFICIENT_NAMES, EXPRESSION_NAMES, Animation
+from .animation import COEFFICIENT_NAMES, EXPRESSION_NAMES, GAZE_RANGE, Animation
 from .errors import AnimationError
-from .models.motion_channels import GAZE_RANGE
 
 
 Path = str | os.PathLike[str]

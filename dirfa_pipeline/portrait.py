@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import FaceNotFoundError, ImageError
 from .models.face_landmarks import LIPS, NUM_LANDMARKS, OVAL
-from .models.face_model import FaceFit, FaceModel
 
+
+if TYPE_CHECKING:  # pictures are checked before torch is loaded
+    from .models.face_model import FaceFit, FaceModel
 
 ImageInput = Image.Image | NDArray[Any] | str | os.PathLike[str]
 
@@ -280,13 +282,13 @@ class Portrait:
     image: NDArray[np.uint8]
     mask: NDArray[np.float32]
     landmarks: NDArray[np.float32]
-    face: FaceFit
+    face: "FaceFit"
 
     @classmethod
     def from_image(
         cls,
         image: ImageInput,
-        face_model: FaceModel,
+        face_model: "FaceModel",
         max_size: int | None = None,
         detector: FaceDetector | None = None,
     ) -> "Portrait":
@@ -304,7 +306,7 @@ class Portrait:
         return cls._detect(picture, face_model, detector)
 
     @classmethod
-    def _detect(cls, picture: NDArray[np.uint8], face_model: FaceModel, detector: FaceDetector) -> "Portrait":
+    def _detect(cls, picture: NDArray[np.uint8], face_model: "FaceModel", detector: FaceDetector) -> "Portrait":
         faces = detector.find_faces(picture)
         if not faces:
             raise FaceNotFoundError(

@@ -3,15 +3,14 @@
 import os
 from contextlib import closing
 
-import av
 import numpy as np
-from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from .animation import Animation
-from .errors import FaceNotFoundError, InputError
+from .errors import FaceNotFoundError
 from .models.face_model import FaceModel
 from .portrait import FaceDetector
+from .video import decode_pictures
 
 
 FPS = 25.0
@@ -44,19 +43,12 @@ def read_landmarks(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], N
     Raises:
         InputError: Not a video.
     """
-    name = os.fspath(path)
     landmarks, times = [], []
-    try:
-        with closing(FaceDetector(video=True)) as detector, av.open(name) as container:
-            if not container.streams.video:
-                raise InputError(f"{name} holds no pictures; pass a video file")
-            stream = container.streams.video[0]
-            for frame in container.decode(stream):
-                faces = detector.landmarks(frame.to_ndarray(format="rgb24"))
-                landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))
-                times.append(float((frame.pts or 0) * (frame.time_base or 0)))
-    except (FFmpegError, OSError) as error:
-        raise InputError(f"{name} cannot be read as a video ({error})") from error
+    with closing(FaceDetector(video=True)) as detector:
+        for picture, time in decode_pictures(path):
+            faces = detector.landmarks(picture)
+            landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))
+            times.append(time)
     return np.array(landmarks, np.float32).reshape(-1, 478, 3), np.array(times)
 
 

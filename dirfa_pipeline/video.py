@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
@@ -225,7 +226,10 @@ class EncodableSound:
 
 @dataclass(frozen=True)
 class VideoFile:
-    """A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays) and the path, for its sound."""
+    """
+    A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays, as players turn them) and the path,
+    for its sound.
+    """
 
     path: str
     fps: float
@@ -240,17 +244,34 @@ def read_video(path: str | os.PathLike[str]) -> VideoFile:
         InputError: Not a video, or without pictures.
     """
     name = os.fspath(path)
+    with _open_pictures(name) as (container, stream):
+        fps = float(stream.average_rate or 25)
+        next(container.decode(stream), None)  # a text file named .jpg opens, and fails here
+    return VideoFile(name, fps, (picture for picture, _ in decode_pictures(name)))
+
+
+def decode_pictures(path: str | os.PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """
+    Yield each frame of a video, uint8 of shape `(height, width, 3)`, and its time in seconds.
+
+    Phones film sideways and note how to turn the picture; here it is turned.
+
+    Raises:
+        InputError: Not a video, or without pictures.
+    """
+    with _open_pictures(os.fspath(path)) as (container, stream):
+        for frame in container.decode(stream):
+            picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            yield np.ascontiguousarray(picture), float((frame.pts or 0) * (frame.time_base or 0))
+
+
+@contextmanager
+def _open_pictures(path: str) -> Iterator[tuple[Any, Any]]:
+    """Open a file's first video stream; failures inside the block become an [`InputError`]."""
     try:
-        with av.open(name) as container:
+        with av.open(path) as container:
             if not container.streams.video:
-                raise InputError(f"{name} holds no pictures; pass a video file")
-            fps = float(container.streams.video[0].average_rate or 25)
+                raise InputError(f"{path} holds no pictures; pass a video file")
+            yield container, container.streams.video[0]
     except (FFmpegError, OSError) as error:
-        raise InputError(f"{name} cannot be read as a video ({error})") from error
-    return VideoFile(name, fps, _decode_frames(name))
-
-
-def _decode_frames(path: str) -> Iterator[NDArray[np.uint8]]:
-    with av.open(path) as container:
-        for frame in container.decode(container.streams.video[0]):
-            yield frame.to_ndarray(format="rgb24")
+        raise InputError(f"{path} cannot be read as a video ({error})") from error

@@ -74,7 +74,7 @@ BAD_COMMANDS = {
     "diversity": ([PHOTO, SPEECH, "--diversity", "3"], "--diversity must be in [0.0, 2.0], got 3.0"),
     "fps": ([PHOTO, SPEECH, "--fps", "0"], "--fps must be in [1, 120], got 0.0"),
     "takes": ([PHOTO, SPEECH, "--num-videos", "0"], "--num-videos must be in [1, 100], got 0"),
-    "size": ([PHOTO, SPEECH, "--max-size", "10"], "--max-size must be at least 64 pixels, got 10"),
+    "size": ([PHOTO, SPEECH, "--max-size", "10"], "max_size must be at least 64 pixels, got 10"),
 }
 
 

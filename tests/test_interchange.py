@@ -158,14 +158,14 @@ def test_verbs_edit_export_and_animate(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["edit", "nothing.npz", "-o", "b.npz"], "file not found: nothing.npz"),
+        (["edit", "nothing.npz", "-o", "b.npz"], "animation not found: nothing.npz"),
         (["edit", PHOTO, "-o", "b.npz"], "animation files end in"),
         (["edit", "a.npz", "-o", "b.npz", "--expression", "hapy"], "did you mean 'happy'"),
-        (["edit", "a.npz", "-o", "b.npz", "--expression", "sad", "--expression", "happy@1"], "need their times"),
+        (["edit", "a.npz", "-o", "b.npz", "--expression", "sad", "--expression", "happy@1"], "needs its times"),
         (["edit", "a.npz", "-o", "b.npz", "--gaze", "up", "down"], "--gaze expects a number"),
         (["export", "a.npz", "-o", "b.fbx"], "animation files end in"),
         (["export", "a.npz", "-o", "nowhere/b.csv"], "folder of --output does not exist"),
-        (["animate", "a.npz", "nobody.jpg", "-o", "b.mp4"], "file not found: nobody.jpg"),
+        (["animate", "a.npz", "nobody.jpg", "-o", "b.mp4"], "photo not found: nobody.jpg"),
         (["track", PHOTO, "-o", "b.npz"], "cannot be tracked"),
         (["track", "a.npz", "-o", "b.npz"], "cannot be read as a video"),
     ],

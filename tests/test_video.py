@@ -13,7 +13,7 @@ from media import lag, speech
 
 from dirfa_pipeline import AudioClip, ImageError, InputError, load_audio, write_video
 from dirfa_pipeline.audio import num_frames
-from dirfa_pipeline.video import AAC_FRAME, VideoWriter, frame_rate, read_video
+from dirfa_pipeline.video import AAC_FRAME, VideoWriter, decode_pictures, frame_rate, read_video
 
 
 def pictures(count: int, height: int = 64, width: int = 96) -> np.ndarray:
@@ -174,6 +174,20 @@ def test_no_frames(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one frame"):
         write_video(tmp_path / "a.mp4", [], 25, speech())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
+def test_videos_of_phones_are_turned(tmp_path: Path, matrix: tuple[int, ...], turns: int) -> None:
+    """An mp4 says how players turn it by a matrix (ISO 14496-12, 8.3.2): (0, 1, -1, 0) is clockwise by 90 degrees."""
+    path = tmp_path / "a.mp4"
+    write_video(path, pictures(3), 25, crf=0)
+    (upright, *_), content = read_video(path).frames, bytearray(path.read_bytes())
+    header = content.index(b"tkhd") + 4 + 40
+    for place, value in zip((0, 4, 12, 16), matrix, strict=True):
+        content[header + place : header + place + 4] = (value * 65536).to_bytes(4, "big", signed=True)
+    path.write_bytes(content)
+    for frame in (next(read_video(path).frames), next(decode_pictures(path))[0]):
+        np.testing.assert_array_equal(frame, np.rot90(upright, turns))
 
 
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed")

@@ -5,13 +5,13 @@ import sys
 
 from ..errors import InputError
 from ..video import check_output_path
-from . import progress
-from .edit import check_files
+from . import direction, progress
+from .files import check_files
 
 
 EXAMPLES = """examples:
   dirfa animate capture.csv photo.jpg -o talk.mp4
-  dirfa animate talk.npz photo.jpg -o talk.mp4 --sound speech.wav --neutralize"""
+  dirfa animate talk.npz photo.jpg -o talk.mp4 --sound speech.wav --neutralize --expression happy --nods 1"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,33 +30,39 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     animate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     animate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
     animate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+    direction.add_options(animate)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa animate`; the networks that draw are not loaded."""
     check_output_path(options.output)
-    for path in (options.photo, *([options.sound] if options.sound else [])):
-        check_files(path, options.output)
-    check_files(options.animation, options.output)
+    check_files(options.output, animation=options.animation, photo=options.photo, sound=options.sound)
     if not 1 <= options.fps <= 120:
         raise InputError(f"--fps must be in [1, 120], got {options.fps}")
-    from ..interchange import load_animation
-
-    animation = load_animation(options.animation).resample(options.fps)
-    from tqdm import tqdm
-
     from ..audio import open_audio
     from ..controls import neutralize
+    from ..interchange import load_animation
+    from ..portrait import read_image
+
+    controls = direction.read_controls(options)
+    animation = load_animation(options.animation).resample(options.fps)
+    picture = read_image(options.photo, options.max_size)
+    sound = open_audio(options.sound) if options.sound else None
+    controls.check_speech(sound)
+    progress("loading the renderer")
+    from tqdm import tqdm
+
     from ..pipeline_dirfa import DirfaPipeline
     from ..pretrained import bundled_weights
     from ..video import write_video
 
-    sound = open_audio(options.sound) if options.sound else None
     pipeline = DirfaPipeline.from_pretrained(
         options.weights or bundled_weights(), feature_extractor=None, audio_encoder=None, animation_sampler=None
     )
     progress("fitting the face")
-    portrait = pipeline.prepare_portrait(options.photo, max_size=options.max_size)
+    portrait = pipeline.prepare_portrait(picture)
+    controls = direction.with_motion(controls, options, pipeline.face_model)
+    animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:
         animation = neutralize(animation, portrait.face)
     bar = tqdm(pipeline.render(portrait, animation), total=len(animation), desc="rendering", file=sys.stderr)

@@ -1,66 +1,162 @@
-"""The options that direct a take, shared by the verbs that have them."""
+"""
+The options that direct a take, shared by the verbs that have them.
+
+Keyframes are written with an at sign and seconds: `--expression happy@2.5`, `--pose 10 0 0 @2.5`; longer directions go
+into a JSON file whose keys are the arguments of [`Controls`].
+"""
 
 import argparse
-from typing import TYPE_CHECKING, Any
+import difflib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InputError
 
 
 if TYPE_CHECKING:
     from ..controls import Controls
+    from ..models.face_model import FaceModel
 
-SCALES = {
+SCALES: Final = {
     "expression_strength": "scale of the expression",
     "lips": "articulation",
     "brows": "scale of the brows' motion",
     "eyes": "scale of squints and widening",
     "head_motion": "scale of head motion, 0 is still",
     "blink_rate": "blinks for each drawn one, 0 is none",
+    "nods": "strength of nods at stressed words (default 0)",
 }
+FROM_FILE: Final = (*SCALES, "expression", "easing", "pose", "gaze", "blinks", "motion_channels", "motion_fit")
+EXPRESSION_HELP: Final = (
+    "happy, sad, angry, surprised, disgusted, fearful, contempt, neutral, or ARKit weights as in "
+    "mouthSmileLeft=0.6,browInnerUp=0.3; repeat with @SECONDS for keyframes"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--expression`, `--head-motion` and so on."""
-    group = parser.add_argument_group("direction")
-    group.add_argument(
-        "--expression", action="append", metavar="NAME[@SECONDS]",
-        help="happy, sad, angry, surprised, disgusted, fearful, contempt, neutral; repeat with @SECONDS for keyframes",
-    )  # fmt: skip
+    """Add `--expression`, `--pose`, `--motion-from` and so on."""
+    group = parser.add_argument_group("direction", "put these after the files; keyframes hold beyond their ends")
+    group.add_argument("--direction", metavar="FILE", help="JSON with the arguments of Controls; options go over it")
+    group.add_argument("--expression", action="append", metavar="NAME[@SECONDS]", help=EXPRESSION_HELP)
     for name, text in SCALES.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=float, help=f"{text}, 0 to 2 (default 1)")
+        default = "" if "default" in text else " (default 1)"
+        group.add_argument(_option(name), type=float, metavar="X", help=f"{text}, 0 to 2{default}")
     group.add_argument("--still", action="store_true", help="the head does not move")
-    group.add_argument("--pose", type=float, nargs=3, metavar=("YAW", "PITCH", "ROLL"), help="turn the head, degrees")
-    group.add_argument("--gaze", nargs="+", metavar="G", help="camera, drift, or two angles in degrees")
+    group.add_argument(
+        "--pose", nargs="+", action="append", metavar="P",
+        help="YAW PITCH ROLL: turn the head by degrees; repeat with @SECONDS for keyframes, as in 10 0 0 @2.5",
+    )  # fmt: skip
+    group.add_argument("--easing", help="between keyframes: smooth (default), linear, step")
+    group.add_argument("--gaze", nargs="+", metavar="G", help="camera, drift, or yaw and pitch in degrees")
+    group.add_argument("--blinks", nargs="+", metavar="SECONDS", help="blink at these times as well; none: not at all")
+    group.add_argument("--motion-from", metavar="FILE", help="a video or animation whose motion is used")
+    group.add_argument(
+        "--motion-channels", nargs="+", metavar="C",
+        help="what of it: head, blinks, style (brows, squints, gaze), lips (default: head blinks)",
+    )  # fmt: skip
+    group.add_argument("--motion-fit", help="loop it with seamless joins (default), or stretch it to the length")
 
 
 def read_controls(options: argparse.Namespace) -> "Controls":
-    """Turn the options into [`Controls`]; raises [`InputError`] for what breaks a rule."""
+    """
+    Turn the options into [`Controls`], all but `motion_from`, which [`with_motion`] puts in; loads nothing heavy.
+
+    Raises:
+        InputError: A value that breaks a rule, or a file that is not there.
+    """
     from ..controls import Controls
 
-    given: dict[str, Any] = {name: getattr(options, name) for name in SCALES if getattr(options, name) is not None}
+    controls = Controls() if options.direction is None else _from_file(options.direction)
+    given = {name: getattr(options, name) for name in (*SCALES, "easing", "motion_channels", "motion_fit")}
     if options.still:
         given["head_motion"] = 0.0
-    if options.pose:
-        given["pose"] = tuple(options.pose)
-    if options.gaze:
-        given["gaze"] = (
-            options.gaze[0] if len(options.gaze) == 1 else tuple(_number("--gaze", g) for g in options.gaze)
-        )
     if options.expression:
         given["expression"] = _expression(options.expression)
-    return Controls(**given)
+    if options.pose:
+        given["pose"] = _pose(options.pose)
+    if options.gaze:
+        words = options.gaze
+        given["gaze"] = words[0] if len(words) == 1 else tuple(_number("--gaze", word) for word in words)
+    if options.blinks == ["none"]:
+        given["blink_rate"] = 0.0
+    elif options.blinks:
+        given["blinks"] = tuple(_number("--blinks", word) for word in options.blinks)
+    if options.motion_from is not None:
+        _check_motion(options.motion_from)
+    elif options.motion_fit or options.motion_channels:
+        raise InputError("--motion-fit and --motion-channels say how --motion-from is used: add --motion-from FILE")
+    return replace(controls, **{name: value for name, value in given.items() if value is not None})
 
 
-def _expression(texts: list[str]) -> Any:
+def with_motion(controls: "Controls", options: argparse.Namespace, face_model: "FaceModel") -> "Controls":
+    """The controls with the motion of `--motion-from`, if it was given: a video is tracked, an animation read."""
+    if options.motion_from is None:
+        return controls
+    from ..interchange import load_animation
+    from ..tracking import track_video
+
+    path = options.motion_from
+    motion = load_animation(path) if _is_animation(path) else track_video(path, face_model)
+    return replace(controls, motion_from=motion)
+
+
+def _from_file(path: str) -> "Controls":
+    """[`Controls`] from JSON, whose lists may stand for tuples."""
+    from ..controls import Controls
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--direction {path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InputError(f'--direction {path} must hold an object such as {{"expression": "happy"}}')
+    for name in content:
+        if name not in FROM_FILE:
+            nearest = difflib.get_close_matches(name, FROM_FILE, n=1, cutoff=0.0)[0]
+            raise InputError(f"--direction {path}: unknown name {name!r}; did you mean {nearest!r}?")
+    try:
+        return Controls(**content)
+    except InputError as error:
+        raise type(error)(f"--direction {path}: {error}") from None
+
+
+def _expression(texts: Sequence[str]) -> Any:
+    """A preset, weights, or keyframes of them."""
     if len(texts) == 1 and "@" not in texts[0]:
-        return texts[0]
-    keyframes = []
-    for text in texts:
-        name, at, time = text.partition("@")
-        if not at:
-            raise InputError(f"several expressions need their times, as in happy@2.5, got {text!r}")
-        keyframes.append((name, _number("--expression", time)))
-    return keyframes
+        return _weights(texts[0])
+    return [(_weights(name), time) for name, time in (_keyframe("--expression", text) for text in texts)]
+
+
+def _weights(text: str) -> Any:
+    if "=" not in text:
+        return text
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    return {name.strip(): _number(f"--expression {name.strip()}", value) for name, _, value in pairs}
+
+
+def _pose(poses: Sequence[Sequence[str]]) -> Any:
+    """Three angles, or keyframes of them."""
+    if len(poses) == 1 and "@" not in poses[0][-1]:
+        return _angles(poses[0])
+    keyframes = (_keyframe("--pose", " ".join(words)) for words in poses)
+    return [(_angles(text.split()), time) for text, time in keyframes]
+
+
+def _angles(words: Sequence[str]) -> tuple[float, ...]:
+    if len(words) != 3:
+        raise InputError(f"--pose needs YAW PITCH ROLL [@SECONDS], got {' '.join(words)!r}; files go before it")
+    return tuple(_number("--pose", word) for word in words)
+
+
+def _keyframe(option: str, text: str) -> tuple[str, float]:
+    what, at, time = text.rpartition("@")
+    if not at:
+        raise InputError(f"{option}, given more than once, needs its times, as in @2.5, got {text!r}")
+    return what, _number(option, time)
 
 
 def _number(option: str, text: str) -> float:
@@ -68,3 +164,26 @@ def _number(option: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise InputError(f"{option} expects a number, got {text!r}") from None
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _is_animation(path: str) -> bool:
+    from ..interchange import FORMATS
+
+    return os.path.splitext(path)[1].lower() in FORMATS
+
+
+def _check_motion(path: str) -> None:
+    """Raise [`InputError`] unless there is an animation or a video."""
+    from ..interchange import load_animation
+    from ..video import read_video
+
+    if not os.path.isfile(path):
+        raise InputError(f"motion-from not found: {path}")
+    if _is_animation(path):
+        load_animation(path)
+    else:
+        read_video(path)

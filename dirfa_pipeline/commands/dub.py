@@ -7,7 +7,7 @@ import sys
 from ..errors import InputError
 from ..video import PRESETS, check_output_path
 from . import check_device, progress
-from .edit import check_files
+from .files import check_files, check_overwriting
 
 
 EXAMPLES = """examples:
@@ -39,18 +39,21 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa dub`; frames are read, redrawn and written one by one."""
     check_options(options)
+    from ..audio import load_audio
+    from ..video import read_video
+
+    read_video(options.video)
+    sound = load_audio(options.speech)
     progress("loading the pipeline")
     check_device(options.device)
     import torch
     from tqdm import tqdm
 
-    from ..audio import load_audio
     from ..dubbing import film_face
     from ..pipeline_dirfa import DirfaPipeline
     from ..pretrained import bundled_weights
     from ..video import write_video
 
-    sound = load_audio(options.speech)
     pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     progress("finding the face")
     film = film_face(options.video, pipeline.face_model)
@@ -67,10 +70,8 @@ def run(options: argparse.Namespace) -> None:
 def check_options(options: argparse.Namespace) -> None:
     """Find mistakes in the command line before anything is loaded."""
     check_output_path(options.output)
-    for path in (options.video, options.speech):
-        check_files(path, options.output)
-        if os.path.exists(options.output) and os.path.samefile(path, options.output):
-            raise InputError(f"--output would overwrite {path}; choose another name")
+    check_files(options.output, video=options.video, speech=options.speech)
+    check_overwriting([options.output], video=options.video, speech=options.speech)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
     if options.seed is not None and not 0 <= options.seed < 2**63 - 100:

@@ -1,15 +1,16 @@
 """`dirfa edit`: direct an animation that is there already."""
 
 import argparse
-import os
 
-from ..errors import InputError
 from . import direction
+from .files import check_files
 
 
 EXAMPLES = """examples:
   dirfa edit talk.npz -o happy.npz --expression happy --head-motion 0.5
-  dirfa edit capture.csv -o turn.csv --expression sad@0 --expression happy@2.5 --pose 10 0 0"""
+  dirfa edit capture.csv -o turn.csv --expression sad@0 --expression happy@2.5 --pose 10 0 0
+  dirfa edit talk.npz -o nod.npz --nods 1 --sound speech.wav
+  dirfa edit talk.npz -o calm.npz --direction calm.json --motion-from clip.mp4 --motion-channels head"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,28 +23,25 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     edit.set_defaults(run=run)
     edit.add_argument("animation", help="the animation to change")
     edit.add_argument("-o", "--output", required=True, help="the animation to write: .npz, .csv or .json")
+    edit.add_argument("--sound", help="the speech, for --nods")
     edit.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     direction.add_options(edit)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa edit`."""
-    check_files(options.animation, options.output)
+    check_files(options.output, animation=options.animation, sound=options.sound)
+    from ..audio import open_audio
     from ..interchange import check_animation_path, load_animation, save_animation
 
     check_animation_path(options.output)
     animation, controls = load_animation(options.animation), direction.read_controls(options)
+    sound = open_audio(options.sound) if options.sound else None
+    controls.check_speech(sound)
     from ..models.face_model import FaceModel
     from ..pretrained import bundled_weights
 
     face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
-    save_animation(controls.apply(animation, face_model), options.output)
+    controls = direction.with_motion(controls, options, face_model)
+    save_animation(controls.apply(animation, face_model, sound), options.output)
     print(options.output, flush=True)
-
-
-def check_files(source: str, output: str) -> None:
-    """Raise [`InputError`] unless the one is there and the other's folder is."""
-    if not os.path.isfile(source):
-        raise InputError(f"file not found: {source}")
-    if not os.path.isdir(os.path.dirname(output) or "."):
-        raise InputError(f"the folder of --output does not exist: {output}")

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from . import progress
-from .edit import check_files
+from .files import check_files
 
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..animation import Animation
 
 MAX_TEXTURE = 2048  # pixels: what every graphics card takes
@@ -38,7 +41,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa export`."""
-    check_files(options.animation, options.output)
+    check_files(options.output, animation=options.animation, photo=options.photo)
     if options.format and not options.output.lower().endswith(f".{options.format}"):
         raise InputError(
             f"--output must end in .{options.format} for --format {options.format}, got {options.output!r}"
@@ -46,21 +49,21 @@ def run(options: argparse.Namespace) -> None:
     head = options.output.lower().endswith(".glb")
     if head and not options.photo:
         raise InputError("a .glb shows a person's head: add --photo PHOTO")
-    if head:
-        check_files(options.photo, options.output)
     from ..interchange import load_animation, save_animation
+    from ..portrait import read_image
 
     animation = load_animation(options.animation)
+    picture = read_image(options.photo, MAX_TEXTURE) if head else None
     if options.fps is not None:
         animation = animation.resample(options.fps)
-    if head:
-        export_photo(options, animation)
+    if picture is not None:
+        export_photo(picture, animation, options)
     else:
         save_animation(animation, options.output, translation=not options.no_translation)
     print(options.output, flush=True)
 
 
-def export_photo(options: argparse.Namespace, animation: "Animation") -> None:
+def export_photo(picture: "NDArray[np.uint8]", animation: "Animation", options: argparse.Namespace) -> None:
     """Fit the photo's head and write it with the animation."""
     from ..head_export import export_head
     from ..models.face_model import FaceModel
@@ -72,5 +75,5 @@ def export_photo(options: argparse.Namespace, animation: "Animation") -> None:
     face_model = FaceModel.from_pretrained(weights, subfolder="face_model")
     renderer = FaceRenderer.from_pretrained(weights, subfolder="face_renderer")
     progress("fitting the face")
-    portrait = Portrait.from_image(options.photo, face_model, max_size=MAX_TEXTURE)
+    portrait = Portrait.from_image(picture, face_model)
     export_head(renderer.prepare(portrait), animation, options.output)

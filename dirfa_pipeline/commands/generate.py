@@ -3,13 +3,13 @@
 import argparse
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..video import PRESETS, check_output_path
 from . import check_device, direction, progress
+from .files import check_files, check_overwriting
 
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ..models.face_renderer import PreparedPortrait
     from ..pipeline_dirfa import DirfaPipeline
 
-MIN_SIDE = 64  # pixels; portrait.py has the same limit, but is heavy to import
-
 EXAMPLES = """examples:
   dirfa generate photo.jpg speech.wav -o talk.mp4
   dirfa generate photo.jpg speech.wav -o talk.mp4 --seed 7 --num-videos 3 --diversity 1.3
   dirfa generate photo.jpg speech.wav -o talk.mp4 --save-animation talk.npz
   dirfa generate photo.jpg speech.wav -o talk.mp4 --expression sad@0 --expression happy@2.5 --head-motion 0.5
+  dirfa generate photo.jpg speech.wav -o talk.mp4 --pose 0 0 0 @1 --pose -15 5 0 @2 --gaze camera --blinks 1.2 3
+  dirfa generate photo.jpg speech.wav -o talk.mp4 --motion-from clip.mp4 --motion-fit stretch
   dirfa generate photo.jpg -o talk.mp4 --animation talk.npz
 
 Show people only with their consent, and say that the video is synthetic."""
@@ -58,29 +58,30 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
     direction.add_options(generate)
     generate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
-    generate.add_argument("--motion-from", metavar="VIDEO", help="head motion and blinks of this video")
 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa generate`; sound stays on the disk and frames go there, so memory is bounded for any length."""
     check_options(options)
-    progress("loading the pipeline")
-    check_device(options.device)
     from ..audio import open_audio
     from ..controls import neutralize
     from ..interchange import load_animation, save_animation
+    from ..portrait import read_image
+
+    controls = direction.read_controls(options)
+    picture = read_image(options.photo, options.max_size)
+    sound = None if options.speech is None else open_audio(options.speech)
+    given = None if options.animation is None else load_animation(options.animation).resample(options.fps)
+    controls.check_speech(sound)
+    progress("loading the pipeline")
+    check_device(options.device)
     from ..pipeline_dirfa import DirfaPipeline
     from ..pretrained import bundled_weights
 
-    sound = None if options.speech is None else open_audio(options.speech)
-    given = None if options.animation is None else load_animation(options.animation).resample(options.fps)
-    controls = direction.read_controls(options)
     pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     progress("fitting the face")
-    portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(options.photo, max_size=options.max_size))
-    if options.motion_from:
-        progress("tracking the motion")
-        controls = replace(controls, motion_from=pipeline.track(options.motion_from))
+    portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(picture))
+    controls = direction.with_motion(controls, options, pipeline.face_model)
     paths = output_paths(options.output, options.num_videos)
     if given is not None:
         takes = [given] * len(paths)
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
         assert sound is not None  # check_options saw to it
         takes = draw_takes(pipeline, sound, options)
     for take, (path, drawn) in enumerate(zip(paths, takes, strict=True)):
-        animation = controls.apply(drawn, pipeline.face_model)
+        animation = controls.apply(drawn, pipeline.face_model, sound)
         if options.save_animation:
             save_animation(animation, output_paths(options.save_animation, options.num_videos)[take])
         if options.neutralize:
@@ -132,28 +133,20 @@ def check_options(options: argparse.Namespace) -> None:
 
     if options.speech is None and options.animation is None:
         raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
-    for name in ("photo", "speech", "animation", "motion_from"):
-        path = getattr(options, name)
-        if path is not None and not os.path.isfile(path):
-            raise InputError(f"{name.replace('_', '-')} not found: {path}")
+    sources = {name: getattr(options, name) for name in ("photo", "speech", "animation", "motion_from")}
     check_output_path(options.output)
+    check_files(options.output, **sources)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
-    direction.read_controls(options)
     for path in (options.animation, options.save_animation):
         if path is not None:
             check_animation_path(path)
     if options.save_animation and not os.path.isdir(os.path.dirname(options.save_animation) or "."):
         raise InputError(f"the folder of --save-animation does not exist: {options.save_animation}")
-    outputs = output_paths(options.output, options.num_videos) if options.num_videos >= 1 else []
-    for name in ("photo", "speech"):
-        source = getattr(options, name)
-        if source is not None and any(os.path.exists(path) and os.path.samefile(path, source) for path in outputs):
-            raise InputError(f"--output would overwrite the {name} {source}; choose another name")
+    if options.num_videos >= 1:
+        check_overwriting(output_paths(options.output, options.num_videos), **sources)
     if options.seed is not None and not 0 <= options.seed < 2**63 - 100:
         raise InputError(f"--seed must be in [0, 2^63 - 100), got {options.seed}")
-    if options.max_size is not None and options.max_size < MIN_SIDE:
-        raise InputError(f"--max-size must be at least {MIN_SIDE} pixels, got {options.max_size}")
     limits = {"num_videos": (1, 100), "diversity": (0.0, 2.0), "fps": (1, 120), "crf": (0, 51)}
     for name, (low, high) in limits.items():
         value = getattr(options, name)

@@ -3,7 +3,7 @@
 import argparse
 
 from . import progress
-from .edit import check_files
+from .files import check_files
 
 
 EXAMPLES = """examples:
@@ -25,10 +25,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa track`."""
-    check_files(options.video, options.output)
+    check_files(options.output, video=options.video)
     from ..interchange import check_animation_path, save_animation
+    from ..video import read_video
 
     check_animation_path(options.output)
+    read_video(options.video)
     from ..models.face_model import FaceModel
     from ..pretrained import bundled_weights
     from ..tracking import track_video

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..animation import COEFFICIENT_NAMES, NUM_COEFFICIENTS
+from ..animation import COEFFICIENT_NAMES, GAZE_RANGE, NUM_COEFFICIENTS
 
 
 MOTION_NAMES: Final[tuple[str, ...]] = (
@@ -20,8 +20,6 @@ MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x"
 # How far a drawn head may go: radians and inter-ocular distances. What real talkers in a frame do, and what one photo
 # can show.
 HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
-
-GAZE_RANGE: Final = 0.44  # radians that an eyeLook weight of 1 turns the eye, about 25 degrees
 
 # Each named pair of weights moves together; the photo's own asymmetry stays.
 PAIRED: Final[dict[str, tuple[str, ...]]] = {
