@@ -1,10 +1,12 @@
 """A take drawn bit by bit is the take drawn at once: for any cut of the speech, with memory that does not grow."""
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import tiny_sampler
+from tiny import WEIGHTS, tiny_sampler
 
+from dirfa_pipeline import AnimationSampler
 from dirfa_pipeline.models.animation_stream import AnimationStream
 
 
@@ -108,10 +110,14 @@ def test_no_speech_no_frames() -> None:
     assert take.finish().shape == (1, 0, 58)
 
 
-def test_takes_together_are_those_alone() -> None:
-    sampler = tiny_sampler()
-    together = sampler.start([seeded(1), seeded(2)])
-    takes = torch.cat([together.push(features()), together.finish()], dim=1)
-    for take, seed in zip(takes, (1, 2), strict=True):
-        torch.testing.assert_close(take, sampler.sample(features(), seeded(seed)), atol=1e-5, rtol=0.0)
-    assert (takes[0, :, -6:] - takes[1, :, -6:]).abs().max() > 1e-4
+@pytest.mark.parametrize("diversity", [1.0, 1.5])
+@pytest.mark.parametrize("takes", [2, 4, 5, 9])
+@pytest.mark.parametrize("shipped", [False, True])
+def test_takes_together_are_those_alone(shipped: bool, takes: int, diversity: float) -> None:
+    sampler = AnimationSampler.from_pretrained(WEIGHTS / "animation_sampler") if shipped else tiny_sampler()
+    heard = torch.randn(2 * FRAMES, sampler.config.audio_dim, generator=seeded(1))
+    together = sampler.start([seeded(seed) for seed in range(takes)], diversity)
+    drawn = torch.cat([together.push(heard), together.finish()], dim=1)
+    for seed, take in enumerate(drawn):
+        assert torch.equal(take, sampler.sample(heard, seeded(seed), diversity))
+    assert (drawn[0, :, -6:] - drawn[1, :, -6:]).abs().max() > 1e-4

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FEATURES_PER_FRAME: Final = 2  # 50 Hz speech features, 25 fps animation
 SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
+ROWS: Final = 4  # of each batch of takes; empty ones fill it up
 SEGMENT_DRAWS: Final = 3  # a cubic B-spline's segment ends three control points after the one it starts with
 
 
@@ -64,9 +65,13 @@ class MotionDraw:
     Short clips teach how a head moves, not how far it strays in a minute: the leash pulls each draw back towards the
     photo's pose by a share that gives rollouts the spread of the tracked clips.
 
+    The batch has `ROWS` rows however many takes there are: matrices of another shape would be multiplied in another
+    order, and a take among others would differ by rounding from the same take alone.
+
     Args:
         sampler ([`AnimationSampler`]): Whose prior and leash these are.
-        generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each take.
+        generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each of up to `ROWS`
+            takes.
         diversity (`float`): Scale of the learned spread.
     """
 
@@ -74,9 +79,13 @@ class MotionDraw:
         self, sampler: "AnimationSampler", generators: Sequence[torch.Generator | None], diversity: float
     ) -> None:
         self._sampler, self._generators, self._diversity = sampler, generators, diversity
-        self._style = diversity * draw_noise("randn", sampler.config.style_dim, generators, sampler.leash)
-        self._last = sampler.leash.new_zeros(len(generators), 2, NUM_MOTIONS)
+        self._style = diversity * self._noise(sampler.config.style_dim)
+        self._last = sampler.leash.new_zeros(ROWS, 2, NUM_MOTIONS)
         self._caches: list[tuple[Tensor, Tensor]] | None = None
+
+    def _noise(self, size: int) -> Tensor:
+        noise = draw_noise("randn", size, self._generators, self._sampler.leash)
+        return F.pad(noise, (0, 0, 0, ROWS - len(noise)))
 
     def steps(self, windows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """
@@ -90,18 +99,17 @@ class MotionDraw:
         """
         sampler, takes = self._sampler, len(self._generators)
         heard = [
-            (key.expand(takes, *key.shape[1:]), value.expand(takes, *value.shape[1:]))
+            (key.expand(ROWS, *key.shape[1:]), value.expand(ROWS, *value.shape[1:]))
             for key, value in sampler.motion_prior.hear(windows.unsqueeze(0))
         ]
         for index in range(len(windows)):
             here = [(key[:, index : index + 1], value[:, index : index + 1]) for key, value in heard]
             past = torch.cat([self._last[:, 1], self._last[:, 1] - self._last[:, 0]], dim=-1)
             distribution, self._caches = sampler.motion_prior.step(past.unsqueeze(1), here, self._style, self._caches)
-            normal = draw_noise("randn", NUM_MOTIONS, self._generators, windows)
-            draw = distribution.sample(self._diversity, normal.unsqueeze(1))[:, 0]
+            draw = distribution.sample(self._diversity, self._noise(NUM_MOTIONS).unsqueeze(1))[:, 0]
             points = (draw * (1.0 - sampler.leash)).clamp(-4.0, 4.0)
             self._last = torch.stack([self._last[:, 1], points], dim=1)
-            yield points, distribution.blink_logits[:, 0].sigmoid()
+            yield points[:takes], distribution.blink_logits[:takes, 0].sigmoid()
 
 
 class BlinkDraw:
@@ -158,6 +166,8 @@ class AnimationStream:
     """
     The state of some takes of one sound: [`push`] features as they come, [`finish`] when the sound ends.
 
+    Each is, to the last bit, the take that its generator gives alone.
+
     Args:
         sampler ([`AnimationSampler`]): The networks; one sampler serves any number of streams.
         generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each take.
@@ -178,7 +188,10 @@ class AnimationStream:
         self._sampler = sampler
         self._lookahead = None if lookahead is None else max(lookahead, sampler.lip_context)
         self._token = FEATURES_PER_FRAME * stride
-        self._motion = MotionDraw(sampler, generators, diversity)
+        self._motions = [
+            MotionDraw(sampler, generators[first : first + ROWS], diversity)
+            for first in range(0, len(generators), ROWS)
+        ]
         self._blinks = [BlinkDraw(sampler.blink_shape, stride, generator, diversity) for generator in generators]
         self._spline = spline_weights(stride).to(sampler.leash)
         # Control points from that of the segment at hand on; speech from feature `_first` on.
@@ -231,7 +244,9 @@ class AnimationStream:
         last_token = -(-num_known // self._token) - 1 if ended else num_known // self._token - 1
         steps = range(self._step, -(-stop // stride) + SEGMENT_DRAWS - 1)
         if steps:
-            for points, hazards in self._motion.steps(self._windows(known, steps, last_token, ended)):
+            windows = self._windows(known, steps, last_token, ended)
+            for drawn in zip(*(motion.steps(windows) for motion in self._motions), strict=True):
+                points, hazards = (torch.cat(parts) for parts in zip(*drawn, strict=True))
                 self._points.append(points)
                 for blinks, hazard in zip(self._blinks, hazards.tolist(), strict=True):
                     blinks.step(hazard)
@@ -268,11 +283,11 @@ class AnimationStream:
         """Coefficients of the frames up to `stop`."""
         sampler, stride = self._sampler, self._sampler.config.stride
         begin = self._frame // stride * stride  # of the first control point kept
-        points = torch.stack(self._points).unfold(0, 4, 1)
-        motion = torch.einsum("sk,ntck->tnsc", self._spline, points).flatten(1, 2) * sampler.motion_scale
         lips = self._lips(known, stop)
         takes = []
-        for blinks, curves in zip(self._blinks, motion[:, self._frame - begin : stop - begin], strict=True):
+        for blinks, points in zip(self._blinks, torch.stack(self._points, dim=1), strict=True):
+            motion = torch.einsum("sk,nck->nsc", self._spline, points.unfold(0, 4, 1)).flatten(0, 1)
+            curves = (motion * sampler.motion_scale)[self._frame - begin : stop - begin]
             take = coefficients_from_motion(limit_head(curves), blinks.curve(self._frame, stop))
             smile = take[:, SMILE_INDICES]
             take[:, LIP_INDICES] = lips
