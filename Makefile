@@ -6,12 +6,13 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$name && break; done)
 RUN := $(VENV)/bin/python
 EXAMPLES := dirfa_pipeline/examples
+GLTF := tests/gltf/node_modules
 
 # Threads that spin while they wait slow small machines down.
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app media test test-fast quality style wheel system browser clean
+.PHONY: demo app media test test-fast quality style wheel system browser gltf clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -25,7 +26,7 @@ app: $(VENV)/.installed
 media: $(VENV)/.installed browser
 	$(RUN) docs/make_media.py
 
-test: quality browser
+test: quality browser gltf
 	$(RUN) -m pytest
 
 test-fast: $(VENV)/.installed
@@ -68,5 +69,16 @@ browser:
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
 	else echo "Chromium is missing and cannot be installed from here: the browser tests will be skipped"; fi
 
+# The 3D head is checked by Khronos' validator and shown by three.js; without them those tests are skipped.
+gltf:
+	@command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+		&& apt-get install -qq --yes --no-install-recommends nodejs npm >/dev/null; } || true
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(GLTF)/.package-lock.json; \
+	else echo "npm is missing and cannot be installed from here: the glTF tests will be skipped"; fi
+
+$(GLTF)/.package-lock.json: tests/gltf/package-lock.json
+	npm ci --prefix tests/gltf --silent --no-audit --no-fund
+	touch $@
+
 clean:
-	rm -rf $(VENV) outputs build dist *.egg-info
+	rm -rf $(VENV) $(GLTF) outputs build dist *.egg-info
