@@ -24,7 +24,14 @@ from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_
 from dirfa_pipeline.training.held_out import is_held_out, split_clips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
 from dirfa_pipeline.training.motion_data import find_blinks, fit_spline, load_clip, style_of
-from dirfa_pipeline.training.prepare_speech import Utterance, align, save_corpus, split_diphthongs
+from dirfa_pipeline.training.prepare_speech import (
+    Utterance,
+    align,
+    flite_phone,
+    save_corpus,
+    spell_out,
+    split_diphthongs,
+)
 from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels, is_validation_speaker
 from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
 from dirfa_pipeline.training.track_videos import flag_cuts, to_grid
@@ -106,7 +113,22 @@ def test_alignment_finds_the_words() -> None:
     assert phones is not None
     names = [name for name, _, _ in phones if name != "SIL"]
     assert names[:3] == ["HH", "AH", "L"] or names[:3] == ["HH", "EH", "L"]
-    assert align(samples, "zzyzx qqq") is None
+    assert align(samples, "...") is None
+
+
+def test_words_that_no_dictionary_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    silence = np.zeros(16_000, np.int16)
+    spell_out.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))  # no flite
+    assert spell_out("trisolaran") == ""
+    assert align(silence, "trisolaran") is None
+    spell_out.cache_clear()
+
+
+@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
+def test_flite_spells_names() -> None:
+    assert spell_out("trisolaran").startswith("T R")
+    assert {flite_phone(name) for name in ("pau", "ax", "axr", "ey")} == {"SIL", "AH", "ER", "EY"}
 
 
 def test_crops_and_log_mel_agree_in_length(corpus: Path) -> None:

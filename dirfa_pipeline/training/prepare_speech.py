@@ -15,6 +15,7 @@ import functools
 import itertools
 import logging
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -76,14 +77,16 @@ def align(
     """
     Phones with times by forced alignment with pocketsphinx's English model; `None` where it fails.
 
-    Words that its dictionary lacks are taken from `words_file`.
+    Words that its dictionary lacks are taken from `words_file`, or as flite would say them.
     """
     words = "".join(c if c.isalpha() or c == "'" else " " for c in text.lower()).split()
     # The lattice's best path may leave the last word out, and then the phones of a fifth of all recordings are lost.
     decoder = pocketsphinx.Decoder(lm=None, bestpath=False, loglevel="FATAL")
     for word in set(words):
-        if decoder.lookup_word(word) is None and word in lexicon(words_file):
-            decoder.add_word(word, lexicon(words_file)[word], True)
+        if decoder.lookup_word(word) is None:
+            phones = lexicon(words_file).get(word) or spell_out(word)
+            if phones:
+                decoder.add_word(word, phones, True)
     if not words or any(decoder.lookup_word(word) is None for word in words):
         return None
     try:  # two passes: words first, then the phones within them
@@ -98,6 +101,21 @@ def align(
         for word in decoder.get_alignment() or ()
         for phone in word
     ]
+
+
+@functools.cache
+def spell_out(word: str) -> str:
+    """ARPAbet of an English word by the letter-to-sound rules of flite; empty where that is not installed."""
+    if shutil.which("flite") is None:
+        return ""
+    command = ["flite", "-voice", "slt", "-ps", "-t", word, "-o", "none"]
+    phones = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return " ".join(flite_phone(phone) for phone in phones if phone != "pau")
+
+
+def flite_phone(name: str) -> str:
+    """The ARPAbet of a phone of flite's US voices, silence as SIL."""
+    return {"pau": "SIL", "ax": "AH", "axr": "ER"}.get(name, name.upper())
 
 
 def _decode(decoder: pocketsphinx.Decoder, samples: NDArray[np.int16]) -> None:
@@ -195,7 +213,7 @@ def flite_utterances(data: Path, count: int = 4000) -> Iterator[Utterance]:
             name, _, end = token.partition(":")
             if not end:
                 continue
-            classes = arpabet_visemes({"pau": "SIL", "ax": "AH", "axr": "ER"}.get(name, name.upper()))
+            classes = arpabet_visemes(flite_phone(name))
             phones.append((classes, start, float(end)))
             start = float(end)
         yield Utterance(
