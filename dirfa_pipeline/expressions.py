@@ -32,23 +32,23 @@ def _both(**weights: float) -> dict[str, float]:
     return {f"{name}{side}": value for name, value in weights.items() for side in ("Left", "Right")}
 
 
-# Full intensity. The choice of muscles follows the action units of Ekman and Friesen (1978): happy 6 + 12, sad 1 + 4 +
-# 15, angry 4 + 5 + 7 + 23, surprised 1 + 2 + 5 + 26, disgusted 9 + 10 + 15, fearful 1 + 2 + 4 + 5 + 20, contempt 14 on
-# one side; the weights are ours.
+# At strength 1 an expression reads at a glance; 0.5 is a mood. The choice of muscles follows the action units of Ekman
+# and Friesen (1978): happy 6 + 12, sad 1 + 4 + 15, angry 4 + 5 + 7 + 23, surprised 1 + 2 + 5 + 26, disgusted 9 + 10 +
+# 15, fearful 1 + 2 + 4 + 5 + 20, contempt 14 on one side; the weights are ours.
 PRESETS: Final[dict[str, dict[str, float]]] = {
     "neutral": {},
-    "happy": _both(mouthSmile=0.65, cheekSquint=0.55, eyeSquint=0.25, mouthDimple=0.1) | {"browInnerUp": 0.1},
-    "sad": _both(mouthFrown=0.6, browDown=0.15, eyeSquint=0.15, eyeLookDown=0.2)
-    | {"browInnerUp": 0.8, "mouthShrugLower": 0.25},
-    "angry": _both(browDown=0.9, eyeSquint=0.35, noseSneer=0.3, mouthPress=0.3, mouthFrown=0.3)
-    | {"mouthRollUpper": 0.1},
-    "surprised": _both(browOuterUp=0.8, eyeWide=0.7) | {"browInnerUp": 0.8, "jawOpen": 0.15, "mouthFunnel": 0.1},
-    "disgusted": _both(noseSneer=0.8, browDown=0.45, cheekSquint=0.4, eyeSquint=0.3, mouthFrown=0.35)
-    | _both(mouthUpperUp=0.3),
-    "fearful": _both(eyeWide=0.6, browOuterUp=0.35, browDown=0.2, mouthStretch=0.5) | {"browInnerUp": 0.9},
+    "happy": _both(mouthSmile=0.9, cheekSquint=0.75, eyeSquint=0.35, mouthDimple=0.15) | {"browInnerUp": 0.1},
+    "sad": _both(mouthFrown=0.95, browDown=0.2, eyeSquint=0.2, eyeLookDown=0.25)
+    | {"browInnerUp": 1.0, "mouthShrugLower": 0.35},
+    "angry": _both(browDown=1.0, eyeSquint=0.6, noseSneer=0.5, mouthPress=0.4, mouthFrown=0.5)
+    | {"mouthRollUpper": 0.15},
+    "surprised": _both(browOuterUp=1.0, eyeWide=0.95) | {"browInnerUp": 1.0, "jawOpen": 0.2, "mouthFunnel": 0.1},
+    "disgusted": _both(noseSneer=0.8, browDown=0.7, cheekSquint=0.5, eyeSquint=0.4, mouthFrown=0.4)
+    | _both(mouthUpperUp=0.2),
+    "fearful": _both(eyeWide=0.9, browOuterUp=0.5, browDown=0.3, mouthStretch=0.75) | {"browInnerUp": 1.0},
     "contempt": {
-        "mouthSmileLeft": 0.45, "mouthDimpleLeft": 0.5, "cheekSquintLeft": 0.3, "eyeSquintLeft": 0.2,
-        "eyeSquintRight": 0.1, "browOuterUpLeft": 0.25, "browDownRight": 0.2,
+        "mouthSmileLeft": 0.7, "mouthDimpleLeft": 0.75, "cheekSquintLeft": 0.4, "eyeSquintLeft": 0.3,
+        "eyeSquintRight": 0.15, "browOuterUpLeft": 0.4, "browDownRight": 0.3,
     },
 }  # fmt: skip
 
@@ -168,20 +168,22 @@ def lay_over(weights: Array, expression: Array, openings: Array) -> Array:
         openings (`np.ndarray` of shape `(52, 9)`): From [`lip_openings`].
 
     Returns:
-        `np.ndarray` of shape `(frames, 52)` whose lips part as speech has them. Where the expression itself opens the
-        mouth, they part as much further as speech, at that instant, leaves them open.
+        `np.ndarray` of shape `(frames, 52)` whose lips part as speech has them. What of the expression opens the mouth
+        comes as far as speech, at that instant, leaves it open.
     """
     index = EXPRESSION_NAMES.index
     rounded = np.minimum(1.0, weights[:, index("mouthPucker")] + 0.7 * weights[:, index("mouthFunnel")])
+    spoken = aperture(weights, openings)
+    shut, open_from = SPOKEN_OPENING
+    open_share = np.clip((spoken - shut) / (open_from - shut), 0.0, 1.0)
+    expression = expression.copy()
+    expression[:, _OPENERS] *= open_share[:, None]
     lips = expression[:, _LIPS] * (1.0 - ROUNDED_SHARE * np.clip(rounded, 0.0, 1.0))[:, None]
     edited = weights + expression
     # Two smiles are one wider smile: what is there already takes its share.
     edited[:, _LIPS] = np.clip(weights[:, _LIPS] + lips * (1.0 - np.where(lips > 0, weights[:, _LIPS], 0.0)), 0.0, 1.0)
-    spoken = aperture(weights, openings)
     asked = np.maximum(expression[:, _OPENERS] @ openings[_OPENERS].mean(1), 0.0)
-    shut, open_from = SPOKEN_OPENING
-    open_share = np.clip((spoken - shut) / (open_from - shut), 0.0, 1.0)
-    return solve_opening(edited, spoken + asked * open_share, openings)
+    return solve_opening(edited, spoken + asked, openings)
 
 
 def solve_opening(weights: Array, target: Array, openings: Array, steps: int = 40) -> Array:

@@ -24,7 +24,7 @@ from dirfa_pipeline import (
 )
 from dirfa_pipeline.controls import neutralize, nod_curve
 from dirfa_pipeline.expressions import PRESETS, aperture, expression_weights, lay_over, lip_openings
-from dirfa_pipeline.metrics import lip_aperture
+from dirfa_pipeline.metrics import eye_openness, lip_aperture
 
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "dirfa-base"
@@ -164,6 +164,18 @@ def test_neutralize_takes_the_photos_look_off(portrait: Portrait) -> None:
     shown = portrait.face.expressions(rest.coefficients)[0]
     brows = [index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith(("brow", "cheek", "nose"))]
     assert np.abs(shown[brows]).max() < 1e-6
+
+
+def test_a_calm_face_has_room_for_every_expression(portrait: Portrait, face_model: FaceModel) -> None:
+    """Large eyes and high brows are the face's own: neutral does not narrow them, surprise still widens them."""
+
+    def openness(animation: Animation) -> float:
+        return float(eye_openness(portrait.face.vertices(animation.coefficients))[0])
+
+    rest = Animation.from_curves(1)
+    calm = openness(rest)
+    assert openness(neutralize(rest, portrait.face)) > 0.9 * calm
+    assert openness(Controls(expression="surprised").apply(rest, face_model)) > 1.15 * calm
 
 
 def test_pipeline_takes_controls_and_shortcuts(astronaut: Path) -> None:

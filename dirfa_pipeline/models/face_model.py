@@ -49,7 +49,9 @@ _LIP_COLUMNS = np.array(LIP_INDICES)
 _OTHER_COLUMNS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIP_COLUMNS)
 _LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
 _JAW_OPEN = EXPRESSION_NAMES.index("jawOpen")
-_GAZES = [index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("eyeLook")]
+# One photo does not tell large eyes from wide ones, high brows from raised ones, nor where its eyes look at rest: the
+# fit gives most calm faces much of these.
+_PHOTOS_OWN = [i for i, name in enumerate(EXPRESSION_NAMES) if name.startswith(("eyeLook", "eyeWide", "browOuterUp"))]
 _BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
 
 
@@ -317,8 +319,8 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             local = (points - translation) @ rotation / scale
             shape = mean + _fit_identity(identity, local - _blend(basis, expression) - mean)
             expression = _fit_expression(basis, (local - shape)[None], ridge=0.01)[0]
-        # The photo's gaze counts as its face's own, whatever it is: from there eyes may turn all the way to any side.
-        expression[_GAZES] = 0.0
+        # These count as the face's own, whatever they are: from there eyes and brows may go all the way.
+        expression[_PHOTOS_OWN] = 0.0
         # The lids to close are those of the photo's own look with lips at rest and no blink.
         opened = expression.copy()
         opened[[*_LIP_COLUMNS, *_BLINKS.values()]] = 0.0
