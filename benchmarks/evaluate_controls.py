@@ -64,7 +64,7 @@ def photo_of(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings) -> np.nd
 def pose_correlations(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: Path, seconds: float) -> dict[str, float]:
     """
     Yaw, pitch and roll of a photo that borrows a clip's head motion against the clip's own track, looped once and a
-    half and stretched by a fifth; how far the clip moves, in degrees; its fastest step at the seam over that elsewhere.
+    half and stretched by a fifth; how far the clip moves, in degrees; its fastest step at the seam over any other.
     """
     whole = pipe.track(clip)
     reference = Animation(whole.coefficients[: round(seconds * FPS)], FPS)
