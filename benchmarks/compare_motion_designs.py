@@ -145,9 +145,9 @@ def main() -> None:
             began = time.monotonic()
             # A seed of its own for each: a seed also chooses how lively the take is.
             drawn = [
-                roll_out(sampler.eval(), example.speech, 100 * take + index).numpy()
+                take.numpy()
                 for index, example in enumerate(training + validation)
-                for take in range(4)
+                for take in roll_out(sampler.eval(), example.speech, 100 * index)
             ]
             steps = sum(len(motion) for motion in drawn) / config.stride
             report(label, drawn, reference, 1000 * (time.monotonic() - began) / steps)

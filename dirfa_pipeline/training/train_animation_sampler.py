@@ -27,7 +27,7 @@ from transformers import Wav2Vec2Model
 from ..animation import LIP_INDICES, LIP_NAMES
 from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
 from ..models.animation_sampler import AnimationSampler
-from ..models.animation_stream import FEATURES_PER_FRAME, MotionDraw, spline_weights
+from ..models.animation_stream import FEATURES_PER_FRAME, ROWS, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
@@ -340,12 +340,16 @@ def measure_motion(sampler: AnimationSampler, examples: list[TrainingExample], c
 
 
 @torch.no_grad()
-def roll_out(sampler: AnimationSampler, speech: Tensor, seed: int) -> Tensor:
-    """Motion `(frames, motions)` that the prior draws for posteriors `(2 * frames, visemes + 1)`, before any limit."""
-    draw = MotionDraw(sampler, [torch.Generator().manual_seed(seed)], diversity=1.0)
-    points = torch.cat([point for point, _ in draw.steps(sampler.speech_windows(speech[None])[0])])
+def roll_out(sampler: AnimationSampler, speech: Tensor, first_seed: int) -> Tensor:
+    """
+    Motion `(takes, frames, motions)` that the prior draws for posteriors `(2 * frames, visemes + 1)`, without limits.
+
+    There are as many takes as are drawn at once.
+    """
+    draw = MotionDraw(sampler, [torch.Generator().manual_seed(first_seed + take) for take in range(ROWS)], 1.0)
+    points = torch.stack([point for point, _ in draw.steps(sampler.speech_windows(speech[None])[0])], dim=1)
     weights = spline_weights(sampler.config.stride).to(points)
-    return torch.einsum("sk,nck->nsc", weights, points.unfold(0, 4, 1)).flatten(0, 1) * sampler.motion_scale
+    return torch.einsum("sk,tnck->tnsc", weights, points.unfold(1, 4, 1)).flatten(1, 2) * sampler.motion_scale
 
 
 @torch.no_grad()
@@ -360,8 +364,8 @@ def calibrate_leash(sampler: AnimationSampler, clips: list[TrackedClip], example
     long = [(clip, example) for clip, example in zip(clips, examples, strict=True) if clip.valid.sum() >= LONG_CLIP]
     target = torch.stack([motion_channels(clip)[torch.from_numpy(clip.valid)].std(0) for clip, _ in long]).mean(0)
     for _ in range(LEASH_ROUNDS):
-        drawn = torch.stack([roll_out(sampler, example.speech, seed).std(0) for seed, (_, example) in enumerate(long)])
-        ratio = (drawn.mean(0) / target)[channels]
+        drawn = [roll_out(sampler, e.speech, ROWS * index).std(1).mean(0) for index, (_, e) in enumerate(long)]
+        ratio = (torch.stack(drawn).mean(0) / target)[channels]
         sampler.leash[channels] = (sampler.leash[channels] + 0.1 * ratio.log()).clamp(0.0, 0.4)
     logger.info("spread of rollouts over that of tracks %s, leash %s", ratio, sampler.leash[channels])
 
