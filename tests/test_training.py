@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from tiny import WEIGHTS, tiny_sampler
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, Portrait
+from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, InputError, Portrait
 from dirfa_pipeline.metrics import eye_openness
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
@@ -302,6 +302,12 @@ def test_held_out_clips_stay_out() -> None:
     assert len(validation) == 26
 
 
+@pytest.mark.parametrize(("clips", "kept"), [(0, 0), (1, 1), (2, 1), (9, 1), (25, 2)])
+def test_clips_of_your_own_are_divided(clips: int, kept: int) -> None:
+    training, validation = split_clips([Path(f"mine/{index:02d}.npz") for index in range(clips)])
+    assert (len(training), len(validation)) == (clips - kept, kept)
+
+
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory: pytest.TempPathFactory, portrait: Portrait) -> Path:
     """Tracked clips as `track_videos` writes them, of known motion."""
@@ -394,6 +400,38 @@ def test_two_processes_train_one_sampler(tracks: Path, encoder: Path, tmp_path: 
     log = launch("train_animation_sampler", [*arguments, "--accumulate", "2", "--mixed-precision", "bf16"])
     assert log.count("saved") == 1
     assert AnimationSampler.from_pretrained(tmp_path / "animation_sampler").blink_shape.max() == 1.0
+
+
+def test_unusable_tracks_are_named_and_left_out(
+    tracks: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(tracks / "in_the_wild", mine)
+    with np.load(mine / "a.npz") as file:
+        good = dict(file)
+    bad = {
+        "column": {name: good[name] for name in good if name != "valid"},
+        "nan": good | {"coefficients": np.full_like(good["coefficients"], np.nan)},
+        "lost": good | {"valid": np.zeros(100, bool)},
+        "empty": {name: values[:0] for name, values in good.items()},
+    }
+    for name, columns in bad.items():
+        np.savez(mine / f"{name}.npz", **columns)
+    (mine / "cut.npz").write_bytes((mine / "a.npz").read_bytes()[:1000])
+    options = train_animation_sampler.parse_arguments(sampler_arguments(tmp_path, tmp_path, tmp_path, 1, 1))
+    with caplog.at_level("INFO"):
+        training, validation = train_animation_sampler.read_clips(options)
+    assert [clip.name for clip in training + validation] == ["mine/a", "mine/b", "mine/feifeili_clip3"]
+    for name in (*bad, "cut"):
+        assert f"{name}.npz is left out" in caplog.text
+    assert "2 of 7 clips to train on, 2 heard, 2 moving" in caplog.text
+
+
+@pytest.mark.parametrize(("kind", "option"), [("sound", "--without-sound"), ("moving heads", "--lips-only")])
+def test_tracks_that_cannot_teach_are_refused(tracks: Path, tmp_path: Path, kind: str, option: str) -> None:
+    arguments = sampler_arguments(tracks, tmp_path, tmp_path, 1, 1)
+    with pytest.raises(InputError, match=rf"must hold clips with .*{kind} .*to train on; of its 2 good ones"):
+        train_animation_sampler.main([*arguments, option, "in_the_wild", "silent"])
 
 
 class Recorded(TrainingRun):

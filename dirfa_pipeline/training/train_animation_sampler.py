@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ from transformers import Wav2Vec2Model
 
 from ..animation import LIP_INDICES, LIP_NAMES
 from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
+from ..errors import InputError
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import FEATURES_PER_FRAME, ROWS, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
@@ -48,6 +50,7 @@ from .motion_data import (
 logger = logging.getLogger(__name__)
 
 BLINK_WEIGHT = 0.3
+MIN_VALID_FRAMES, MIN_VALID_SHARE = 50, 0.6  # of a clip that is used
 LONG_CLIP = 75  # frames: clips whose spread is measured
 LEASH_ROUNDS = 12
 LIP_CROPS, MOTION_CROPS = 16, 32  # in a batch
@@ -150,7 +153,7 @@ def pad_rows(values: Tensor, length: int) -> Tensor:
 
 def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generator: torch.Generator) -> list[Tensor]:
     """Draw crops of speech, lips and validity; a set counts by the root of its length: no single voice rules."""
-    sets = [example.name.split("/")[0] for example in examples]
+    sets = [_set_of(example) for example in examples]
     totals = {name: sum(len(e.lips) for e, s in zip(examples, sets, strict=True) if s == name) for name in set(sets)}
     weights = torch.tensor([len(e.lips) / totals[s] ** 0.5 for e, s in zip(examples, sets, strict=True)])
     crops = []
@@ -242,7 +245,7 @@ def opening_spread(sampler: AnimationSampler, examples: list[TrainingExample], o
     for example in examples:
         ours = (sampler.lips(example.speech[None])[0] @ opening)[example.valid]
         real = (example.lips @ opening)[example.valid]
-        ratios.setdefault(example.name.split("/")[0], []).append(ours.std() / real.std().clamp_min(1e-3))
+        ratios.setdefault(_set_of(example), []).append(ours.std() / real.std().clamp_min(1e-3))
     return float(torch.stack([torch.stack(values).mean() for values in ratios.values()]).mean())
 
 
@@ -370,11 +373,48 @@ def calibrate_leash(sampler: AnimationSampler, clips: list[TrackedClip], example
     logger.info("spread of rollouts over that of tracks %s, leash %s", ratio, sampler.leash[channels])
 
 
+def read_clips(options: argparse.Namespace) -> list[list[TrackedClip]]:
+    """
+    Clips to train on and clips to validate on; those that cannot be used are named and left out.
+
+    Raises:
+        InputError: One of the parts has no clip with sound, or none with a moving head.
+    """
+    parts = []
+    for purpose, paths in zip(("train", "validate"), split_clips(list(options.tracks.glob("*/*.npz"))), strict=True):
+        clips = []
+        for path in paths:
+            try:
+                clip = load_clip(path, with_audio=path.parent.name not in options.without_sound)
+            except (OSError, ValueError, KeyError, BadZipFile) as error:
+                logger.warning("%s is left out: %s", path, error)
+                continue
+            if clip.valid.sum() > MIN_VALID_FRAMES and clip.valid.mean() > MIN_VALID_SHARE:
+                clips.append(clip)
+            else:
+                logger.warning("%s is left out: %d of %d frames are valid", path, clip.valid.sum(), len(clip.valid))
+        heard = sum(clip.audio is not None for clip in clips)
+        moving = sum(_set_of(clip) not in options.lips_only for clip in clips)
+        logger.info("%d of %d clips to %s on, %d heard, %d moving", len(clips), len(paths), purpose, heard, moving)
+        if not heard or not moving:
+            raise InputError(
+                f"{options.tracks} must hold clips with sound and clips with moving heads to {purpose} on; of its "
+                f"{len(clips)} good ones {heard} have sound and {moving} move; add clips, one folder a set"
+            )
+        parts.append(clips)
+    return parts
+
+
+def _set_of(item: TrackedClip | TrainingExample) -> str:
+    return item.name.split("/")[0]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train lips, then motion, and save the sampler."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     set_seed(options.seed)
+    clips = read_clips(options)
     accelerator = Accelerator(  # the sampler is small: minutes on one core
         cpu=True, mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run
     )
@@ -387,14 +427,7 @@ def main(arguments: list[str] | None = None) -> None:
     sampler.speech_head.requires_grad_(False)
     sampler.eval()
 
-    splits = split_clips(sorted(options.tracks.glob("*/*.npz")))
-    clips = [
-        [load_clip(path, with_audio=path.parent.name not in options.without_sound) for path in split]
-        for split in splits
-    ]
-    clips = [[clip for clip in split if clip.valid.mean() > 0.6 and clip.valid.sum() > 50] for split in clips]
     training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
-    logger.info("%d clips to train on, %d to validate on", len(training), len(validation))
 
     heard = [[example for example in split if example.heard] for split in (training, validation)]
     if options.lip_steps:
@@ -402,8 +435,8 @@ def main(arguments: list[str] | None = None) -> None:
         train_lips(sampler, heard[0], heard[1], lip_basis(face_model), schedule, start)
         calibrate_lips(sampler, heard[0], lip_opening(face_model))
 
-    moving = [[e for e in split if e.name.split("/")[0] not in options.lips_only] for split in (training, validation)]
-    moving_clips = [clip for clip in clips[0] if clip.name.split("/")[0] not in options.lips_only]
+    moving = [[e for e in split if _set_of(e) not in options.lips_only] for split in (training, validation)]
+    moving_clips = [clip for clip in clips[0] if _set_of(clip) not in options.lips_only]
     measure_motion(sampler, moving[0], moving_clips)
     train_motion(sampler, moving[0], moving[1], motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
     accelerator.end_training()
