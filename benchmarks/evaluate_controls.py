@@ -3,7 +3,7 @@ What controls promise, measured on rendered frames whose landmarks are found ane
 
     python benchmarks/evaluate_controls.py held_out.tsv --data DATA [--references CLIP...] [--clips 4] [--json S.json]
 
-Closures: recall of p, b and m with every expression preset, for the first English clips of the list.
+Closures: recall of p, b and m with every expression preset, for the first English clips of the list with a text.
 References: the yaw, pitch and roll of a photo that borrows a clip's motion against the clip's own track, correlated.
 The face is cut out of the photo and scaled up, for landmarks of small faces tremble; a clip that hardly moves
 correlates less, for landmarks tremble by a fifth of a degree.
@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 
 from dirfa_pipeline import Animation, Controls, DirfaPipeline, load_audio
 from dirfa_pipeline.animation import COEFFICIENT_NAMES
-from dirfa_pipeline.audio import ENCODER_RATE, AudioClip
+from dirfa_pipeline.audio import AudioClip
 from dirfa_pipeline.evaluation.clip_list import ClipEntry, read_clip_list
 from dirfa_pipeline.evaluation.evaluate import Settings, phones_of
 from dirfa_pipeline.evaluation.tracking import FPS, cut_out_face, photo_from_video, track_frames, track_video
@@ -37,11 +37,12 @@ PHOTO_SIDE = 640  # pixels
 
 def preset_recalls(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings, seed: int) -> dict[str, float]:
     """Closure recall of one clip with each preset; empty where no phones can be aligned."""
-    sound = load_audio(entry.audio)
-    sound = AudioClip(sound.samples[:, : round(settings.seconds * sound.sampling_rate)], sound.sampling_rate)
-    phones = phones_of(entry, sound.mono(ENCODER_RATE), settings)
+    recording = load_audio(entry.audio)
+    phones = phones_of(entry, recording, settings)
     if not phones:
         return {}
+    end = round(settings.seconds * recording.sampling_rate)
+    sound = AudioClip(recording.samples[:, :end], recording.sampling_rate)
     portrait = pipe.prepare_portrait(cut_out_face(photo_of(pipe, entry, settings)), max_size=settings.max_size)
     prepared = pipe.face_renderer.prepare(portrait)
     drawn = pipe.sample_animation(sound, torch.Generator().manual_seed(seed))
@@ -91,8 +92,9 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, f
     prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(ImageOps.contain(face, (PHOTO_SIDE, PHOTO_SIDE))))
     for clip in options.references:
         yield "pose", clip.stem, pose_correlations(pipe, prepared, clip, options.seconds)
-    english = [entry for entry in read_clip_list(options.list, options.data) if entry.language.startswith("en")]
-    for seed, entry in enumerate(english[: options.clips], 1):
+    entries = read_clip_list(options.list, options.data)
+    aligned = [entry for entry in entries if entry.text and entry.language.startswith("en")]
+    for seed, entry in enumerate(aligned[: options.clips], 1):
         yield "closures", entry.name, preset_recalls(pipe, entry, settings, seed)
 
 

@@ -138,6 +138,11 @@ class FaceDetector:
         """Give back MediaPipe's threads and memory, which Python's garbage collection does not."""
         self._mesh.close()
 
+    def reset(self) -> None:
+        """Forget the frames before: the next one begins another shot."""
+        with _quiet():
+            self._mesh.reset()
+
     def landmarks(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Landmarks of all faces, each `(478, 3)` in pixels with z scaled like x, largest face first."""
         with _quiet():

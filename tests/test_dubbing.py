@@ -1,5 +1,6 @@
 """Dubbing: a video keeps its pixels but those of the lower face, whose lips follow the new speech."""
 
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tiny import tiny_pipeline
 
 from dirfa_pipeline import Animation, FaceModel, FaceNotFoundError, FaceRenderer, InputError, Portrait, write_video
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
-from dirfa_pipeline.dubbing import FilmedFace, dub_frames, film_face, lower_face
+from dirfa_pipeline.dubbing import FilmedFace, _jumps, dub_frames, film_face, lower_face
 from dirfa_pipeline.models.mouth_layer import inner_lip_gap
 from dirfa_pipeline.portrait import FaceDetector
 from dirfa_pipeline.video import read_video
@@ -50,7 +51,7 @@ def test_only_the_lower_face_changes(clip: Path, film: FilmedFace, renderer: Fac
         if not film.shown[index]:
             np.testing.assert_array_equal(after, before)
             continue
-        window, mask = lower_face(film.landmarks[index], film.faces[index].scale, before.shape[:2])
+        window, mask = lower_face(film.landmarks[index], film.face(index).scale, before.shape[:2])
         outside = np.ones(before.shape[:2], bool)
         outside[window] = mask == 0.0
         assert 0.7 < outside.mean() < 1.0
@@ -67,7 +68,7 @@ def test_lips_are_those_of_the_new_speech(
     detector = FaceDetector()
     frames = list(dub_frames(film, Animation.from_curves(FRAMES, jawOpen=jaw), renderer))
     gaps = [
-        inner_lip_gap(detector.find_faces(frames[index])[0]) / film.faces[index].scale
+        inner_lip_gap(detector.find_faces(frames[index])[0]) / film.face(index).scale
         for index in np.flatnonzero(film.shown)[::3]
     ]
     detector.close()
@@ -116,3 +117,46 @@ def test_videos_that_cannot_be_dubbed(face_model: FaceModel, tmp_path: Path) -> 
         film_face(sound, face_model)
     with pytest.raises(InputError, match="cannot be read as a video"):
         film_face(tmp_path / "missing.mp4", face_model)
+
+
+def test_nothing_smears_across_a_cut(
+    astronaut: Path, face_model: FaceModel, renderer: FaceRenderer, tmp_path: Path
+) -> None:
+    """Two shots: the second one is mirrored and moved, as after a cut to another camera."""
+    portrait = Portrait.from_image(astronaut, face_model, max_size=512)
+    motion = Animation.from_curves(12, jawOpen=0.1 + 0.1 * np.sin(np.arange(12)))
+    first = renderer.render(renderer.prepare(portrait), motion.coefficients)
+    second = np.roll(first[:, :, ::-1], 60, axis=2)
+    write_video(tmp_path / "cut.mp4", np.concatenate([first, second]), 25, crf=4)
+    film = film_face(tmp_path / "cut.mp4", face_model)
+    assert film.shots == [slice(0, 12), slice(12, 24)]
+    assert film.shown.all()
+    with closing(FaceDetector()) as detector:
+        for index, frame in ((11, first[11]), (12, second[0])):
+            alone = detector.find_faces(np.ascontiguousarray(frame))[0]
+            error = np.linalg.norm((film.landmarks[index] - alone)[:, :2], axis=1).mean()
+            assert error < 0.06 * film.face(index).scale
+    dubbed = list(dub_frames(film, Animation.from_curves(24, jawOpen=0.3), renderer))
+    for index, frame in ((11, first[11]), (12, second[0])):
+        changed = np.abs(dubbed[index].astype(int) - frame).sum(2) > 30
+        window, _ = lower_face(film.landmarks[index], film.face(index).scale, changed.shape)
+        assert changed[window].sum() > 0.9 * changed.sum() > 100  # the mouth lies where the shot's own face is
+
+
+def test_pieces_of_a_long_video_do_not_show(
+    film: FilmedFace, clip: Path, face_model: FaceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dirfa_pipeline.dubbing.PIECE", 3)
+    pieces = film_face(clip, face_model)
+    for index in np.flatnonzero(film.shown):
+        np.testing.assert_allclose(pieces.landmarks[index], film.landmarks[index], atol=1e-3)
+        np.testing.assert_allclose(pieces.face(index).shape, film.face(index).shape, atol=1e-4)
+
+
+def test_a_face_that_jumps_is_a_cut_too() -> None:
+    landmarks = np.random.default_rng(0).normal(scale=0.5, size=(40, 478, 3)).astype(np.float32)
+    landmarks[:, 33, 0] -= 50
+    landmarks[:, 263, 0] += 50
+    landmarks[25:, :, 0] += 40
+    landmarks[5] = np.nan
+    assert _jumps(landmarks) == [25]

@@ -190,6 +190,16 @@ class VideoFit:
     lip_residual: Array
 
 
+@dataclass(frozen=True)
+class FrameFits:
+    """Weights `(frames, 52)` and cameras of frames: rotation `(frames, 3, 3)`, translation `(frames, 3)`, scale."""
+
+    weights: NDArray
+    rotation: NDArray
+    translation: NDArray
+    scale: NDArray
+
+
 def _part_lips(vertices: NDArray, least: NDArray) -> NDArray:
     """
     Keep lips from passing through each other: facing points that would cross meet half-way, outer rows give in.
@@ -350,8 +360,7 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             shape = rest - _blend(basis, expression)
             shape = _shut(shape)
         fitted = close_lids(basis, shape)
-        weights = _fit_expression(fitted, local - shape, ridge=0.001, sparsity=0.003, lips=VIDEO_LIPS)
-        weights = _explain_lids(fitted, weights, shape, local)
+        weights = _explain_frames(fitted, shape, local)
         head = self._relative_pose(scale, rotation, translation)
         reference = FaceFit(
             shape.astype(np.float32), np.zeros((len(INNER_LIP_PAIRS), 3), np.float32), fitted.astype(np.float32),
@@ -360,6 +369,20 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
         error = (local - shape - _blend(fitted, weights))[:, list(LIPS), :2]
         coefficients = np.concatenate([weights, head.relative], axis=1).astype(np.float32)
         return VideoFit(coefficients, reference, np.sqrt(np.square(error).mean((1, 2))).astype(np.float32))
+
+    def fit_frames(self, landmarks: ArrayLike, face: FaceFit) -> FrameFits:
+        """
+        Fit more frames of a face that [`fit_video`] knows; each depends on the two around it and on no other.
+
+        Args:
+            landmarks (`np.ndarray` of shape `(frames, 478, 3)`): As for [`fit_video`].
+            face ([`FaceFit`]): The person, from [`fit_video`].
+        """
+        smooth = _smooth_motion(_check_landmarks(landmarks, ndim=3))
+        shape, basis = face.shape.astype(np.float64), face.basis.astype(np.float64)
+        scale, rotation, translation = procrustes(shape[list(RIGID)], smooth[:, list(RIGID)])
+        local = np.einsum("tij,tvi->tvj", rotation, smooth - translation[:, None]) / scale[:, None, None]
+        return FrameFits(_explain_frames(basis, shape, local), rotation, translation, scale)
 
     def _arrays(self) -> tuple[NDArray, NDArray, NDArray]:
         tensors = (self.mean, self.identity_basis, self.expression_basis)
@@ -433,6 +456,12 @@ def _fit_expression(
 
     weight = np.concatenate([_importance(lips).ravel(), np.full(2 * len(_UPPER), 6.0)])
     return solve_weights(coordinates(basis), coordinates(offsets), weight, ridge, sparsity)
+
+
+def _explain_frames(basis: NDArray, shape: NDArray, local: NDArray) -> NDArray:
+    """Weights `(frames, 52)` of a known person's frames `(frames, 478, 3)` in the head's own axes."""
+    weights = _fit_expression(basis, local - shape, ridge=0.001, sparsity=0.003, lips=VIDEO_LIPS)
+    return _explain_lids(basis, weights, shape, local)
 
 
 def _smooth_motion(points: NDArray) -> NDArray:
