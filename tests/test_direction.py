@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from media import speech, write_media
 
-from dirfa_pipeline import Animation, AudioClip, Controls, FaceModel, InputError
+from dirfa_pipeline import Animation, AudioClip, Controls, FaceModel, FaceNotFoundError, InputError
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
 from dirfa_pipeline.commands.direction import add_options, read_controls, with_motion
 from dirfa_pipeline.interchange import load_animation
@@ -161,3 +161,10 @@ def test_verbs_direct(tmp_path: Path) -> None:
     assert animation["eyeBlinkLeft"].max() > 0.9
     assert np.degrees(animation["yaw"][-1] - animation["yaw"][0]) == pytest.approx(-9, abs=0.1)
     assert animation["pitch"].min() < -0.03
+
+
+def test_a_reference_without_a_face_is_refused(face_model: FaceModel, tmp_path: Path) -> None:
+    options = parse(f"--motion-from {write_media(tmp_path / 'blank.mp4', None, pictures=12)}")
+    controls = read_controls(options)
+    with pytest.raises(FaceNotFoundError, match=r"blank.mp4 cannot be tracked: a face was found in 0 frames"):
+        with_motion(controls, options, face_model)
