@@ -27,21 +27,20 @@ from transformers import Wav2Vec2Model
 from dirfa_pipeline.metrics import frechet_distance, window_features
 from dirfa_pipeline.models.animation_sampler import AnimationSampler, MotionPrior
 from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
-from dirfa_pipeline.training.held_out import split_clips
 from dirfa_pipeline.training.loop import TrainingRun
-from dirfa_pipeline.training.motion_data import load_clip, motion_channels
+from dirfa_pipeline.training.motion_data import motion_channels
 from dirfa_pipeline.training.train_animation_sampler import (
     calibrate_leash,
     measure_motion,
     motion_schedule,
     prepare_example,
+    read_clips,
     roll_out,
     train_motion,
 )
 
 
 NUM_GAUSSIANS = 4
-SILENT_SETS, STILL_SETS = ("silent",), ("grid_s1",)
 
 
 @dataclass
@@ -107,15 +106,7 @@ def main() -> None:
     torch.set_num_threads(1)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     sampler = AnimationSampler.from_pretrained(options.weights / "animation_sampler").eval()
-    clips = [
-        [
-            load_clip(path, with_audio=path.parent.name not in SILENT_SETS)
-            for path in split
-            if path.parent.name not in STILL_SETS
-        ]
-        for split in split_clips(sorted(options.tracks.glob("*/*.npz")))
-    ]
-    clips = [[clip for clip in split if clip.valid.mean() > 0.6 and clip.valid.sum() > 50] for split in clips]
+    clips = [[clip for clip in part if "motion" in clip.teaches] for part in read_clips(options.tracks)]
     training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
     real = [[motion_channels(clip)[torch.from_numpy(clip.valid)].numpy() for clip in split] for split in clips]
     reference = np.concatenate([window_features(motion) for motion in real[1] if len(motion) > 25])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +22,9 @@ from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, InputErro
 from dirfa_pipeline.metrics import eye_openness
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
-from dirfa_pipeline.training.held_out import is_held_out, split_clips
+from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
-from dirfa_pipeline.training.motion_data import find_blinks, fit_spline, load_clip, style_of
+from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, fit_spline, style_of
 from dirfa_pipeline.training.prepare_speech import (
     Utterance,
     align,
@@ -32,8 +33,9 @@ from dirfa_pipeline.training.prepare_speech import (
     spell_out,
     split_diphthongs,
 )
-from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels, is_validation_speaker
+from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels
 from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
+from dirfa_pipeline.training.track_shards import read_shards, write_shards
 from dirfa_pipeline.training.track_videos import flag_cuts, to_grid
 from dirfa_pipeline.training.visemes import ARPABET, arpabet_visemes, ipa_visemes
 
@@ -292,20 +294,34 @@ def test_spline_fit_follows_smooth_motion() -> None:
     torch.testing.assert_close(frames, motion, atol=5e-3, rtol=0.0)
 
 
+def clip_of(name: str, speaker: str = "") -> TrackedClip:
+    """A clip of half a second in which nothing moves."""
+    still = np.zeros((12, 58), np.float32)
+    return TrackedClip(name, still, np.ones(12, bool), np.ones(12, np.float32), None, name.split("/")[0], speaker)
+
+
 def test_held_out_clips_stay_out() -> None:
-    paths = [Path(f"in_the_wild/{name}.npz") for name in ("KristiNoem", "andrew_clip_1", "retalking_4")]
-    paths += [Path("grid_others/bbaf2n.npz"), Path("silent/liveportrait_d0.npz")]
-    paths += [Path(f"grid_s1/clip{index:03d}.npz") for index in range(30)]
-    training, validation = split_clips(paths)
-    assert not any(is_held_out(path) for path in training + validation)
+    names = [f"in_the_wild/{name}" for name in ("KristiNoem", "andrew_clip_1", "retalking_4")]
+    names += ["grid_others/bbaf2n", "silent/liveportrait_d0", *(f"grid_s1/clip{index:03d}" for index in range(30))]
+    training, validation = split_clips(map(clip_of, names))
+    assert not any(is_held_out(Path(clip.name)) for clip in training + validation)
     assert len(training) == 6
     assert len(validation) == 26
 
 
 @pytest.mark.parametrize(("clips", "kept"), [(0, 0), (1, 1), (2, 1), (9, 1), (25, 2)])
 def test_clips_of_your_own_are_divided(clips: int, kept: int) -> None:
-    training, validation = split_clips([Path(f"mine/{index:02d}.npz") for index in range(clips)])
+    training, validation = split_clips([clip_of(f"mine/{index:02d}") for index in range(clips)])
     assert (len(training), len(validation)) == (clips - kept, kept)
+
+
+def test_sources_that_name_people_are_divided_by_person() -> None:
+    clips = [clip_of(f"vox/id{i % 60:05d}/video/{i:05d}", f"id{i % 60:05d}") for i in range(240)]
+    training, validation = split_clips(clips)
+    people = [{clip.speaker for clip in part} for part in (training, validation)]
+    assert people[1]
+    assert not people[0] & people[1]
+    assert len(training) + len(validation) == 240
 
 
 @pytest.fixture(scope="module")
@@ -320,20 +336,22 @@ def tracks(tmp_path_factory: pytest.TempPathFactory, portrait: Portrait) -> Path
             100, jawOpen=0.3 + 0.3 * np.sin(9 * time), yaw=0.1 * np.sin(time + rng.uniform(0, 6)),
             browInnerUp=0.2 + 0.1 * np.sin(2 * time), eyeBlinkLeft=blink, eyeBlinkRight=blink,
         )  # fmt: skip
-        path = folder / f"{name}.npz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(
-            path, coefficients=animation.coefficients, valid=np.ones(100, bool),
-            eye_openness=eye_openness(portrait.face.vertices(animation.coefficients)),
-            audio=(8000 * rng.standard_normal(64_000)).astype(np.int16),
+        source = name.split("/")[0]
+        clip = TrackedClip(
+            name, animation.coefficients, np.ones(100, bool),
+            eye_openness(portrait.face.vertices(animation.coefficients)).astype(np.float32),
+            (0.25 * rng.standard_normal(64_000)).clip(-1, 1).astype(np.float32), source,
         )  # fmt: skip
+        if source == "silent":
+            clip = replace(clip, audio=None, teaches=("motion",))
+        write_shards(folder, name.replace("/", "-"), [clip])
     return folder
 
 
 def test_blinks_and_styles_are_read_from_tracks(tracks: Path) -> None:
-    clip = load_clip(tracks / "in_the_wild" / "a.npz", with_audio=False)
+    clip = next(read_shards(tracks))
+    assert clip.name == "in_the_wild/a"
     assert [peak % 40 in (20, 21, 22) for peak in find_blinks(clip)] == [True, True]
-    assert clip.audio is None
     calm, lively = torch.zeros(50, 14), torch.randn(50, 14)
     assert (style_of(calm) < style_of(lively)).all()
 
@@ -402,36 +420,22 @@ def test_two_processes_train_one_sampler(tracks: Path, encoder: Path, tmp_path: 
     assert AnimationSampler.from_pretrained(tmp_path / "animation_sampler").blink_shape.max() == 1.0
 
 
-def test_unusable_tracks_are_named_and_left_out(
-    tracks: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    mine = tmp_path / "mine"
-    shutil.copytree(tracks / "in_the_wild", mine)
-    with np.load(mine / "a.npz") as file:
-        good = dict(file)
-    bad = {
-        "column": {name: good[name] for name in good if name != "valid"},
-        "nan": good | {"coefficients": np.full_like(good["coefficients"], np.nan)},
-        "lost": good | {"valid": np.zeros(100, bool)},
-        "empty": {name: values[:0] for name, values in good.items()},
-    }
-    for name, columns in bad.items():
-        np.savez(mine / f"{name}.npz", **columns)
-    (mine / "cut.npz").write_bytes((mine / "a.npz").read_bytes()[:1000])
-    options = train_animation_sampler.parse_arguments(sampler_arguments(tmp_path, tmp_path, tmp_path, 1, 1))
+def test_clips_of_few_good_frames_are_left_out(tracks: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copytree(tracks, tmp_path / "tracks")
+    lost = replace(next(read_shards(tracks)), name="mine/lost", valid=np.zeros(100, bool))
+    write_shards(tmp_path / "tracks", "mine", [lost, replace(lost, name="mine/lost-too")])
     with caplog.at_level("INFO"):
-        training, validation = train_animation_sampler.read_clips(options)
-    assert [clip.name for clip in training + validation] == ["mine/a", "mine/b", "mine/feifeili_clip3"]
-    for name in (*bad, "cut"):
-        assert f"{name}.npz is left out" in caplog.text
-    assert "2 of 7 clips to train on, 2 heard, 2 moving" in caplog.text
+        parts = train_animation_sampler.read_clips(tmp_path / "tracks")
+    assert [len(part) for part in parts] == [2, 2]
+    assert "2 left out: 50 good frames, or 60% of all, are missing (mine/lost, ...)" in caplog.text
 
 
-@pytest.mark.parametrize(("kind", "option"), [("sound", "--without-sound"), ("moving heads", "--lips-only")])
-def test_tracks_that_cannot_teach_are_refused(tracks: Path, tmp_path: Path, kind: str, option: str) -> None:
-    arguments = sampler_arguments(tracks, tmp_path, tmp_path, 1, 1)
+@pytest.mark.parametrize(("channel", "kind"), [("lips", "sound"), ("motion", "moving heads")])
+def test_tracks_that_cannot_teach_are_refused(tracks: Path, tmp_path: Path, channel: str, kind: str) -> None:
+    clips = [replace(clip, teaches=(channel,)) for clip in read_shards(tracks)]
+    write_shards(tmp_path, "set", [replace(clip, teaches=tuple({"lips", "motion"} - {channel})) for clip in clips])
     with pytest.raises(InputError, match=rf"must hold clips with .*{kind} .*to train on; of its 2 good ones"):
-        train_animation_sampler.main([*arguments, option, "in_the_wild", "silent"])
+        train_animation_sampler.read_clips(tmp_path)
 
 
 class Recorded(TrainingRun):
@@ -452,7 +456,8 @@ def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: P
     generator = torch.Generator().manual_seed(0)
     examples = [
         train_animation_sampler.TrainingExample(
-            "set/clip", torch.rand(160, 19, generator=generator), True, torch.rand(80, 29, generator=generator),
+            "set/clip", torch.rand(160, 19, generator=generator), True, ("lips", "motion"),
+            torch.rand(80, 29, generator=generator),
             torch.ones(80, dtype=torch.bool), torch.randn(19, 14, generator=generator), torch.zeros(16),
             torch.zeros(2),
         )

@@ -24,7 +24,8 @@ from ..pipeline_dirfa import DirfaPipeline
 from ..pretrained import BUNDLED_NAME, find_weights
 from . import track_videos
 from .loop import TrainingRun
-from .motion_data import TrackedClip, load_clip
+from .motion_data import TrackedClip
+from .track_shards import read_shards
 from .train_animation_sampler import (
     STAGES,
     StartRun,
@@ -88,7 +89,7 @@ def read_clips(tracks: Path) -> list[TrackedClip]:
     Raises:
         InputError: None is.
     """
-    clips = [load_clip(path, with_audio=True) for path in sorted(tracks.glob("*.npz"))]
+    clips = list(read_shards(tracks))
     good = [clip for clip in clips if clip.valid.sum() >= MIN_FRAMES and clip.valid.mean() > 0.6]
     if not good:
         raise InputError(
@@ -136,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = find_weights(str(options.weights))
     track_videos.main([str(options.clips), "--weights", str(folder), "--output", str(work / "tracks")])
     pipe = DirfaPipeline.from_pretrained(folder)
-    clips = read_clips(work / "tracks" / options.clips.name)
+    clips = read_clips(work / "tracks")
     start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=work, seed=options.seed)
     finetune(pipe, clips, options.lip_steps, options.motion_steps, start)
     pipe.save_pretrained(options.output)

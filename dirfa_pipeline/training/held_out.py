@@ -1,7 +1,11 @@
 """What nothing is ever trained or tuned on: people, recordings and clips kept for evaluation, by name."""
 
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+
+from .motion_data import TrackedClip
 
 
 HELD_OUT_CLIPS: Final[tuple[str, ...]] = (
@@ -17,6 +21,7 @@ VALIDATION_CLIPS: Final = (
     "styletalk_sad_emotion_clip1",
 )
 GRID_VALIDATION_CLIPS: Final = 25  # the last ones of grid_s1, by name
+VALIDATION_SHARE: Final = 20  # of the speakers of a source that names them, one in so many is kept for validation
 
 
 def is_held_out(path: Path) -> bool:
@@ -26,14 +31,26 @@ def is_held_out(path: Path) -> bool:
     )
 
 
-def split_clips(paths: list[Path]) -> tuple[list[Path], list[Path]]:
+def is_validation_speaker(speaker: str) -> bool:
+    """Whether a recorded speaker is kept for validation: one in twenty, a fixed choice by name."""
+    return zlib.crc32(speaker.encode()) % VALIDATION_SHARE == 0
+
+
+def split_clips(clips: Iterable[TrackedClip]) -> tuple[list[TrackedClip], list[TrackedClip]]:
     """
     Divide clips into those to train on and those to validate on; held-out clips are in neither.
 
-    Where none of those named here is present, every tenth clip validates.
+    Of a source that names its speakers, validation takes people, not clips. Where neither these nor the clips named
+    here are present, every tenth clip validates.
     """
-    free = sorted(path for path in paths if not is_held_out(path))
-    grid = [path for path in free if path.parent.name == "grid_s1"]
-    validation = set(grid[-GRID_VALIDATION_CLIPS:]) | {path for path in free if path.stem in VALIDATION_CLIPS}
-    validation = validation or set(free[9::10]) or set(free[-1:])
-    return [path for path in free if path not in validation], sorted(validation)
+    free = sorted((clip for clip in clips if not is_held_out(Path(clip.name))), key=lambda clip: clip.name)
+    grid = [clip.name for clip in free if clip.name.startswith("grid_s1/")]
+    kept = {*grid[-GRID_VALIDATION_CLIPS:]}
+    validation = [
+        clip for clip in free
+        if clip.name in kept or Path(clip.name).name in VALIDATION_CLIPS
+        or (clip.speaker and is_validation_speaker(clip.speaker))
+    ]  # fmt: skip
+    validation = validation or free[9::10] or free[-1:]
+    names = {clip.name for clip in validation}
+    return [clip for clip in free if clip.name not in names], validation

@@ -1,18 +1,18 @@
 """Tracked clips as training targets: clean lip curves, and motion as spline control points."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..animation import LIP_INDICES, LIP_NAMES, check_coefficients
+from ..animation import LIP_INDICES, LIP_NAMES
 from ..models.animation_stream import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 
+CHANNELS = ("lips", "motion")
 OPENING_NAMES = (
     "jawOpen", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
     "mouthShrugUpper",
@@ -23,14 +23,18 @@ BLINK_HALF_LENGTH = 5
 @dataclass(frozen=True)
 class TrackedClip:
     """
-    One clip as [`track_videos`] wrote it.
+    One clip as `track_videos` tracked it.
 
     Args:
-        name (`str`): `folder/clip`.
+        name (`str`): `source/clip`.
         coefficients (`np.ndarray` of shape `(frames, 58)`): At 25 fps.
         valid (`np.ndarray` of shape `(frames,)`): Frames whose track can be trusted.
         eye_openness (`np.ndarray` of shape `(frames,)`): Eye aspect ratio.
         audio (`np.ndarray` of shape `(samples,)`, *optional*): 16 kHz mono, where the clip has its own sound.
+        source (`str`): The folder it came from.
+        speaker (`str`): Who speaks, where the source tells.
+        teaches (`tuple[str, ...]`): The channels that may be learned from it, of `"lips"` and `"motion"`.
+        quality (`dict[str, float]`): How well it was tracked, for the reader of a shard.
     """
 
     name: str
@@ -38,22 +42,10 @@ class TrackedClip:
     valid: NDArray[np.bool_]
     eye_openness: NDArray[np.float32]
     audio: NDArray[np.float32] | None
-
-
-def load_clip(path: Path, with_audio: bool) -> TrackedClip:
-    """Read a tracked clip; sound is dropped where it is unrelated to the picture."""
-    with np.load(path, allow_pickle=False) as file:
-        audio = None
-        if with_audio and "audio" in file.files and file["audio"].size:
-            audio = file["audio"].astype(np.float32)
-            audio = audio / 32768.0 if file["audio"].dtype == np.int16 else audio
-        return TrackedClip(
-            name=f"{path.parent.name}/{path.stem}",
-            coefficients=check_coefficients(file["coefficients"]),
-            valid=file["valid"].astype(bool),
-            eye_openness=file["eye_openness"].astype(np.float32),
-            audio=audio,
-        )
+    source: str = ""
+    speaker: str = ""
+    teaches: tuple[str, ...] = CHANNELS
+    quality: dict[str, float] = field(default_factory=dict)
 
 
 def lip_targets(clip: TrackedClip) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """Random crops of the speech corpus with labels at 50 Hz, under augmentation, all of it on one device."""
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from torch import Tensor
 from ..audio import ENCODER_PADDING, ENCODER_RATE, ENCODER_RECEPTIVE_FIELD, ENCODER_STRIDE
 from ..models.speech_head import VISEME_NAMES
 from .augment import degrade, uniform
+from .held_out import is_validation_speaker
 
 
 UNKNOWN: Final = -100
@@ -23,7 +23,6 @@ LABEL_SECONDS: Final = 0.005  # resolution of the stored labels
 SLACK: Final = ENCODER_RATE // 4  # samples by which a crop may reach over the ends of its utterance
 
 SYNTHETIC: Final = ("flite", "espeak")  # each second of these counts half
-VALIDATION_SHARE: Final = 20  # one recorded speaker in so many is never trained on
 
 
 @dataclass(frozen=True)
@@ -136,11 +135,6 @@ def read_source(path: Path) -> list[tuple[NDArray[np.int16], NDArray[np.int8], N
             offsets[:-1], offsets[1:], bounds[:-1], bounds[1:], speakers, strict=True
         )
     ]
-
-
-def is_validation_speaker(speaker: str) -> bool:
-    """Whether a recorded speaker is kept for validation: a fixed choice by name."""
-    return zlib.crc32(speaker.encode()) % VALIDATION_SHARE == 0
 
 
 def frame_labels(

@@ -1,30 +1,41 @@
 """
-Turn talking videos into animation: landmarks, fitted coefficients, quality flags and sound, one .npz a clip.
+Turn talking videos into animation: landmarks, fitted coefficients, quality flags and sound, in shards of clips.
 
     python -m dirfa_pipeline.training.track_videos FOLDER... --weights weights/dirfa-base --output TRACKS
 
-Each folder becomes a set of the same name. With `--report` the residual and the aperture correlation of every clip are
-printed; landmarks are kept beside the tracks, so that a new FaceModel does not need them detected again.
+Each folder becomes a source of the same name. It holds .mp4 files, or it is VoxCeleb2 as distributed:
+`idXXXXX/VIDEO/CLIP.mp4` with the sound inside, in an .m4a beside it or in the same place of a tree named `aac` next to
+`mp4`. A source given with `--lips-only` never teaches head, eyes or brows, one given with `--without-sound` never
+teaches lips. With `--report` the residual and the aperture correlation of every clip are printed; landmarks are kept
+beside the tracks, so that a new FaceModel does not need them detected again.
 """
 
 import argparse
 import logging
 import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import ENCODER_RATE, load_audio
-from ..errors import AudioError
+from ..errors import AudioError, InputError
 from ..metrics import eye_openness, lip_aperture
 from ..models.face_model import FaceModel
-from ..tracking import FPS, read_landmarks, to_grid
+from ..tracking import read_landmarks, to_grid
+from .motion_data import TrackedClip
+from .tally import Tally
+from .track_shards import write_shards
 
 
 logger = logging.getLogger(__name__)
 
 MAX_YAW = np.radians(35.0)
+VOXCELEB_PERSON: Final = re.compile(r"id\d{5}")
 CUT = 0.25  # jump of the face between two frames, in inter-ocular distances, that counts as a cut
 
 
@@ -40,10 +51,38 @@ def flag_cuts(points: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[
     return valid
 
 
-def track(path: Path, face_model: FaceModel, cache: Path) -> dict[str, NDArray]:
-    """Everything about one clip that training needs."""
+@dataclass(frozen=True)
+class Video:
+    """A clip to track: its file, its name within its source, the file with its sound, and who speaks, if known."""
+
+    path: Path
+    name: str
+    sound: Path
+    speaker: str = ""
+
+
+def list_videos(folder: Path) -> list[Video]:
+    """The clips of a folder of .mp4 files, or of VoxCeleb2."""
+    people = [path for path in sorted(folder.rglob("*.mp4")) if VOXCELEB_PERSON.fullmatch(path.parent.parent.name)]
+    if people:
+        return [
+            Video(path, "/".join(path.with_suffix("").parts[-3:]), voxceleb_sound(path), path.parent.parent.name)
+            for path in people
+        ]
+    return [Video(path, path.stem, path) for path in sorted(folder.glob("*.mp4"))]
+
+
+def voxceleb_sound(path: Path) -> Path:
+    """Where VoxCeleb2 keeps the sound of a clip."""
+    trees = [part.replace("mp4", "aac") if part == "mp4" else part for part in path.parent.parts]
+    places = [path.with_suffix(".m4a"), Path(*trees) / f"{path.stem}.m4a"]
+    return next((place for place in places if place.is_file()), path)
+
+
+def track(video: Video, source: str, teaches: tuple[str, ...], face_model: FaceModel, cache: Path) -> TrackedClip:
+    """Everything about one clip that training needs; a clip without sound does not teach lips."""
     if not cache.exists():
-        landmarks, times = read_landmarks(path)
+        landmarks, times = read_landmarks(video.path)
         save_arrays(cache, {"landmarks": landmarks, "times": times})
     with np.load(cache) as file:
         points, valid = to_grid(file["landmarks"], file["times"])
@@ -51,20 +90,24 @@ def track(path: Path, face_model: FaceModel, cache: Path) -> dict[str, NDArray]:
     valid = flag_cuts(points, valid)
     valid &= np.abs(fit.face.head_angles()[0] + fit.coefficients[:, -6]) < MAX_YAW
     valid &= fit.lip_residual < 0.04
-    shown = fit.face.vertices(fit.coefficients)
-    return {
-        "coefficients": fit.coefficients, "fps": np.array(FPS), "valid": valid, "lip_residual": fit.lip_residual,
-        "aperture": lip_aperture(points), "fitted_aperture": lip_aperture(shown), "eye_openness": eye_openness(points),
-        "audio": read_sound(path),
-    }  # fmt: skip
+    aperture, shown = lip_aperture(points), lip_aperture(fit.face.vertices(fit.coefficients))
+    audio = read_sound(video.sound) if "lips" in teaches else None
+    return TrackedClip(
+        f"{source}/{video.name}", fit.coefficients, valid, eye_openness(points).astype(np.float32), audio, source,
+        video.speaker, teaches if audio is not None else tuple(channel for channel in teaches if channel != "lips"),
+        {
+            "lip_residual": round(float(np.sqrt(np.square(fit.lip_residual).mean())), 5),
+            "aperture_correlation": round(float(np.corrcoef(aperture, shown)[0, 1]), 4),
+        },
+    )  # fmt: skip
 
 
-def read_sound(path: Path) -> NDArray[np.int16]:
-    """The clip's sound as int16 at 16 kHz, empty where there is none."""
+def read_sound(path: Path) -> NDArray[np.float32] | None:
+    """The clip's sound at 16 kHz, `None` where there is none."""
     try:
-        return (load_audio(path).mono(ENCODER_RATE) * 32767).clip(-32768, 32767).astype(np.int16)
+        return load_audio(path).mono(ENCODER_RATE).clip(-1.0, 1.0).astype(np.float32)
     except AudioError:
-        return np.zeros(0, np.int16)
+        return None
 
 
 def save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
@@ -82,25 +125,55 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True, help="folder with face_model")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--lips-only", nargs="*", default=[], metavar="SOURCE", help="these hold their heads still")
+    parser.add_argument(
+        "--without-sound", nargs="*", default=[], metavar="SOURCE", help="the sound of these is not their own"
+    )
     parser.add_argument("--report", action="store_true", help="print residual and aperture correlation of each clip")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
-    for path in sorted(p for folder in options.folders for p in folder.glob("*.mp4")):
-        name = Path(path.parent.name) / f"{path.stem}.npz"
+    tally = Tally("clips")
+    for folder in options.folders:
+        source = folder.resolve().name
+        teaches = tuple(
+            channel for channel, without in (("lips", options.without_sound), ("motion", options.lips_only))
+            if source not in without
+        )  # fmt: skip
+        cache = options.output.parent / "landmarks" / source
+        clips = tracked_clips(list_videos(folder), source, teaches, face_model, cache, tally)
+        write_shards(options.output, source, _reported(clips) if options.report else clips)
+    logger.info("%s", tally)
+    if not tally.kept:
+        raise InputError(f"no clip of {', '.join(map(str, options.folders))} could be tracked; the table says why")
+
+
+def tracked_clips(
+    videos: list[Video], source: str, teaches: tuple[str, ...], face_model: FaceModel, cache: Path, tally: Tally
+) -> Iterator[TrackedClip]:
+    """Track one clip after another; one that cannot be is counted and left out."""
+    for video in videos:
+        name = f"{source}/{video.name}"
         try:
-            arrays = track(path, face_model, options.output.parent / "landmarks" / name)
-        except ValueError as error:
+            clip = track(video, source, teaches, face_model, cache / f"{video.name}.npz")
+        except (ValueError, OSError) as error:
+            reason = "not a readable video" if isinstance(error, InputError | OSError) else "hardly a face in it"
             logger.warning("%s left out: %s", name, error)
+            tally.leave_out(reason, name)
             continue
-        save_arrays(options.output / name, arrays)
-        if options.report:
-            logger.info(
-                "%s  frames %d  valid %.0f%%  lip residual %.2f%%  aperture correlation %.3f",
-                name.with_suffix(""), len(arrays["valid"]), 100 * arrays["valid"].mean(),
-                100 * np.sqrt(np.square(arrays["lip_residual"]).mean()),
-                np.corrcoef(arrays["aperture"], arrays["fitted_aperture"])[0, 1],
-            )  # fmt: skip
+        if "lips" in teaches and clip.audio is None:
+            logger.warning("%s has no sound: it does not teach lips", name)
+        tally.keep()
+        yield clip
+
+
+def _reported(clips: Iterable[TrackedClip]) -> Iterator[TrackedClip]:
+    for clip in clips:
+        logger.info(
+            "%s  frames %d  valid %.0f%%  lip residual %.2f%%  aperture correlation %.3f", clip.name, len(clip.valid),
+            100 * clip.valid.mean(), 100 * clip.quality["lip_residual"], clip.quality["aperture_correlation"],
+        )  # fmt: skip
+        yield clip
 
 
 if __name__ == "__main__":

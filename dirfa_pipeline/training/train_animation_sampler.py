@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import torch
 import torch.nn.functional as F
@@ -35,16 +34,18 @@ from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
 from .loop import Schedule, TrainingRun
 from .motion_data import (
+    CHANNELS,
     OPENING_NAMES,
     TrackedClip,
     blink_profile,
     find_blinks,
     fit_spline,
     lip_targets,
-    load_clip,
     motion_channels,
     style_of,
 )
+from .tally import Tally
+from .track_shards import read_shards
 
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class TrainingExample:
     name: str
     speech: Tensor  # zeros where the clip has no sound of its own
     heard: bool
+    teaches: tuple[str, ...]
     lips: Tensor
     valid: Tensor
     points: Tensor
@@ -76,13 +78,11 @@ class TrainingExample:
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tracks", type=Path, required=True, help="folder of folders of tracked clips (.npz)")
+    parser.add_argument("--tracks", type=Path, required=True, help="folder of shards that track_videos wrote")
     parser.add_argument("--weights", type=Path, required=True, help="folder with audio_encoder and face_model")
     parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors of the audio encoder")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
-    parser.add_argument("--without-sound", nargs="*", default=["silent"], help="sets whose sound is unrelated")
-    parser.add_argument("--lips-only", nargs="*", default=["grid_s1"], help="sets whose heads are held still")
     parser.add_argument("--lip-steps", type=int, default=1500)
     parser.add_argument("--motion-steps", type=int, default=250)
     parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
@@ -120,8 +120,8 @@ def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: Animatio
         step = max(0, peak - 5) // sampler.config.stride
         blinks[min(step, len(blinks) - 1)] = 1.0
     return TrainingExample(
-        clip.name, speech, clip.audio is not None, torch.from_numpy(lip_targets(clip))[:frames], valid, points, blinks,
-        style_of(motion),
+        clip.name, speech, clip.audio is not None, clip.teaches, torch.from_numpy(lip_targets(clip))[:frames], valid,
+        points, blinks, style_of(motion),
     )  # fmt: skip
 
 
@@ -373,35 +373,32 @@ def calibrate_leash(sampler: AnimationSampler, clips: list[TrackedClip], example
     logger.info("spread of rollouts over that of tracks %s, leash %s", ratio, sampler.leash[channels])
 
 
-def read_clips(options: argparse.Namespace) -> list[list[TrackedClip]]:
+def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
     """
-    Clips to train on and clips to validate on; those that cannot be used are named and left out.
+    Clips to train on and clips to validate on; those of too few good frames are counted in a table that is logged.
 
     Raises:
-        InputError: One of the parts has no clip with sound, or none with a moving head.
+        InputError: One of the parts has no clip that teaches lips, or none that teaches motion.
     """
-    parts = []
-    for purpose, paths in zip(("train", "validate"), split_clips(list(options.tracks.glob("*/*.npz"))), strict=True):
-        clips = []
-        for path in paths:
-            try:
-                clip = load_clip(path, with_audio=path.parent.name not in options.without_sound)
-            except (OSError, ValueError, KeyError, BadZipFile) as error:
-                logger.warning("%s is left out: %s", path, error)
-                continue
-            if clip.valid.sum() > MIN_VALID_FRAMES and clip.valid.mean() > MIN_VALID_SHARE:
-                clips.append(clip)
-            else:
-                logger.warning("%s is left out: %d of %d frames are valid", path, clip.valid.sum(), len(clip.valid))
-        heard = sum(clip.audio is not None for clip in clips)
-        moving = sum(_set_of(clip) not in options.lips_only for clip in clips)
-        logger.info("%d of %d clips to %s on, %d heard, %d moving", len(clips), len(paths), purpose, heard, moving)
-        if not heard or not moving:
-            raise InputError(
-                f"{options.tracks} must hold clips with sound and clips with moving heads to {purpose} on; of its "
-                f"{len(clips)} good ones {heard} have sound and {moving} move; add clips, one folder a set"
+    tally, clips = Tally("clips"), []
+    for clip in read_shards(folder):
+        if clip.valid.sum() > MIN_VALID_FRAMES and clip.valid.mean() > MIN_VALID_SHARE:
+            tally.keep()
+            clips.append(clip)
+        else:
+            tally.leave_out(
+                f"{MIN_VALID_FRAMES} good frames, or {MIN_VALID_SHARE:.0%} of all, are not there", clip.name
             )
-        parts.append(clips)
+    logger.info("%s", tally)
+    parts = split_clips(clips)
+    for purpose, part in zip(("train", "validate"), parts, strict=True):
+        lips, motion = (sum(channel in clip.teaches for clip in part) for channel in CHANNELS)
+        logger.info("%d clips to %s on, %d teach lips, %d teach motion", len(part), purpose, lips, motion)
+        if not lips or not motion:
+            raise InputError(
+                f"{folder} must hold clips with sound and clips with moving heads to {purpose} on; of its {len(part)} "
+                f"good ones {lips} teach lips and {motion} teach motion; add videos with track_videos"
+            )
     return parts
 
 
@@ -414,7 +411,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     set_seed(options.seed)
-    clips = read_clips(options)
+    clips = read_clips(options.tracks)
     accelerator = Accelerator(  # the sampler is small: minutes on one core
         cpu=True, mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run
     )
@@ -429,14 +426,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
 
-    heard = [[example for example in split if example.heard] for split in (training, validation)]
+    heard = [[example for example in split if "lips" in example.teaches] for split in (training, validation)]
     if options.lip_steps:
         schedule = lip_schedule(options.lip_steps, accumulate=options.accumulate)
         train_lips(sampler, heard[0], heard[1], lip_basis(face_model), schedule, start)
         calibrate_lips(sampler, heard[0], lip_opening(face_model))
 
-    moving = [[e for e in split if _set_of(e) not in options.lips_only] for split in (training, validation)]
-    moving_clips = [clip for clip in clips[0] if _set_of(clip) not in options.lips_only]
+    moving = [[example for example in split if "motion" in example.teaches] for split in (training, validation)]
+    moving_clips = [clip for clip in clips[0] if "motion" in clip.teaches]
     measure_motion(sampler, moving[0], moving_clips)
     train_motion(sampler, moving[0], moving[1], motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
     accelerator.end_training()

@@ -1,0 +1,33 @@
+"""What a training command did with its inputs: nothing is left out without being counted."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Tally:
+    """
+    Counts inputs that were kept, and those left out by reason, with the first of each.
+
+    Args:
+        noun (`str`): What is counted, in the plural.
+    """
+
+    noun: str
+    kept: int = 0
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+
+    def keep(self) -> None:
+        """Count one more input that is used."""
+        self.kept += 1
+
+    def leave_out(self, reason: str, name: str) -> None:
+        """Count one more input that is not used, and why."""
+        self.left_out.setdefault(reason, []).append(name)
+
+    def __str__(self) -> str:
+        """A table: read, kept, and a line for each reason."""
+        count = self.kept + sum(map(len, self.left_out.values()))
+        lines = [f"{count:7d} {self.noun} read", f"{self.kept:7d} kept"]
+        for reason, names in sorted(self.left_out.items(), key=lambda item: -len(item[1])):
+            lines.append(f"{len(names):7d} left out: {reason} ({names[0]}{', ...' if len(names) > 1 else ''})")
+        return "\n".join(lines)

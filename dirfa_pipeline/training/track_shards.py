@@ -1,0 +1,157 @@
+"""
+Tracked clips in tar files as WebDataset lays them out: members of one name, next to each other, are one clip.
+
+A tar streams in one pass from a disk, a pipe or the hub, needs no library to read, keeps sound as FLAC that any player
+opens beside the numbers, and `webdataset` reads it unchanged; Parquet would need pyarrow and bury both in cells.
+
+    in_the_wild/obama.json   source, speaker, fps, what it teaches, how well it was tracked
+    in_the_wild/obama.npz    coefficients, valid, eye_openness
+    in_the_wild/obama.flac   its own sound, 16 kHz mono; absent where there is none
+"""
+
+import io
+import json
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ..animation import check_coefficients
+from ..audio import ENCODER_RATE
+from ..errors import InputError
+from .motion_data import TrackedClip
+
+
+TRACK_FPS: Final = 25.0
+CLIPS_PER_SHARD: Final = 200
+ARRAYS: Final = ("coefficients", "valid", "eye_openness")
+
+
+class ShardError(InputError):
+    """A shard cannot be trained on; the message names the file and the clip."""
+
+
+def write_shards(folder: Path, source: str, clips: Iterable[TrackedClip]) -> list[Path]:
+    """
+    Write the clips of one source as `source-000000.tar`, `source-000001.tar`, ..., each whole or not at all.
+
+    Shards of the source that an earlier run left behind are removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    for index, group in groupby(enumerate(clips), lambda item: item[0] // CLIPS_PER_SHARD):
+        path = folder / f"{source}-{index:06d}.tar"
+        temporary = path.with_name(path.name + ".part")
+        with tarfile.open(temporary, "w") as shard:
+            for _, clip in group:
+                for kind, content in _members(clip):
+                    _add(shard, f"{clip.name.replace('.', '_')}.{kind}", content)
+        os.replace(temporary, path)
+        paths.append(path)
+    for path in set(folder.glob(f"{source}-{'[0-9]' * 6}.tar")) - set(paths):
+        path.unlink()
+    return paths
+
+
+def _members(clip: TrackedClip) -> Iterator[tuple[str, bytes]]:
+    facts = {
+        "source": clip.source, "speaker": clip.speaker, "fps": TRACK_FPS, "teaches": list(clip.teaches),
+        "frames": len(clip.valid), "valid_frames": int(clip.valid.sum()), **clip.quality,
+    }  # fmt: skip
+    yield "json", json.dumps(facts).encode()
+    arrays = io.BytesIO()
+    np.savez_compressed(
+        arrays, coefficients=clip.coefficients, valid=clip.valid, eye_openness=clip.eye_openness.astype(np.float32)
+    )
+    yield "npz", arrays.getvalue()
+    if clip.audio is not None:
+        sound = io.BytesIO()
+        soundfile.write(sound, clip.audio, ENCODER_RATE, format="FLAC", subtype="PCM_16")
+        yield "flac", sound.getvalue()
+
+
+def _add(shard: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    shard.addfile(member, io.BytesIO(content))
+
+
+def read_shards(folder: Path) -> Iterator[TrackedClip]:
+    """
+    Stream all clips of a folder of shards, in the order of their file names.
+
+    Raises:
+        ShardError: No shard, or one that is empty, cut off or lacks something.
+    """
+    paths = sorted(folder.glob("*.tar"))
+    if not paths:
+        raise ShardError(f"{folder} holds no .tar shards; write them with dirfa_pipeline.training.track_videos")
+    for path in paths:
+        yield from read_shard(path)
+
+
+def read_shard(path: Path) -> Iterator[TrackedClip]:
+    """Stream the clips of one shard; raises [`ShardError`] as `read_shards` does."""
+    clips = 0
+    try:
+        with tarfile.open(path, "r|") as shard:
+            for name, members in groupby(shard, lambda member: os.path.splitext(member.name)[0]):
+                content = {os.path.splitext(m.name)[1][1:]: _content(shard, m) for m in members if m.isfile()}
+                yield _read_clip(name, content, path)
+                clips += 1
+    except (tarfile.TarError, EOFError) as error:
+        raise ShardError(
+            f"{path} is cut off or not a tar file ({error}) after {clips} clips; write it anew"
+        ) from error
+    if not clips:
+        raise ShardError(f"{path} holds no clip; delete it or write it anew with track_videos")
+
+
+def _content(shard: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = shard.extractfile(member)
+    assert file is not None  # a regular file
+    content = file.read()
+    if len(content) < member.size:
+        raise EOFError(f"{member.name} ends early")
+    return content
+
+
+def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
+    """Check and decode the members of one clip."""
+    where = f"{path}, clip {name}"
+    missing = [kind for kind in ("json", "npz") if kind not in content]
+    if missing:
+        raise ShardError(f"{where} lacks .{missing[0]}; write the shard anew with track_videos")
+    try:
+        facts = json.loads(content["json"])
+        with np.load(io.BytesIO(content["npz"]), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        audio = _read_sound(content["flac"], where) if "flac" in content else None
+        lacking = [key for key in ARRAYS if key not in arrays] + [k for k in ("fps", "teaches") if k not in facts]
+        if lacking:
+            raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard anew with track_videos")
+        if facts["fps"] != TRACK_FPS:
+            raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {TRACK_FPS:g}")
+        return TrackedClip(
+            name=name, coefficients=check_coefficients(arrays["coefficients"]), valid=arrays["valid"].astype(bool),
+            eye_openness=arrays["eye_openness"].astype(np.float32), audio=audio, source=facts.get("source", ""),
+            speaker=facts.get("speaker", ""), teaches=tuple(facts["teaches"]),
+        )  # fmt: skip
+    except ShardError:
+        raise
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, soundfile.SoundFileError) as error:
+        raise ShardError(f"{where} cannot be read ({error}); write the shard anew with track_videos") from error
+
+
+def _read_sound(content: bytes, where: str) -> NDArray[np.float32]:
+    samples, rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    if rate != ENCODER_RATE:
+        raise ShardError(f"{where} has sound at {rate} Hz; shards hold {ENCODER_RATE} Hz")
+    return np.asarray(samples, np.float32)
