@@ -21,9 +21,16 @@ from transformers import Wav2Vec2Model
 from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, InputError, Portrait
 from dirfa_pipeline.metrics import eye_openness
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
-from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
+from dirfa_pipeline.training import (
+    assemble_pipeline,
+    augment,
+    prepare_speech,
+    train_animation_sampler,
+    train_audio_encoder,
+)
 from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
+from dirfa_pipeline.training.make_example_speech import TEXT
 from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, fit_spline, style_of
 from dirfa_pipeline.training.prepare_speech import (
     Utterance,
@@ -116,6 +123,33 @@ def test_alignment_finds_the_words() -> None:
     names = [name for name, _, _ in phones if name != "SIL"]
     assert names[:3] == ["HH", "AH", "L"] or names[:3] == ["HH", "EH", "L"]
     assert align(samples, "...") is None
+
+
+def test_own_recordings_become_a_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot be used is counted by reason; nothing usable at all, or a missing column, is an error."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    examples = Path(__file__).parents[1] / "dirfa_pipeline" / "examples"
+    shutil.copy(examples / "speech.flac", folder / "talk.flac")
+    (folder / "broken.wav").write_text("no sound")
+    rows = [("talk.flac", "me", TEXT), ("broken.wav", "me", "hello"), ("talk.flac", "me", "...")]
+    table = folder / "metadata.tsv"
+    arguments = ["recordings", "--data", str(folder), "--output", str(tmp_path / "corpus")]
+    table.write_text("\n".join("\t".join(row) for row in [("file", "speaker", "text"), *rows]))
+    with caplog.at_level("INFO"):
+        prepare_speech.main(arguments)
+    for line in ("3 recordings read", "1 kept", "1 left out: no readable sound (broken.wav)"):
+        assert line in caplog.text
+    assert SpeechCorpus([tmp_path / "corpus" / "mine.npz"]).hours() == pytest.approx(9.2 / 3600, rel=0.02)
+    table.write_text("file\tspeaker\ttext\nbroken.wav\tme\thello")
+    with pytest.raises(InputError, match="no utterance is left"):
+        prepare_speech.main(arguments)
+    table.write_text("file\ttext\nbroken.wav\thello")
+    with pytest.raises(InputError, match="metadata.tsv lacks the column speaker"):
+        prepare_speech.main(arguments)
+    table.unlink()
+    with pytest.raises(InputError, match="metadata.tsv not found"):
+        prepare_speech.main(arguments)
 
 
 def test_words_that_no_dictionary_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ Build the speech corpus: sound at 16 kHz with viseme classes and times, one .npz
 
 `SOURCE` is one of speechocean, librispeech, ljspeech, grid (recorded speech and its text, aligned by pocketsphinx),
 untranscribed (LibriSpeech without text, recognised and aligned by pocketsphinx), flite and espeak (synthetic voices,
-which know their own times).
+which know their own times). `recordings` is any folder of sound files as `--data`, whose metadata.tsv has the columns
+file, speaker and text; its corpus has the folder's name.
 """
 
 import argparse
@@ -28,8 +29,9 @@ import pocketsphinx
 from numpy.typing import NDArray
 
 from ..audio import ENCODER_RATE, load_audio, resample
-from ..errors import AudioError
+from ..errors import AudioError, InputError
 from .held_out import GRID_VALIDATION_CLIPS
+from .tally import Tally
 from .visemes import arpabet_visemes, ipa_visemes
 
 
@@ -41,6 +43,11 @@ Segment = tuple[int, float, float]  # viseme class, start and end in seconds
 CLOCK = {"pocketsphinx": 0.012, "flite": -0.003, "espeak": 0.0}
 
 HELD_OUT_LIBRISPEECH = ("ls1688", "ls3080")
+COLUMNS = ("file", "speaker", "text")
+
+
+class AlignmentError(ValueError):
+    """A recording cannot be aligned; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +140,29 @@ def recognise(samples: NDArray[np.int16]) -> str:
 
 
 def align_file(job: tuple[Path, str, str], words_file: Path | None = None) -> Utterance | None:
-    """Read and align one recording; one without text is recognised first."""
+    """Read and align one recording, one without text after recognising it; `None` where that fails."""
+    try:
+        return align_recording(job, words_file)
+    except AlignmentError:
+        return None
+
+
+def align_recording(job: tuple[Path, str, str], words_file: Path | None = None) -> Utterance:
+    """
+    Read and align one recording; one without text is recognised first.
+
+    Raises:
+        AlignmentError: It cannot be; says why.
+    """
     path, text, speaker = job
     try:
         waveform = load_audio(path).mono(ENCODER_RATE)
-    except AudioError:
-        return None
+    except AudioError as error:
+        raise AlignmentError("no readable sound") from error
     samples = (waveform * 32767).clip(-32768, 32767).astype(np.int16)
     phones = align(samples, text or recognise(samples), words_file)
     if phones is None:
-        return None
+        raise AlignmentError("its text does not fit its sound" if text else "nothing was recognised in it")
     classes = [(arpabet_visemes(name), start, end) for name, start, end in phones]
     return Utterance(samples, split_diphthongs(classes, CLOCK["pocketsphinx"]), speaker)
 
@@ -182,9 +202,25 @@ def untranscribed_jobs(data: Path) -> list[tuple[Path, str, str]]:
     return [(folder / r["file"], "", r["speaker"]) for r in rows if not r["text"]]
 
 
+def recordings_jobs(data: Path) -> list[tuple[Path, str, str]]:
+    return [(data / row["file"], row["text"], row["speaker"]) for row in read_table(data / "metadata.tsv")]
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
+    """
+    The rows of a tab-separated table with a header.
+
+    Raises:
+        InputError: It is missing, or lacks the column file, speaker or text.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} not found; it must list the recordings under the columns {', '.join(COLUMNS)}")
     with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(f"{path} lacks the column {missing[0]}; it needs {', '.join(COLUMNS)}")
+        return list(reader)
 
 
 def english_sentences(data: Path) -> list[str]:
@@ -303,23 +339,32 @@ def espeak_utterances(data: Path, count: int = 2500) -> Iterator[Utterance]:
 
 
 def aligned(jobs: list[tuple[Path, str, str]], workers: int, words_file: Path | None = None) -> Iterator[Utterance]:
-    """Align recordings in parallel; those that fail are left out and counted."""
-    failed = 0
+    """Align recordings in parallel; those that fail are left out, counted and shown in a table at the end."""
+    tally = Tally("recordings")
     with ProcessPoolExecutor(workers) as pool:
-        for index, utterance in enumerate(
-            pool.map(functools.partial(align_file, words_file=words_file), jobs, chunksize=8)
-        ):
-            if utterance is None:
-                failed += 1
+        results = pool.map(functools.partial(_try_to_align, words_file=words_file), jobs, chunksize=8)
+        for (path, _, _), utterance in zip(jobs, results, strict=True):
+            if isinstance(utterance, str):
+                tally.leave_out(utterance, path.name)
             else:
+                tally.keep()
                 yield utterance
-            if (index + 1) % 250 == 0:
-                logger.info("%d of %d aligned, %d failed", index + 1, len(jobs), failed)
+    logger.info("%s", tally)
+
+
+def _try_to_align(job: tuple[Path, str, str], words_file: Path | None) -> Utterance | str:
+    """The utterance, or why there is none."""
+    try:
+        return align_recording(job, words_file)
+    except AlignmentError as error:
+        return str(error)
 
 
 def save_corpus(utterances: Iterable[Utterance], path: Path) -> None:
     """Write a source as flat arrays: samples, their offsets, segments with the utterance they belong to, speakers."""
     items = list(utterances)
+    if not items:
+        raise InputError(f"nothing to write to {path}: no utterance is left")
     rows = [(i, *segment) for i, item in enumerate(items) for segment in item.segments]
     table = np.array(rows, np.float64).reshape(-1, 4)
     temporary = path.with_name(path.name + ".part")
@@ -342,12 +387,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Build one source of the corpus."""
     recorded = {
         "speechocean": speechocean_jobs, "librispeech": librispeech_jobs, "ljspeech": ljspeech_jobs, "grid": grid_jobs,
-        "untranscribed": untranscribed_jobs,
+        "untranscribed": untranscribed_jobs, "recordings": recordings_jobs,
     }  # fmt: skip
     generated = {"flite": flite_utterances, "espeak": espeak_utterances}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", choices=[*recorded, *generated])
-    parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/")
+    parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/, or the recordings")
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--limit", type=int, help="use only the first utterances")
@@ -359,7 +404,8 @@ def main(arguments: list[str] | None = None) -> None:
         utterances = aligned(recorded[options.source](options.data)[: options.limit], options.workers, words_file)
     else:
         utterances = itertools.islice(generated[options.source](options.data), options.limit)
-    save_corpus(utterances, options.output / f"{options.source}.npz")
+    name = options.data.resolve().name if options.source == "recordings" else options.source
+    save_corpus(utterances, options.output / f"{name}.npz")
 
 
 if __name__ == "__main__":

@@ -386,9 +386,7 @@ def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
             tally.keep()
             clips.append(clip)
         else:
-            tally.leave_out(
-                f"{MIN_VALID_FRAMES} good frames, or {MIN_VALID_SHARE:.0%} of all, are not there", clip.name
-            )
+            tally.leave_out(f"{MIN_VALID_FRAMES} good frames, or {MIN_VALID_SHARE:.0%} of all, are missing", clip.name)
     logger.info("%s", tally)
     parts = split_clips(clips)
     for purpose, part in zip(("train", "validate"), parts, strict=True):
