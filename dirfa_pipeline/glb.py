@@ -37,22 +37,25 @@ class GlbWriter:
         """Store an array: `(count,)` scalars, or `(count, 2 to 4)` vectors; floats, or indices."""
         indices = values.dtype.kind in "iu"
         array = np.ascontiguousarray(values, np.uint32 if indices else np.float32)
-        accessor: dict[str, Any] = {
-            "bufferView": self._add_view(array.tobytes(), target),
-            "componentType": UNSIGNED_INT if indices else FLOAT,
-            "count": len(array),
-            "type": "SCALAR" if array.ndim == 1 else f"VEC{array.shape[1]}",
+        accessor = _describe(array, UNSIGNED_INT if indices else FLOAT)
+        return self.add("accessors", accessor | {"bufferView": self._add_view(array.tobytes(), target)})
+
+    def add_sparse(self, values: NDArray[np.float32]) -> int:
+        """Store an array `(count, 3)` most of whose rows are 0 by the other ones."""
+        array = np.ascontiguousarray(values, np.float32)
+        rows = np.flatnonzero(array.any(1)) if array.any() else np.array([0])
+        sparse = {
+            "count": len(rows),
+            "indices": {"bufferView": self._add_view(rows.astype(np.uint32).tobytes()), "componentType": UNSIGNED_INT},
+            "values": {"bufferView": self._add_view(array[rows].tobytes())},
         }
-        if not indices:
-            flat = array.reshape(len(array), -1)
-            accessor |= {"min": flat.min(0).tolist(), "max": flat.max(0).tolist()}
-        return self.add("accessors", accessor)
+        return self.add("accessors", _describe(array, FLOAT) | {"sparse": sparse})
 
     def add_material(self, name: str, picture: NDArray[np.uint8], alpha: str = "OPAQUE") -> int:
         """Store a picture `(height, width, 3 or 4)` as an unlit material: it has the photo's light already."""
         file = BytesIO()
         Image.fromarray(picture).save(file, "PNG")
-        image = self.add("images", {"bufferView": self._add_view(file.getvalue(), None), "mimeType": "image/png"})
+        image = self.add("images", {"bufferView": self._add_view(file.getvalue()), "mimeType": "image/png"})
         texture = self.add("textures", {"sampler": 0, "source": image})
         surface = {"baseColorTexture": {"index": texture}, "metallicFactor": 0.0}
         material: dict[str, Any] = {
@@ -84,7 +87,7 @@ class GlbWriter:
         }
         mesh: dict[str, Any] = {"name": name, "primitives": [primitive]}
         if morphs is not None:
-            primitive["targets"] = [{"POSITION": self.add_accessor(morph, ARRAY_BUFFER)} for morph in morphs]
+            primitive["targets"] = [{"POSITION": self.add_sparse(morph)} for morph in morphs]
             mesh |= {"weights": [0.0] * len(morphs), "extras": {"targetNames": list(morph_names)}}
         return self.add("meshes", mesh)
 
@@ -115,10 +118,22 @@ class GlbWriter:
             + struct.pack("<II", len(binary), BINARY_CHUNK) + binary
         )  # fmt: skip
 
-    def _add_view(self, content: bytes, target: int | None) -> int:
+    def _add_view(self, content: bytes, target: int | None = None) -> int:
         self._binary += b"\0" * (-len(self._binary) % 4)
         view: dict[str, Any] = {"buffer": 0, "byteOffset": len(self._binary), "byteLength": len(content)}
         if target is not None:
             view["target"] = target
         self._binary += content
         return self.add("bufferViews", view)
+
+
+def _describe(array: NDArray[Any], component: int) -> dict[str, Any]:
+    accessor: dict[str, Any] = {
+        "componentType": component,
+        "count": len(array),
+        "type": "SCALAR" if array.ndim == 1 else f"VEC{array.shape[1]}",
+    }
+    if component == FLOAT:
+        flat = array.reshape(len(array), -1)
+        accessor |= {"min": flat.min(0).tolist(), "max": flat.max(0).tolist()}
+    return accessor

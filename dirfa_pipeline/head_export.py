@@ -2,8 +2,8 @@
 A person's fitted head as glTF for Blender, Unreal and browsers: the photo as texture, 52 morph targets, teeth, eyes,
 and an animation.
 
-Only what the photo shows is there: a face, and a shell of hair and ears that ends behind them. glTF's axes are x
-right, y up, z towards the viewer, its unit is the metre; an inter-ocular distance is taken as 63 mm.
+The face is the photo's; the head around it is guessed, see `head_shell`. glTF's axes are x right, y up, z towards the
+viewer, its unit is the metre; an inter-ocular distance is taken as 63 mm.
 """
 
 import os
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from .animation import EXPRESSION_NAMES, GAZE_RANGE, NUM_EXPRESSIONS, Animation
 from .errors import AnimationError
 from .glb import GlbWriter
+from .head_shell import COLUMNS, HeadShell, build_shell, to_picture
 from .models.eye_layer import Eye
-from .models.face_landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
+from .models.face_landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE, EyeLandmarks
 from .models.face_model import rotation_matrix
 from .models.face_renderer import PreparedPortrait
 from .models.head_mesh import NUM_FACE_VERTICES
@@ -28,14 +29,21 @@ Array = NDArray[np.float32]
 
 METRES: Final = 0.063  # an inter-ocular distance
 AXES: Final = np.array([1.0, -1.0, -1.0], np.float32)  # from the picture's axes to glTF's
-SHELL: Final = (0.08, 0.20, 0.34, 0.46)  # rings beyond the oval, in parts of its distance from the middle
-SHELL_DEPTH: Final = 1.5  # how much faster than outwards they go backwards
+NECK_GIVE: Final = 0.12  # of the way to the back, over which the head follows the face's expressions
+LID: Final = 6.0 * MILLIMETRE  # how far lids reach back along the eyeball
 EYEBALL: Final = 28.0 * MILLIMETRE  # radius: flatter than a real one of 12, it fills the opening to its corners
 EYE_TURN: Final = 12.0 / 28.0  # of the gaze, so that the iris goes as far as on a real one
 ARCH: Final = 24.0 * MILLIMETRE  # radius of the rows of teeth
 TEETH_DEPTH, LOWER_TEETH_DEPTH = 4.0 * MILLIMETRE, 8.0 * MILLIMETRE  # behind the lips
 LOWER_CROWNS: Final = 0.5  # of the lower row's picture: what is below would come out over the chin
-THROAT_DEPTH: Final = 34.0 * MILLIMETRE
+# The mouth's inside, ring by ring behind the lips: depth and greatest half height in millimetres, width in that of the
+# lips, how far it follows the lips, and its lower half the jaw.
+CAVITY: Final = ((5.0, 4.0, 0.95, 1.0, 0.0), (14.0, 13.0, 0.95, 0.0, 0.9), (27.0, 12.0, 0.8, 0.0, 0.6),
+                 (36.0, 8.0, 0.5, 0.0, 0.2), (40.0, 0.0, 0.0, 0.0, 0.0))  # fmt: skip
+TONGUE: Final = (16.0, 40.0)  # millimetres: half its width, its length
+TONGUE_TIP, TONGUE_TOP = 11.0, 1.0  # millimetres behind the lips, and over the edge of the lower teeth
+TONGUE_BEND: Final = 8.0  # millimetres that its edges lie lower than its middle
+TONGUE_OUT: Final = (4.0, 20.0)  # millimetres that tongueOut lifts the tip and brings it forward
 GRID: Final = 17
 
 
@@ -66,9 +74,10 @@ def build_glb(prepared: PreparedPortrait, animation: Animation | None = None) ->
     glb = GlbWriter(f"dirfa-pipeline {__version__}")
     face = prepared.portrait.face
     jaw = face.basis[:, list(CHIN)].mean(1)  # teeth and tongue go with the chin
-    moving = [_add_skin(glb, prepared), _add_lower_teeth(glb, prepared, jaw)]
+    parts = (_add_lower_teeth, _add_tongue, _add_cavity)
+    moving = [_add_skin(glb, prepared), *(add(glb, prepared, jaw) for add in parts)]
     eyes = [_add_eye(glb, prepared, eye) for eye in prepared.eyes]
-    still = [_add_upper_teeth(glb, prepared), _add_throat(glb, prepared)]
+    still = [_add_upper_teeth(glb, prepared)]
     rest = rotation_matrix(face.head_angles())
     turn = _quaternions(rest[None])[0].tolist()
     head = glb.add("nodes", {"name": "Head", "children": [*moving, *eyes, *still], "rotation": turn})
@@ -98,47 +107,75 @@ def _tracks(
 
 
 def _add_skin(glb: GlbWriter, prepared: PreparedPortrait) -> int:
-    """The face and the shell around it, with holes for eyes and mouth."""
+    """The face with holes for eyes and mouth, its lids' inner sides and the head around it, in one picture."""
     face = prepared.portrait.face
-    picture = np.dstack([prepared.relaxed[..., :3], np.uint8(255) * (prepared.portrait.mask > 0.5)])
-    resting = face.head_vertices(np.zeros((1, NUM_EXPRESSIONS + 6), np.float32))[0]
-    shown = _to_head(prepared, prepared.portrait.landmarks)
-    oval = list(OVAL)
-    middle = 0.5 * (resting[oval].min(0) + resting[oval].max(0))
-    rings: list[NDArray] = []
-    source: list[NDArray] = []
-    for beyond in SHELL:
-        for vertices, kept in ((resting, rings), (shown, source)):
-            ring = vertices[oval] + beyond * (vertices[oval] - middle) * [1.0, 1.0, 0.0]
-            ring[:, 2] += SHELL_DEPTH * beyond
-            kept.append(ring)
-    beyond_face = [_to_picture(prepared, ring) for ring in source]
-    places = np.concatenate([prepared.portrait.landmarks[:NUM_FACE_VERTICES, :2], *beyond_face])
-    vertices = np.concatenate([resting[:NUM_FACE_VERTICES], *rings])
-    fades = np.exp(-np.array(SHELL) / 0.15)[:, None, None, None]
-    shell = (fades * face.basis[:, oval]).transpose(1, 0, 2, 3).reshape(NUM_EXPRESSIONS, -1, 3)
-    morphs = np.concatenate([face.basis[:, :NUM_FACE_VERTICES], shell], axis=1)
-    height, width = picture.shape[:2]
+    resting, shown = _resting(prepared), _to_head(prepared, prepared.portrait.landmarks)
+    shell = build_shell(prepared, resting, shown)
+    rings = len(shell.vertices)
+    around = np.concatenate([shell.vertices, shell.vertices[:, :1]], axis=1)  # the picture's edges meet
+    inner = [*RIGHT_EYE.outline, *LEFT_EYE.outline]
+    vertices = np.concatenate([resting[:NUM_FACE_VERTICES], around.reshape(-1, 3), resting[inner] + [0.0, 0.0, LID]])
+    give = np.exp(-shell.share / NECK_GIVE)
+    give[give < 0.02] = 0.0
+    oval = face.basis[:, list(OVAL)]
+    loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=1))], axis=2).reshape(NUM_EXPRESSIONS, COLUMNS, 3)
+    loop = np.concatenate([loop, loop[:, :1]], axis=1)
+    follow = (give[:, None, None] * loop[:, None]).reshape(NUM_EXPRESSIONS, -1, 3)
+    morphs = np.concatenate([face.basis[:, :NUM_FACE_VERTICES], follow, face.basis[:, inner]], axis=1)
+
+    picture, corner = _join_pictures(prepared, shell)
+    size, band = np.array(picture.shape[1::-1]), np.array(shell.picture.shape[1::-1])
+    down, right = np.mgrid[0:rings, 0 : COLUMNS + 1]
+    beyond = np.stack([right / COLUMNS, down / (rings - 1)], axis=-1).reshape(-1, 2)
+    beyond = 0.5 + beyond * (band - 1.0) + [0, size[1] - band[1]]
+    places = np.concatenate([
+        prepared.portrait.landmarks[:NUM_FACE_VERTICES, :2] - corner, beyond,
+        prepared.portrait.landmarks[inner, :2] - corner,
+    ])  # fmt: skip
+    grid = NUM_FACE_VERTICES + _grid_triangles(rings, COLUMNS + 1)[:, ::-1]
+    walls, start = [], NUM_FACE_VERTICES + around.shape[0] * around.shape[1]
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        walls.append(_lid_triangles(eye, start))
+        start += len(eye.outline)
     mesh = glb.add_mesh(
-        "Skin", _metres(vertices), (places / [width, height]).astype(np.float32),
-        _skin_triangles(prepared), glb.add_material("Skin", picture, "MASK"), _metres(morphs), EXPRESSION_NAMES,
+        "Skin", _metres(vertices), (places / size).astype(np.float32),
+        np.concatenate([_face_triangles(prepared), grid, *walls]).astype(np.int32), glb.add_material("Skin", picture),
+        _metres(morphs), EXPRESSION_NAMES,
     )  # fmt: skip
     return glb.add("nodes", {"name": "Skin", "mesh": mesh})
 
 
-def _skin_triangles(prepared: PreparedPortrait) -> NDArray[np.int32]:
-    """The face's triangles but those across an opening, then strips between the shell's rings."""
+def _join_pictures(prepared: PreparedPortrait, shell: HeadShell) -> tuple[NDArray[np.uint8], NDArray]:
+    """The face cut out of the photo over the head's picture, and where in the photo the cut begins."""
+    places = prepared.portrait.landmarks[:NUM_FACE_VERTICES, :2]
+    limits = np.array(shell.photo.shape[1::-1])
+    low = np.clip(np.floor(places.min(0)) - 4, 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(places.max(0)) + 4, low + 1, limits).astype(int)
+    cut = shell.photo[low[1] : high[1], low[0] : high[0]]
+    width = max(cut.shape[1], shell.picture.shape[1])
+    parts = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), mode="edge") for part in (cut, shell.picture)]
+    return np.concatenate(parts), low
+
+
+def _face_triangles(prepared: PreparedPortrait) -> NDArray[np.int32]:
+    """The face's triangles but those across an opening."""
     triangles = prepared.mesh.triangles
     face = triangles[(triangles < NUM_FACE_VERTICES).all(1)]
     for opening in (INNER_LIPS, RIGHT_EYE.outline, LEFT_EYE.outline):
         face = face[~np.isin(face, opening).all(1)]
-    count = len(OVAL)
-    loops = [np.array(OVAL)] + [NUM_FACE_VERTICES + count * ring + np.arange(count) for ring in range(len(SHELL))]
-    strips = []
-    for inner, outer in zip(loops, loops[1:], strict=False):
-        next_inner, next_outer = np.roll(inner, -1), np.roll(outer, -1)
-        strips += [np.stack([inner, next_inner, outer], 1), np.stack([outer, next_inner, next_outer], 1)]
-    return np.concatenate([face, *strips]).astype(np.int32)
+    return face
+
+
+def _lid_triangles(eye: EyeLandmarks, start: int) -> NDArray[np.int32]:
+    """A strip from the lids' margin to the same number of vertices from `start` on."""
+    outer = np.array(eye.outline)
+    inner = start + np.arange(len(outer))
+    after, inner_after = np.roll(outer, -1), np.roll(inner, -1)
+    return np.concatenate([np.stack([outer, after, inner], 1), np.stack([inner, after, inner_after], 1)])
+
+
+def _resting(prepared: PreparedPortrait) -> Array:
+    return prepared.portrait.face.head_vertices(np.zeros((1, NUM_EXPRESSIONS + 6), np.float32))[0]
 
 
 def _add_upper_teeth(glb: GlbWriter, prepared: PreparedPortrait) -> int:
@@ -160,16 +197,53 @@ def _add_lower_teeth(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> 
     return glb.add("nodes", {"name": "LowerTeeth", "mesh": mesh})
 
 
-def _add_throat(glb: GlbWriter, prepared: PreparedPortrait) -> int:
-    """A dark wall behind the teeth."""
-    mouth = prepared.mouth
-    across, down = np.meshgrid([-0.42, 0.42], [-0.2, 0.40])
-    vertices = np.stack([across.ravel(), down.ravel(), np.zeros(4)], axis=1)
-    places = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], np.float32)
-    triangles = np.array([[0, 2, 1], [1, 2, 3]], np.int32)
-    material = glb.add_material("Throat", _picture(mouth.throat)[..., :3])
-    vertices = _metres(vertices + mouth.centre + [0.0, 0.0, THROAT_DEPTH])
-    return glb.add("nodes", {"name": "Throat", "mesh": glb.add_mesh("Throat", vertices, places, triangles, material)})
+def _add_tongue(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
+    """A hump behind the lower teeth; tongueOut brings its tip over them."""
+    across, back = np.meshgrid(np.linspace(-1.0, 1.0, GRID), np.linspace(0.0, 1.0, GRID))
+    round_tip = np.sqrt(1.0 - (1.0 - np.minimum(2.0 * back, 1.0)) ** 2)
+    x = across * round_tip * TONGUE[0]
+    hump = (1.0 - across**2) * round_tip
+    y = LOWER_EDGE - TONGUE_TOP + TONGUE_BEND * (1.0 - hump) - 3.0 * np.sin(np.pi * back)
+    vertices = np.stack([x, y, TONGUE_TIP + back * TONGUE[1]], axis=-1).reshape(-1, 3) * MILLIMETRE
+    morphs = np.repeat(jaw[:, None], len(vertices), axis=1)
+    front = (1.0 - back.reshape(-1, 1)) ** 1.5
+    morphs[EXPRESSION_NAMES.index("tongueOut")] += front * [0.0, -TONGUE_OUT[0], -TONGUE_OUT[1]] * MILLIMETRE
+    places = np.stack([0.5 + 0.4 * across, 0.95 - 0.7 * back], axis=-1).reshape(-1, 2).astype(np.float32)
+    material = glb.add_material("Tongue", _picture(prepared.mouth.tongue)[..., :3])
+    mesh = glb.add_mesh(
+        "Tongue", _metres(vertices + prepared.mouth.centre), places, _grid_triangles(GRID, GRID)[:, ::-1], material,
+        _metres(morphs), EXPRESSION_NAMES,
+    )  # fmt: skip
+    return glb.add("nodes", {"name": "Tongue", "mesh": mesh})
+
+
+def _add_cavity(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
+    """The mouth's walls: from the inner lips outwards behind them, then back to a point."""
+    lips, basis = _resting(prepared)[list(INNER_LIPS)], prepared.portrait.face.basis[:, list(INNER_LIPS)]
+    middle = lips.mean(0)
+    upwards = np.sin(2.0 * np.pi * np.arange(len(lips)) / len(lips))[:, None]  # from corner over upper lip to corner
+    rings, follow, bright = [lips], [basis], [1.0]
+    for depth, height, width, with_lips, with_jaw in CAVITY:
+        ring = middle + width * (lips - middle)
+        ring[:, 1:2] -= height * MILLIMETRE * upwards
+        ring[:, 2] += depth * MILLIMETRE
+        rings.append(ring)
+        follow.append(with_lips * basis + with_jaw * np.maximum(-upwards, 0.0) * jaw[:, None])
+        bright.append(1.0 - depth / CAVITY[-1][0])
+    # The picture is light at its border and dark in its middle.
+    turn = 2.0 * np.pi * np.arange(len(lips)) / len(lips)
+    circle = np.stack([-np.cos(turn), -np.sin(turn)], axis=-1)
+    places = np.concatenate([0.5 + 0.48 * share * circle for share in bright]).astype(np.float32)
+    index = np.arange(len(rings) * len(lips)).reshape(len(rings), -1)
+    closed = np.concatenate([index, index[:, :1]], axis=1)
+    a, b, c, d = closed[:-1, :-1].ravel(), closed[:-1, 1:].ravel(), closed[1:, :-1].ravel(), closed[1:, 1:].ravel()
+    mesh = glb.add_mesh(
+        "MouthCavity", _metres(np.concatenate(rings)), places,
+        np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32),
+        glb.add_material("MouthCavity", _picture(prepared.mouth.throat)[..., :3]),
+        _metres(np.concatenate(follow, axis=1)), EXPRESSION_NAMES,
+    )  # fmt: skip
+    return glb.add("nodes", {"name": "MouthCavity", "mesh": mesh})
 
 
 def _add_eye(glb: GlbWriter, prepared: PreparedPortrait, eye: Eye) -> int:
@@ -184,7 +258,7 @@ def _add_eye(glb: GlbWriter, prepared: PreparedPortrait, eye: Eye) -> int:
     ball = np.stack([np.sin(across) * np.cos(down), np.sin(down), -np.cos(across) * np.cos(down)], axis=-1)
     vertices = EYEBALL * ball.reshape(-1, 3)
     size = np.array(eye.filled.shape[1::-1])
-    places = (_to_picture(prepared, vertices + centre) - eye.corner) / size
+    places = (to_picture(prepared, vertices + centre) - eye.corner) / size
     name = "RightEye" if marks is RIGHT_EYE else "LeftEye"
     mesh = glb.add_mesh(
         name, _metres(vertices), np.clip(places, 0.0, 1.0).astype(np.float32), _grid_triangles(GRID, GRID),
@@ -213,12 +287,6 @@ def _to_head(prepared: PreparedPortrait, points: Array) -> NDArray:
     """From the photo's pixels to the head's own frame."""
     face = prepared.portrait.face
     return (points - face.translation) @ face.rotation / face.scale
-
-
-def _to_picture(prepared: PreparedPortrait, points: NDArray) -> NDArray:
-    """Where the photo shows points of the head's own frame: `(points, 2)` in pixels."""
-    face = prepared.portrait.face
-    return (face.scale * points @ face.rotation.T + face.translation)[:, :2]
 
 
 def _metres(points: NDArray) -> Array:

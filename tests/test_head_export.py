@@ -10,6 +10,7 @@ import pytest
 from dirfa_pipeline import EXPRESSION_NAMES, Animation, AnimationError, FaceRenderer, Portrait
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
 from dirfa_pipeline.head_export import build_glb, export_head
+from dirfa_pipeline.models.face_landmarks import OVAL
 
 
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
@@ -44,6 +45,15 @@ class Glb:
 
     def accessor(self, index: int) -> np.ndarray:
         item = self.content["accessors"][index]
+        if "sparse" not in item:
+            return self._values(item)
+        sparse, values = item["sparse"], np.zeros((item["count"], WIDTHS[item["type"]]), np.float32)
+        (rows,) = self._values(item | sparse["indices"] | {"count": sparse["count"], "type": "SCALAR"}).T
+        assert (np.diff(rows.astype(int)) > 0).all()
+        values[rows] = self._values(item | sparse["values"] | {"count": sparse["count"]})
+        return values
+
+    def _values(self, item: dict) -> np.ndarray:
         view = self.content["bufferViews"][item["bufferView"]]
         dtype = {5126: np.float32, 5125: np.uint32}[item["componentType"]]
         width = WIDTHS[item["type"]]
@@ -82,7 +92,7 @@ def test_every_array_is_inside_and_as_declared(glb: Glb) -> None:
 
 def test_meshes_hang_together(glb: Glb) -> None:
     assert {mesh["name"] for mesh in glb.content["meshes"]} == {
-        "Skin", "LowerTeeth", "UpperTeeth", "Throat", "RightEye", "LeftEye",
+        "Skin", "LowerTeeth", "UpperTeeth", "Tongue", "MouthCavity", "RightEye", "LeftEye",
     }  # fmt: skip
     for mesh in glb.content["meshes"]:
         (part,) = mesh["primitives"]
@@ -111,6 +121,37 @@ def test_it_is_a_head_of_human_size_with_named_shapes(glb: Glb) -> None:
     jaw = glb.accessor(part["targets"][EXPRESSION_NAMES.index("jawOpen")]["POSITION"])
     assert jaw[152, 1] < -0.01
     assert abs(jaw[9, 1]) < 0.002
+
+
+def test_the_head_is_closed_but_for_eyes_and_mouth(glb: Glb) -> None:
+    """Joined where points coincide, every other edge has two triangles, and these face outwards."""
+    (part,) = glb.mesh("Skin")["primitives"]
+    vertices = glb.accessor(part["attributes"]["POSITION"])
+    size = np.ptp(vertices, axis=0)
+    assert 0.18 < size[2] < 0.36 and 0.26 < size[1] < 0.48  # a whole head and its neck
+    triangles = glb.accessor(part["indices"]).reshape(-1, 3)
+    corners = vertices[triangles].astype(float)
+    volume = np.einsum("ti,ti->t", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6.0
+    assert 0.003 < volume < 0.02  # cubic metres; below 0 the triangles would face inwards
+    shell = vertices[468 : 468 + 33 * 73].reshape(33, 73, 3)
+    np.testing.assert_allclose(shell[:, 0], shell[:, -1])
+    np.testing.assert_allclose(shell[0, :-1:2], vertices[list(OVAL)], atol=1e-6)
+    assert np.ptp(shell[-1], axis=0).max() < 0.002
+    for morph in part["targets"]:
+        moved = glb.accessor(morph["POSITION"])
+        np.testing.assert_allclose(moved[468 : 468 + 72 : 2], moved[list(OVAL)], atol=1e-7)
+
+
+def test_the_tongue_goes_with_the_jaw_and_comes_out(glb: Glb) -> None:
+    (part,) = glb.mesh("Tongue")["primitives"]
+    jaw, out = (
+        glb.accessor(part["targets"][EXPRESSION_NAMES.index(name)]["POSITION"]) for name in ("jawOpen", "tongueOut")
+    )
+    assert jaw[:, 1].max() < -0.01
+    assert 0.015 < out[:, 2].max() < 0.03 and np.abs(out[:, 2]).min() < 0.001
+    lips = glb.accessor(glb.mesh("Skin")["primitives"][0]["attributes"]["POSITION"])[13]
+    tip = glb.accessor(part["attributes"]["POSITION"])[:17].mean(0)
+    assert -0.02 < tip[2] - lips[2] < -0.005 and tip[1] < lips[1]
 
 
 def test_the_animation_is_in_it(glb: Glb, talk: Animation) -> None:

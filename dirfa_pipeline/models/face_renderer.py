@@ -53,6 +53,7 @@ class PreparedPortrait:
         relaxed (`np.ndarray` of shape `(height, width, 4)`): The cut-out without its smile: no teeth or creases stick
             to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
+        head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
     """
 
     portrait: Portrait
@@ -67,6 +68,7 @@ class PreparedPortrait:
     relaxed: NDArray[np.uint8]
     skin: SkinShading
     window: tuple[slice, slice]
+    head: Array
 
 
 class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
@@ -76,15 +78,20 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
     Args:
         num_triangles (`int`, defaults to 898): Triangles of the face mesh.
         teeth_height, teeth_width (`int`): Size of the stored rows of teeth.
+        head_rings (`int`, defaults to 32): Rings of 72 points from the face's oval, which comes first, to the back of
+            a mean head, in inter-ocular distances from between the eyes; frames do not show it, 3D heads do.
     """
 
     @register_to_config
-    def __init__(self, num_triangles: int = 898, teeth_height: int = 108, teeth_width: int = 384) -> None:
+    def __init__(
+        self, num_triangles: int = 898, teeth_height: int = 108, teeth_width: int = 384, head_rings: int = 32
+    ) -> None:
         super().__init__()
         shape = (teeth_height, teeth_width, 3)
         self.triangles = nn.Parameter(torch.zeros(num_triangles, 3, dtype=torch.int32), requires_grad=False)
         self.upper_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
         self.lower_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
+        self.head = nn.Parameter(torch.zeros(head_rings + 1, 72, 3), requires_grad=False)
 
     def prepare(self, portrait: Portrait) -> PreparedPortrait:
         """Work out everything about a photo that its frames share."""
@@ -111,6 +118,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
                 build_eye(portrait.image, landmarks, LEFT_EYE),
             ),
             window=_moving_window(mesh, width, height),
+            head=self.head.detach().float().cpu().numpy(),
         )
 
     def render(self, prepared: PreparedPortrait, coefficients: ArrayLike) -> NDArray[np.uint8]:

@@ -1,5 +1,5 @@
 """
-Build the FaceRenderer's tensors: the canonical mesh's triangles, and rows of teeth seen from the front.
+Build the FaceRenderer's tensors: the canonical mesh's triangles, rows of teeth seen from the front, and the head.
 
     python -m dirfa_pipeline.training.build_face_renderer --ict ict_facekit.npz \
         --canonical mediapipe_canonical_face_model.obj --output weights/dirfa-base/face_renderer
@@ -13,13 +13,15 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, median_filter
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ..models.face_landmarks import LEFT_EYE, OVAL, RIGHT_EYE
 from ..models.face_renderer import FaceRenderer
 from ..models.mouth_interior import TEETH_EXTENT
 from ..models.rasterizer import rasterize_map
-from .build_face_model import read_canonical
+from .build_face_model import NUM_FACE_VERTICES, read_canonical, register
 
 
 Array = NDArray[np.float64]
@@ -29,6 +31,10 @@ INCISAL: Final = {"upper": -3.53, "lower": -3.36}  # ICT-FaceKit's y of the fron
 LIGHT: Final = np.array([0.0, 0.42, 0.91])
 FRONT: Final = 10.7  # z of the front teeth, in centimetres
 FADE: Final = 4.0  # centimetres farther back within which cheeks and lips take most of the light
+NUM_HEAD_VERTICES: Final = 11248  # of ICT-FaceKit's: face, head and neck, without the mouth's inside
+MIDDLE, BACK = np.array([0.0, 1.0, 0.5]), np.array([0.0, -0.3, -1.0])  # of the head; from there to the nape
+FINER: Final = 3  # how many times more rings are looked for than kept
+JAW, NECK, CUT = -2.5, -6.5, -13.0  # y of the jaw's corner, of the neck's upper end and of where it is cut off
 
 
 def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.float32]:
@@ -78,6 +84,69 @@ def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.flo
     picture = _fill_gaps(picture)
     picture = 0.5 * (picture + picture[:, ::-1])  # exactly as mirrored as faces should be
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def sample_head(ict: Path, canonical: Path, num_rings: int) -> Array:
+    """
+    ICT-FaceKit's head beyond the face's oval, resampled: `(num_rings + 1, 72, 3)` in inter-ocular distances.
+
+    Rings of 72 points go from the oval, whose landmarks are every second one of the first, over ears and neck to a
+    point at the back. The neck ends in a plane. Axes are those of the picture, the origin is between the eyes.
+    """
+    landmarks, _ = read_canonical(canonical)
+    with np.load(ict) as file:
+        vertices, quads = file["neutral"].astype(np.float64), file["faces"]
+    landmarks, _ = register(landmarks, vertices[:NUM_FACE_VERTICES])
+    oval = landmarks[list(OVAL)]
+    loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=0))], axis=1).reshape(-1, 3)
+    start = (loop - MIDDLE) / np.linalg.norm(loop - MIDDLE, axis=1, keepdims=True)
+    back = BACK / np.linalg.norm(BACK)
+    angle = np.arccos(start @ back)[:, None]
+    share = np.linspace(0.0, 1.0, FINER * num_rings + 1)[1:, None, None]
+    rays = (np.sin((1.0 - share) * angle) * start + np.sin(share * angle) * back) / np.sin(angle)
+    triangles = _triangles(quads[(quads < NUM_HEAD_VERTICES).all(1)])
+    reach = np.array([_reach(ray, vertices[triangles]) for ray in rays.reshape(-1, 3)]).reshape(rays.shape[:2])
+    # Ears are finer than the rings: what is left of them is a soft bump.
+    around = np.pad(reach, ((0, 0), (8, 8)), mode="wrap")
+    smooth = median_filter(around, (7 * FINER, 7), mode="nearest")
+    smooth = gaussian_filter(smooth, (0.8 * FINER, 0.8), mode="nearest")[:, 8:-8]
+    reach = np.where(np.abs(rays[..., 0]) > 0.75, smooth, reach)
+    surface = _space_evenly(np.concatenate([loop[None], MIDDLE + reach[..., None] * rays]), num_rings)
+    eyes = [landmarks[[eye.outer, eye.inner]].mean(0) for eye in (RIGHT_EYE, LEFT_EYE)]
+    return (surface - np.mean(eyes, axis=0)) * [1.0, -1.0, -1.0] / np.linalg.norm(eyes[1] - eyes[0])
+
+
+def _space_evenly(surface: Array, num_rings: int) -> Array:
+    """The same surface with points at equal distances along each way to the back."""
+    way = np.zeros(surface.shape[:2])
+    way[1:] = np.linalg.norm(np.diff(surface, axis=0), axis=-1).cumsum(0)
+    spaced = np.empty((num_rings + 1, *surface.shape[1:]))
+    for column, length in enumerate(way.T):
+        places = np.linspace(0.0, length[-1], num_rings + 1)
+        for axis in range(3):
+            spaced[:, column, axis] = np.interp(places, length, surface[:, column, axis])
+    return spaced
+
+
+def _reach(ray: Array, corners: Array) -> float:
+    """
+    How far from the middle a ray leaves the head: at the last surface, or at the neck's first, before the shoulders.
+
+    Moeller and Trumbore (1997).
+    """
+    a, b, c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    across, offset = np.cross(ray, c), MIDDLE - a
+    turned = np.cross(offset, b)
+    size = (b * across).sum(1)
+    size[np.abs(size) < 1e-12] = np.inf
+    u, v, distance = (offset * across).sum(1) / size, turned @ ray / size, (turned * c).sum(1) / size
+    hits = distance[(u >= -1e-9) & (v >= -1e-9) & (u + v <= 1.0 + 1e-9) & (distance > 0.0)]
+    plane = (CUT - MIDDLE[1]) / ray[1] if ray[1] < 0.0 else np.inf
+    heights = MIDDLE[1] + hits * ray[1]
+    if len(hits) == 0:
+        return float(plane)
+    below = heights.min() < NECK
+    return float(min(hits[heights < JAW].min() if below else hits.max(), plane))
 
 
 def _triangles(quads: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -134,6 +203,7 @@ def build(canonical: Path, ict: Path) -> FaceRenderer:
         "triangles": read_canonical(canonical)[1],
         "upper_teeth": render_teeth(ict, "upper", *size),
         "lower_teeth": render_teeth(ict, "lower", *size),
+        "head": sample_head(ict, canonical, renderer.config.head_rings),
     }
     for name, value in values.items():
         parameter = getattr(renderer, name)
