@@ -31,8 +31,8 @@ METRES: Final = 0.063  # an inter-ocular distance
 AXES: Final = np.array([1.0, -1.0, -1.0], np.float32)  # from the picture's axes to glTF's
 NECK_GIVE: Final = 0.12  # of the way to the back, over which the head follows the face's expressions
 LID: Final = 6.0 * MILLIMETRE  # how far lids reach back along the eyeball
-EYEBALL: Final = 28.0 * MILLIMETRE  # radius: flatter than a real one of 12, it fills the opening to its corners
-EYE_TURN: Final = 12.0 / 28.0  # of the gaze, so that the iris goes as far as on a real one
+EYEBALL: Final = (12.0 * MILLIMETRE, 28.0 * MILLIMETRE)  # radius of a real one, and of one that fills a flat opening
+EYE_REACH: Final = 19.0 * MILLIMETRE  # from the iris to the edges of what is there of the ball
 ARCH: Final = 24.0 * MILLIMETRE  # radius of the rows of teeth
 TEETH_DEPTH, LOWER_TEETH_DEPTH = 4.0 * MILLIMETRE, 8.0 * MILLIMETRE  # behind the lips
 LOWER_CROWNS: Final = 0.5  # of the lower row's picture: what is below would come out over the chin
@@ -98,9 +98,12 @@ def _tracks(
         (head, "translation", METRES * AXES * values[:, -3:]),
         *((node, "weights", weights) for node in moving),
     ]
-    for node, side, (right, left) in zip(eyes, ("Right", "Left"), (("In", "Out"), ("Out", "In")), strict=True):
-        yaw = EYE_TURN * GAZE_RANGE * (animation[f"eyeLook{right}{side}"] - animation[f"eyeLook{left}{side}"])
-        pitch = EYE_TURN * GAZE_RANGE * (animation[f"eyeLookUp{side}"] - animation[f"eyeLookDown{side}"])
+    sides = (("Right", "In", "Out"), ("Left", "Out", "In"))
+    for node, eye, (side, right, left) in zip(eyes, prepared.eyes, sides, strict=True):
+        _, radius = _eyeball(prepared, eye)
+        turn = EYEBALL[0] / radius  # so that the iris goes as far as on a real one
+        yaw = turn * GAZE_RANGE * (animation[f"eyeLook{right}{side}"] - animation[f"eyeLook{left}{side}"])
+        pitch = turn * GAZE_RANGE * (animation[f"eyeLookUp{side}"] - animation[f"eyeLookDown{side}"])
         angles = np.stack([yaw, pitch, np.zeros_like(yaw)], axis=1)
         tracks.append((node, "rotation", _quaternions(rotation_matrix(angles))))
     return times, tracks
@@ -247,24 +250,34 @@ def _add_cavity(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
 
 
 def _add_eye(glb: GlbWriter, prepared: PreparedPortrait, eye: Eye) -> int:
-    """The front half of an eyeball that turns about its centre, painted with the photo's eye without lids."""
-    shown = _to_head(prepared, prepared.portrait.landmarks)
-    marks = eye.landmarks
-    iris = shown[marks.iris[0]].copy()
-    # The cornea lies behind the lids' plane.
-    iris[2] = shown[[marks.outer, marks.inner, *marks.upper, *marks.lower], 2].mean() + MILLIMETRE
-    centre = iris + [0.0, 0.0, EYEBALL]
-    across, down = np.meshgrid(np.linspace(-0.8, 0.8, GRID), np.linspace(-0.6, 0.6, GRID))
+    """The front of an eyeball that turns about its centre, painted with the photo's eye without lids."""
+    centre, radius = _eyeball(prepared, eye)
+    reach = np.arcsin(min(0.95, EYE_REACH / radius))
+    across, down = np.meshgrid(np.linspace(-reach, reach, GRID), np.linspace(-0.75 * reach, 0.75 * reach, GRID))
     ball = np.stack([np.sin(across) * np.cos(down), np.sin(down), -np.cos(across) * np.cos(down)], axis=-1)
-    vertices = EYEBALL * ball.reshape(-1, 3)
+    vertices = radius * ball.reshape(-1, 3)
     size = np.array(eye.filled.shape[1::-1])
     places = (to_picture(prepared, vertices + centre) - eye.corner) / size
-    name = "RightEye" if marks is RIGHT_EYE else "LeftEye"
+    name = "RightEye" if eye.landmarks is RIGHT_EYE else "LeftEye"
     mesh = glb.add_mesh(
         name, _metres(vertices), np.clip(places, 0.0, 1.0).astype(np.float32), _grid_triangles(GRID, GRID),
         glb.add_material(name, eye.filled),
     )  # fmt: skip
     return glb.add("nodes", {"name": name, "mesh": mesh, "translation": _metres(centre).tolist()})
+
+
+def _eyeball(prepared: PreparedPortrait, eye: Eye) -> tuple[NDArray, float]:
+    """Centre and radius of a ball that touches the lids' plane at the iris and lies behind both corners."""
+    shown, marks = _to_head(prepared, prepared.portrait.landmarks), eye.landmarks
+    iris = shown[marks.iris[0]].copy()
+    # The cornea lies behind the lids' plane.
+    iris[2] = shown[[marks.outer, marks.inner, *marks.upper, *marks.lower], 2].mean() + MILLIMETRE
+    radii = []
+    for corner in shown[[marks.outer, marks.inner]]:
+        aside, behind = float(abs(corner[0] - iris[0])), float(corner[2] - iris[2]) + MILLIMETRE
+        radii.append((aside**2 + behind**2) / (2.0 * behind) if behind > 0.0 else EYEBALL[1])
+    radius = float(np.clip(min(radii), *EYEBALL))
+    return iris + [0.0, 0.0, radius], radius
 
 
 def _arch(top: NDArray, share: float = 1.0) -> tuple[Array, Array, NDArray[np.int32]]:

@@ -158,7 +158,7 @@ def _paint(prepared: PreparedPortrait, photo: NDArray[np.uint8], head: Array) ->
     colours = _spread(sampled.astype(np.float32), trust.astype(np.float32), around=True)
     fine = cv2.GaussianBlur(sampled, (0, 0), STRAND).astype(np.float32)
     strands = _strands((sampled - fine) * trust[..., None], share)
-    above = _smoothstep(-head[0, :, 1] / np.ptp(head[0, :, 1]) * 4.0 + 1.0)
+    above = _smoothstep(-4.0 * head[0, :, 1] / np.ptp(head[0, :, 1]))  # hair, not ears or neck
     above = cv2.resize(above[None], (width, 1))[..., None]
     return np.clip(colours + (1.0 - trust[..., None]) * above * strands + 0.5, 0, 255).astype(np.uint8)
 
