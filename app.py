@@ -1,11 +1,14 @@
 """Open the demo: `python app.py`."""
 
 import argparse
-
-from dirfa_pipeline import DirfaPipeline
-from dirfa_pipeline.demo import build_demo, launch_options
-from dirfa_pipeline.demo.limits import MAX_WAITING
-from dirfa_pipeline.pretrained import bundled_weights
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 def main() -> None:
@@ -14,10 +17,51 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--mcp", action="store_true", help="also serve the API as tools for MCP clients")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the folder goes then, too
+    with upload_folder():
+        serve(options)
+
+
+def serve(options: argparse.Namespace) -> None:
+    from dirfa_pipeline import DirfaPipeline
+    from dirfa_pipeline.demo import build_demo, launch_options
+    from dirfa_pipeline.demo.limits import MAX_WAITING
+    from dirfa_pipeline.pretrained import bundled_weights
+
     pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     page = build_demo(pipe).queue(max_size=MAX_WAITING)
-    page.launch(server_name=options.host, server_port=options.port, **launch_options())
+    page.launch(server_name=options.host, server_port=options.port, mcp_server=options.mcp, **launch_options())
+
+
+@contextmanager
+def upload_folder(seconds: float = 3600.0) -> Iterator[Path]:
+    """
+    Give this server a folder of its own for visitors' files: another server that shared it would clear it at its end.
+
+    Gradio, which reads its place when it is imported, clears what it knows of; what came over MCP is cleared here when
+    it is older than `seconds`.
+    """
+    if given := os.environ.get("GRADIO_TEMP_DIR"):
+        yield Path(given)
+        return
+    with TemporaryDirectory(prefix="dirfa-page-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        threading.Thread(target=clear_regularly, args=(Path(folder), seconds), daemon=True).start()
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["GRADIO_TEMP_DIR"]
+
+
+def clear_regularly(folder: Path, seconds: float) -> None:
+    while folder.exists():
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                if path.is_file() and time.time() - path.stat().st_mtime > seconds:
+                    path.unlink()
+        time.sleep(seconds / 2)
 
 
 if __name__ == "__main__":

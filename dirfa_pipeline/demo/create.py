@@ -23,6 +23,7 @@ from .limits import (
     MAX_TAKES,
     MIN_SIZE,
     draw_seed,
+    only_uploads,
 )
 from .preview import EMPTY, draw_preview, prepare_preview
 from .status import show_note, show_problem, show_step
@@ -47,6 +48,7 @@ class Inputs:
     fps: gr.Slider
     size: gr.Slider
     label: gr.Checkbox
+    neutral: gr.Checkbox
     direction: tuple[gr.components.Component, ...]
 
     def __iter__(self) -> Iterator[gr.components.Component]:
@@ -56,11 +58,13 @@ class Inputs:
 
 def order_from(
     photo: str | None, speech: str | None, seed: float | None, takes: float | None, diversity: float, fps: float,
-    size: float, label: bool, *direction: Any,
+    size: float, label: bool, neutral: bool, *direction: Any,
 ) -> Order:  # fmt: skip
     """The values of [`Inputs`] as an order: Gradio's numbers are floats, and `None` where a field is empty."""
     controls = controls_from(*direction)
-    return Order(photo, speech, int(seed or 0), int(takes or 0), diversity, fps, int(size or 0), label, controls)
+    return Order(
+        photo, speech, int(seed or 0), int(takes or 0), diversity, fps, int(size or 0), label, neutral, controls
+    )
 
 
 def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr.State]:
@@ -71,9 +75,12 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             photo, speech = _build_sources()
         with gr.Column(scale=3, min_width=300):
             still = gr.HTML(EMPTY, label="Still preview", elem_id="still")
+            neutral = gr.Checkbox(
+                False, label="Neutralize", info="Take the photo's own expression off brows, eyes and cheeks first."
+            )
             direction = build_direction()
             diversity = gr.Slider(
-                0, 2, 1, step=0.1, label="Diversity", info="0: mean motion, the same for every seed; 1: as learned"
+                0, 2, 1, step=0.1, label="Diversity", info="0: typical motion, the same for every seed; 1: as learned"
             )
             with gr.Accordion("Video", open=False):
                 fps = gr.Slider(10, MAX_FPS, 25, step=1, label="Frames per second")
@@ -93,7 +100,7 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             with gr.Row():
                 results = [_build_result(index) for index in range(MAX_TAKES)]
             files = gr.Files(label="Downloads: videos and animations", visible=False, interactive=False)
-    inputs = Inputs(photo, speech, seed, takes, diversity, fps, size, label, tuple(direction))
+    inputs = Inputs(photo, speech, seed, takes, diversity, fps, size, label, neutral, tuple(direction))
 
     _connect_preview(pipe, inputs, still)
     dice.click(draw_seed, None, seed, api_visibility="private", show_progress="hidden")
@@ -122,9 +129,11 @@ def _build_sources() -> tuple[gr.Image, gr.Audio]:
     speech = gr.Audio(
         label=f"Speech, up to {MAX_SECONDS} s", type="filepath", sources=["upload", "microphone"], buttons=["download"]
     )
+    photo, speech = only_uploads(photo), only_uploads(speech)
     engine = find_engine()
     if engine is not None:
         _build_synthesis(engine, speech)
+    gr.set_static_paths([EXAMPLES])  # served from where they lie: copies would be removed with visitors' files
     gr.Examples(
         [[str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac")]], [photo, speech], label="Example",
         example_labels=["An astronaut and a spoken sentence"], cache_examples=False, api_visibility="private",
@@ -162,24 +171,25 @@ def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button]:
 def _connect_preview(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML) -> None:
     """The still follows the photo, and every control that shows in it."""
     prepared = gr.State(None, time_to_live=KEEP_SECONDS)
+    shown: list[Any] = [inputs.neutral, *inputs.direction]
 
-    def look(path: str | None, *values: Any) -> tuple[PreparedPortrait | None, str]:
+    def look(path: str | None, neutral: bool, *values: Any) -> tuple[PreparedPortrait | None, str]:
         if path is None:
             return None, EMPTY
         try:
             face = prepare_preview(pipe, path)
         except InputError as error:
             return None, show_problem(error)
-        return face, direct(face, *values)
+        return face, direct(face, neutral, *values)
 
-    def direct(face: PreparedPortrait | None, *values: Any) -> Any:
-        return gr.skip() if face is None else draw_preview(pipe, face, controls_from(*values))
+    def direct(face: PreparedPortrait | None, neutral: bool, *values: Any) -> Any:
+        return gr.skip() if face is None else draw_preview(pipe, face, controls_from(*values), neutral)
 
     inputs.photo.change(
-        look, [inputs.photo, *inputs.direction], [prepared, still], api_visibility="private", show_progress="minimal"
+        look, [inputs.photo, *shown], [prepared, still], api_visibility="private", show_progress="minimal"
     )
     gr.on(
-        [part.change for part in inputs.direction], direct, [prepared, *inputs.direction], still,
+        [part.change for part in shown], direct, [prepared, *shown], still,
         api_visibility="private", show_progress="hidden", trigger_mode="always_last", queue=False,
     )  # fmt: skip
 

@@ -35,11 +35,12 @@ def build_direction() -> list[gr.components.Component]:
         head = gr.Slider(0, 2, 1, step=0.05, label="Head motion", info="0: still; 1: as drawn")
         gaze = gr.Dropdown(list(GAZES), value="as drawn", label="Gaze")
         blinks = gr.Slider(0, 2, 1, step=0.05, label="Blink rate", info="0: none; 1: as drawn")
-    return [expression, strength, head, gaze, blinks, *sliders]
+        nods = gr.Slider(0, 2, 0, step=0.05, label="Nods", info="At stressed words; 0: none")
+    return [expression, strength, head, gaze, blinks, nods, *sliders]
 
 
 def controls_from(
-    expression: str, strength: float, head: float, gaze: str, blinks: float, *sliders: float
+    expression: str, strength: float, head: float, gaze: str, blinks: float, nods: float, *sliders: float
 ) -> Controls:
     """The values of [`build_direction`] as [`Controls`]; single expressions are added to the preset's."""
     weights = dict(PRESETS[expression])
@@ -48,5 +49,5 @@ def controls_from(
             weights[name + side] = min(1.0, max(-1.0, weights.get(name + side, 0.0) + value))
     look: Any = GAZES[gaze]
     return Controls(
-        expression=weights, expression_strength=strength, head_motion=head, gaze=look, blink_rate=blinks
+        expression=weights, expression_strength=strength, head_motion=head, gaze=look, blink_rate=blinks, nods=nods
     )  # fmt: skip

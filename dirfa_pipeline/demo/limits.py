@@ -1,7 +1,11 @@
 """What a visitor may ask for; stated on the page and enforced here."""
 
 import secrets
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
+
+import gradio as gr
+from gradio_client.utils import is_http_url_like
 
 from ..audio import AudioClip, load_audio
 from ..errors import InputError
@@ -37,3 +41,16 @@ def read_speech(path: str) -> AudioClip:
             f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; upload a shorter clip"
         )
     return clip
+
+
+def only_uploads(component: Any) -> Any:
+    """Let a component that takes files refuse addresses, which Gradio would fetch, of any size, from anywhere."""
+    keep = component.async_move_resource_to_block_cache
+
+    async def keep_upload(path: str | Path | None) -> str | None:
+        if path is not None and is_http_url_like(str(path)):
+            raise gr.Error(f"files must be uploaded, got the address {path}; this server fetches none")
+        return await keep(path)
+
+    component.async_move_resource_to_block_cache = keep_upload
+    return component

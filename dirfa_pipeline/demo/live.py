@@ -8,6 +8,7 @@ import time
 import wave
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from ..audio import AudioClip
+from ..controls import Controls
 from ..errors import InputError
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
 from .create import Inputs
+from .direction import controls_from
 from .label import burn_label
 from .limits import KEEP_SECONDS, MAX_SECONDS, read_speech
 from .preview import data_uri, prepare_preview
@@ -43,14 +46,18 @@ class LiveSession:
     Args:
         pipe ([`DirfaPipeline`]), prepared ([`PreparedPortrait`]): What draws, and whom.
         seed (`int`): Of the drawn motion.
+        controls ([`Controls`]): How it is directed, as far as that can be done frame by frame.
     """
 
-    def __init__(self, pipe: DirfaPipeline, prepared: PreparedPortrait, seed: int) -> None:
+    def __init__(self, pipe: DirfaPipeline, prepared: PreparedPortrait, seed: int, controls: Controls) -> None:
         self._sound: queue.SimpleQueue[tuple[int, NDArray[Any]] | None] = queue.SimpleQueue()
         self._frames: queue.SimpleQueue[tuple[str, float]] = queue.SimpleQueue()
         self._began: float | None = None
         self._sent = 0
-        frames = pipe.stream(prepared, iter(self._sound.get, None), generator=torch.Generator().manual_seed(seed))
+        frames = pipe.stream(
+            prepared, iter(self._sound.get, None), generator=torch.Generator().manual_seed(seed),
+            controls=replace(controls, nods=0.0, blink_rate=float(controls.blink_rate > 0)),
+        )  # fmt: skip
         self._thread = threading.Thread(target=self._draw, args=(frames,), daemon=True)
         self._thread.start()
 
@@ -91,7 +98,8 @@ class LiveSession:
 def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
     """Lay out the tab; the photo, the seed and the speech are those of the Create tab."""
     gr.Markdown(
-        "The photo and the seed are those of the Create tab. Speak, and the face answers about half a second later "
+        "Photo, seed and direction are those of the Create tab, but for nods, the number of blinks and Neutralize. "
+        "Speak, and the face answers about half a second later "
         "where the machine is fast enough; the line below the face says how late it is.",
         elem_classes="small",
     )
@@ -109,19 +117,21 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
                 None, html_template=PLAYER_HTML, js_on_load=PLAYER.read_text(encoding="utf-8"), elem_id="player"
             )
 
-    def begin(photo: str | None, seed: float | None) -> LiveSession:
+    def begin(photo: str | None, seed: float | None, *direction: Any) -> LiveSession:
         if photo is None:
             raise InputError("a photo is needed; choose one under Create")
         if sum(live.alive for live in sessions) >= MAX_SESSIONS:
             raise InputError(f"{MAX_SESSIONS} faces are live now, more would be slow; try again in a minute")
-        live = LiveSession(pipe, prepare_preview(pipe, photo, LIVE_SIDE), int(seed or 0))
+        live = LiveSession(pipe, prepare_preview(pipe, photo, LIVE_SIDE), int(seed or 0), controls_from(*direction))
         sessions.add(live)
         return live
 
-    def start(old: LiveSession | None, photo: str | None, seed: float | None) -> tuple[LiveSession | None, Any, str]:
+    def start(
+        old: LiveSession | None, photo: str | None, seed: float | None, *direction: Any
+    ) -> tuple[LiveSession | None, Any, str]:
         _close(old)
         try:
-            return begin(photo, seed), {"reset": True}, show_note("Listening.")
+            return begin(photo, seed, *direction), {"reset": True}, show_note("Listening.")
         except InputError as error:
             return None, gr.skip(), show_problem(error)
 
@@ -131,13 +141,15 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
         live.hear(*chunk)
         return live.drain()
 
-    def perform(photo: str | None, seed: float | None, speech: str | None) -> Iterator[tuple[Any, str]]:
+    def perform(
+        photo: str | None, seed: float | None, speech: str | None, *direction: Any
+    ) -> Iterator[tuple[Any, str]]:
         live = None
         try:
             if speech is None:
                 raise InputError("speech is needed; choose a clip under Create")
             clip = read_speech(speech)
-            live = begin(photo, seed)
+            live = begin(photo, seed, *direction)
             yield {"reset": True, "sound": _wav_uri(clip)}, show_note("Playing.")
             for packet in _perform(live, clip):
                 yield packet, gr.skip()
@@ -148,7 +160,9 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
             _close(live)
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    microphone.start_recording(start, [session, inputs.photo, inputs.seed], [session, player, status], **private)
+    microphone.start_recording(
+        start, [session, inputs.photo, inputs.seed, *inputs.direction], [session, player, status], **private
+    )
     microphone.stream(
         hear, [session, microphone], player, stream_every=CHUNK, time_limit=MAX_SECONDS,
         concurrency_limit=MAX_SESSIONS, **private,
@@ -156,7 +170,7 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
     microphone.stop_recording(_close, session, None, **private)
     play.click(
         perform,
-        [inputs.photo, inputs.seed, inputs.speech],
+        [inputs.photo, inputs.seed, inputs.speech, *inputs.direction],
         [player, status],
         concurrency_limit=MAX_SESSIONS,
         **private,

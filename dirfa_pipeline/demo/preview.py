@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..animation import Animation
-from ..controls import Controls
+from ..controls import Controls, neutralize
 from ..errors import FaceNotFoundError
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
@@ -29,9 +30,11 @@ def prepare_preview(pipe: DirfaPipeline, photo: str, side: int = PREVIEW_SIDE) -
     return pipe.face_renderer.prepare(portrait)
 
 
-def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls) -> str:
+def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False) -> str:
     """The still as an `<img>` that carries its own data: no file, no second request."""
-    directed = controls.apply(Animation.from_curves(1), pipe.face_model)
+    directed = replace(controls, nods=0.0).apply(Animation.from_curves(1), pipe.face_model)
+    if neutral:
+        directed = neutralize(directed, prepared.portrait.face)
     frame = pipe.face_renderer.render(prepared, directed.coefficients)[0]
     return f'<div class="preview"><img alt="Still preview" src="{data_uri(frame)}"></div>'
 

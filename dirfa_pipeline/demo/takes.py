@@ -10,7 +10,7 @@ import torch
 
 from ..animation import Animation
 from ..audio import AudioClip
-from ..controls import Controls
+from ..controls import Controls, neutralize
 from ..errors import InputError
 from ..interchange import save_animation
 from ..models.face_renderer import PreparedPortrait
@@ -37,6 +37,7 @@ class Order:
         diversity, fps (`float`): As in [`DirfaPipeline`].
         size (`int`): Longest side of the videos.
         label (`bool`): Whether the videos say that they are AI-generated.
+        neutral (`bool`): Whether the photo's own expression is taken off first.
         controls ([`Controls`]): How the takes are directed.
     """
 
@@ -48,6 +49,7 @@ class Order:
     fps: float = 25.0
     size: int = 512
     label: bool = True
+    neutral: bool = False
     controls: Controls = field(default_factory=Controls)
 
     def check(self) -> None:
@@ -98,6 +100,8 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
         order.controls.apply(drawn, pipe.face_model, speech)
         for drawn in pipe.sample_animations(speech, generators, order.diversity, order.fps)
     ]
+    if order.neutral:
+        animations = [neutralize(animation, prepared.portrait.face) for animation in animations]
     began = time.perf_counter()
     for index, (seed, animation) in enumerate(zip(seeds, animations, strict=True)):
         path = folder / f"take-{seed}.mp4"
