@@ -1,7 +1,7 @@
 """
 Draw photos x expressions and head poses as one PNG.
 
-    python benchmarks/contact_sheet.py PHOTO... --weights weights/dirfa-base --output sheet.png [--zoom mouth|eyes|out]
+    python benchmarks/contact_sheet.py PHOTO... --weights weights/dirfa-base --output sheet.png [--zoom head|mouth|...]
 """
 
 import argparse
@@ -53,10 +53,12 @@ POSES: dict[str, dict[str, float] | None] = {
     "turn": {"yaw": np.radians(15), "pitch": np.radians(-10), "roll": np.radians(8), "jawOpen": 0.3},
 }
 FACE = ("photo", "silence", "p", "aa", "iy", "uw", "f", "l", "smile", "frown", "surprise", "blink")
+TURNS = ("yaw+20", "yaw-20", "pitch+15", "pitch-15")
 ZOOMS: dict[str, tuple[str, ...]] = {
+    "head": (*FACE, *TURNS),
     "mouth": ("photo", "silence", "p", "aa", "iy", "uw", "f", "l", "smile", "grin", "frown", "shout"),
     "eyes": ("photo", "half", "blink", "look left", "look right", "look up", "look down", "squint", "wide", "frown"),
-    "out": ("photo", "yaw+20", "yaw-20", "pitch+15", "pitch-15", "roll+15", "roll-15", "turn"),
+    "out": ("photo", *TURNS, "roll+15", "roll-15", "turn"),
 }
 
 

@@ -18,13 +18,17 @@ MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # of tongue and throat
 TEETH_EXTENT: Final = (64.0, 18.0)  # millimetres that a stored row of teeth covers, width and height
 TONGUE_SIZE: Final = (38.0, 14.0)
-BLADE_SIZE: Final = (24.0, 12.0)  # of the tongue's lifted front part
+BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
 INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
 MOST_BARED: Final = 11.5  # millimetres of crowns and gums that a lifted lip shows
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 1.8  # of the lower teeth, that a wide open mouth shows
 TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
 LIFTED: Final = 0.3  # tongueOut at which the tip touches the upper teeth
+BACK_SHADE, BLADE_SHADE = (
+    0.34,
+    0.72,
+)  # how light the upper edge is of the tongue's back, and of the blade near the lips
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
@@ -53,6 +57,7 @@ class MouthInterior:
     upper: Array
     lower: Array
     tongue: Array
+    blade: Array
     throat: Array
     centre: Array
     incisal_edge: float
@@ -98,7 +103,7 @@ class MouthInterior:
             (self.throat, (THROAT_WIDTH, 24.0 + drop), -10.0 * MILLIMETRE, 12.0),
             (self.tongue, (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise), jaw_edge - rise * MILLIMETRE, 9.0),
             (self.lower, TEETH_EXTENT, jaw_edge, 5.0),
-            (self.tongue, (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE), blade, 4.0),
+            (self.blade, (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE), blade, 4.0),
             (self.upper, TEETH_EXTENT, incisal_edge - TEETH_EXTENT[1] * MILLIMETRE, 3.0),
         )
         for index, (texture, extent, top, behind) in enumerate(layers):
@@ -176,10 +181,12 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
         incisal_edge = float(np.clip(measured, LEAST_EDGE * MILLIMETRE, 7.0 * MILLIMETRE))
         drop = max(0.0, incisal_edge - measured)
     size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
+    flesh = _faded(0.36 * lips + 0.50 * light * np.array([1.0, 0.50, 0.48]), chroma)
     return MouthInterior(
         upper=_coloured(rows[0], _faded(enamel, chroma), gum, size),
         lower=_coloured(rows[1], 0.80 * _faded(enamel, chroma), gum, size),
-        tongue=_tongue(_faded(0.36 * lips + 0.50 * light * np.array([1.0, 0.50, 0.48]), chroma)),
+        tongue=_tongue(flesh, BACK_SHADE),
+        blade=_tongue(flesh, BLADE_SHADE),
         throat=_throat(_faded(0.20 * lips + 0.16 * light * np.array([1.0, 0.30, 0.28]), chroma)),
         centre=centre.astype(np.float32),
         incisal_edge=incisal_edge,
@@ -230,15 +237,15 @@ def _throat(colour: Array) -> Array:
     return np.concatenate([rgb, np.full((*shade.shape, 1), 255.0)], axis=-1).astype(np.float32)
 
 
-def _tongue(colour: Array) -> Array:
-    """A soft hump, lightest where it bends to the front, with a faint groove along its middle."""
+def _tongue(colour: Array, edge: float) -> Array:
+    """A soft hump, lightest where it bends to the front, with a faint groove; `edge` is its shade along the top."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(0, 1, TEXTURE_HEIGHT)[:, None]
     top = 0.03 + 0.62 * np.abs(x) ** 2.6
     inside = np.clip((y - top) * 7.0, 0, 1)
     alpha = inside * inside * (3.0 - 2.0 * inside) * np.clip((1.0 - np.abs(x)) * 4.0, 0, 1)
     over = np.clip((y - top) * 1.9, 0, 1)
-    shade = 0.34 + 0.66 * np.sin(0.5 * np.pi * over) - 0.09 * np.exp(-((x / 0.10) ** 2)) * over - 0.22 * x**2
+    shade = edge + (1.0 - edge) * np.sin(0.5 * np.pi * over) - 0.09 * np.exp(-((x / 0.10) ** 2)) * over - 0.22 * x**2
     rgb = np.clip(shade[..., None] * colour, 0, 255)
     return np.concatenate([rgb, 255.0 * alpha[..., None]], axis=-1).astype(np.float32)
 

@@ -19,9 +19,10 @@ PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-
 WIDE: Final = 0.12  # gap from which on light falls in freely
 LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # light that lips let through or throw back is reddish
+ROUNDED: Final = np.array([0.66, 0.76, 0.79], np.float32)  # what protruding lips take; they redden what is left
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
-SHARPEN, AROUND = 0.6, 0.12  # strength, and reach around the lips in inter-ocular distances
+SHARPEN, AROUND = 0.9, 0.12  # strength, and reach around the lips in inter-ocular distances
 CURVE_STEPS: Final = 4
 
 
@@ -54,9 +55,8 @@ def draw_mouth(
         corner = np.array([columns.start, rows.start], np.float32)
         painting = mouth.draw(size, corner, head, weights, camera, face, transform)
         # Little light falls between lips that are narrow or stand far out.
-        light = (0.9 + 0.1 * min(1.0, gap / WIDE)) * (1.0 - 0.62 * roundness(weights))
-        light *= 0.3 + 0.7 * min(1.0, gap / PARTED)
-        painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH
+        light = (0.9 + 0.1 * min(1.0, gap / WIDE)) * (0.3 + 0.7 * min(1.0, gap / PARTED))
+        painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH * (1.0 - ROUNDED * roundness(weights))
         patch += (parted * mask)[..., None] * (painting - patch)
     shut = parted * max(0.0, 1.0 - gap / (2.0 * PARTED))
     if shut > 0.0:

@@ -1,0 +1,108 @@
+"""
+Does the face stay the person's, and the mouth as sharp as the photo's?
+
+    pip install dlib-bin face_recognition_models
+    python benchmarks/evaluate_likeness.py SPEECH PHOTO... --weights weights/dirfa-base --embedder MODELS
+
+MODELS is the folder `face_recognition_models/models` of that package: a shape predictor and a residual network (King,
+2017; CC0). Its authors take two pictures for one person if their descriptors, of length one, lie less than 0.6 apart.
+Identity is compared between the photo and frames of the speech, once with the head still and once as it moves.
+Sharpness is the deviation of the Laplacian within the photo's mouth, over that of the photo.
+"""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+import torch
+from contact_sheet import POSES
+from numpy.typing import NDArray
+
+from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
+from dirfa_pipeline.animation import NUM_EXPRESSIONS
+from dirfa_pipeline.models.face_landmarks import LIPS
+from dirfa_pipeline.portrait import FaceDetector
+
+
+Frame = NDArray[np.uint8]
+Descriptor = NDArray[np.float64]
+MOUTHS = ("silence", "p", "smile")
+
+
+class Embedder:
+    """Descriptors of faces, `(128,)` of length one."""
+
+    def __init__(self, folder: Path, detector: FaceDetector) -> None:
+        self.detector = detector
+        self.predictor = dlib.shape_predictor(str(folder / "shape_predictor_5_face_landmarks.dat"))
+        self.network = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
+
+    def __call__(self, frame: Frame) -> Descriptor | None:
+        """The largest face's descriptor; `None` without a face."""
+        faces = self.detector.find_faces(frame)
+        if not faces:
+            return None
+        low, high = faces[0][:468, :2].min(0), faces[0][:468, :2].max(0)
+        box = dlib.rectangle(*(int(value) for value in (*low, *high)))
+        values = np.array(self.network.compute_face_descriptor(frame, self.predictor(frame, box)))
+        return values / np.linalg.norm(values)
+
+
+def sharpness(frame: Frame, landmarks: NDArray[np.float32]) -> float:
+    """Deviation of the Laplacian within the box of the lips."""
+    low, high = landmarks[list(LIPS), :2].min(0).astype(int), landmarks[list(LIPS), :2].max(0).astype(int)
+    grey = cv2.cvtColor(frame[low[1] : high[1], low[0] : high[0]], cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).std())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("speech", type=Path)
+    parser.add_argument("photos", type=Path, nargs="+")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--embedder", type=Path, required=True)
+    parser.add_argument("--frames", type=int, default=8, help="of each photo")
+    parser.add_argument("--step", type=int, default=10)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    clip = load_audio(options.speech)
+    samples = int(options.frames * options.step / 25 * clip.sampling_rate)
+    clip = AudioClip(clip.samples[:, :samples], clip.sampling_rate)
+    likeness: dict[str, list[float]] = {"head still": [], "head moves": []}
+    sharp: list[list[float]] = []
+    with closing(FaceDetector(video=False)) as detector:
+        embed = Embedder(options.embedder, detector)
+        for index, path in enumerate(options.photos):
+            portrait = pipe.prepare_portrait(path, max_size=512)
+            photo = embed(portrait.image)
+            if photo is None:
+                raise ValueError(f"no face in {path}")
+            moving = pipe.sample_animation(clip, torch.Generator().manual_seed(index)).coefficients[:: options.step]
+            still = moving.copy()
+            still[:, NUM_EXPRESSIONS:] = 0.0
+            for kind, coefficients in zip(likeness, (still, moving), strict=True):
+                found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients))]
+                likeness[kind] += [float(photo @ face) for face in found if face is not None]
+            curves = [POSES[name] or {} for name in MOUTHS]
+            poses = np.stack([Animation.from_curves(1, **curve).coefficients[0] for curve in curves])
+            frames = pipe.render(portrait, Animation(poses))
+            rest = sharpness(portrait.image, portrait.landmarks)
+            sharp.append([sharpness(frame, portrait.landmarks) / rest for frame in frames])
+            print(
+                path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, sharp[-1], strict=True)), flush=True
+            )
+    for kind, cosines in likeness.items():
+        distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * np.array(cosines)))
+        print(
+            f"{kind}: cosine mean {np.mean(cosines):.3f}, least {min(cosines):.3f};"
+            f" distance mean {distances.mean():.3f}, largest {distances.max():.3f} ({len(cosines)} frames)"
+        )
+    print("sharpness:", *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)))
+
+
+if __name__ == "__main__":
+    main()
