@@ -24,7 +24,7 @@ from dirfa_pipeline.metrics import closure_recall
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.training.held_out import GRID_VALIDATION_CLIPS, VALIDATION_CLIPS
-from dirfa_pipeline.training.prepare_speech import grid_text, read_table
+from dirfa_pipeline.training.prepare_speech import grid_text, read_table, recognise
 from dirfa_pipeline.training.train_animation_sampler import lip_opening
 
 
@@ -33,7 +33,7 @@ SECONDS = 30
 
 
 def development_clips(data: Path) -> Iterator[tuple[str, Path, str]]:
-    """Name of the set, file and text, empty where unknown."""
+    """Name of the set, file and text, empty where only pocketsphinx can tell."""
     folder = data / "speech" / "speechocean762"
     rows = [row for row in read_table(folder / "metadata.tsv") if row["split"] == "test"][12::60]
     for row in rows:
@@ -59,7 +59,7 @@ def main() -> None:
     clips = []
     for name, path, text in development_clips(options.data):
         waveform = load_audio(path).mono(16_000)[: SECONDS * 16_000]
-        phones = find_phones(waveform, text, lexicon)
+        phones = find_phones(waveform, text or recognise((waveform * 32767).astype(np.int16)), lexicon)
         if phones:
             clips.append((name, torch.from_numpy(read_speech(waveform, encoder, sampler))[None], phones))
     for low, high in GATES:

@@ -6,6 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from ..animation import EXPRESSION_NAMES
 from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
@@ -32,6 +33,7 @@ BACK_SHADE, BLADE_SHADE = (
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 MIN_TEETH_SHARE: Final = 0.15
+EDGE_WINDOW: Final = 0.12  # of a row's width over which its lower edge is evened
 BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is darker
 
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
@@ -273,10 +275,21 @@ def _own_teeth(
     teeth &= _above_bite(brightest, teeth, landmarks)
     if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
         return None, None
-    teeth |= inside & _upper_part(teeth)
+    teeth = _even_edge(teeth | (inside & _upper_part(teeth)), inside)
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
+
+
+def _even_edge(teeth: NDArray[np.uint8], inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """All over a smooth lower edge: shade, lips and the other row bite pieces out of a row that is found by colour."""
+    columns = np.flatnonzero(teeth.any(0))
+    bottom = teeth.shape[0] - teeth[::-1, columns].argmax(0).astype(np.float32)
+    width = max(3, round(EDGE_WINDOW * len(columns)))
+    line = gaussian_filter1d(percentile_filter(bottom, 35, width, mode="nearest"), width / 4, mode="nearest")
+    kept = np.zeros_like(teeth)
+    kept[:, columns] = np.arange(teeth.shape[0])[:, None] < line
+    return kept & inside
 
 
 def _upper_part(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
