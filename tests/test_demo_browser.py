@@ -334,10 +334,25 @@ def test_live_by_file_and_by_microphone(visit: Visit, clip: Path) -> None:
     expect(page.locator("#player p")).to_contain_text("s behind the sound")
 
 
+def test_the_head_in_3d_can_be_kept(visit: Visit, clip: Path, tmp_path: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    generate(page)
+    page.get_by_role("tab", name="3D").click()
+    page.get_by_role("button", name="Build the head").click()
+    expect(page.locator("#head-status")).to_contain_text("The head of seed 1")
+    with page.expect_download() as download:
+        page.locator("#head-file a").last.click()
+    assert download.value.suggested_filename == "head-1.glb"
+    download.value.save_as(tmp_path / "head.glb")
+    content = (tmp_path / "head.glb").read_bytes()
+    assert content[:4] == b"glTF" and b'"animations":' in content
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
-    for tab in ("Create", "Live", "Inspect", "API"):
+    for tab in ("Create", "Live", "Inspect", "3D", "API"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -9,6 +9,7 @@ import gradio as gr
 from ..pipeline_dirfa import DirfaPipeline
 from .api import build_api
 from .create import build_create
+from .head_tab import build_head
 from .inspect_tab import build_inspect
 from .limits import KEEP_SECONDS, MAX_UPLOAD
 from .live import build_live
@@ -41,6 +42,8 @@ def build_demo(pipe: DirfaPipeline, on_gpu: Callable[[Any], Any] = lambda task: 
             build_live(pipe, inputs)
         with gr.Tab("Inspect"):
             build_inspect(made)
+        with gr.Tab("3D"):
+            build_head(pipe, inputs, made)
         with gr.Tab("API"):
             build_api(inputs, work)
     return page

@@ -1,0 +1,58 @@
+"""The 3D tab: the person's head as an animated file for Blender, Unreal and browsers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import gradio as gr
+
+from ..errors import InputError
+from ..head_export import export_head
+from ..pipeline_dirfa import DirfaPipeline
+from .create import Inputs
+from .limits import MAX_SIZE
+from .status import show_note, show_problem
+from .takes import Take
+
+
+ABOUT: Final = (
+    "The photo's head in 3D, saying the take, as one .glb file for Blender, Unreal and browsers: 52 ARKit morph "
+    "targets, head, eyes, teeth and tongue, animated. What the photo does not show is guessed."
+)
+NOTHING: Final = "Generate a video first; then its head can be built here."
+
+
+def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
+    """Lay out the tab around the state that holds the finished takes."""
+    gr.Markdown(ABOUT, elem_classes="small")
+    choice = gr.Radio([], label="Take", visible=False)
+    build = gr.Button("Build the head", variant="primary", elem_id="build-head")
+    note = gr.HTML(show_note(NOTHING), elem_id="head-status")
+    file = gr.File(label="Download: .glb", visible=False, interactive=False, elem_id="head-file")
+
+    def offer(takes: list[Take]) -> tuple[gr.Radio, str]:
+        names = [(f"seed {take.seed}", index) for index, take in enumerate(takes)]
+        text = "Press the button; it takes a few seconds." if takes else NOTHING
+        return gr.Radio(names, value=0 if takes else None, visible=len(takes) > 1), show_note(text)
+
+    def write(takes: list[Take], index: int | None, photo: str | None) -> Iterator[tuple[gr.File, str]]:
+        if not takes or index is None or photo is None:
+            yield gr.File(None, visible=False), show_note(NOTHING)
+            return
+        take = takes[index]
+        try:
+            portrait = pipe.prepare_portrait(photo, max_size=MAX_SIZE)
+        except InputError as error:
+            yield gr.File(None, visible=False), show_problem(error)
+            return
+        with TemporaryDirectory(prefix="dirfa-") as folder:  # Gradio copies what is yielded
+            path = Path(folder) / f"head-{take.seed}.glb"
+            export_head(pipe.face_renderer.prepare(portrait), take.animation, path)
+            yield gr.File(str(path), visible=True), show_note(f"The head of seed {take.seed}.")
+
+    made.change(offer, made, [choice, note], api_visibility="private", show_progress="hidden")
+    build.click(
+        write, [made, choice, inputs.photo], [file, note], api_visibility="private",
+        concurrency_limit=1, concurrency_id="render",
+    )  # fmt: skip
