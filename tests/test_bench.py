@@ -12,7 +12,7 @@ from tiny import tiny_pipeline
 from dirfa_pipeline import Portrait
 from dirfa_pipeline.audio import open_audio
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
-from dirfa_pipeline.commands.bench import Stopwatch, frame_head, write_wav
+from dirfa_pipeline.commands.bench import Stopwatch, frame_head, lateness, write_wav
 
 
 STAGES = ("encode_ms", "sample_ms", "render_ms", "video_ms")
@@ -33,6 +33,8 @@ def test_one_line_a_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert result["load_s"] + result["rtf"] + result["live_rtf"] < took
     assert result["first_frame_s"] < result["live_rtf"]
     assert 0.1 < result["peak_gib"] < 4.0
+    assert 0.0 < result["live_late_median_ms"] <= result["live_late_ms"] <= result["live_latest_ms"]
+    assert result["live_growth_mib"] == result["live_memory_mib"][-1] - result["live_memory_mib"][0]
 
 
 BAD_BENCHES = {
@@ -78,3 +80,17 @@ def test_speech_is_repeated(tmp_path: Path) -> None:
     assert file.duration == 2.5
     samples = np.concatenate(list(file.chunks()), axis=1)
     np.testing.assert_allclose(samples[0, 16_000:32_000], clip.samples[0], atol=1e-3)
+
+
+LATENESS = {
+    "in time": ([1.0, 2.0, 3.0], [0.5, 0.9, 1.0], [0.5, 0.4, 0.1]),
+    "too slow": ([1.0, 2.0, 3.0], [1.5, 3.0, 4.5], [1.5, 2.0, 2.5]),
+    "catches up": ([1.0, 2.0, 3.0, 4.0], [2.5, 2.7, 2.9, 3.1], [2.5, 1.7, 0.9, 0.2]),
+    "two frames at once": ([1.0, 1.0], [0.1, 0.2], [0.1, 0.2]),
+}
+
+
+@pytest.mark.parametrize("name", LATENESS)
+def test_lateness_is_that_of_a_queue(name: str) -> None:
+    heard, worked, expected = map(np.array, LATENESS[name])
+    np.testing.assert_allclose(lateness(heard, worked), expected, atol=1e-12)

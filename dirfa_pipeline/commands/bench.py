@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 FIRST_SOUND: Final = 0.4  # seconds of sound after which the first frame of a stream is waited for
 MICROPHONE_BLOCK: Final = 0.02  # seconds
+MEMORY_READINGS: Final = 12  # over a stream, evenly: an hour is read every five minutes
 HEAD_SHARE: Final = 2.2  # faces that a picture is high
 COLUMNS: Final = {
     "size": "size", "seconds": "sound s", "threads": "threads", "load_s": "load s", "fit_s": "fit s",
     "encode_ms": "encode", "sample_ms": "sample", "render_ms": "render", "video_ms": "mp4", "rtf": "RTF",
     "cpu_rtf": "CPU RTF", "peak_gib": "peak GiB", "first_frame_s": "1st frame s", "live_rtf": "live RTF",
-    "live_growth_mib": "growth MiB",
+    "live_late_ms": "late p99", "live_growth_mib": "growth MiB",
 }  # fmt: skip
 
 T = TypeVar("T")
@@ -85,8 +86,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             "Measure each stage from sound to mp4 in milliseconds a frame, 25 frames a second; RTF is the time from "
             "photo and sound to the finished mp4 over the length of the sound, CPU RTF the processor time of all "
             "threads but for the photo, peak the memory of the whole process. "
-            "A stream is measured as well: its first frame after the first 0.4 s of sound, its RTF, and how much "
-            "memory grew after its first tenth."
+            "A stream is measured as well: its first frame after the first 0.4 s of sound, its RTF, how late the "
+            "latest 1 % of frames come after the sound that they need, in milliseconds at a microphone's pace, and "
+            "how much memory grew after its first twelfth."
         ),
     )
     bench.set_defaults(run=run)
@@ -133,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
             print("  ".join(f"{format(result[name], '.3g'):>9s}" for name in COLUMNS), flush=True)
 
 
-def measure_apart(case: Case) -> dict[str, float]:
+def measure_apart(case: Case) -> dict[str, Any]:
     """Measure a case in a fresh process."""
     count = str(case.threads)
     threads = {name: count for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
@@ -147,7 +149,7 @@ def measure_apart(case: Case) -> dict[str, float]:
     return dict(json.loads(process.stdout.splitlines()[-1]))
 
 
-def measure(case: Case) -> dict[str, float]:
+def measure(case: Case) -> dict[str, Any]:
     """Measure a case in this process, which should be a fresh one."""
     if hasattr(os, "sched_setaffinity"):  # libraries with threads of their own obey it, too
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: case.threads])
@@ -212,8 +214,13 @@ def measure_file(
 
 def measure_stream(
     pipeline: "DirfaPipeline", portrait: "PreparedPortrait", clip: "AudioClip", seconds: float
-) -> dict[str, float]:
-    """Delay of the first frame after the first 0.4 s of sound, RTF and growth of memory of a stream of sound."""
+) -> dict[str, Any]:
+    """
+    Delay of the first frame after the first 0.4 s of sound, RTF, lateness of frames and memory of a stream of sound.
+
+    Sound is given as fast as it is taken; lateness is what it would be if blocks came at a microphone's pace. It grows
+    without end where the stream is slower than real time.
+    """
     wave, block = clip.samples.mean(0), round(MICROPHONE_BLOCK * clip.sampling_rate)
     heard = 0
 
@@ -224,18 +231,37 @@ def measure_stream(
             heard += block
             yield chunk
 
-    stopwatch, delay, early = Stopwatch(), 0.0, 0.0
+    stopwatch = Stopwatch()
+    ready: list[tuple[float, float]] = []  # for each frame: seconds heard and seconds worked
+    memory: list[float] = []
     frames = pipeline.stream(portrait, microphone(), clip.sampling_rate)
-    for index, _ in enumerate(stopwatch.around(frames)):
-        if index == 0:
-            # All that was computed counts, even what a live stream computes while it listens.
-            delay = stopwatch.seconds + max(0.0, heard / clip.sampling_rate - FIRST_SOUND)
-        if index == round(2.5 * seconds):
-            early = resident_mib()
+    for _ in stopwatch.around(frames):
+        ready.append((heard / clip.sampling_rate, stopwatch.seconds))
+        if ready[-1][0] >= seconds * (len(memory) + 1) / MEMORY_READINGS:
+            memory.append(resident_mib())
+    late = lateness(*np.array(ready).T)
     return {
-        "first_frame_s": delay, "live_rtf": stopwatch.seconds / seconds,
-        "live_growth_mib": resident_mib() - early,
+        # All that was computed counts, even what a live stream computes while it listens.
+        "first_frame_s": ready[0][1] + max(0.0, ready[0][0] - FIRST_SOUND),
+        "live_rtf": stopwatch.seconds / seconds,
+        "live_late_ms": 1000 * float(np.percentile(late, 99)), "live_late_median_ms": 1000 * float(np.median(late)),
+        "live_latest_ms": 1000 * float(late.max()),
+        "live_memory_mib": memory, "live_growth_mib": memory[-1] - memory[0],
     }  # fmt: skip
+
+
+def lateness(heard: np.ndarray, worked: np.ndarray) -> np.ndarray:
+    """
+    How late frames come after the sound that they need, in seconds.
+
+    Args:
+        heard (`np.ndarray` of shape `(frames,)`): When the sound that a frame needs has been heard.
+        worked (`np.ndarray` of shape `(frames,)`): Seconds of work up to and with that frame, one after another; work
+            for a frame starts when its sound is there and the frame before it is done.
+    """
+    # Done at worked[i] plus the longest wait for sound that any frame up to it had.
+    before = np.concatenate([[0.0], worked[:-1]])
+    return worked + np.maximum.accumulate(heard - before) - heard
 
 
 def frame_head(image: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarray:
