@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -83,7 +84,7 @@ def test_every_import_is_a_requirement() -> None:
     named = (
         project["dependencies"] + project["optional-dependencies"]["app"] + project["optional-dependencies"]["train"]
     )
-    names = {requirement.split(">")[0].split("=")[0] for requirement in named}
+    names = {re.split(r"[\[<>=]", requirement)[0] for requirement in named}
     known = {"cv2": "opencv-contrib-python", "PIL": "pillow"}
     imported = set()
     for path in (ROOT / "dirfa_pipeline").rglob("*.py"):
