@@ -99,8 +99,8 @@ class Controls:
             )
         if self.motion_fit not in FITS:
             raise InputError(f"motion_fit must be one of {', '.join(FITS)}, got {self.motion_fit!r}")
-        unknown = [name for name in self.motion_channels if name not in CHANNELS]
-        if isinstance(self.motion_channels, str) or unknown:
+        listed = isinstance(self.motion_channels, Sequence) and not isinstance(self.motion_channels, str)
+        if not listed or any(name not in CHANNELS for name in self.motion_channels):
             raise InputError(f"motion_channels must be among {', '.join(CHANNELS)}, got {self.motion_channels!r}")
         parse_expression(self.expression)
         self._pose_keyframes()

@@ -40,7 +40,7 @@ PRESETS: Final[dict[str, dict[str, float]]] = {
     "happy": _both(mouthSmile=0.9, cheekSquint=0.75, eyeSquint=0.35, mouthDimple=0.15) | {"browInnerUp": 0.1},
     "sad": _both(mouthFrown=0.95, browDown=0.2, eyeSquint=0.2, eyeLookDown=0.25)
     | {"browInnerUp": 1.0, "mouthShrugLower": 0.35},
-    "angry": _both(browDown=1.0, eyeSquint=0.6, noseSneer=0.5, mouthPress=0.4, mouthFrown=0.5)
+    "angry": _both(browDown=1.0, eyeSquint=0.6, noseSneer=0.2, mouthPress=0.5, mouthFrown=0.5)
     | {"mouthRollUpper": 0.15},
     "surprised": _both(browOuterUp=1.0, eyeWide=0.95) | {"browInnerUp": 1.0, "jawOpen": 0.2, "mouthFunnel": 0.1},
     "disgusted": _both(noseSneer=0.8, browDown=0.7, cheekSquint=0.5, eyeSquint=0.4, mouthFrown=0.4)

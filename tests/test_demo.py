@@ -190,15 +190,21 @@ def test_large_uploads_are_refused(client: Client) -> None:
 def test_live_is_directed() -> None:
     pipe = tiny_pipeline()
     portrait = prepare_preview(pipe, str(EXAMPLES / "astronaut.jpg"), 256)
-    shown = []
-    for expression in ("neutral", "happy"):
+
+    def shown(expression: str) -> list[str]:
         live = LiveSession(pipe, portrait, 1, controls_from(expression, 1.0, 0.0, "at the camera", 0.5, 1.0))
         live.hear(16_000, speech(0.6).mono(16_000))
         live.close()
+        frames: list[str] = []
         while live.alive:
             time.sleep(0.05)
-            shown += live.drain()["frames"][-1:]
-    assert len(shown) >= 2 and shown[0] != shown[-1]
+            frames += live.drain()["frames"]
+        return frames
+
+    neutral, happy = shown("neutral"), shown("happy")
+    assert len(neutral) == len(happy) == 15
+    assert shown("neutral") == neutral
+    assert all(one != other for one, other in zip(neutral, happy, strict=True))
 
 
 def test_old_uploads_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:

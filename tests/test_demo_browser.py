@@ -18,7 +18,7 @@ from PIL import Image
 pytest.importorskip("gradio", reason="the demo is an extra: pip install '.[app]'")
 pytest.importorskip("playwright", reason="playwright drives the browser: pip install '.[test]'")
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from dirfa_pipeline import Animation, DirfaPipeline
 from dirfa_pipeline.demo import build_demo, launch_options
@@ -61,13 +61,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def driver() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(driver: Playwright) -> Iterator[Browser]:
     options = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    options += ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL without a graphics card
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield chromium
-        chromium.close()
+    chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+    yield chromium
+    chromium.close()
 
 
 Visit = Callable[..., Page]
@@ -81,6 +85,20 @@ def is_problem(said: ConsoleMessage) -> bool:
 @pytest.fixture
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
     """Opens the page as a new visitor; afterwards the console must be clean and nothing asked of other machines."""
+    yield from visits(browser, address)
+
+
+@pytest.fixture
+def visit_with_webgl(driver: Playwright, address: str) -> Iterator[Visit]:
+    """The same in a Chromium that draws WebGL without a graphics card, which slows all else down."""
+    options = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+    yield from visits(chromium, address)
+    chromium.close()
+
+
+def visits(browser: Browser, address: str) -> Iterator[Visit]:
+    """What both kinds of visit share."""
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
@@ -342,8 +360,8 @@ def test_live_by_file_and_by_microphone(visit: Visit, clip: Path) -> None:
     expect(page.locator("#player p")).to_contain_text("s behind the sound")
 
 
-def test_the_head_is_shown_in_3d_and_can_be_kept(visit: Visit, clip: Path, tmp_path: Path) -> None:
-    page = visit()
+def test_the_head_is_shown_in_3d_and_can_be_kept(visit_with_webgl: Visit, clip: Path, tmp_path: Path) -> None:
+    page = visit_with_webgl()
     upload(page, EXAMPLES / "astronaut.jpg", clip)
     generate(page)
     page.get_by_role("tab", name="3D").click()

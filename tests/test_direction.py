@@ -99,10 +99,12 @@ BAD = {
     "--direction NAME.json": "unknown name 'poze'; did you mean 'pose'?",
     "--direction POSE.json": "POSE.json: the yaw of keyframe 1 of pose must be degrees in [-35, 35], got 80",
     "--direction BLINKS.json": "BLINKS.json: blinks must be a list of seconds, got 3",
+    "--direction CHANNELS.json": "CHANNELS.json: motion_channels must be among",
 }
 FILES = {
     "TEXT.mp4": "This is text.", "TEXT.csv": "This is text.", "LIST.json": "[]", "NAME.json": '{"poze": 1}',
     "POSE.json": '{"pose": [[[0, 0, 0], 0], [[80, 0, 0], 1]]}', "BLINKS.json": '{"blinks": 3}',
+        "CHANNELS.json": '{"motion_channels": 3}',
 }  # fmt: skip
 
 
@@ -168,3 +170,20 @@ def test_a_reference_without_a_face_is_refused(face_model: FaceModel, tmp_path: 
     controls = read_controls(options)
     with pytest.raises(FaceNotFoundError, match=r"blank.mp4 cannot be tracked: a face was found in 0 frames"):
         with_motion(controls, options, face_model)
+
+
+def test_no_blinks_at_all_overrules_the_file(tmp_path: Path) -> None:
+    (tmp_path / "direction.json").write_text('{"blinks": [1, 2], "expression": "happy"}')
+    controls = read_controls(parse(f"--direction {tmp_path / 'direction.json'} --blinks none"))
+    assert (controls.blinks, controls.blink_rate, controls.expression) == ((), 0.0, "happy")
+
+
+@pytest.mark.parametrize("verb", ["animate", "edit"])
+def test_what_is_read_is_not_overwritten(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    animation, motion = tmp_path / "talk.npz", tmp_path / ("clip.mp4" if verb == "animate" else "clip.npz")
+    Animation.from_curves(5).save_npz(animation)
+    motion.write_bytes(b"precious")
+    photo = [PHOTO] if verb == "animate" else []
+    assert main([verb, str(animation), *photo, "-o", str(motion), "--motion-from", str(motion)]) == 2
+    assert "would overwrite the motion-from" in capsys.readouterr().err
+    assert motion.read_bytes() == b"precious"

@@ -87,6 +87,7 @@ NOT_FINITE = npz(coefficients=COEFFICIENTS * np.nan, valid=np.ones(5), eye_openn
         ({"npz": b"PK nothing"}, "clip set/a cannot be read"),
         ({"flac": flac(8_000)}, "sound at 8000 Hz"),
         ({"flac": b"fLaC"}, "clip set/a cannot be read"),
+        ({"flac": None}, "clip set/a teaches lips and lacks .flac"),
     ],
 )
 def test_bad_clips_are_named(tmp_path: Path, changed: dict[str, bytes | None], message: str) -> None:

@@ -147,6 +147,8 @@ def test_own_recordings_become_a_corpus(tmp_path: Path, caplog: pytest.LogCaptur
     table.write_text("file\ttext\nbroken.wav\thello")
     with pytest.raises(InputError, match="metadata.tsv lacks the column speaker"):
         prepare_speech.main(arguments)
+    with pytest.raises(InputError, match="may not be called flite"):
+        prepare_speech.main(["recordings", "--data", str(tmp_path / "flite"), "--output", str(tmp_path)])
     table.unlink()
     with pytest.raises(InputError, match="metadata.tsv not found"):
         prepare_speech.main(arguments)

@@ -6,7 +6,7 @@ import sys
 from ..errors import InputError
 from ..video import check_output_path
 from . import direction, progress
-from .files import check_files
+from .files import check_files, check_overwriting
 
 
 EXAMPLES = """examples:
@@ -37,6 +37,10 @@ def run(options: argparse.Namespace) -> None:
     """Run `dirfa animate`; the networks that draw are not loaded."""
     check_output_path(options.output)
     check_files(options.output, animation=options.animation, photo=options.photo, sound=options.sound)
+    check_overwriting(
+        [options.output], animation=options.animation, photo=options.photo, sound=options.sound,
+        motion_from=options.motion_from,
+    )  # fmt: skip
     if not 1 <= options.fps <= 120:
         raise InputError(f"--fps must be in [1, 120], got {options.fps}")
     from ..audio import open_audio

@@ -81,7 +81,7 @@ def read_controls(options: argparse.Namespace) -> "Controls":
         words = options.gaze
         given["gaze"] = words[0] if len(words) == 1 else tuple(_number("--gaze", word) for word in words)
     if options.blinks == ["none"]:
-        given["blink_rate"] = 0.0
+        given["blink_rate"], given["blinks"] = 0.0, ()
     elif options.blinks:
         given["blinks"] = tuple(_number("--blinks", word) for word in options.blinks)
     if options.motion_from is not None:

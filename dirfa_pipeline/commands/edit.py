@@ -3,7 +3,7 @@
 import argparse
 
 from . import direction
-from .files import check_files
+from .files import check_files, check_overwriting
 
 
 EXAMPLES = """examples:
@@ -31,6 +31,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa edit`."""
     check_files(options.output, animation=options.animation, sound=options.sound)
+    check_overwriting([options.output], sound=options.sound, motion_from=options.motion_from)
     from ..audio import open_audio
     from ..interchange import check_animation_path, load_animation, save_animation
 

@@ -25,7 +25,7 @@ from ..pipeline_dirfa import DirfaPipeline
 from .create import Inputs
 from .direction import controls_from
 from .label import burn_label
-from .limits import KEEP_SECONDS, MAX_SECONDS, read_speech
+from .limits import KEEP_SECONDS, MAX_SECONDS, only_uploads, read_speech
 from .preview import data_uri, prepare_preview
 from .status import show_note, show_problem
 
@@ -107,8 +107,10 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
     sessions: weakref.WeakSet[LiveSession] = weakref.WeakSet()
     with gr.Row():
         with gr.Column(min_width=300):
-            microphone = gr.Audio(
-                label="Microphone", sources=["microphone"], streaming=True, type="numpy", elem_id="live-microphone"
+            microphone = only_uploads(
+                gr.Audio(
+                    label="Microphone", sources=["microphone"], streaming=True, type="numpy", elem_id="live-microphone"
+                )
             )
             play = gr.Button("Play the speech of the Create tab live")
             status = gr.HTML("", elem_id="live-status")

@@ -82,14 +82,14 @@ def hold_back(clips: list[TrackedClip]) -> tuple[list[TrackedClip], list[Tracked
     return first, [cut(clip, at, len(clip.coefficients)) for clip, at in zip(clips, cuts, strict=True)]
 
 
-def read_clips(tracks: Path) -> list[TrackedClip]:
+def read_clips(tracks: Path, source: str) -> list[TrackedClip]:
     """
-    All clips of a folder of tracks that are good enough to learn from.
+    All clips of one person in a folder of tracks that are good enough to learn from.
 
     Raises:
         InputError: None is.
     """
-    clips = list(read_shards(tracks))
+    clips = [clip for clip in read_shards(tracks) if clip.source == source]
     good = [clip for clip in clips if clip.valid.sum() >= MIN_FRAMES and clip.valid.mean() > 0.6]
     if not good:
         raise InputError(
@@ -137,13 +137,15 @@ def main(arguments: list[str] | None = None) -> None:
     folder = find_weights(str(options.weights))
     track_videos.main([str(options.clips), "--weights", str(folder), "--output", str(work / "tracks")])
     pipe = DirfaPipeline.from_pretrained(folder)
-    clips = read_clips(work / "tracks")
-    start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=work, seed=options.seed)
+    person = options.clips.resolve().name
+    clips = read_clips(work / "tracks", person)
+    runs = work / person  # of this person alone: another's must not go on from them
+    start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=runs, seed=options.seed)
     finetune(pipe, clips, options.lip_steps, options.motion_steps, start)
     pipe.save_pretrained(options.output)
     logger.info("saved %s", options.output)
-    for stage in STAGES:  # the next person's run must not go on from them
-        (work / f"{stage}.pt").unlink(missing_ok=True)
+    for stage in STAGES:
+        (runs / f"{stage}.pt").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -203,7 +203,9 @@ def untranscribed_jobs(data: Path) -> list[tuple[Path, str, str]]:
 
 
 def recordings_jobs(data: Path) -> list[tuple[Path, str, str]]:
-    return [(data / row["file"], row["text"], row["speaker"]) for row in read_table(data / "metadata.tsv")]
+    held_out = {*HELD_OUT_LIBRISPEECH, *(speaker.removeprefix("ls") for speaker in HELD_OUT_LIBRISPEECH)}
+    rows = [row for row in read_table(data / "metadata.tsv") if row["speaker"] not in held_out]
+    return [(data / row["file"], row["text"], row["speaker"]) for row in rows]
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -399,12 +401,16 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.output.mkdir(parents=True, exist_ok=True)
+    name = options.source
+    if options.source == "recordings":
+        name = options.data.resolve().name
+        if name in {*recorded, *generated}:
+            raise InputError(f"a folder of recordings may not be called {name}, as a source is; rename it")
     if options.source in recorded:
         words_file = options.data / "speech" / "speechocean762" / "lexicon.txt"
         utterances = aligned(recorded[options.source](options.data)[: options.limit], options.workers, words_file)
     else:
         utterances = itertools.islice(generated[options.source](options.data), options.limit)
-    name = options.data.resolve().name if options.source == "recordings" else options.source
     save_corpus(utterances, options.output / f"{name}.npz")
 
 

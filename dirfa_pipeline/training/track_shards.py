@@ -42,6 +42,8 @@ def write_shards(folder: Path, source: str, clips: Iterable[TrackedClip]) -> lis
     """
     Write the clips of one source as `source-000000.tar`, `source-000001.tar`, ..., each whole or not at all.
 
+    Dots in names become underscores: WebDataset takes what follows the first dot for the kind of a member.
+
     Shards of the source that an earlier run left behind are removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,6 +139,8 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
         lacking = [key for key in ARRAYS if key not in arrays] + [k for k in ("fps", "teaches") if k not in facts]
         if lacking:
             raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard anew with track_videos")
+        if "lips" in facts["teaches"] and audio is None:
+            raise ShardError(f"{where} teaches lips and lacks .flac; write the shard anew with track_videos")
         if facts["fps"] != TRACK_FPS:
             raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {TRACK_FPS:g}")
         return TrackedClip(

@@ -4,9 +4,8 @@ Train the AnimationSampler on tracked clips.
     python -m dirfa_pipeline.training.train_animation_sampler --tracks TRACKS --weights weights/dirfa-base \
         --speech-head speech_head.safetensors --run RUN --output weights/dirfa-base/animation_sampler
 
-`TRACKS` holds what `track_videos` wrote, one folder a set. A set teaches what it really shows: sets named in
-`--without-sound` teach motion only, sets named in `--lips-only` never teach head pose. An interrupted run goes on from
-its last checkpoint; `accelerate launch` runs it on several processes.
+`TRACKS` holds the shards that `track_videos` wrote; each clip says whether it teaches lips, motion or both. An
+interrupted run goes on from its last checkpoint; `accelerate launch` runs it on several processes.
 """
 
 import argparse
