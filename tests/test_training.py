@@ -468,8 +468,12 @@ def test_clips_of_few_good_frames_are_left_out(tracks: Path, tmp_path: Path, cap
 
 @pytest.mark.parametrize(("channel", "kind"), [("lips", "sound"), ("motion", "moving heads")])
 def test_tracks_that_cannot_teach_are_refused(tracks: Path, tmp_path: Path, channel: str, kind: str) -> None:
-    clips = [replace(clip, teaches=(channel,)) for clip in read_shards(tracks)]
-    write_shards(tmp_path, "set", [replace(clip, teaches=tuple({"lips", "motion"} - {channel})) for clip in clips])
+    clips = list(read_shards(tracks))
+    write_shards(
+        tmp_path,
+        "set",
+        [replace(clip, teaches=tuple(name for name in clip.teaches if name != channel)) for clip in clips],
+    )
     with pytest.raises(InputError, match=rf"must hold clips with .*{kind} .*to train on; of its 2 good ones"):
         train_animation_sampler.read_clips(tmp_path)
 
