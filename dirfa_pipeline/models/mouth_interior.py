@@ -275,21 +275,21 @@ def _own_teeth(
     teeth &= _above_bite(brightest, teeth, landmarks)
     if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
         return None, None
-    teeth = _even_edge(teeth | (inside & _upper_part(teeth)), inside)
+    teeth = _even_edge(teeth | (inside & _upper_part(teeth)))
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
 
 
-def _even_edge(teeth: NDArray[np.uint8], inside: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """All over a smooth lower edge: shade, lips and the other row bite pieces out of a row that is found by colour."""
+def _even_edge(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Without what hangs below a smooth lower edge: bits of lip and of the other row, found by colour as teeth."""
     columns = np.flatnonzero(teeth.any(0))
     bottom = teeth.shape[0] - teeth[::-1, columns].argmax(0).astype(np.float32)
     width = max(3, round(EDGE_WINDOW * len(columns)))
     line = gaussian_filter1d(percentile_filter(bottom, 35, width, mode="nearest"), width / 4, mode="nearest")
-    kept = np.zeros_like(teeth)
-    kept[:, columns] = np.arange(teeth.shape[0])[:, None] < line
-    return kept & inside
+    kept = teeth.copy()
+    kept[:, columns] &= np.arange(teeth.shape[0])[:, None] < line
+    return kept
 
 
 def _upper_part(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
