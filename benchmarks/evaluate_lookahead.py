@@ -65,7 +65,7 @@ def live_lips(
     windows: list[EncoderWindow], read: list[torch.Tensor], final: torch.Tensor, sampler: AnimationSampler
 ) -> Iterator[torch.Tensor]:
     """Lips as [`AnimationStream`] decides them: on final speech of the past and provisional speech of the future."""
-    context = 2 * sampler.lip_context
+    context = 2 * sampler.lip_past
     for window, speech in zip(windows, read, strict=True):
         start = window.samples.start // ENCODER_STRIDE + window.keep.start
         stop = start + window.keep.stop - window.keep.start

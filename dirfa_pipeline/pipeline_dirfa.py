@@ -475,7 +475,7 @@ class DirfaPipeline(DiffusionPipeline):
             raise InputError(
                 f"audio_chunks must be an iterable of chunks, got {type(audio_chunks).__name__}; wrap one in a list"
             )
-        least = self.animation_sampler.lip_context / SAMPLER_FPS
+        least = self.animation_sampler.lip_future / SAMPLER_FPS
         if lookahead is not None and not (isinstance(lookahead, Real) and least <= lookahead <= MAX_LOOKAHEAD):
             raise InputError(f"lookahead must be None or seconds in [{least}, {MAX_LOOKAHEAD}], got {lookahead!r}")
         if self.feature_extractor.do_normalize:

@@ -61,20 +61,20 @@ def test_lips_with_enough_lookahead_are_those_of_the_whole_clip() -> None:
     sampler = tiny_sampler()
     sampler.motion_scale.data.zero_()
     whole = sampler.sample(features())
-    parts = torch.cat(pushed(AnimationStream(sampler, [None], lookahead=sampler.lip_context), features(), [3], 6))
+    parts = torch.cat(pushed(AnimationStream(sampler, [None], lookahead=sampler.lip_future), features(), [3], 6))
     lips = slice(14, 41)
     torch.testing.assert_close(parts[:, lips], whole[:, lips], atol=1e-5, rtol=0.0)
 
 
-def test_lip_context_is_what_reaches_a_frame() -> None:
+def test_lip_past_and_future_are_what_reaches_a_frame() -> None:
     sampler = tiny_sampler()
     torch.manual_seed(0)
     torch.nn.init.normal_(sampler.lip_decoder.output.weight)
     speech = torch.rand(1, 80, 19)
-    reach = sampler.lip_context
+    first, stop = 2 * (20 - sampler.lip_past), 2 * (20 + sampler.lip_future + 1)
     changed = speech.clone()
-    changed[:, 2 * (20 + reach + 1) :] = torch.rand_like(changed[:, 2 * (20 + reach + 1) :])
-    changed[:, : 2 * (20 - reach)] = torch.rand_like(changed[:, : 2 * (20 - reach)])
+    changed[:, stop:] = torch.rand_like(changed[:, stop:])
+    changed[:, :first] = torch.rand_like(changed[:, :first])
     assert torch.equal(sampler.lips(changed)[0, 20], sampler.lips(speech)[0, 20])
     decoded = sampler.lip_decoder(speech)[0, 20]
     for feature in (2 * (20 - sampler.lip_decoder.context), 2 * (20 + sampler.lip_decoder.context) + 1):

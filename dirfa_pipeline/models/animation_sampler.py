@@ -16,7 +16,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +32,6 @@ from .speech_head import VISEME_NAMES, SpeechHead
 
 
 Heard = tuple[Tensor, Tensor]  # keys and values
-REST_REACH: Final = 6  # features on each side that decide whether the mouth rests
 
 
 class LipDecoder(nn.Module):
@@ -273,6 +271,9 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         audio_past, audio_future (`int`): Control steps of speech seen before and after each step.
         style_dim (`int`, defaults to 2): Style values: liveliness of the head, liveliness of the upper face.
         closure_low, closure_high (`float`): Closure probabilities where the gate begins to shut and is shut.
+        rest_low, rest_high (`float`): Mean chances of silence where the mouth begins to rest and is at rest.
+        rest_past, rest_future (`int`): Features before and after one whose mean that is: half a second, for in the
+            short gaps of running speech a real mouth does not close. What lies ahead costs a live stream time.
         dropout (`float`, defaults to 0.1): While training.
     """
 
@@ -293,6 +294,10 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         style_dim: int = 2,
         closure_low: float = 0.1,
         closure_high: float = 0.3,
+        rest_low: float = 0.6,
+        rest_high: float = 0.9,
+        rest_past: int = 14,
+        rest_future: int = 10,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
@@ -337,11 +342,11 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         return x * x * (3.0 - 2.0 * x)
 
     def _rest_gate(self, speech: Tensor) -> Tensor:
+        past, future = self.config.rest_past, self.config.rest_future
         silence = speech[..., VISEME_NAMES.index("silence")].unsqueeze(1)
-        padded = F.pad(silence, (REST_REACH, REST_REACH), mode="replicate")
-        around = F.avg_pool1d(padded, kernel_size=2 * REST_REACH + 1, stride=1)
+        around = F.avg_pool1d(F.pad(silence, (past, future), mode="replicate"), past + 1 + future, stride=1)
         per_frame = around.squeeze(1).unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
-        return ((per_frame - 0.6) / 0.3).clamp(0.0, 1.0)
+        return ((per_frame - self.config.rest_low) / (self.config.rest_high - self.config.rest_low)).clamp(0.0, 1.0)
 
     def speech_windows(self, speech: Tensor) -> Tensor:
         """Average the speech over control steps; gather each step's window: `(batch, steps, window, speech_dim)`."""
@@ -354,9 +359,14 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         return tokens.unfold(-1, window, 1).permute(0, 2, 3, 1)
 
     @property
-    def lip_context(self) -> int:
-        """Frames of speech on each side that [`lips`] of a frame hear."""
-        return max(self.lip_decoder.context, math.ceil(REST_REACH / FEATURES_PER_FRAME) + 1)
+    def lip_past(self) -> int:
+        """Frames of speech before a frame that its [`lips`] hear; they ask whether the frame before it is closed."""
+        return max(self.lip_decoder.context, math.ceil(self.config.rest_past / FEATURES_PER_FRAME) + 1)
+
+    @property
+    def lip_future(self) -> int:
+        """Frames of speech after a frame that its [`lips`] hear."""
+        return max(self.lip_decoder.context, math.ceil(self.config.rest_future / FEATURES_PER_FRAME) + 1)
 
     @apply_forward_hook
     def start(

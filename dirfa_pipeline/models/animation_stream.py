@@ -174,7 +174,7 @@ class AnimationStream:
         diversity (`float`, defaults to 1.0): Scale of the learned spread.
         lookahead (`int`, *optional*): Frames of sound heard before a frame is decided. Without it each frame waits for
             all the speech that shapes it, 1.2 s; with it motion repeats the last speech it has heard, as at a clip's
-            end. Lips wait for [`AnimationSampler.lip_context`] at least.
+            end. Lips wait for [`AnimationSampler.lip_future`] at least.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class AnimationStream:
     ) -> None:
         stride = sampler.config.stride
         self._sampler = sampler
-        self._lookahead = None if lookahead is None else max(lookahead, sampler.lip_context)
+        self._lookahead = None if lookahead is None else max(lookahead, sampler.lip_future)
         self._token = FEATURES_PER_FRAME * stride
         self._motions = [
             MotionDraw(sampler, generators[first : first + ROWS], diversity)
@@ -235,7 +235,7 @@ class AnimationStream:
         num_known = self._first + known.shape[1]
         stop = (self._first + self._speech.shape[1]) // FEATURES_PER_FRAME
         if not ended:
-            stop = min(stop, num_known // FEATURES_PER_FRAME - self._sampler.lip_context)
+            stop = min(stop, num_known // FEATURES_PER_FRAME - self._sampler.lip_future)
             if self._lookahead is None:
                 waiting = self._sampler.config.audio_future + SEGMENT_DRAWS
                 stop = min(stop, (num_known // self._token - waiting + 1) * stride)
@@ -297,9 +297,9 @@ class AnimationStream:
 
     def _lips(self, known: Tensor, stop: int) -> Tensor:
         """Lips of the frames up to `stop`, from all the speech that reaches them."""
-        first, context = self._first // FEATURES_PER_FRAME, self._sampler.lip_context
-        low = max(first, self._frame - context)
-        heard = known[:, FEATURES_PER_FRAME * (low - first) : FEATURES_PER_FRAME * (stop + context - first)]
+        first, end = self._first // FEATURES_PER_FRAME, stop + self._sampler.lip_future
+        low = max(first, self._frame - self._sampler.lip_past)
+        heard = known[:, FEATURES_PER_FRAME * (low - first) : FEATURES_PER_FRAME * (end - first)]
         return self._sampler.lips(heard)[0, self._frame - low : stop - low]
 
     def _forget(self) -> None:
@@ -308,7 +308,7 @@ class AnimationStream:
         segment = self._frame // config.stride
         self._points = self._points[len(self._points) - (self._step + 1 - segment) :]
         oldest_token = (self._step - config.audio_past - SEGMENT_DRAWS) * self._token
-        oldest_frame = (self._frame - self._sampler.lip_context) * FEATURES_PER_FRAME
+        oldest_frame = (self._frame - self._sampler.lip_past) * FEATURES_PER_FRAME
         oldest = max(self._first, min(oldest_token, oldest_frame // self._token * self._token))
         self._speech = self._speech[:, oldest - self._first :].clone()
         self._first = oldest

@@ -67,7 +67,10 @@ def starting_model(options: argparse.Namespace) -> SpeechModel:
         return SpeechModel(encoder_config(options.hidden, options.layers))
     config = Wav2Vec2Config.from_pretrained(options.start / "audio_encoder")
     model = SpeechModel(config)
-    model.encoder = Wav2Vec2Model.from_pretrained(options.start / "audio_encoder", dtype=torch.float32)
+    # On short crops plain attention is faster than the fused kernel, whose backward pass is slow on a CPU.
+    model.encoder = Wav2Vec2Model.from_pretrained(
+        options.start / "audio_encoder", dtype=torch.float32, attn_implementation="eager"
+    )
     model.encoder.freeze_feature_encoder()
     model.mel_readout.requires_grad_(False)
     model.head.load_state_dict(load_file(options.speech_head))
