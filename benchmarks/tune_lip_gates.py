@@ -38,12 +38,12 @@ SETTINGS: tuple[dict[str, float], ...] = (
         for a, b in ((0.1, 0.3), (0.15, 0.4), (0.2, 0.5), (0.25, 0.5), (0.3, 0.6))
     ),
     *(
-        {"rest_past": past, "rest_future": future, "rest_low": low, "rest_high": high}
-        for past, future in ((6, 6), (10, 10), (14, 10), (18, 10))
-        for low, high in ((0.5, 0.9), (0.6, 0.9))
+        {"rest_length": length, "rest_margin": margin, "rest_low": low, "rest_high": high}
+        for length, margin in ((12, 3), (13, 3), (13, 5), (16, 3), (20, 3))
+        for low, high in ((0.75, 0.95), (0.6, 0.9))
     ),
 )
-GATE_NAMES = ("closure_low", "closure_high", "rest_low", "rest_high", "rest_past", "rest_future")
+GATE_NAMES = ("closure_low", "closure_high", "rest_low", "rest_high", "rest_length", "rest_margin")
 READINGS = 40  # of each source
 SECONDS = (3, 15)
 

@@ -272,8 +272,10 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         style_dim (`int`, defaults to 2): Style values: liveliness of the head, liveliness of the upper face.
         closure_low, closure_high (`float`): Closure probabilities where the gate begins to shut and is shut.
         rest_low, rest_high (`float`): Mean chances of silence where the mouth begins to rest and is at rest.
-        rest_past, rest_future (`int`): Features before and after one whose mean that is: half a second, for in the
-            short gaps of running speech a real mouth does not close. What lies ahead costs a live stream time.
+        rest_length (`int`): Features of a pause over which that mean is: a real mouth does not close in the short gaps
+            of running speech.
+        rest_margin (`int`): Features before a pause's end at which the mouth may open, ahead of the sound.
+        rest_future (`int`): Features ahead that may belong to the pause; they cost a live stream time.
         dropout (`float`, defaults to 0.1): While training.
     """
 
@@ -294,9 +296,10 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         style_dim: int = 2,
         closure_low: float = 0.1,
         closure_high: float = 0.3,
-        rest_low: float = 0.6,
-        rest_high: float = 0.9,
-        rest_past: int = 14,
+        rest_low: float = 0.75,
+        rest_high: float = 0.95,
+        rest_length: int = 13,
+        rest_margin: int = 3,
         rest_future: int = 10,
         dropout: float = 0.1,
     ) -> None:
@@ -342,11 +345,17 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         return x * x * (3.0 - 2.0 * x)
 
     def _rest_gate(self, speech: Tensor) -> Tensor:
-        past, future = self.config.rest_past, self.config.rest_future
-        silence = speech[..., VISEME_NAMES.index("silence")].unsqueeze(1)
-        around = F.avg_pool1d(F.pad(silence, (past, future), mode="replicate"), past + 1 + future, stride=1)
+        config, silence = self.config, speech[..., VISEME_NAMES.index("silence")].unsqueeze(1)
+        padded = F.pad(silence, (self._rest_past, config.rest_future), mode="replicate")
+        pauses = F.avg_pool1d(padded, config.rest_length, stride=1)
+        # The best of the pauses that hold a feature.
+        around = F.max_pool1d(pauses, config.rest_future - config.rest_margin + 1, stride=1)
         per_frame = around.squeeze(1).unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
-        return ((per_frame - self.config.rest_low) / (self.config.rest_high - self.config.rest_low)).clamp(0.0, 1.0)
+        return ((per_frame - config.rest_low) / (config.rest_high - config.rest_low)).clamp(0.0, 1.0)
+
+    @property
+    def _rest_past(self) -> int:
+        return int(self.config.rest_length - 1 - self.config.rest_margin)
 
     def speech_windows(self, speech: Tensor) -> Tensor:
         """Average the speech over control steps; gather each step's window: `(batch, steps, window, speech_dim)`."""
@@ -361,7 +370,7 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
     @property
     def lip_past(self) -> int:
         """Frames of speech before a frame that its [`lips`] hear; they ask whether the frame before it is closed."""
-        return max(self.lip_decoder.context, math.ceil(self.config.rest_past / FEATURES_PER_FRAME) + 1)
+        return max(self.lip_decoder.context, math.ceil(self._rest_past / FEATURES_PER_FRAME) + 1)
 
     @property
     def lip_future(self) -> int:
