@@ -24,8 +24,10 @@ from dirfa_pipeline.evaluation.clip_list import grid_sentence
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training.augment import add_noise, coloured_noise
-from dirfa_pipeline.training.prepare_speech import HELD_OUT_LIBRISPEECH, Utterance, align_file, read_table
+from dirfa_pipeline.training.recordings import HELD_OUT_LIBRISPEECH, Recording, read_table
+from dirfa_pipeline.training.speech_alignment import align_recording
 from dirfa_pipeline.training.speech_corpus import frame_labels
+from dirfa_pipeline.training.utterance import Utterance
 
 
 GATES = (0.15, 0.3, 0.5, 0.7)
@@ -40,19 +42,19 @@ LIP_CLASSES = {
 }
 
 
-def held_out_jobs(data: Path) -> Iterator[tuple[str, tuple[Path, str, str]]]:
-    """Name of the set, then path, text and speaker."""
+def held_out_recordings(data: Path) -> Iterator[tuple[str, Recording]]:
+    """Name of the set, and a recording of it."""
     speech = data / "speech"
     for row in read_table(speech / "librispeech" / "metadata.tsv"):
         if row["speaker"] in HELD_OUT_LIBRISPEECH and row["text"]:
-            yield "native", (speech / "librispeech" / row["file"], row["text"], row["speaker"])
+            yield "native", Recording(speech / "librispeech" / row["file"], row["text"], row["speaker"])
     for path in sorted((speech / "samples").glob("sense*.txt")):
-        yield "native", (path.with_suffix(".flac"), path.read_text(), "librivox")
+        yield "native", Recording(path.with_suffix(".flac"), path.read_text(), "librivox")
     rows = [r for r in read_table(speech / "speechocean762" / "metadata.tsv") if r["split"] == "test"]
     for row in rows[::25]:
-        yield "l2", (speech / "speechocean762" / row["file"], row["text"], row["speaker"])
+        yield "l2", Recording(speech / "speechocean762" / row["file"], row["text"], row["speaker"])
     for path in sorted((data / "video" / "grid_others").glob("??????.mp4")):
-        yield "grid", (path, grid_sentence(path.stem), path.stem)
+        yield "grid", Recording(path, grid_sentence(path.stem), path.stem)
 
 
 @torch.no_grad()
@@ -143,9 +145,9 @@ def main() -> None:
     sampler = AnimationSampler.from_pretrained(options.weights / "animation_sampler")
     sets: dict[str, list[Utterance]] = {}
     lexicon = options.data / "speech" / "speechocean762" / "lexicon.txt"
-    for name, job in held_out_jobs(options.data):
-        utterance = align_file(job, lexicon)
-        if utterance is not None:
+    for name, recording in held_out_recordings(options.data):
+        utterance = align_recording(recording, lexicon)
+        if isinstance(utterance, Utterance):
             sets.setdefault(name, []).append(utterance)
     clean: list[Reading] = []
     for name, utterances in sets.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from evaluate_audio_encoder import closure_events, count_matches, held_out_jobs
+from evaluate_audio_encoder import closure_events, count_matches, held_out_recordings
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline.animation import LIP_NAMES
@@ -29,8 +29,9 @@ from dirfa_pipeline.audio import (
 )
 from dirfa_pipeline.audio_stream import live_grid
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
-from dirfa_pipeline.training.prepare_speech import Utterance, align_file
+from dirfa_pipeline.training.speech_alignment import align_recording
 from dirfa_pipeline.training.speech_corpus import frame_labels
+from dirfa_pipeline.training.utterance import Utterance
 
 
 BATCH = 32  # windows encoded at a time
@@ -119,11 +120,11 @@ def main() -> None:
     sampler = AnimationSampler.from_pretrained(options.weights / "animation_sampler").eval()
     lexicon = options.data / "speech" / "speechocean762" / "lexicon.txt"
     sets: dict[str, list[Utterance]] = {}
-    for index, (name, job) in enumerate(held_out_jobs(options.data)):
+    for index, (name, recording) in enumerate(held_out_recordings(options.data)):
         if name == "l2" and index % 3:
             continue
-        utterance = align_file(job, lexicon)
-        if utterance is not None:
+        utterance = align_recording(recording, lexicon)
+        if isinstance(utterance, Utterance):
             sets.setdefault(name, []).append(utterance)
     for lookahead in (None, *options.lookahead):
         for name, utterances in sets.items():

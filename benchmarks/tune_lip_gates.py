@@ -26,8 +26,9 @@ from dirfa_pipeline import metrics
 from dirfa_pipeline.metrics import Phone
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.face_model import FaceModel
+from dirfa_pipeline.training.corpus_file import read_source
 from dirfa_pipeline.training.held_out import is_validation_speaker
-from dirfa_pipeline.training.speech_corpus import CLOSURE, SYNTHETIC, read_source
+from dirfa_pipeline.training.speech_corpus import CLOSURE, SYNTHETIC
 from dirfa_pipeline.training.train_animation_sampler import TrainingExample, lip_opening, prepare_example, read_clips
 
 

@@ -24,27 +24,18 @@ from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import (
     assemble_pipeline,
     augment,
-    prepare_speech,
     train_animation_sampler,
     train_audio_encoder,
 )
+from dirfa_pipeline.training.corpus_file import save_corpus
 from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
-from dirfa_pipeline.training.make_example_speech import TEXT
 from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, fit_spline, style_of
-from dirfa_pipeline.training.prepare_speech import (
-    Utterance,
-    align,
-    flite_phone,
-    save_corpus,
-    spell_out,
-    split_diphthongs,
-)
 from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels
 from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
 from dirfa_pipeline.training.track_shards import read_shards, write_shards
 from dirfa_pipeline.training.track_videos import flag_cuts, to_grid
-from dirfa_pipeline.training.visemes import ARPABET, arpabet_visemes, ipa_visemes
+from dirfa_pipeline.training.utterance import Utterance
 
 
 @pytest.fixture(scope="module")
@@ -62,23 +53,6 @@ def encoder_arguments(corpus: Path, run: Path, steps: int) -> list[str]:
     sizes = ["--batch", "2", "--seconds", "0.8", "--hidden", "64", "--layers", "1"]
     sizes += ["--validate-every", "1"]
     return ["--corpus", str(corpus), "--run", str(run), "--steps", str(steps), *sizes]
-
-
-def test_every_phone_has_a_viseme() -> None:
-    assert all(arpabet_visemes(phone) for phone in ARPABET)
-    assert arpabet_visemes("AY1") == (VISEME_NAMES.index("open"), VISEME_NAMES.index("near_close"))
-    assert ipa_visemes("tʃ") == (VISEME_NAMES.index("postalveolar"),)
-    assert ipa_visemes("oː") == (VISEME_NAMES.index("round_mid"),)
-    assert ipa_visemes("_:") == (0,)
-    with pytest.raises(KeyError):
-        arpabet_visemes("QQ")
-
-
-def test_diphthongs_share_their_time() -> None:
-    assert split_diphthongs([((12, 17), 1.0, 1.2)], offset=0.5) == [
-        (12, pytest.approx(1.5), pytest.approx(1.6)),
-        (17, pytest.approx(1.6), pytest.approx(1.7)),
-    ]
 
 
 def test_closure_target_is_soft_at_its_edges() -> None:
@@ -113,62 +87,6 @@ def test_telephone_keeps_its_band() -> None:
     assert (power[1::2] < 0.001).all()
 
 
-def test_alignment_finds_the_words() -> None:
-    from dirfa_pipeline.audio import load_audio
-
-    speech = Path(__file__).parents[1] / "dirfa_pipeline" / "examples" / "speech.flac"
-    samples = (load_audio(speech).mono(16_000) * 32767).astype(np.int16)
-    phones = align(samples[: 16_000 * 3], "hello i am a picture that learned to speak")
-    assert phones is not None
-    names = [name for name, _, _ in phones if name != "SIL"]
-    assert names[:3] == ["HH", "AH", "L"] or names[:3] == ["HH", "EH", "L"]
-    assert align(samples, "...") is None
-
-
-def test_own_recordings_become_a_corpus(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """What cannot be used is counted by reason; nothing usable at all, or a missing column, is an error."""
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    examples = Path(__file__).parents[1] / "dirfa_pipeline" / "examples"
-    shutil.copy(examples / "speech.flac", folder / "talk.flac")
-    (folder / "broken.wav").write_text("no sound")
-    rows = [("talk.flac", "me", TEXT), ("broken.wav", "me", "hello"), ("talk.flac", "me", "...")]
-    table = folder / "metadata.tsv"
-    arguments = ["recordings", "--data", str(folder), "--output", str(tmp_path / "corpus")]
-    table.write_text("\n".join("\t".join(row) for row in [("file", "speaker", "text"), *rows]))
-    with caplog.at_level("INFO"):
-        prepare_speech.main(arguments)
-    for line in ("3 recordings read", "1 kept", "1 left out: no readable sound (broken.wav)"):
-        assert line in caplog.text
-    assert SpeechCorpus([tmp_path / "corpus" / "mine.npz"]).hours() == pytest.approx(9.2 / 3600, rel=0.02)
-    table.write_text("file\tspeaker\ttext\nbroken.wav\tme\thello")
-    with pytest.raises(InputError, match="no utterance is left"):
-        prepare_speech.main(arguments)
-    table.write_text("file\ttext\nbroken.wav\thello")
-    with pytest.raises(InputError, match="metadata.tsv lacks the column speaker"):
-        prepare_speech.main(arguments)
-    with pytest.raises(InputError, match="may not be called flite"):
-        prepare_speech.main(["recordings", "--data", str(tmp_path / "flite"), "--output", str(tmp_path)])
-    table.unlink()
-    with pytest.raises(InputError, match="metadata.tsv not found"):
-        prepare_speech.main(arguments)
-
-
-def test_words_that_no_dictionary_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    silence = np.zeros(16_000, np.int16)
-    spell_out.cache_clear()
-    monkeypatch.setenv("PATH", str(tmp_path))  # no flite
-    assert spell_out("trisolaran") == ""
-    assert align(silence, "trisolaran") is None
-    spell_out.cache_clear()
-
-
-@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
-def test_flite_spells_names() -> None:
-    assert spell_out("trisolaran").startswith("T R")
-    assert {flite_phone(name) for name in ("pau", "ax", "axr", "ey")} == {"SIL", "AH", "ER", "EY"}
-
-
 def test_crops_and_log_mel_agree_in_length(corpus: Path) -> None:
     batch = SpeechCorpus([corpus / "speechocean.npz"]).batch(2, 1.0, torch.Generator().manual_seed(0))
     model = SpeechModel(encoder_config(64, 1)).eval()
@@ -198,12 +116,6 @@ def test_validation_speakers_are_never_trained_on(corpus: Path) -> None:
     assert SpeechCorpus(path).hours() == pytest.approx(2 * SpeechCorpus(path, validation=True).hours())
     with pytest.raises(ValueError, match="no speech to train on"):
         SpeechCorpus([])
-
-
-def test_a_source_without_its_columns_is_named(tmp_path: Path) -> None:
-    np.savez(tmp_path / "broken.npz", samples=np.zeros(10, np.int16))
-    with pytest.raises(ValueError, match=r"broken.npz lacks offsets, segment_times"):
-        SpeechCorpus([tmp_path / "broken.npz"])
 
 
 def test_encoder_trains(corpus: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics import Phone
-from ..training.prepare_speech import align
+from ..training.speech_alignment import align
 
 
 def find_phones(waveform: NDArray[np.float32], text: str, words_file: Path | None = None) -> list[Phone]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..audio import ENCODER_PADDING, ENCODER_RATE, ENCODER_RECEPTIVE_FIELD, ENCODER_STRIDE
 from ..models.speech_head import VISEME_NAMES
 from .augment import degrade, uniform
+from .corpus_file import read_source
 from .held_out import is_validation_speaker
 
 
@@ -22,7 +23,7 @@ CLOSURE_EDGE: Final = 0.02  # seconds over which the closure target falls off ou
 LABEL_SECONDS: Final = 0.005  # resolution of the stored labels
 SLACK: Final = ENCODER_RATE // 4  # samples by which a crop may reach over the ends of its utterance
 
-SYNTHETIC: Final = ("flite", "espeak")  # each second of these counts half
+SYNTHETIC: Final = ("flite", "festival", "espeak")  # each second of these counts half
 
 
 @dataclass(frozen=True)
@@ -116,25 +117,6 @@ class SpeechCorpus:
         index = self.label_starts[rows][:, None] + torch.minimum(index.clamp_min(0), last)
         visemes = torch.where(inside, self.visemes[index].long(), 0)
         return visemes, self.closure[index].float() * inside
-
-
-def read_source(path: Path) -> list[tuple[NDArray[np.int16], NDArray[np.int8], NDArray[np.float32], str]]:
-    """Utterances of one source: samples, classes and times of its segments, speaker."""
-    with np.load(path) as file:
-        missing = {"samples", "offsets", "segment_utterance", "segment_viseme", "segment_times", "speakers"} - set(
-            file
-        )
-        if missing:
-            raise ValueError(f"{path} lacks {', '.join(sorted(missing))}; write it with prepare_speech")
-        samples, offsets, owner = file["samples"], file["offsets"], file["segment_utterance"]
-        classes, times, speakers = file["segment_viseme"], file["segment_times"], file["speakers"]
-    bounds = np.searchsorted(owner, np.arange(len(offsets)))
-    return [
-        (samples[a:b], classes[first:last], times[first:last], str(speaker))
-        for a, b, first, last, speaker in zip(
-            offsets[:-1], offsets[1:], bounds[:-1], bounds[1:], speakers, strict=True
-        )
-    ]
 
 
 def frame_labels(

@@ -10,9 +10,11 @@ class Tally:
 
     Args:
         noun (`str`): What is counted, in the plural.
+        verb (`str`, defaults to `"read"`): What was done with each to begin with.
     """
 
     noun: str
+    verb: str = "read"
     kept: int = 0
     left_out: dict[str, list[str]] = field(default_factory=dict)
 
@@ -25,9 +27,9 @@ class Tally:
         self.left_out.setdefault(reason, []).append(name)
 
     def __str__(self) -> str:
-        """A table: read, kept, and a line for each reason."""
+        """A table: all, kept, and a line for each reason."""
         count = self.kept + sum(map(len, self.left_out.values()))
-        lines = [f"{count:7d} {self.noun} read", f"{self.kept:7d} kept"]
+        lines = [f"{count:7d} {self.noun} {self.verb}", f"{self.kept:7d} kept"]
         for reason, names in sorted(self.left_out.items(), key=lambda item: -len(item[1])):
             lines.append(f"{len(names):7d} left out: {reason} ({names[0]}{', ...' if len(names) > 1 else ''})")
         return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Phones, ARPAbet and IPA, as sequences of viseme classes."""
 
+import unicodedata
 from typing import Final
 
 from ..models.speech_head import VISEME_NAMES
@@ -38,12 +39,12 @@ IPA: Final[dict[str, str]] = {
     symbol: viseme
     for symbols, viseme in {
         "p b m ɓ": "closure",
-        "f v ɱ ʋ": "labiodental",
+        "f v ɱ ʋ β ɸ": "labiodental",  # the last two: lips near each other, but not shut
         "θ ð": "dental",
-        "t d n l ɾ ɗ ɖ ʈ ɳ ɭ ɫ ɬ r": "alveolar",
+        "t d n l ɾ ɽ ɗ ɖ ʈ ɳ ɭ ɫ ɬ r": "alveolar",
         "s z": "sibilant",
         "ʃ ʒ ɕ ʑ ʂ ʐ": "postalveolar",
-        "k g ɡ ŋ h x ɣ χ ʁ ʀ q c ɟ ç ɲ ʎ ʔ ħ ɦ": "velar",
+        "k g ɡ ŋ ɴ h x ɣ χ ʁ ʀ q c ɟ ç ɲ ʎ ʔ ħ ɦ": "velar",
         "ɹ ɻ ɝ ɚ ɜ": "rhotic",
         "w u ʉ y ɥ ʍ": "round_close",
         "ʊ o ø ʏ ɵ": "round_mid",
@@ -52,11 +53,21 @@ IPA: Final[dict[str, str]] = {
         "æ": "open_front",
         "ə ʌ ɤ ɘ": "central",
         "ɛ e": "mid_front",
-        "i j": "close_front",
-        "ɪ ɨ ɯ": "near_close",
+        "i j ʲ": "close_front",
+        "ɪ ɨ ɯ ᵻ": "near_close",
     }.items()
     for symbol in symbols.split()
 }
+# What espeak-ng writes beside letters: kinds of Unicode (combining, raised and modifying signs) and ASCII.
+MARK_KINDS: Final = ("Mn", "Lm", "Sk")
+MARKS: Final = frozenset(":\".-'`~^;012345")
+# Phones of the set "radio", of flite's and festival's US voices, that ARPAbet writes otherwise.
+RADIO: Final = {
+    "pau": "SIL", "h#": "SIL", "brth": "SIL", "ax": "AH", "axr": "ER", "dx": "D", "nx": "N", "hv": "HH",
+    "el": "L", "em": "M", "en": "N",
+}  # fmt: skip
+
+SILENCE: Final = (VISEME_NAMES.index("silence"),)
 
 
 def arpabet_visemes(phone: str) -> tuple[int, ...]:
@@ -64,14 +75,30 @@ def arpabet_visemes(phone: str) -> tuple[int, ...]:
     return tuple(VISEME_NAMES.index(name) for name in ARPABET[phone.rstrip("012")])
 
 
+def radio_phone(name: str) -> str:
+    """The ARPAbet of a phone of flite's and festival's US voices (their set "radio"), silence as SIL."""
+    return RADIO.get(name, name.upper())
+
+
 def ipa_visemes(phone: str) -> tuple[int, ...]:
     """
-    Viseme classes of an IPA phone as espeak-ng writes it.
+    Viseme classes of an IPA phone as espeak-ng writes it; raises `KeyError` for an unknown one.
 
-    Length, stress and tone marks are ignored, affricates count by their fricative, diphthongs by both vowels; a string
-    without any known symbol is silence.
+    Length, stress, tone, aspiration and secondary articulation are ignored, affricates count by their fricative,
+    diphthongs by all their vowels. Pauses and changes of language, in brackets, are silence.
     """
-    found = [IPA[symbol] for symbol in phone if symbol in IPA]
-    if len(found) == 2 and found[0] == "alveolar" and found[1] in ("sibilant", "postalveolar"):
+    if not phone.strip("_:") or phone.startswith("("):
+        return SILENCE
+    symbols = [_plain(symbol) for symbol in unicodedata.normalize("NFC", phone.replace("s.", "ʂ"))]
+    letters = [symbol for symbol in symbols if symbol not in MARKS and unicodedata.category(symbol) not in MARK_KINDS]
+    if len(letters) > 1 and letters[-1] == "h":
+        letters.pop()
+    found = [IPA[letter] for letter in letters or symbols]
+    if found[0] == "alveolar" and found[1:] in (["sibilant"], ["postalveolar"]):
         found = found[1:]
-    return tuple(VISEME_NAMES.index(name) for name in found[:2]) or (0,)
+    return tuple(VISEME_NAMES.index(name) for name in found)
+
+
+def _plain(symbol: str) -> str:
+    """A letter without the marks above and below it, unless it is known with them."""
+    return symbol if symbol in IPA else unicodedata.normalize("NFD", symbol)[0]
