@@ -28,7 +28,7 @@ def clip(
     """The bundled photo, whose head turns and whose mouth opens and shuts, and a blank screen between."""
     time = np.arange(FRAMES) / 25
     motion = Animation.from_curves(
-        FRAMES, jawOpen=0.2 - 0.2 * np.cos(9 * time), yaw=0.15 * np.sin(5 * time), x=0.05 * np.sin(4 * time)
+        FRAMES, jawOpen=0.3 - 0.3 * np.cos(9 * time), yaw=0.15 * np.sin(5 * time), x=0.05 * np.sin(4 * time)
     )
     portrait = Portrait.from_image(astronaut, face_model, max_size=512)
     frames = renderer.render(renderer.prepare(portrait), motion.coefficients)

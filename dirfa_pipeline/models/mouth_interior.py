@@ -6,11 +6,11 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from ..animation import EXPRESSION_NAMES
-from .face_landmarks import INNER_LIPS, LEFT_EYE, LIPS, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
+from .face_landmarks import LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
 from .face_model import FaceFit
+from .own_teeth import find_own_teeth
 
 
 Array = NDArray[np.float32]
@@ -32,9 +32,6 @@ BACK_SHADE, BLADE_SHADE = (
 )  # how light the upper edge is of the tongue's back, and of the blade near the lips
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
-MIN_TEETH_SHARE: Final = 0.15
-EDGE_WINDOW: Final = 0.12  # of a row's width over which its lower edge is evened
-BITE: Final = 0.93  # of the teeth's brightness: a line between the rows is darker
 
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 LUMINANCE: Final = (0.299, 0.587, 0.114)
@@ -171,7 +168,7 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
     enamel *= np.clip(EYE_WHITE * _eye_white(image, landmarks) / float(enamel @ LUMINANCE), 1.0, 1.5)
     enamel *= min(1.0, 235.0 / float(enamel.max()))
-    own, edge = _own_teeth(image, landmarks, light)
+    own, edge = find_own_teeth(image, landmarks, light)
     if own is not None:
         enamel = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
     gum = _faded(0.60 * lips + 0.50 * light * np.array([1.0, 0.60, 0.60]), chroma)
@@ -250,81 +247,3 @@ def _tongue(colour: Array, edge: float) -> Array:
     shade = edge + (1.0 - edge) * np.sin(0.5 * np.pi * over) - 0.09 * np.exp(-((x / 0.10) ** 2)) * over - 0.22 * x**2
     rgb = np.clip(shade[..., None] * colour, 0, 255)
     return np.concatenate([rgb, 255.0 * alpha[..., None]], axis=-1).astype(np.float32)
-
-
-def _own_teeth(
-    image: NDArray[np.uint8], landmarks: Array, light: float
-) -> tuple[NDArray[np.uint8] | None, float | None]:
-    """The photo's teeth as RGBA of the whole picture, and the y of their lower edge; `None` where it shows few."""
-    polygon = landmarks[list(INNER_LIPS), :2]
-    inside = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [polygon.round().astype(np.int32)], 1)
-    reach = max(1, round(0.012 * float(np.ptp(landmarks[list(LIPS), 0]))))
-    inside = cv2.erode(inside, np.ones((reach, reach), np.uint8))
-    opening = float(landmarks[14, 1] - landmarks[13, 1])
-    if inside.sum() < 40 or opening < 0.06 * float(np.ptp(landmarks[list(LIPS), 0])):
-        return None, None
-    brightest, darkest = image.max(2).astype(np.float32), image.min(2).astype(np.float32)
-    pale = (brightest - darkest) < 0.38 * brightest
-    threshold = max(0.55 * light, 0.62 * float(np.percentile(brightest[inside > 0], 90)))
-    teeth = ((brightest > threshold) & pale & (inside > 0)).astype(np.uint8)
-    if teeth.sum() < MIN_TEETH_SHARE * inside.sum():
-        return None, None
-    teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
-    teeth = _without_lower_row(teeth, float(landmarks[13, 1]), opening)
-    teeth &= _above_bite(brightest, teeth, landmarks)
-    if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
-        return None, None
-    teeth = _even_edge(teeth | (inside & _upper_part(teeth)))
-    alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
-    edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
-    return np.dstack([image, alpha.astype(np.uint8)]), edge
-
-
-def _even_edge(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Without what hangs below a smooth lower edge: bits of lip and of the other row, found by colour as teeth."""
-    columns = np.flatnonzero(teeth.any(0))
-    bottom = teeth.shape[0] - teeth[::-1, columns].argmax(0).astype(np.float32)
-    width = max(3, round(EDGE_WINDOW * len(columns)))
-    line = gaussian_filter1d(percentile_filter(bottom, 35, width, mode="nearest"), width / 4, mode="nearest")
-    kept = teeth.copy()
-    kept[:, columns] &= np.arange(teeth.shape[0])[:, None] < line
-    return kept
-
-
-def _upper_part(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Everything over the middle of the teeth's edge: gums, gaps and shade belong to the row as the photo shows it."""
-    columns = np.flatnonzero(teeth.sum(0) > 1)
-    bottom = teeth.shape[0] - 1 - teeth[::-1, columns].argmax(0)
-    top = teeth[:, columns].argmax(0)
-    line = np.polyval(np.polyfit(columns, 0.5 * (top + bottom), 2), np.arange(teeth.shape[1]))
-    line[: columns[0]] = line[columns[-1] + 1 :] = -1.0
-    return (np.arange(teeth.shape[0])[:, None] < line).astype(np.uint8)
-
-
-def _without_lower_row(teeth: NDArray[np.uint8], lip: float, opening: float) -> NDArray[np.uint8]:
-    """Drop patches that begin in the lower part of the opening: these move with the jaw, not with the skull."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(teeth, connectivity=8)
-    keep = stats[:, cv2.CC_STAT_TOP] < lip + 0.5 * opening
-    keep[0] = False
-    return keep[labels].astype(np.uint8)
-
-
-def _above_bite(brightness: Array, teeth: NDArray[np.uint8], landmarks: Array) -> NDArray[np.uint8]:
-    """Where a smile that shows both rows has its upper one: above a dark line, which curves up to the corners."""
-    left, right = landmarks[78, :2], landmarks[308, :2]
-    middle, half = 0.5 * (left + right), max(1.0, 0.5 * float(right[0] - left[0]))
-    columns = slice(round(float(middle[0] - 0.25 * half)), round(float(middle[0] + 0.25 * half)) + 1)
-    weight = teeth[:, columns].sum(1).astype(np.float32)
-    rows = np.flatnonzero(weight > 0.25 * max(1.0, weight.max()))
-    above = np.ones_like(teeth)
-    if len(rows) < 8:
-        return above
-    profile = (brightness[rows[0] : rows[-1] + 1, columns]).mean(1)
-    first, last = round(0.45 * len(profile)), round(0.92 * len(profile))
-    bite = first + int(profile[first:last].argmin())
-    if profile[bite] > BITE * min(float(profile[:bite].max()), float(profile[bite:].max())):
-        return above
-    x = (np.arange(teeth.shape[1], dtype=np.float32) - middle[0]) / half
-    line = rows[0] + bite - 0.6 * x**2 * (rows[0] + bite - middle[1]) + 0.5 * x * (right[1] - left[1])
-    return (np.arange(teeth.shape[0])[:, None] < line).astype(np.uint8)
