@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from media import speech
+from media import speech, write_media
 from tiny import WEIGHTS
 
 from dirfa_pipeline import Animation, DirfaPipeline, FaceModel, FaceRenderer, InputError, Portrait, write_video
@@ -56,8 +56,14 @@ def test_a_speaker_is_learned(clips: Path, tmp_path: Path) -> None:
 
 
 def test_no_face_is_said(tmp_path: Path) -> None:
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    arguments = [str(clips), "--output", str(tmp_path / "out"), "--weights", str(WEIGHTS)]
+    with pytest.raises(InputError, match="clips holds no .mp4 file"):
+        finetune_speaker.main(arguments)
+    write_media(clips / "grey.mp4", None, pictures=12)
     with pytest.raises(InputError, match="no clip of .* could be tracked"):
-        finetune_speaker.main([str(tmp_path), "--output", str(tmp_path / "out"), "--weights", str(WEIGHTS)])
+        finetune_speaker.main(arguments)
 
 
 def clip(name: str, frames: int) -> TrackedClip:

@@ -108,6 +108,7 @@ def test_bad_clips_are_named(tmp_path: Path, changed: dict[str, bytes | None], m
         (lambda path: path.write_bytes(path.read_bytes()[:6000]), "is cut off or not a tar file"),
         (lambda path: path.write_bytes(b"no tar" * 200), "is cut off or not a tar file"),
         (lambda path: path.write_bytes(b""), "is cut off or not a tar file"),
+        (lambda path: path.write_bytes(b"PK"), "is cut off or not a tar file"),
         (lambda path: tarfile.open(path, "w").close(), "holds no clip"),
         (lambda path: path.unlink(), "holds no .tar shards"),
     ],
@@ -119,13 +120,70 @@ def test_bad_shards_are_named(tmp_path: Path, spoil: Callable[[Path], object], m
         list(read_shards(tmp_path))
 
 
+@pytest.mark.parametrize("clips", [1, 3])
+def test_a_shard_cut_off_anywhere_is_noticed(tmp_path: Path, clips: int) -> None:
+    """Between two clips, between the members of one, and within each."""
+    (path,) = write_shards(tmp_path, "set", [clip_of(f"set/{index}", index) for index in range(clips)])
+    whole = path.read_bytes()
+    with tarfile.open(path) as shard:
+        starts = [member.offset for member in shard.getmembers()]
+        end = shard.offset
+    for cut in sorted({*starts, *(start + 700 for start in starts), end - 512, end, end + 512}):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(ShardError, match="set-000000.tar is cut off"):
+            list(read_shard(path))
+    path.write_bytes(whole[: end + 1024])
+    assert len(list(read_shard(path))) == clips
+
+
+def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
+    """A dot and an underscore are the same in a shard; one such file made elsewhere is not read as one clip."""
+    first, second = clip_of("set/take.2"), clip_of("set/take_2", 1)
+    with pytest.raises(ShardError, match=r"two clips would be set/take_2 in the shards of set; rename one"):
+        write_shards(tmp_path / "written", "set", [first, second])
+    path = tmp_path / "twice.tar"
+    with tarfile.open(path, "w") as shard:
+        for clip in (first, second):
+            for kind, content in members(clip, tmp_path).items():
+                member = tarfile.TarInfo(f"set/take_2.{kind}")
+                member.size = len(content)
+                shard.addfile(member, io.BytesIO(content))
+    with pytest.raises(ShardError, match=r"twice.tar, clip set/take_2 holds .json twice"):
+        list(read_shard(path))
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "message"),
+    [
+        (["a/x.mp4", "b/"], ["a", "b"], "b holds no .mp4 file"),
+        (["a/x.mp4"], ["a", "nowhere"], "nowhere holds no .mp4 file"),
+        (["a/one/x.mp4", "b/one/x.mp4"], ["a/one", "b/one"], "two folders are called one"),
+        (["a/x.1.mp4", "a/x_1.mp4"], ["a"], r"x.1.mp4 and .*x_1.mp4 would both be called x_1; rename one"),
+        (["a/x.mp4"], ["a", "--lips-only", "b"], "b is none of the sources a"),
+        (["a/x.mp4"], ["a", "--without-sound", "b", "a"], "b is none of the sources a"),
+    ],
+)
+def test_bad_folders_are_named_before_anything_is_tracked(
+    tmp_path: Path, files: list[str], arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        track_videos.main([*arguments, "--weights", "no weights are needed", "--output", "tracks"])
+
+
 def test_tally() -> None:
     tally = Tally("clips")
-    tally.keep()
+    for _ in range(3):
+        tally.keep()
+    tally.remark("without sound", "y")
     for name in "abc":
         tally.leave_out("too short", name)
     assert str(tally).split("\n") == [
-        "      4 clips read", "      1 kept", "      3 left out: too short (a, ...)"
+        "      6 clips read", "      3 kept", "      1 of these: without sound (y)",
+        "      3 left out: too short (a, ...)",
     ]  # fmt: skip
 
 
@@ -164,16 +222,21 @@ def test_videos_become_shards(
             subprocess.run(["ffmpeg", "-v", "error", "-i", talk, "-vn", "-c:a", "copy", sound], check=True)
     write_media(mute / "grey.mp4", None, pictures=20)
     (mute / "text.mp4").write_text("not a video")
+    (mute / "cut.mp4").write_bytes(talk.read_bytes()[: talk.stat().st_size // 2])
     folders = [str(tmp_path / "vox"), str(mute)]
     with caplog.at_level("INFO"):
         track_videos.main([*folders, "--weights", str(WEIGHTS), "--output", str(tmp_path / "tracks"), "--report"])
-    for line in ("4 clips read", "2 kept", "1 left out: hardly a face in it", "1 left out: not a readable video"):
+    for line in (
+        "5 clips read", "2 kept", "1 of these: without sound, teaches no lips (mute/mute)",
+        "1 left out: hardly a face in it (mute/grey)", "2 left out: not a readable video (mute/cut, ...)",
+    ):  # fmt: skip
         assert line in caplog.text
-    assert "mute/mute has no sound" in caplog.text
     silent, spoken = read_shards(tmp_path / "tracks")
     assert (silent.name, silent.teaches, silent.audio) == ("mute/mute", ("motion",), None)
     assert (spoken.name, spoken.speaker, spoken.teaches) == ("vox/id00017/abc/00001", "id00017", ("lips", "motion"))
     assert spoken.audio is not None
     assert len(spoken.audio) / 16_000 == pytest.approx(2.0, abs=0.1)
-    with pytest.raises(InputError, match="could be tracked"):
-        track_videos.main([str(tmp_path / "tracks"), "--weights", str(WEIGHTS), "--output", str(tmp_path / "none")])
+    shutil.rmtree(tmp_path / "vox")
+    (mute / "mute.mp4").unlink()
+    with pytest.raises(InputError, match="no clip of .*mute could be tracked"):
+        track_videos.main([str(mute), "--weights", str(WEIGHTS), "--output", str(tmp_path / "none")])

@@ -17,6 +17,7 @@ class Tally:
     verb: str = "read"
     kept: int = 0
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
 
     def keep(self) -> None:
         """Count one more input that is used."""
@@ -26,10 +27,15 @@ class Tally:
         """Count one more input that is not used, and why."""
         self.left_out.setdefault(reason, []).append(name)
 
+    def remark(self, remark: str, name: str) -> None:
+        """Count one of those kept for what is missing in it."""
+        self.remarks.setdefault(remark, []).append(name)
+
     def __str__(self) -> str:
-        """A table: all, kept, and a line for each reason."""
+        """A table: all, kept, and a line for each remark and each reason."""
         count = self.kept + sum(map(len, self.left_out.values()))
         lines = [f"{count:7d} {self.noun} {self.verb}", f"{self.kept:7d} kept"]
-        for reason, names in sorted(self.left_out.items(), key=lambda item: -len(item[1])):
-            lines.append(f"{len(names):7d} left out: {reason} ({names[0]}{', ...' if len(names) > 1 else ''})")
+        for title, table in (("of these: ", self.remarks), ("left out: ", self.left_out)):
+            for reason, names in sorted(table.items(), key=lambda item: -len(item[1])):
+                lines.append(f"{len(names):7d} {title}{reason} ({names[0]}{', ...' if len(names) > 1 else ''})")
         return "\n".join(lines)

@@ -9,6 +9,7 @@ opens beside the numbers, and `webdataset` reads it unchanged; Parquet would nee
     in_the_wild/obama.flac   its own sound, 16 kHz mono; absent where there is none
 """
 
+import glob
 import io
 import json
 import os
@@ -42,24 +43,35 @@ def write_shards(folder: Path, source: str, clips: Iterable[TrackedClip]) -> lis
     """
     Write the clips of one source as `source-000000.tar`, `source-000001.tar`, ..., each whole or not at all.
 
-    Dots in names become underscores: WebDataset takes what follows the first dot for the kind of a member.
-
     Shards of the source that an earlier run left behind are removed.
+
+    Raises:
+        ShardError: Two clips have one name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
+    names: set[str] = set()
     for index, group in groupby(enumerate(clips), lambda item: item[0] // CLIPS_PER_SHARD):
         path = folder / f"{source}-{index:06d}.tar"
         temporary = path.with_name(path.name + ".part")
         with tarfile.open(temporary, "w") as shard:
             for _, clip in group:
+                name = member_name(clip.name)
+                if name in names:
+                    raise ShardError(f"two clips would be {name} in the shards of {source}; rename one")
+                names.add(name)
                 for kind, content in _members(clip):
-                    _add(shard, f"{clip.name.replace('.', '_')}.{kind}", content)
+                    _add(shard, f"{name}.{kind}", content)
         os.replace(temporary, path)
         paths.append(path)
-    for path in set(folder.glob(f"{source}-{'[0-9]' * 6}.tar")) - set(paths):
+    for path in set(folder.glob(f"{glob.escape(source)}-{'[0-9]' * 6}.tar")) - set(paths):
         path.unlink()
     return paths
+
+
+def member_name(clip_name: str) -> str:
+    """A clip's name in a shard: WebDataset takes what follows the first dot for the kind of a member."""
+    return clip_name.replace(".", "_")
 
 
 def _members(clip: TrackedClip) -> Iterator[tuple[str, bytes]]:
@@ -103,17 +115,35 @@ def read_shard(path: Path) -> Iterator[TrackedClip]:
     """Stream the clips of one shard; raises [`ShardError`] as `read_shards` does."""
     clips = 0
     try:
+        _check_end(path)
         with tarfile.open(path, "r|") as shard:
             for name, members in groupby(shard, lambda member: os.path.splitext(member.name)[0]):
-                content = {os.path.splitext(m.name)[1][1:]: _content(shard, m) for m in members if m.isfile()}
-                yield _read_clip(name, content, path)
+                yield _read_clip(name, _contents(shard, members, f"{path}, clip {name}"), path)
                 clips += 1
     except (tarfile.TarError, EOFError) as error:
-        raise ShardError(
-            f"{path} is cut off or not a tar file ({error}) after {clips} clips; write it anew"
-        ) from error
+        raise ShardError(f"{path} is cut off or not a tar file ({error}); write it anew") from error
     if not clips:
         raise ShardError(f"{path} holds no clip; delete it or write it anew with track_videos")
+
+
+def _check_end(path: Path) -> None:
+    """Raise `EOFError` without the zeros that end a tar: cut off between two clips, it would read like a whole one."""
+    mark = bytes(2 * tarfile.BLOCKSIZE)
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - len(mark)))
+        if file.read() != mark:
+            raise EOFError("its end is missing")
+
+
+def _contents(shard: tarfile.TarFile, members: Iterable[tarfile.TarInfo], where: str) -> dict[str, bytes]:
+    """The files of one clip by their kind."""
+    content: dict[str, bytes] = {}
+    for member in filter(tarfile.TarInfo.isfile, members):
+        kind = os.path.splitext(member.name)[1][1:]
+        if kind in content:
+            raise ShardError(f"{where} holds .{kind} twice: two clips of one name; write the shard anew")
+        content[kind] = _content(shard, member)
+    return content
 
 
 def _content(shard: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

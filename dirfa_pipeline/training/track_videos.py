@@ -29,7 +29,7 @@ from ..models.face_model import FaceModel
 from ..tracking import read_landmarks, to_grid
 from .motion_data import TrackedClip
 from .tally import Tally
-from .track_shards import write_shards
+from .track_shards import member_name, write_shards
 
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,30 @@ def list_videos(folder: Path) -> list[Video]:
             for path in people
         ]
     return [Video(path, path.stem, path) for path in sorted(folder.glob("*.mp4"))]
+
+
+def list_sources(folders: list[Path]) -> dict[str, list[Video]]:
+    """
+    The clips of each folder under its name.
+
+    Raises:
+        InputError: A folder without videos, two folders of one name, or two clips of one name.
+    """
+    sources: dict[str, list[Video]] = {}
+    for folder in folders:
+        source, videos = folder.resolve().name, list_videos(folder)
+        if source in sources:
+            raise InputError(f"two folders are called {source}, as {folder} is; each source needs a name of its own")
+        if not videos:
+            raise InputError(f"{folder} holds no .mp4 file; name a folder of videos, or VoxCeleb2's")
+        paths: dict[str, Path] = {}
+        for video in videos:
+            name = member_name(video.name)
+            if name in paths:
+                raise InputError(f"{paths[name]} and {video.path} would both be called {name}; rename one")
+            paths[name] = video.path
+        sources[source] = videos
+    return sources
 
 
 def voxceleb_sound(path: Path) -> Path:
@@ -132,16 +156,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--report", action="store_true", help="print residual and aperture correlation of each clip")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    sources = list_sources(options.folders)
+    for source in (*options.lips_only, *options.without_sound):
+        if source not in sources:
+            raise InputError(f"{source} is none of the sources {', '.join(sources)}; name it as its folder is called")
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     tally = Tally("clips")
-    for folder in options.folders:
-        source = folder.resolve().name
+    for source, videos in sources.items():
         teaches = tuple(
             channel for channel, without in (("lips", options.without_sound), ("motion", options.lips_only))
             if source not in without
         )  # fmt: skip
         cache = options.output.parent / "landmarks" / source
-        clips = tracked_clips(list_videos(folder), source, teaches, face_model, cache, tally)
+        clips = tracked_clips(videos, source, teaches, face_model, cache, tally)
         write_shards(options.output, source, _reported(clips) if options.report else clips)
     logger.info("%s", tally)
     if not tally.kept:
@@ -162,7 +189,7 @@ def tracked_clips(
             tally.leave_out(reason, name)
             continue
         if "lips" in teaches and clip.audio is None:
-            logger.warning("%s has no sound: it does not teach lips", name)
+            tally.remark("without sound, teaches no lips", name)
         tally.keep()
         yield clip
 
