@@ -149,6 +149,8 @@ def main() -> None:
         utterance = align_recording(recording, lexicon)
         if isinstance(utterance, Utterance):
             sets.setdefault(name, []).append(utterance)
+        else:
+            print(f"left out: {utterance.name}, {utterance.reason}")
     clean: list[Reading] = []
     for name, utterances in sets.items():
         for snr in (None, 10.0):

@@ -126,6 +126,8 @@ def main() -> None:
         utterance = align_recording(recording, lexicon)
         if isinstance(utterance, Utterance):
             sets.setdefault(name, []).append(utterance)
+        else:
+            print(f"left out: {utterance.name}, {utterance.reason}")
     for lookahead in (None, *options.lookahead):
         for name, utterances in sets.items():
             scores = score(utterances, encoder, sampler, lookahead)

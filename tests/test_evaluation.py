@@ -83,6 +83,29 @@ def test_bad_options(tmp_path: Path, arguments: list[str], message: str, capsys:
     assert message in capsys.readouterr().err
 
 
+def test_names_that_no_dictionary_has_are_said_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without flite to spell them: an error with the remedy, which then helps. Other languages are not aligned."""
+    pytest.importorskip("pocketsphinx")
+    from dirfa_pipeline.commands.evaluate import check_aligner
+    from dirfa_pipeline.training.speech_alignment import spell_out
+
+    spell_out.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    entries = [
+        ClipEntry(SPEECH, PHOTO, text="Ye Wenjie, a Trisolaran"),
+        ClipEntry(SPEECH, PHOTO, text="ja", language="de"),
+    ]
+    write_clip_list(entries, tmp_path / "list.tsv")
+    assert main(["evaluate", str(tmp_path / "list.tsv"), "--weights", "no weights are needed"]) == 2
+    error = capsys.readouterr().err
+    assert "2 words of the texts are in no dictionary: wenjie, trisolaran; apt-get install flite" in error
+    (tmp_path / "words.txt").write_text("Wenjie W AH2 N JH Y EH1\ntrisolaran T R AY S OW L AA R AH N\n")
+    check_aligner([entries[0].text], tmp_path / "words.txt")
+    spell_out.cache_clear()
+
+
 def mean_colours(picture: np.ndarray) -> np.ndarray:
     """A poor man's embedding, of any picture the same way."""
     return picture.mean((0, 1)).astype(float)

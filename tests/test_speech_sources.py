@@ -196,6 +196,9 @@ def test_words_that_no_dictionary_has(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert align(silence, "trisolaran") is None
     assert unpronounceable(["Hello, Trisolaran!", "trisolaran hello"]) == ["trisolaran"]
     assert unpronounceable(["Hello, Trisolaran!"], words) == []
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text("trisolaran\tT R QQ\nwenjie\n")
+    assert unpronounceable(["Wenjie, Trisolaran!"], wrong) == ["wenjie", "trisolaran"]
     spell_out.cache_clear()
 
 

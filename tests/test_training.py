@@ -155,7 +155,7 @@ def test_two_processes_train_one_encoder(corpus: Path, tmp_path: Path) -> None:
     assert torch.load(tmp_path / "encoder.pt", weights_only=True)["step"] == 2
 
 
-def toy_run(folder: Path, stop: int | None = None, broken: bool = False) -> list[float]:
+def toy_run(folder: Path, stop: int | None = None, broken: str = "") -> list[float]:
     """Losses of a linear model learning to add; stops after `stop` steps as if it were killed."""
     torch.manual_seed(0)
     schedule = Schedule(8, 1e-2, accumulate=2, checkpoint_every=2)
@@ -167,7 +167,11 @@ def toy_run(folder: Path, stop: int | None = None, broken: bool = False) -> list
         numbers = torch.rand(16, 4, generator=generator)
         loss = (run.model(numbers).squeeze(-1) - numbers.sum(1)).square().mean()
         losses.append(loss.item())
-        run.update({"square": loss * (torch.nan if broken and run.step == 5 else 1.0)})
+        if broken == "loss" and run.step == 5:
+            loss = loss * torch.nan
+        if broken == "gradient" and run.step == 5:  # the slope of a root at zero
+            loss = loss + (0.0 * run.model.weight.sum()).sqrt()
+        run.update({"square": loss})
     return losses
 
 
@@ -206,9 +210,15 @@ def test_a_run_of_another_length_is_not_gone_on_with(tmp_path: Path) -> None:
         TrainingRun("sum", torch.nn.Linear(4, 1), Schedule(9, 1e-2), Accelerator(cpu=True), tmp_path)
 
 
-def test_a_loss_that_is_not_finite_stops_training_and_names_the_step(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"loss of step 6 is not finite: .*; step 4 is in .*sum.pt"):
-        toy_run(tmp_path, broken=True)
+@pytest.mark.parametrize("broken", ["loss", "gradient"])
+def test_what_is_not_finite_stops_training_and_names_the_step(broken: str, tmp_path: Path) -> None:
+    """The last good checkpoint stays, and training goes on from it."""
+    with pytest.raises(TrainingError, match=rf"{broken} of step 6 is not finite: .*nan.*; step 4 is in .*sum.pt"):
+        toy_run(tmp_path, broken=broken)
+    saved = torch.load(tmp_path / "sum.pt", weights_only=True)
+    assert saved["step"] == 4
+    assert all(value.isfinite().all() for value in saved["model"].values())
+    assert toy_run(tmp_path) == toy_run(tmp_path / "whole")[8:]
 
 
 def test_video_time_becomes_frame_time() -> None:

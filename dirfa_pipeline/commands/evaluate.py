@@ -55,15 +55,14 @@ def run(options: argparse.Namespace) -> None:
 
     data = Path(options.data) if options.data else None
     entries = read_clip_list(Path(options.list), data)[: options.limit]
-    if any(entry.text and entry.language.startswith("en") for entry in entries):
-        check_aligner()
+    lexicon = Path(options.lexicon) if options.lexicon else None
+    check_aligner([entry.text for entry in entries if entry.scored_by_phones], lexicon)
     embedder = find_embedder(options.embedder) if options.embedder else None
     progress("loading the pipeline")
     from ..evaluation.evaluate import Settings, evaluate, format_table, quick
     from ..pipeline_dirfa import DirfaPipeline
     from ..pretrained import bundled_weights
 
-    lexicon = Path(options.lexicon) if options.lexicon else None
     settings = Settings(options.seconds, options.max_size, options.seeds, options.seed, lexicon)
     if options.quick:
         entries, settings = quick(entries, settings)
@@ -95,15 +94,24 @@ def check_options(options: argparse.Namespace) -> None:
         raise InputError(f"the folder of --json does not exist: {options.json}")
 
 
-def check_aligner() -> None:
-    """Raise [`InputError`] unless phones can be aligned."""
+def check_aligner(texts: list[str], lexicon: Path | None) -> None:
+    """Raise [`InputError`] unless phones of these texts can be aligned."""
+    if not texts:
+        return
     try:
-        importlib.import_module("pocketsphinx")
+        from ..training.speech_alignment import unpronounceable
     except ImportError as error:
         raise InputError(
             "clips with text need pocketsphinx for their phones: pip install dirfa-pipeline[train], or leave the "
             "column text empty"
         ) from error
+    words = unpronounceable(texts, lexicon)
+    if words:
+        shown = ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")
+        raise InputError(
+            f"{len(words)} words of the texts are in no dictionary: {shown}; apt-get install flite, which spells "
+            "them, or write them into the file of --lexicon, a line each: the word and its ARPAbet phones"
+        )
 
 
 def find_embedder(name: str) -> "Embedder":

@@ -42,6 +42,11 @@ class ClipEntry:
     def name(self) -> str:
         return self.audio.stem
 
+    @property
+    def scored_by_phones(self) -> bool:
+        """Whether it is known what is said, and in English, which is all that pocketsphinx aligns."""
+        return bool(self.text) and self.language.startswith("en")
+
 
 def read_clip_list(path: Path, data: Path | None = None) -> list[ClipEntry]:
     """

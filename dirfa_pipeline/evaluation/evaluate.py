@@ -249,7 +249,7 @@ def measure_clip(
 
 def phones_of(entry: ClipEntry, recording: AudioClip, settings: Settings) -> Sequence[Phone]:
     """Phones of an English clip whose text is known, as far as it is scored; none of others."""
-    if not (entry.text and entry.language.startswith("en")):
+    if not entry.scored_by_phones:
         return ()
     from .phones import find_phones
 

@@ -160,11 +160,7 @@ class TrainingRun:
         """
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
-            values = {name: term.item() for name, term in terms.items()}
-            kept = (
-                f"step {self._saved_step()} is in {self.checkpoint}" if self.checkpoint.exists() else "none is saved"
-            )
-            raise TrainingError(f"{self.name}: the loss of step {self.step + 1} is not finite: {values}; {kept}")
+            raise self._not_finite("loss", {name: term.item() for name, term in terms.items()})
         self.accelerator.backward(total / self.schedule.accumulate)
         for name, term in terms.items():
             value = term.item()
@@ -192,8 +188,15 @@ class TrainingRun:
         torch.manual_seed(seed)  # dropout
         return torch.Generator(device).manual_seed(seed)
 
+    def _not_finite(self, what: str, value: object) -> TrainingError:
+        kept = f"step {self._saved_step()} is in {self.checkpoint}" if self.checkpoint.exists() else "none is saved"
+        return TrainingError(f"{self.name}: the {what} of step {self.step + 1} is not finite: {value}; {kept}")
+
     def _finish_step(self) -> None:
-        self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
+        # Under fp16 such a step is left out and the scale of the loss lowered.
+        if self.accelerator.scaler is None and not torch.isfinite(norm):
+            raise self._not_finite("gradient", norm.item())
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.rate.step()

@@ -1,5 +1,6 @@
 """When each phone of an English recording is spoken, by pocketsphinx."""
 
+import contextlib
 import functools
 import shutil
 import subprocess
@@ -62,7 +63,8 @@ def _teach(decoder: pocketsphinx.Decoder, words: list[str], words_file: Path | N
         if decoder.lookup_word(word) is None:
             phones = lexicon(words_file).get(word) or spell_out(word)
             if phones:
-                decoder.add_word(word, phones, True)
+                with contextlib.suppress(RuntimeError):  # a phone that pocketsphinx does not have
+                    decoder.add_word(word, phones, True)
             if decoder.lookup_word(word) is None:
                 lacking.append(word)
     return lacking
