@@ -33,6 +33,7 @@ BACK_SHADE, BLADE_SHADE = (
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 
+GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 LUMINANCE: Final = (0.299, 0.587, 0.114)
 EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
@@ -219,6 +220,7 @@ def _faded(colour: Array, chroma: float) -> Array:
 def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
     """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
     brightness, share, alpha = np.dsplit(row, 3)
+    brightness = brightness + GUM_GLOW * share * np.maximum(1.0 - brightness, 0.0)
     colour = brightness**WARMTH * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
     if width < texture.shape[1]:
