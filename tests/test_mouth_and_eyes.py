@@ -17,6 +17,7 @@ from dirfa_pipeline.models.face_landmarks import (
 )
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.models.lip_shape import build_lips
+from dirfa_pipeline.models.own_teeth import find_own_teeth
 from dirfa_pipeline.models.relaxed_photo import LIP_OUTLINE
 
 
@@ -42,6 +43,31 @@ def inside(frame: np.ndarray, outline: np.ndarray) -> np.ndarray:
 
 def grey(pixels: np.ndarray) -> np.ndarray:
     return pixels @ np.array([0.299, 0.587, 0.114])
+
+
+@pytest.mark.parametrize("beneath", [(225, 220, 205), (200, 130, 130), (60, 40, 40)], ids=["teeth", "tongue", "dark"])
+@pytest.mark.parametrize("slope", [0.0, 0.15])
+def test_own_teeth_end_at_the_seam(beneath: tuple[int, int, int], slope: float) -> None:
+    """The photo's upper row is cut off along the dark line over the lower row, the tongue or the dark."""
+    image = np.full((120, 160, 3), (180, 110, 100), np.uint8)
+    landmarks = np.zeros((478, 3), np.float32)
+    angles = np.linspace(0.0, 2.0 * np.pi, len(INNER_LIPS), endpoint=False)
+    around = np.stack([-np.cos(angles), np.sin(angles)], axis=1)
+    landmarks[list(INNER_LIPS), :2] = np.array([80, 60]) + around * [50, 22]
+    landmarks[list(LIPS), :2] += np.where(landmarks[list(LIPS), :2] == 0, [80, 60], 0)
+    landmarks[[78, 308, 13, 14], :2] = [[30, 60], [130, 60], [80, 38], [80, 82]]
+    y, x = np.mgrid[:120, :160].astype(np.float32)
+    landmarks[:, 1] += slope * (landmarks[:, 0] - 80.0)
+    line = 64.0 + slope * (x - 80.0)
+    mouth = ((x - 80) / 50) ** 2 + ((y - slope * (x - 80.0) - 60) / 22) ** 2 < 1
+    image[mouth] = (235, 228, 214)
+    image[mouth & (y > line)] = beneath
+    image[mouth & (np.abs(y - line) < 1.2)] = (120, 90, 85)
+    own, edge = find_own_teeth(image, landmarks, light=140.0)
+    assert own is not None and edge is not None
+    inner = mouth & (np.abs(x - 80) < 30)
+    assert own[inner & (y < line - 4) & (y > line - 18), 3].mean() > 200
+    assert own[inner & (y > line + 3), 3].mean() < 25
 
 
 def test_silence_covers_the_teeth(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

@@ -16,6 +16,9 @@ from .mouth_layer import PARTED, inner_lip_gap
 Array = NDArray[np.float32]
 
 RIM: Final = 0.016  # of the inter-ocular distance: lips next to teeth take their colour
+CORNER: Final = 0.05  # of the same: radius around the corners of the mouth
+CORNERS: Final = ((78, 61), (308, 291))  # inner and outer
+STREAKS: Final = 0.02  # of the same
 EVEN: Final = 0.65  # how far a stretched lip's colour goes to the lips' own
 SMOOTH: Final = 0.75  # how much of a crease goes at a full smile
 FULL_SMILE: Final = 0.5
@@ -49,7 +52,7 @@ def relax(cutout: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> NDArray
 
 
 def _paint_over_mouth(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
-    """Fill an open mouth and the rim that its teeth colour from the lips around it."""
+    """Fill an open mouth, the rim that its teeth colour and its dark corners from the lips around it."""
     outline = landmarks[list(INNER_LIPS), :2]
     rim = max(1, round(RIM * scale))
     window = window_around(outline, picture.shape, margin=6 * rim)
@@ -57,8 +60,17 @@ def _paint_over_mouth(picture: NDArray[np.uint8], landmarks: Array, scale: float
         return
     inside = (polygon_mask(outline, window) > 0.3).astype(np.uint8)
     hole = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
+    corner = np.array([window[1].start, window[0].start], np.float32)
+    for inner, outer in CORNERS:  # what is dark behind the teeth reaches farther
+        middle = 0.5 * (landmarks[inner, :2] + landmarks[outer, :2]) - corner
+        cv2.circle(hole, middle.round().astype(int).tolist(), max(1, round(CORNER * scale)), 1, -1)
     patch = np.ascontiguousarray(picture[window][..., :3])
-    picture[window][..., :3] = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
+    filled = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
+    # What is filled in from single pixels of the rim is streaky.
+    weight = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(0.5, 0.5 * rim))[..., None]
+    smooth = cv2.GaussianBlur(filled, (0, 0), max(1.0, STREAKS * scale))
+    weight *= hole[..., None]
+    picture[window][..., :3] = (filled * (1.0 - weight) + smooth * weight + 0.5).astype(np.uint8)
 
 
 def _even_lips(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
