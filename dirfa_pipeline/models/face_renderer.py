@@ -26,7 +26,7 @@ from .batch_warp import BatchWarp
 from .eye_layer import Eye, build_eye
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
-from .head_mesh import HeadMesh, build_mesh, soften_relief
+from .head_mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
 from .lip_shape import LipShape, build_lips
 from .mouth_interior import MouthInterior, build_mouth
 from .mouth_layer import draw_mouth, inner_lip_gap
@@ -98,8 +98,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         height, width = portrait.image.shape[:2]
         zone = find_glasses(portrait.image, portrait.landmarks) * eyewear_zone(portrait.face)
         landmarks = soften_relief(flatten(portrait.landmarks, portrait.face, zone))
-        mesh = build_mesh(landmarks, self.triangles.detach().cpu().numpy(), width, height)
         alpha = cut_out(portrait.mask)
+        mesh = build_mesh(landmarks, self.triangles.detach().cpu().numpy(), width, height)
+        mesh = hold_at_border(mesh, alpha)
         rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
         cutout = np.dstack([portrait.image, alpha])
         return PreparedPortrait(

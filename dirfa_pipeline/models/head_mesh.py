@@ -1,8 +1,9 @@
 """The mesh that moves a whole picture: the face's triangles, and rings around it that carry hair, ears and neck."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,7 @@ Array = NDArray[np.float32]
 NUM_FACE_VERTICES: Final = 468  # the irises are drawn apart
 RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)
 BODY: Final = 0.15  # how much of the way that the head goes the shoulders go too
+ROOM: Final = 0.12  # of the face's height, between face and border: with less of it cut-off hair is held only partly
 STEEPEST: Final = 1.1  # depth a pixel: what a turn may uncover of a slope, the photo's pixels must stretch to show
 _OVAL = np.array(OVAL)
 
@@ -27,6 +29,8 @@ class HeadMesh:
         follow (`np.ndarray` of shape `(ring vertices,)`): How much a ring vertex follows the head: 1 rigidly, 0 stays.
         give (`np.ndarray` of shape `(ring vertices,)`): How much it follows the skin at its place on the oval.
         sway (`np.ndarray` of shape `(ring vertices,)`): How much of the head's way it goes, without turning.
+        hold (`np.ndarray` of shape `(2, ring vertices, 2)`): How much it is kept from going right and down, and from
+            going left and up.
     """
 
     source: Array
@@ -34,6 +38,7 @@ class HeadMesh:
     follow: Array
     give: Array
     sway: Array
+    hold: Array
 
     def deform(self, vertices: Array, transform: Array) -> Array:
         """
@@ -48,9 +53,10 @@ class HeadMesh:
         oval = self.source[_OVAL]
         residual = vertices[_OVAL] - (oval @ transform[:, :3].T + transform[:, 3])
         moved = rings + self.follow[:, None] * (rigid - rings)
-        way = (oval @ transform[:, :3].T + transform[:, 3] - oval).mean(0)
-        moved += self.sway[:, None] * way
+        moved += self.sway[:, None] * (oval @ transform[:, :3].T + transform[:, 3] - oval).mean(0)
         moved += self.give[:, None] * np.tile(residual, (len(rings) // len(_OVAL), 1))
+        way = moved[:, :2] - rings[:, :2]
+        moved[:, :2] -= self.hold[0] * np.maximum(way, 0.0) + self.hold[1] * np.minimum(way, 0.0)
         return np.concatenate([vertices[:NUM_FACE_VERTICES], moved]).astype(np.float32)
 
 
@@ -83,7 +89,34 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         follow=np.concatenate(follow).astype(np.float32),
         give=np.concatenate(give).astype(np.float32),
         sway=np.concatenate(sway).astype(np.float32),
+        hold=np.zeros((2, len(vertices) * len(_OVAL), 2), np.float32),
     )
+
+
+def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
+    """
+    Hair and necks that the picture cuts off stay at its border, and stretch, where motion would bring in what it does
+    not show.
+
+    Args:
+        person (`np.ndarray` of shape `(height, width)`): The person's alpha, in [0, 255].
+    """
+    height, width = person.shape
+    oval, rings = mesh.source[_OVAL, :2], mesh.source[NUM_FACE_VERTICES:, :2].reshape(-1, len(_OVAL), 2)
+    face_height = float(np.ptp(oval[:, 1]))
+    hold = np.zeros((2, *rings.shape), np.float32)
+    last = np.array([width - 1.0, height - 1.0], np.float32)
+    for toward, border in enumerate((np.zeros(2, np.float32), last)):
+        for axis in range(2):
+            room = np.maximum((border[axis] - oval[:, axis]) * (2 * toward - 1), 0.0)
+            beyond = (rings[..., axis] - oval[:, axis]) * (2 * toward - 1)
+            share = np.clip(beyond / np.maximum(room, 1.0), 0.0, 1.0)
+            # Only where the person reaches the border, told from where along it a vertex lies.
+            line = person.take(int(border[axis]), axis=1 - axis).astype(np.float32) / 255.0
+            line = cv2.blur(line[None], (2 * round(0.1 * face_height) + 1, 1), borderType=cv2.BORDER_REPLICATE)[0]
+            cut = line[np.clip(np.rint(rings[..., 1 - axis]), 0, len(line) - 1).astype(int)]
+            hold[toward, ..., axis] = share * cut * np.minimum(1.0, room / (ROOM * face_height))
+    return replace(mesh, hold=hold.reshape(2, -1, 2))
 
 
 def soften_relief(landmarks: Array) -> Array:
