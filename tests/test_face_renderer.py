@@ -16,7 +16,7 @@ from dirfa_pipeline.metrics import eye_openness, lip_aperture
 from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, OVAL, RIGHT_EYE
 from dirfa_pipeline.models.face_model import rotation_matrix
 from dirfa_pipeline.models.face_renderer import PreparedPortrait, render_batched
-from dirfa_pipeline.models.head_mesh import STEEPEST, soften_relief
+from dirfa_pipeline.models.head_mesh import STEEPEST, hold_at_border, soften_relief
 from dirfa_pipeline.portrait import FaceDetector
 
 
@@ -185,6 +185,23 @@ def test_shoulders_follow_a_little(renderer: FaceRenderer, prepared: PreparedPor
     assert shoulders.sum() > 5
     assert 0.02 < shift[shoulders].mean() / (0.5 * face.scale) < 0.3
     assert shift[-36:] == pytest.approx(0.0, abs=1e-2)
+
+
+def test_what_the_border_cuts_off_stays_there(prepared: PreparedPortrait) -> None:
+    """The photo does not show what comes in from beyond it; what goes out is free."""
+    mesh, (height, width) = prepared.mesh, prepared.portrait.image.shape[:2]
+    rings = mesh.source[468:]
+    up, down = (np.hstack([np.eye(3), [[0.0], [way], [0.0]]]).astype(np.float32) for way in (-30.0, 30.0))
+    vertices = prepared.landmarks
+    free = hold_at_border(mesh, np.zeros((height, width), np.uint8))
+    held = hold_at_border(mesh, np.full((height, width), 255, np.uint8))
+    for transform, beyond in ((up, rings[:, 1] > height), (down, rings[:, 1] < 0)):
+        ways = [(m.deform(vertices, transform) - m.source)[468:, 1] for m in (free, held)]
+        assert np.abs(ways[1][beyond]).max() < 1.0
+        assert np.all(np.abs(ways[1]) <= np.abs(ways[0]) + 1e-3)
+    assert np.abs(ways[0][rings[:, 1] < 0]).max() > 5.0
+    outward = rings[:, 1] < 0
+    np.testing.assert_allclose(held.deform(vertices, up)[468:][outward], free.deform(vertices, up)[468:][outward])
 
 
 def test_no_seam_where_motion_ends(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

@@ -1,5 +1,6 @@
 """Holes filled with the picture's own texture."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -55,3 +56,16 @@ def test_a_plate_keeps_what_is_far_from_the_person(shape: tuple[int, int]) -> No
     np.testing.assert_array_equal(plate[:, -10:], image[:, -10:])
     assert plate.dtype == np.uint8
     assert (plate[25:45, 25:35] != image[25:45, 25:35]).mean() > 0.9
+
+
+def test_light_goes_on_behind_the_person() -> None:
+    """A wall lit from one spot beside the head: no dark rim, no bright one."""
+    rows, columns = np.indices((160, 160))
+    glow = 40 + 160 * np.exp(-((rows - 90) ** 2 + (columns - 110) ** 2) / 3000)
+    image = np.repeat(glow[..., None], 3, axis=2).astype(np.uint8)
+    mask = ((rows - 80) ** 2 + (columns - 60) ** 2 < 35**2).astype(np.float32)
+    image[mask > 0] = 10
+    landmarks = np.array([[30.0, 45.0, 0.0], [90.0, 115.0, 0.0]], np.float32)
+    plate = fill_plate(image, cut_out(mask), landmarks)[..., 0].astype(float)
+    rim = cv2.dilate(mask, np.ones((7, 7))) > cv2.erode(mask, np.ones((7, 7)))
+    assert np.abs(plate - glow)[rim].mean() < 4

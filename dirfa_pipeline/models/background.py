@@ -11,6 +11,8 @@ THRESHOLD = 0.35
 MARGIN, FEATHER = 0.005, 0.012  # of the picture's width
 UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
 LARGEST = 1024  # pixels of the longer side at which a plate is filled
+EVEN = 8  # rounds of evening out a smooth filling, at each of its sizes
+PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, what with texture alone
 CLEAR = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
 
 
@@ -73,12 +75,26 @@ def _fill(
     top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
     below = np.clip((np.arange(len(image)) - chin) / (chin - top), 0.0, 1.0)[:, None]
     hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
-    plate = inpaint(image, known == 0, hidden, smooth)
+    plate = smooth + _texture(image, known) * (inpaint(image, known == 0, hidden, smooth) - smooth)
     return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near > 0
 
 
+def _texture(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """
+    How much of a filling is texture, `(height, width, 1)` in [0, 1], told from the detail of what is known around.
+
+    A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright there.
+    """
+    width = max(1.5, 0.005 * image.shape[1])
+    share = cv2.GaussianBlur(known, (0, 0), width)
+    local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
+    detail = np.square(image - local).mean(-1) * known
+    spread = np.sqrt(np.maximum(_pull(np.dstack([detail] * 3), known)[..., 0], 0.0))
+    return np.clip((spread - PLAIN) / (TEXTURED - PLAIN), 0.0, 1.0)[..., None]
+
+
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average known pixels into ever coarser levels, then fill each level's gaps from the coarser one."""
+    """Average known pixels into ever coarser levels, fill each level from the coarser one, and even the filling out."""
     height, width = weight.shape
     if min(height, width) <= 2:
         return colour / max(float(weight.sum()), 1e-6) if weight.sum() else colour
@@ -89,4 +105,7 @@ def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[n
     grown = np.minimum(1.0, 4.0 * coarse_weight)
     coarse = _pull(coarse_colour / share * grown[..., None], grown)
     up = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return colour + (1.0 - weight[..., None]) * up
+    filled = colour + (1.0 - weight[..., None]) * up
+    for _ in range(EVEN):  # towards the membrane that known pixels span (Laplace's equation)
+        filled = colour + (1.0 - weight[..., None]) * cv2.blur(filled, (3, 3))
+    return filled
