@@ -94,7 +94,7 @@ def _texture(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np
 
 
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average known pixels into ever coarser levels, fill each level from the coarser one, and even the filling out."""
+    """Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out."""
     height, width = weight.shape
     if min(height, width) <= 2:
         return colour / max(float(weight.sum()), 1e-6) if weight.sum() else colour

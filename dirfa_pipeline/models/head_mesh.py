@@ -112,7 +112,7 @@ def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
             beyond = (rings[..., axis] - oval[:, axis]) * (2 * toward - 1)
             share = np.clip(beyond / np.maximum(room, 1.0), 0.0, 1.0)
             # Only where the person reaches the border, told from where along it a vertex lies.
-            line = person.take(int(border[axis]), axis=1 - axis).astype(np.float32) / 255.0
+            line = (person[:, int(border[0])] if axis == 0 else person[int(border[1])]).astype(np.float32) / 255.0
             line = cv2.blur(line[None], (2 * round(0.1 * face_height) + 1, 1), borderType=cv2.BORDER_REPLICATE)[0]
             cut = line[np.clip(np.rint(rings[..., 1 - axis]), 0, len(line) - 1).astype(int)]
             hold[toward, ..., axis] = share * cut * np.minimum(1.0, room / (ROOM * face_height))
