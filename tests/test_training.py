@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tiny import WEIGHTS, tiny_sampler
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline import Animation, AnimationSampler, DirfaPipeline, InputError, Portrait
+from dirfa_pipeline import Animation, AnimationSampler, AudioClip, DirfaPipeline, InputError, Portrait
 from dirfa_pipeline.metrics import eye_openness
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import (
@@ -124,6 +124,12 @@ def test_encoder_trains(corpus: Path, tmp_path: Path) -> None:
     assert encoder.config.feat_extract_norm == "layer"
     assert load_file(tmp_path / "speech_head.safetensors")["visemes.weight"].shape == (len(VISEME_NAMES), 64)
     assert list((tmp_path / "curves").glob("events.out.tfevents*"))
+    latest = tmp_path / "encoder-latest"  # of the last step: what was saved in the end
+    for name in ("audio_encoder/model.safetensors", "speech_head.safetensors"):
+        saved = load_file(tmp_path / "out" / name if "/" in name else tmp_path / name)
+        assert all(torch.equal(tensor, saved[key]) for key, tensor in load_file(latest / name).items())
+    Wav2Vec2Model.from_pretrained(latest / "audio_encoder")
+    assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_trained_encoder_goes_on(corpus: Path, tmp_path: Path) -> None:
@@ -362,7 +368,13 @@ def test_a_killed_sampler_ends_as_if_nothing_had_been(tracks: Path, encoder: Pat
     train_killed(killed, tmp_path / "killed" / "motion.pt")
     step = torch.load(tmp_path / "killed" / "motion.pt", weights_only=True)["step"]
     assert 0 < step < 40
+    latest = AnimationSampler.from_pretrained(tmp_path / "killed" / "motion-latest")
+    ear = Wav2Vec2Model.from_pretrained(encoder / "audio_encoder")
+    pipe = DirfaPipeline.from_pretrained(WEIGHTS, audio_encoder=ear, animation_sampler=latest)
+    sound = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    assert len(pipe.sample_animation(AudioClip(0.1 * sound[None], 16_000), diversity=0.0)) == 25
     train_animation_sampler.main(killed)
+    assert not list((tmp_path / "killed").glob("*-latest")), "the whole is saved"
     first, second = (
         AnimationSampler.from_pretrained(tmp_path / name / "animation_sampler").state_dict()
         for name in ("whole", "killed")

@@ -23,7 +23,7 @@ from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
 from ..pretrained import BUNDLED_NAME, find_weights
 from . import track_videos
-from .loop import TrainingRun
+from .loop import TrainingRun, remove_checkpoints
 from .motion_data import TrackedClip
 from .track_shards import read_shards
 from .train_animation_sampler import (
@@ -144,8 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     finetune(pipe, clips, options.lip_steps, options.motion_steps, start)
     pipe.save_pretrained(options.output)
     logger.info("saved %s", options.output)
-    for stage in STAGES:
-        (runs / f"{stage}.pt").unlink(missing_ok=True)
+    remove_checkpoints(runs, STAGES)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 import copy
 import logging
 import math
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,8 @@ class TrainingRun:
         folder (`Path`): For `<name>.pt`.
         seed (`int`): Seeds each batch by seed, step, part of the step and process.
         validate (`Callable`, *optional*): Gives the named losses of a model on what it is not trained on.
+        export (`Callable`, *optional*): Saves a model into a folder for `from_pretrained`. With each checkpoint the
+            averaged model is so saved to `<name>-latest` in `folder`, to be tried while the run goes on.
 
     Raises:
         TrainingError: The checkpoint is of a run with another number of steps.
@@ -97,11 +100,12 @@ class TrainingRun:
         folder: Path,
         seed: int = 0,
         validate: Callable[[nn.Module], dict[str, float]] | None = None,
+        export: Callable[[nn.Module, Path], None] | None = None,
     ) -> None:
         self.name, self.schedule, self.accelerator, self.seed = name, schedule, accelerator, seed
         self.validate, self.least = validate, math.inf
         self.best: dict[str, Tensor] = {}
-        self.checkpoint = folder / f"{name}.pt"
+        self.checkpoint, self.latest, self.export = folder / f"{name}.pt", folder / f"{name}-latest", export
         self.step = 0
         model = model.to(accelerator.device)
         self.averaged = AveragedModel(model, multi_avg_fn=moving_average(schedule.average))
@@ -215,9 +219,19 @@ class TrainingRun:
         if self.validate is not None:
             state |= {"best": self.best, "least": self.least}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        self._export()
         temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
         torch.save(state, temporary)
         temporary.replace(self.checkpoint)
+
+    def _export(self) -> None:
+        if self.export is None:
+            return
+        unfinished = self.latest.with_name(self.latest.name + ".part")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self.export(self.average, unfinished)
+        shutil.rmtree(self.latest, ignore_errors=True)
+        unfinished.replace(self.latest)
 
     def _load(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True, map_location=self.accelerator.device)
@@ -238,3 +252,10 @@ class TrainingRun:
 
     def _saved_step(self) -> int:
         return int(torch.load(self.checkpoint, weights_only=True, map_location="cpu")["step"])
+
+
+def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
+    """Remove what runs of these names left for going on, so that the next ones begin anew."""
+    for name in names:
+        (folder / f"{name}.pt").unlink(missing_ok=True)
+        shutil.rmtree(folder / f"{name}-latest", ignore_errors=True)

@@ -5,10 +5,12 @@ Train the AnimationSampler on tracked clips.
         --speech-head speech_head.safetensors --run RUN --output weights/dirfa-base/animation_sampler
 
 `TRACKS` holds the shards that `track_videos` wrote; each clip says whether it teaches lips, motion or both. An
-interrupted run goes on from its last checkpoint; `accelerate launch` runs it on several processes.
+interrupted run goes on from its last checkpoint, and the sampler as it is then is in `RUN/lips-latest` or
+`RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `accelerate launch` runs it on several processes.
 """
 
 import argparse
+import copy
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +33,7 @@ from ..models.animation_stream import FEATURES_PER_FRAME, ROWS, MotionDraw, spli
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
-from .loop import Schedule, TrainingRun
+from .loop import Schedule, TrainingRun, remove_checkpoints
 from .motion_data import (
     CHANNELS,
     OPENING_NAMES,
@@ -181,6 +183,17 @@ def motion_schedule(steps: int, rate: float = 1e-3, accumulate: int = 1) -> Sche
     return Schedule(steps, rate, 0.3, average=0.95, accumulate=accumulate, checkpoint_every=25, validate_every=10)
 
 
+def exporter(sampler: AnimationSampler, part: str) -> Callable[[nn.Module, Path], None]:
+    """What saves the whole sampler with another state of a part of it, while that part is trained."""
+
+    def export(trained: nn.Module, folder: Path) -> None:
+        whole = copy.deepcopy(sampler)
+        getattr(whole, part).load_state_dict(trained.state_dict())
+        whole.save_pretrained(folder)
+
+    return export
+
+
 def train_lips(
     sampler: AnimationSampler,
     training: list[TrainingExample],
@@ -197,7 +210,7 @@ def train_lips(
         losses = [lip_loss(decoder(e.speech[None]), e.lips[None], e.valid[None].float(), basis) for e in validation]
         return {"loss": float(torch.stack(losses).mean())}
 
-    run = start("lips", sampler.lip_decoder, schedule, validate=validate)
+    run = start("lips", sampler.lip_decoder, schedule, validate=validate, export=exporter(sampler, "lip_decoder"))
     for generator in run:
         speech, lips, valid = crop_lips(training, LIP_CROPS, LIP_FRAMES, generator)
         with run.accelerator.autocast():
@@ -320,7 +333,7 @@ def train_motion(
         losses = motion_loss(prior.eval(), fixed, torch.Generator().manual_seed(2))
         return {name: loss.item() for name, loss in losses.items()}
 
-    run = start("motion", sampler.motion_prior, schedule, validate=validate)
+    run = start("motion", sampler.motion_prior, schedule, validate=validate, export=exporter(sampler, "motion_prior"))
     for generator in run:
         crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_STEPS, generator)
         with run.accelerator.autocast():
@@ -438,8 +451,7 @@ def main(arguments: list[str] | None = None) -> None:
         calibrate_leash(sampler, moving_clips, moving[0])
         sampler.save_pretrained(options.output)
         logger.info("saved %s", options.output)
-        for stage in STAGES:  # the next run must not take them for its own
-            (options.run / f"{stage}.pt").unlink(missing_ok=True)
+        remove_checkpoints(options.run, STAGES)  # the next run must not take them for its own
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ Train the audio encoder on the speech corpus.
 
 It learns visemes and closures from waveforms under augmentation, and at the same time to read the log-mel from its
 convolutions, which teaches these in minutes what takes hours from the labels alone. Saves `audio_encoder`,
-`feature_extractor` and `speech_head.safetensors`. An interrupted run goes on from its last checkpoint;
-`accelerate launch` runs it on several processes.
+`feature_extractor` and `speech_head.safetensors`. An interrupted run goes on from its last checkpoint, and what it has
+learned until then is in `RUN/encoder-latest` in the same layout; `accelerate launch` runs it on several processes.
 
 With `--start WEIGHTS --speech-head HEAD` a trained encoder goes on learning, from more speech for example. Its
 convolutions stay as they are, which halves the time of a step, and the log-mel is not read any more.
@@ -135,7 +135,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
     reads_mel = options.start is None
     peak_rate = PEAK_RATE if reads_mel else LATER_PEAK_RATE
     schedule = Schedule(options.steps, peak_rate, accumulate=options.accumulate)
-    run = TrainingRun("encoder", model, schedule, accelerator, options.run, options.seed)
+    run = TrainingRun("encoder", model, schedule, accelerator, options.run, options.seed, export=export)
     for generator in run:
         batch = corpus.batch(options.batch, options.seconds, generator)
         with accelerator.autocast():
@@ -154,12 +154,14 @@ def train(options: argparse.Namespace) -> SpeechModel:
     return trained
 
 
-def export(model: SpeechModel, output: Path, run: Path) -> None:
-    """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler."""
-    model.encoder.save_pretrained(output / "audio_encoder")
+def export(model: nn.Module, folder: Path, head_folder: Path | None = None) -> None:
+    """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler beside it or elsewhere."""
+    assert isinstance(model, SpeechModel)
+    model.encoder.save_pretrained(folder / "audio_encoder")
     extractor = Wav2Vec2FeatureExtractor(sampling_rate=16_000, do_normalize=False, return_attention_mask=False)
-    extractor.save_pretrained(output / "feature_extractor")
-    save_file({k: v.contiguous() for k, v in model.head.state_dict().items()}, run / "speech_head.safetensors")
+    extractor.save_pretrained(folder / "feature_extractor")
+    head = {name: tensor.contiguous() for name, tensor in model.head.state_dict().items()}
+    save_file(head, (head_folder or folder) / "speech_head.safetensors")
 
 
 def main(arguments: list[str] | None = None) -> None:
