@@ -21,6 +21,7 @@ BARED: Final = 0.5  # share of the skin between lashes and crease that a closed 
 SHADOW: Final = 0.30  # what a lowered lid's shadow takes from the eyeball
 LASHES: Final = 14  # strokes on a closed lid
 LASH_LENGTH: Final = 0.085  # of the eye's width
+LASH_WIDTH: Final = 0.09  # of the same: how far apart the sides are of what counts as a lash on the lid
 LIMBUS: Final = 1.06  # radius, in iris radii, within which the iris is filled from itself
 
 
@@ -133,6 +134,7 @@ class Eye:
         rows, columns = window
         corner = np.array([columns.start, rows.start], np.float32)
         patch = frame[rows, columns].astype(np.float32)
+        self._clear_lid(patch, target[:, :2] - corner, width, closed)
         shut = float(np.clip((closed - 0.75) / 0.2, 0.0, 1.0))
         if shut > 0.0:
             slit = _stroke(target[[eye.outer, *eye.lower, eye.inner], :2] - corner, patch.shape, 0.05 * width)
@@ -153,6 +155,18 @@ class Eye:
         dark = np.clip(line + lashes, 0.0, 1.0) * min(1.0, 1.2 * closed)
         patch *= 1.0 - dark[..., None] * (1.0 - self.lash)
         frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+
+    def _clear_lid(self, patch: Array, points: Array, width: float, closed: float) -> None:
+        """Take the open eye's lashes off the lid that they lie on, in place: dark strokes thinner than the crease."""
+        eye = self.landmarks
+        margin, crease = points[[eye.outer, *eye.upper, eye.inner]], points[list(eye.crease)]
+        whole = (slice(0, patch.shape[0]), slice(0, patch.shape[1]))
+        lid = polygon_mask(np.concatenate([margin, crease[::-1]]), whole, blur=max(0.7, 0.03 * width))
+        size = 2 * round(0.5 * LASH_WIDTH * width) + 1
+        strokeless = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((1, size), np.uint8))
+        strokeless = cv2.GaussianBlur(strokeless, (0, 0), max(0.6, 0.2 * LASH_WIDTH * width))
+        share = float(np.clip((closed - 0.2) / 0.6, 0.0, 1.0))
+        patch += (share * lid)[..., None] * (strokeless - patch)
 
 
 def build_eye(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Eye:
