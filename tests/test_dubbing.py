@@ -61,22 +61,23 @@ def test_only_the_lower_face_changes(clip: Path, film: FilmedFace, renderer: Fac
         assert outside[: rows.max() + 1].all()
 
 
-@pytest.mark.parametrize(("jaw", "least", "most"), [(0.0, 0.0, 0.035), (0.45, 0.10, 0.40)])
+@pytest.mark.parametrize(("jaw", "least", "most"), [(0.0, 0.0, 0.02), (0.45, 0.15, 0.30)])
 def test_lips_are_those_of_the_new_speech(
     film: FilmedFace, renderer: FaceRenderer, jaw: float, least: float, most: float
 ) -> None:
-    detector = FaceDetector()
     frames = list(dub_frames(film, Animation.from_curves(FRAMES, jawOpen=jaw), renderer))
-    gaps = [
-        inner_lip_gap(detector.find_faces(frames[index])[0]) / film.face(index).scale
-        for index in np.flatnonzero(film.shown)[::3]
-    ]
-    detector.close()
-    # The clip's own mouth opens and shuts; next to nothing of that is left.
-    own = float(np.ptp(film.gaps[film.shown]))
-    assert own > 0.15
-    assert least <= min(gaps) and max(gaps) <= most
-    assert np.ptp(gaps) < 0.3 * own, (gaps, own)
+    with closing(FaceDetector()) as detector:
+        gaps = np.array([
+            inner_lip_gap(detector.find_faces(frames[index])[0]) / film.face(index).scale
+            for index in np.flatnonzero(film.shown)
+        ])  # fmt: skip
+    assert least <= np.percentile(gaps, 10) and gaps.mean() <= most, gaps
+    # The clip's own mouth opens and shuts; next to nothing of that is left. In so small a mouth a landmark is off by
+    # a pixel, .02, in any single frame.
+    own = film.gaps[film.shown]
+    assert np.ptp(own) > 0.15
+    assert abs(np.polyfit(own, gaps, 1)[0]) < 0.3, (gaps, own)
+    assert gaps.std() < 0.5 * own.std(), (gaps, own)
 
 
 def test_the_pipeline_dubs_and_repeats(film: FilmedFace) -> None:
