@@ -48,6 +48,15 @@ def test_shards_give_back_the_clips(tmp_path: Path) -> None:
         assert (after.source, after.speaker, after.teaches) == ("set", "id00001", ("lips",))
 
 
+def write_tar(path: Path, files: list[tuple[str, bytes]]) -> None:
+    """Names and contents, in this order; a name may come twice."""
+    with tarfile.open(path, "w") as shard:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            shard.addfile(member, io.BytesIO(content))
+
+
 def members(clip: TrackedClip, folder: Path) -> dict[str, bytes]:
     """The files of a shard that holds one clip, by their kind."""
     (path,) = write_shards(folder, "good", [clip])
@@ -92,12 +101,8 @@ NOT_FINITE = npz(coefficients=COEFFICIENTS * np.nan, valid=np.ones(5), eye_openn
 )
 def test_bad_clips_are_named(tmp_path: Path, changed: dict[str, bytes | None], message: str) -> None:
     path = tmp_path / "bad.tar"
-    with tarfile.open(path, "w") as shard:
-        for kind, content in (members(clip_of("set/a"), tmp_path) | changed).items():
-            if content is not None:
-                member = tarfile.TarInfo(f"set/a.{kind}")
-                member.size = len(content)
-                shard.addfile(member, io.BytesIO(content))
+    contents = members(clip_of("set/a"), tmp_path) | changed
+    write_tar(path, [(f"set/a.{kind}", content) for kind, content in contents.items() if content is not None])
     with pytest.raises(ShardError, match=f"bad.tar.*{message}"):
         list(read_shard(path))
 
@@ -142,12 +147,8 @@ def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ShardError, match=r"two clips would be set/take_2 in the shards of set; rename one"):
         write_shards(tmp_path / "written", "set", [first, second])
     path = tmp_path / "twice.tar"
-    with tarfile.open(path, "w") as shard:
-        for clip in (first, second):
-            for kind, content in members(clip, tmp_path).items():
-                member = tarfile.TarInfo(f"set/take_2.{kind}")
-                member.size = len(content)
-                shard.addfile(member, io.BytesIO(content))
+    files = [(kind, content) for clip in (first, second) for kind, content in members(clip, tmp_path).items()]
+    write_tar(path, [(f"set/take_2.{kind}", content) for kind, content in files])
     with pytest.raises(ShardError, match=r"twice.tar, clip set/take_2 holds .json twice"):
         list(read_shard(path))
 
