@@ -35,10 +35,17 @@ def lid_gaps(vertices: np.ndarray) -> np.ndarray:
     return np.array([np.linalg.norm(vertices[list(e.lower)] - vertices[list(e.upper)], axis=1).max() for e in eyes])
 
 
-@pytest.fixture(params=["photo", "closed", "open", "smiling"])
+def half_a_blink(portrait: Portrait, blink: float) -> np.ndarray:
+    curves = Animation.from_curves(1, eyeBlinkLeft=blink, eyeBlinkRight=blink)
+    return portrait.face.vertices(curves.coefficients)[0]
+
+
+@pytest.fixture(params=["photo", "closed", "open", "smiling", "half a blink"])
 def landmarks(request: pytest.FixtureRequest, portrait: Portrait, face_model: FaceModel) -> np.ndarray:
     if request.param == "photo":
         return portrait.landmarks
+    if request.param == "half a blink":
+        return half_a_blink(portrait, 0.6)
     looks = {"closed": {}, "open": {"jawOpen": 0.3}, "smiling": {"mouthSmileLeft": 0.7, "mouthSmileRight": 0.6}}
     return person(face_model, 1, **looks[request.param])
 
@@ -62,6 +69,16 @@ def test_blink_closes_the_lids(face_model: FaceModel, landmarks: np.ndarray) -> 
     still, shut = fit.head_vertices(Animation.from_curves(2, eyeBlinkLeft=[0, 1], eyeBlinkRight=[0, 1]).coefficients)
     assert lid_gaps(still).min() > 0.08
     assert (lid_gaps(shut) < 0.1 * lid_gaps(still)).all()
+
+
+def test_half_a_blink_is_opened(face_model: FaceModel, portrait: Portrait) -> None:
+    """A photo caught in a blink talks with open eyes; one with narrow or shut eyes, or a wink, keeps them."""
+    fits = [face_model.fit_image(half_a_blink(portrait, blink)) for blink in (0.0, 0.2, 0.6, 1.0)]
+    assert [fit.blink > 0.2 for fit in fits] == [False, False, True, False]
+    narrow = lid_gaps(fits[2].head_vertices(fits[2].rest_coefficients()[None])[0])
+    assert (lid_gaps(fits[2].head_vertices(np.zeros((1, 58)))[0]) > 1.5 * narrow).all()
+    wink = portrait.face.vertices(Animation.from_curves(1, eyeBlinkLeft=0.6).coefficients)[0]
+    assert face_model.fit_image(wink).blink == 0.0
 
 
 def test_one_eye_winks(portrait: Portrait) -> None:
@@ -131,11 +148,11 @@ def test_translation(portrait: Portrait) -> None:
     assert np.ptp(away[:, 0]) < np.ptp(still[:, 0])
 
 
-def test_lips_replace_and_the_rest_adds(portrait: Portrait) -> None:
+def test_lips_and_blinks_replace_and_the_rest_adds(portrait: Portrait) -> None:
     fit = portrait.face
     weights = fit.expressions(np.zeros((1, 58)))[0]
     for index, name in enumerate(EXPRESSION_NAMES):
-        assert weights[index] == (0 if name in LIP_NAMES else fit.expression[index])
+        assert weights[index] == (0 if name in LIP_NAMES or "Blink" in name else fit.expression[index])
     assert fit.expressions(np.full((1, 58), 0.7)).max() <= 1
 
 

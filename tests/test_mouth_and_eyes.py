@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dirfa_pipeline import Animation, FaceRenderer, Portrait
+from dirfa_pipeline import Animation, FaceModel, FaceRenderer, Portrait
 from dirfa_pipeline.animation import coefficient_index
-from dirfa_pipeline.models.eye_layer import polygon_mask, window_around
+from dirfa_pipeline.models.eye_layer import lid_opening, polygon_mask, window_around
 from dirfa_pipeline.models.face_landmarks import (
     INNER_LIPS,
     LEFT_EYE,
@@ -68,6 +68,18 @@ def test_own_teeth_end_at_the_seam(beneath: tuple[int, int, int], slope: float) 
     inner = mouth & (np.abs(x - 80) < 30)
     assert own[inner & (y < line - 4) & (y > line - 18), 3].mean() > 200
     assert own[inner & (y > line + 3), 3].mean() < 25
+
+
+def test_eyes_half_shut_in_the_photo_open(
+    renderer: FaceRenderer, prepared: PreparedPortrait, face_model: FaceModel
+) -> None:
+    """A frame from within a blink, taken as the photo, talks with eyes that the face tracker sees open."""
+    blinking = renderer.render(prepared, pose(**both("eyeBlink", 0.78)))[0]
+    photo = Portrait.from_image(blinking, face_model)
+    assert photo.face.blink > 0.1
+    opened = Portrait.from_image(renderer.render(renderer.prepare(photo), pose())[0], face_model)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        assert lid_opening(eye, opened.landmarks) > 1.3 * lid_opening(eye, photo.landmarks)
 
 
 def test_silence_covers_the_teeth(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

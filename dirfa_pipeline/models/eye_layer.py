@@ -22,6 +22,8 @@ SHADOW: Final = 0.30  # what a lowered lid's shadow takes from the eyeball
 LASHES: Final = 14  # strokes on a closed lid
 LASH_LENGTH: Final = 0.085  # of the eye's width
 LASH_WIDTH: Final = 0.09  # of the same: how far apart the sides are of what counts as a lash on the lid
+WHITE: Final = 1.0  # the white of an eye that the photo hides, over the grey of the skin
+DARK_IRIS: Final = np.array([60.0, 42.0, 32.0], np.float32)  # where the lids show none
 LIMBUS: Final = 1.06  # radius, in iris radii, within which the iris is filled from itself
 
 
@@ -169,8 +171,8 @@ class Eye:
         patch += (share * lid)[..., None] * (strokeless - patch)
 
 
-def build_eye(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Eye:
-    """Take an eye out of a photo and fill in what its lids hide."""
+def build_eye(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks, blink: float = 0.0) -> Eye:
+    """Take an eye out of a photo, caught in as much of a blink, and fill in what its lids hide."""
     iris, radius = iris_circle(eye, landmarks)
     outline = landmarks[list(eye.outline), :2]
     around = np.concatenate([outline, [iris - 2.0 * radius, iris + 2.0 * radius]])
@@ -178,12 +180,18 @@ def build_eye(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> 
     high = np.clip(around.max(0) + radius + 2, low + 2, image.shape[1::-1]).astype(int)
     window = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
     seen = np.ascontiguousarray(image[window])
+    filled = _fill_ball(seen, outline - low, iris - low, radius)
+    if blink > 0.0:
+        share = min(1.0, blink / 0.2)
+        colour = _iris_colour(seen, outline - low, iris - low, radius)
+        ball = _make_ball(seen.shape, iris - low, radius, colour, _skin_colour(image, landmarks, eye))
+        filled = cv2.addWeighted(ball, share, filled, 1.0 - share, 0.0)
     return Eye(
         landmarks=eye,
         source=landmarks,
         corner=low.astype(np.float32),
         seen=seen,
-        filled=_fill_ball(seen, outline - low, iris - low, radius),
+        filled=filled,
         lash=_lash_colour(image, landmarks, eye),
     )
 
@@ -271,6 +279,45 @@ def _fill_ball(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: flo
     return np.clip(edge * blended + (1.0 - edge) * soft + 0.5, 0, 255).astype(np.uint8)
 
 
+def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array, skin: Array) -> NDArray[np.uint8]:
+    """An eyeball for a photo that hides all of it but a slit: the iris of a colour, the white in the skin's light."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    x, y = (x - iris[0]) / radius, (y - iris[1]) / radius
+    away = np.hypot(x, y)
+    soft = max(0.08, 1.0 / radius)
+
+    def disc(distance: Array, size: float) -> Array:
+        return np.clip((size - distance) / soft + 0.5, 0.0, 1.0)[..., None].astype(np.float32)
+
+    lid = 1.0 - 0.35 * np.clip(0.2 - y, 0.0, 1.0)[..., None]  # its shadow
+    white = WHITE * (0.7 * skin.mean() + 0.3 * skin) * np.clip(1.25 - 0.2 * away, 0.6, 1.0)[..., None]
+    ring = colour * (1.1 - 0.5 * np.clip(away, 0.0, 1.0) ** 4 + 0.2 * np.clip(y, -1.0, 1.0))[..., None]
+    ball = white + disc(away, 1.0) * (ring - white)
+    ball *= 1.0 - 0.85 * disc(away, 0.42)
+    ball *= lid
+    ball += 0.75 * disc(np.hypot(x + 0.28, y + 0.3), 0.13) * (255.0 - ball)
+    return (cv2.GaussianBlur(ball, (0, 0), max(0.6, 0.05 * radius)) + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def _iris_colour(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: float) -> Array:
+    """Colour `(3,)` of what the lids show of the iris around its pupil: its darker half, not lid or glint."""
+    y, x = np.mgrid[: seen.shape[0], : seen.shape[1]]
+    away = np.hypot(x - iris[0], y - iris[1]) / radius
+    shown = polygon_mask(outline, (slice(0, seen.shape[0]), slice(0, seen.shape[1]))) > 0.5
+    ring = shown & (away < 0.9) & (away > 0.45)
+    if not ring.any():
+        return DARK_IRIS
+    colours = seen[ring].astype(np.float32)
+    light = colours.mean(1)
+    return np.median(colours[light <= np.median(light)], axis=0)
+
+
+def _skin_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
+    """Median colour along the crease over the eye, `(3,)`."""
+    places = np.clip(landmarks[list(eye.crease), :2].round().astype(int), 0, np.array(image.shape[1::-1]) - 1)
+    return np.median(image[places[:, 1], places[:, 0]].astype(np.float32), axis=0)
+
+
 def _lash_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
     """The darkest of the upper lid's margin over the skin above it, between black and a light brown."""
     limits = np.array(image.shape[1::-1]) - 1
@@ -278,9 +325,7 @@ def _lash_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) 
     steps = np.linspace(-0.15, 0.25, 9)[:, None, None]
     places = np.clip((upper + steps * (crease - upper)).round().astype(int), 0, limits).reshape(-1, 2)
     margin = np.percentile(image[places[:, 1], places[:, 0]].astype(np.float32), 12, axis=0)
-    places = np.clip(crease.round().astype(int), 0, limits)
-    skin = np.median(image[places[:, 1], places[:, 0]].astype(np.float32), axis=0)
-    return np.clip(margin / np.maximum(skin, 1.0), 0.22, 0.62).astype(np.float32)
+    return np.clip(margin / np.maximum(_skin_colour(image, landmarks, eye), 1.0), 0.22, 0.62).astype(np.float32)
 
 
 def _stroke(points: Array, shape: tuple[int, ...], width: float) -> Array:

@@ -46,13 +46,22 @@ PHOTO_LIPS, VIDEO_LIPS = 6.0, 20.0  # weight of lip landmarks in a fit: a video 
 CAMERA_DISTANCE: Final = 10.0  # inter-ocular distances, about 63 cm
 _UPPER, _LOWER = np.array(INNER_LIP_PAIRS).T
 _LIP_COLUMNS = np.array(LIP_INDICES)
-_OTHER_COLUMNS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIP_COLUMNS)
 _LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
 _JAW_OPEN = EXPRESSION_NAMES.index("jawOpen")
 # One photo does not tell large eyes from wide ones, high brows from raised ones, nor where its eyes look at rest: the
 # fit gives most calm faces much of these.
 _PHOTOS_OWN = [i for i, name in enumerate(EXPRESSION_NAMES) if name.startswith(("eyeLook", "eyeWide", "browOuterUp"))]
 _BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
+_SMILES = [EXPRESSION_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+# What a frame says for itself; all other weights are added to the photo's own.
+_REPLACED = np.concatenate([_LIP_COLUMNS, list(_BLINKS.values())])
+_ADDED = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _REPLACED)
+
+# Lids' widest gap in diameters of the iris: open eyes show .6 to .95, a hundredth of calm frames less than .5.
+HALF_SHUT: Final = (0.5, 0.42)  # between these an eye begins to count as half shut
+UNSEEN: Final = (0.12, 0.2)  # under these it shows too little of the iris to be opened
+SMILING: Final = (0.4, 0.6)  # smiles from which on narrow eyes belong to it
+AWAKE: Final = 0.66  # how far one that counts is opened
 
 
 def rotation_matrix(angles: ArrayLike) -> Array:
@@ -128,16 +137,21 @@ class FaceFit:
     translation: Array
     scale: float
 
+    @property
+    def blink(self) -> float:
+        """How much of a blink the photo was caught in."""
+        return float(self.expression[list(_BLINKS.values())].min())
+
     def rest_coefficients(self) -> Array:
         """The coefficients, of shape `(58,)`, that show the photo as it is."""
         rest = np.zeros(NUM_COEFFICIENTS, np.float32)
-        rest[_LIP_COLUMNS] = self.expression[_LIP_COLUMNS]
+        rest[_REPLACED] = self.expression[_REPLACED]
         return rest
 
     def expressions(self, coefficients: ArrayLike) -> Array:
-        """Expression weights `(frames, 52)`: lips and jaw replace the photo's own, the rest is added to it."""
+        """Expression weights `(frames, 52)`: lips, jaw and blinks replace the photo's own, the rest is added to it."""
         weights = check_coefficients(coefficients)[:, :NUM_EXPRESSIONS].copy()
-        weights[:, _OTHER_COLUMNS] += self.expression[_OTHER_COLUMNS]
+        weights[:, _ADDED] += self.expression[_ADDED]
         return np.clip(weights, 0.0, 1.0)
 
     def head_vertices(self, coefficients: ArrayLike) -> Array:
@@ -219,6 +233,32 @@ def lip_gap(basis: Array, weights: Array) -> Array:
     return np.maximum(weights @ opening, 0.0)
 
 
+def half_shut(points: NDArray) -> float:
+    """
+    How much of a blink `(478, 3)` landmarks show with both eyes: 0 for eyes that are open, however narrow, or shut.
+
+    One eye alone is a wink, which is meant.
+    """
+    blinks = []
+    for eye in _BLINKS:
+        iris = points[list(eye.iris), :2]
+        diameter = 2.0 * np.linalg.norm(iris[1:] - iris[0], axis=1).mean()
+        gap = np.linalg.norm(points[list(eye.lower), :2] - points[list(eye.upper), :2], axis=1).max()
+        gap /= max(diameter, 1e-6)
+        counts = np.interp(gap, HALF_SHUT[::-1], (1.0, 0.0)) * np.interp(gap, UNSEEN, (0.0, 1.0))
+        blinks.append(float(counts * max(0.0, 1.0 - gap / AWAKE)))
+    return min(blinks)
+
+
+def open_lids(shape: NDArray, eye: EyeLandmarks, blink: float) -> NDArray:
+    """The face whose `eyeBlink` of `blink` shows these lids, see [`close_lids`]."""
+    opened = shape.copy()
+    gap = (shape[list(eye.lower)] - shape[list(eye.upper)]) * blink / (1.0 - blink)
+    opened[list(eye.upper)] -= 0.9 * gap
+    opened[list(eye.lower)] += 0.1 * gap
+    return opened
+
+
 def close_lids(basis: Array, shape: Array) -> Array:
     """
     Make eyeBlink close this face: the upper lid comes nine tenths of the gap down, the lower lid a tenth up.
@@ -227,7 +267,7 @@ def close_lids(basis: Array, shape: Array) -> Array:
     """
     basis = basis.copy()
     # Nothing but lips and jaw may part the lips: a photo's own sneer would keep them open.
-    columns = _OTHER_COLUMNS[:, None]
+    columns = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIP_COLUMNS)[:, None]
     basis[columns, _UPPER] = basis[columns, _LOWER] = 0.5 * (basis[columns, _UPPER] + basis[columns, _LOWER])
     for eye, column in _BLINKS.items():
         upper, lower = shape[list(eye.upper)], shape[list(eye.lower)]
@@ -330,11 +370,17 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             shape = mean + _fit_identity(identity, local - _blend(basis, expression) - mean)
             expression = _fit_expression(basis, (local - shape)[None], ridge=0.01)[0]
         # These count as the face's own, whatever they are: from there eyes and brows may go all the way.
-        expression[_PHOTOS_OWN] = 0.0
+        expression[[*_PHOTOS_OWN, *_BLINKS.values()]] = 0.0
+        # A smile narrows eyes too, and is meant.
+        blink = half_shut(points) * float(np.interp(expression[_SMILES].mean(), SMILING, (1.0, 0.0)))
         # The lids to close are those of the photo's own look with lips at rest and no blink.
-        opened = expression.copy()
-        opened[[*_LIP_COLUMNS, *_BLINKS.values()]] = 0.0
-        fitted = close_lids(basis, local - _blend(basis, expression - opened))
+        lips = np.zeros(NUM_EXPRESSIONS)
+        lips[_LIP_COLUMNS] = expression[_LIP_COLUMNS]
+        opened = local - _blend(basis, lips)
+        for eye, column in _BLINKS.items():
+            opened = open_lids(opened, eye, blink)
+            expression[column] = blink
+        fitted = close_lids(basis, opened)
         expression = _explain_gap(fitted, expression, local)
         return _make_fit(local, fitted, expression, rotation, translation, float(scale))
 

@@ -115,8 +115,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
             lips=build_lips(portrait.face, inner_lip_gap(portrait.landmarks) / portrait.face.scale),
             eyes=(
-                build_eye(portrait.image, landmarks, RIGHT_EYE),
-                build_eye(portrait.image, landmarks, LEFT_EYE),
+                build_eye(portrait.image, landmarks, RIGHT_EYE, portrait.face.blink),
+                build_eye(portrait.image, landmarks, LEFT_EYE, portrait.face.blink),
             ),
             window=_moving_window(mesh, width, height),
             head=self.head.detach().float().cpu().numpy(),
