@@ -18,6 +18,7 @@ Array = NDArray[np.float32]
 
 ALERT: Final = 0.06  # change of the opening, in eye widths, or turn, in iris radii, from which on the filled eye shows
 BARED: Final = 0.5  # share of the skin between lashes and crease that a closed lid loses: lashes turn down with it
+LID_LIGHT: Final = 0.65  # a closed lid is no darker than this share of the skin above its crease
 SHADOW: Final = 0.30  # what a lowered lid's shadow takes from the eyeball
 LASHES: Final = 14  # strokes on a closed lid
 LASH_LENGTH: Final = 0.085  # of the eye's width
@@ -159,13 +160,24 @@ class Eye:
         frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
     def _clear_lid(self, patch: Array, points: Array, width: float, closed: float) -> None:
-        """Take the open eye's lashes off the lid that they lie on, in place: dark strokes thinner than the crease."""
+        """
+        Take the open eye's lashes off the lid that they lie on, in place: dark strokes thinner than the crease, and
+        what of a lash line or its make-up is much darker than the skin above once it is spread over the lid.
+        """
         eye = self.landmarks
         margin, crease = points[[eye.outer, *eye.upper, eye.inner]], points[list(eye.crease)]
         whole = (slice(0, patch.shape[0]), slice(0, patch.shape[1]))
         lid = polygon_mask(np.concatenate([margin, crease[::-1]]), whole, blur=max(0.7, 0.03 * width))
         size = 2 * round(0.5 * LASH_WIDTH * width) + 1
         strokeless = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((1, size), np.uint8))
+        above = 0.5 * (crease + points[list(eye.brow_side)])
+        known = polygon_mask(np.concatenate([crease, above[::-1]]), whole)[..., None] + 1e-4
+        skin = cv2.blur(known * patch, (2 * size + 1, 4 * size + 1))
+        skin /= cv2.blur(known, (2 * size + 1, 4 * size + 1))[..., None]
+        # A little too dark is brightened; what is no skin at all is painted over.
+        gain = np.maximum(LID_LIGHT * skin.mean(2, keepdims=True) / (strokeless.mean(2, keepdims=True) + 1.0), 1.0)
+        painted = np.clip((gain - 1.2) / 0.4, 0.0, 1.0)
+        strokeless = (1.0 - painted) * gain * strokeless + painted * LID_LIGHT * skin
         strokeless = cv2.GaussianBlur(strokeless, (0, 0), max(0.6, 0.2 * LASH_WIDTH * width))
         share = float(np.clip((closed - 0.2) / 0.6, 0.0, 1.0))
         patch += (share * lid)[..., None] * (strokeless - patch)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..audio import ENCODER_PADDING, ENCODER_RATE, ENCODER_RECEPTIVE_FIELD, ENCODER_STRIDE
 from ..models.speech_head import VISEME_NAMES
-from .augment import degrade, uniform
+from .augment import change_some, degrade, uniform
 from .corpus_file import read_source
 from .held_out import is_validation_speaker
 
@@ -83,8 +83,14 @@ class SpeechCorpus:
     def hours(self) -> float:
         return len(self.samples) / ENCODER_RATE / 3600
 
-    def batch(self, size: int, seconds: float, generator: torch.Generator, augment: bool = True) -> SpeechBatch:
-        """Draw `size` crops of `seconds`, utterances weighted by their length; `generator` is on the same device."""
+    def batch(
+        self, size: int, seconds: float, generator: torch.Generator, augment: bool = True, degraded: float = 1.0
+    ) -> SpeechBatch:
+        """
+        Draw `size` crops of `seconds`, utterances weighted by their length; `generator` is on the same device.
+
+        With `augment` they are sped up or slowed down, and a share of `degraded` goes through [`degrade`].
+        """
         features = 2 * round(seconds * 25)
         length = features * ENCODER_STRIDE
         rows = torch.multinomial(self.weights, size, replacement=True, generator=generator)
@@ -95,9 +101,8 @@ class SpeechCorpus:
         waves = self._read(rows, start[:, None] + torch.arange(length, device=self.device) * speed[:, None])
         centres = (torch.arange(features, device=self.device) + 0.5) * ENCODER_STRIDE * speed[:, None]
         visemes, closure = self._labels(rows, (start[:, None] + centres) / ENCODER_RATE)
-        return SpeechBatch(
-            pad_waves(degrade(waves, generator) if augment else waves), pad_waves(waves), visemes, closure
-        )
+        heard = change_some(degraded, degrade, waves, generator) if augment else waves
+        return SpeechBatch(pad_waves(heard), pad_waves(waves), visemes, closure)
 
     def _read(self, rows: Tensor, position: Tensor) -> Tensor:
         """Samples at fractional positions, by linear interpolation; zero outside the utterance."""

@@ -47,6 +47,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a crop")
+    parser.add_argument("--degraded", type=float, default=1.0, help="share of crops with rooms, noise and codecs")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--start", type=Path, help="weights whose audio_encoder goes on, in place of a new one")
@@ -58,6 +59,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if (options.start is None) != (options.speech_head is None):
         parser.error("--start and --speech-head go together: the encoder and the head trained with it")
+    if not 0.0 <= options.degraded <= 1.0:
+        parser.error(f"--degraded is a share from 0 to 1, got {options.degraded}")
     return options
 
 
@@ -137,7 +140,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
     schedule = Schedule(options.steps, peak_rate, accumulate=options.accumulate)
     run = TrainingRun("encoder", model, schedule, accelerator, options.run, options.seed, export=export)
     for generator in run:
-        batch = corpus.batch(options.batch, options.seconds, generator)
+        batch = corpus.batch(options.batch, options.seconds, generator, degraded=options.degraded)
         with accelerator.autocast():
             visemes, closure, mel = run.model(batch.waveforms)
         losses = speech_loss(visemes, closure, batch)
