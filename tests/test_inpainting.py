@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dirfa_pipeline.models.background import cut_out, fill_plate
+from dirfa_pipeline.models.background import separate
 from dirfa_pipeline.models.inpainting import inpaint
 
 
@@ -52,7 +52,7 @@ def test_a_plate_keeps_what_is_far_from_the_person(shape: tuple[int, int]) -> No
     mask = np.zeros(shape, np.float32)
     mask[20:50, 20:40] = 1.0
     landmarks = np.array([[20.0, 20.0, 0.0], [40.0, 50.0, 0.0]], np.float32)
-    plate = fill_plate(image, cut_out(mask), landmarks)
+    plate = separate(image, mask, landmarks).plate
     np.testing.assert_array_equal(plate[:, -10:], image[:, -10:])
     assert plate.dtype == np.uint8
     assert (plate[25:45, 25:35] != image[25:45, 25:35]).mean() > 0.9
@@ -66,7 +66,7 @@ def test_light_goes_on_behind_the_person() -> None:
     mask = ((rows - 100) ** 2 + (columns - 60) ** 2 < 35**2).astype(np.float32)
     image[mask > 0] = 10
     landmarks = np.array([[30.0, 65.0, 0.0], [90.0, 135.0, 0.0]], np.float32)
-    plate = fill_plate(image, cut_out(mask), landmarks)[..., 0].astype(np.float32)
+    plate = separate(image, mask, landmarks).plate[..., 0].astype(np.float32)
     behind = cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0
     steepest, lit = (np.hypot(*np.gradient(light)).max() for light in (np.where(behind, plate, glow), glow))
     assert steepest < 2.5 * lit  # texture from elsewhere would make an edge ten times as steep

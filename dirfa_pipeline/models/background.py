@@ -1,9 +1,12 @@
 """What is behind the person: a soft cut-out that never eats into them, and a plate to fill what the head uncovers."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .hair_matte import ellipse, find_strands, share_pixels
 from .inpainting import inpaint
 
 
@@ -13,6 +16,8 @@ UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind 
 LARGEST = 1024  # pixels of the longer side at which a plate is filled
 EVEN = 8  # rounds of evening out a smooth filling, at each of its sizes
 PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, what with texture alone
+FINE, AROUND = 0.005, 0.015  # of the width: what detail is fine, and how far around a strand's wall is known from
+RIM = 0.012  # of the width: so far the mask may have drawn the outline too wide
 CLEAR = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
 
 
@@ -41,56 +46,92 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (255.0 * alpha).astype(np.uint8)
 
 
-def fill_plate(
-    image: NDArray[np.uint8], alpha: NDArray[np.uint8], landmarks: NDArray[np.float32]
-) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Layers:
     """
-    The picture without the person: known pixels stay; what a moving head may uncover is filled with the texture
-    around, the rest smoothly. Large pictures are filled at a smaller size.
+    A photo taken apart.
+
+    Args:
+        cutout (`np.ndarray` of shape `(height, width, 4)`): The person's colours and alpha.
+        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person: known pixels stay; what a
+            moving head may uncover is filled with the texture around, the rest smoothly.
+        remainder (`np.ndarray` of shape `(height, width, 3)`): int16, what the photo has over the two together.
     """
-    height, width = alpha.shape
+
+    cutout: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    remainder: NDArray[np.int16]
+
+
+def separate(image: NDArray[np.uint8], mask: NDArray[np.float32], landmarks: NDArray[np.float32]) -> Layers:
+    """
+    Take a photo apart; what is behind the person in large ones is filled at a smaller size.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): uint8.
+        mask (`np.ndarray` of shape `(height, width)`): Where the person is, in [0, 1].
+        landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
+    """
+    height, width = mask.shape
+    alpha = cut_out(mask)
     factor = min(1.0, LARGEST / max(height, width))
-    if factor == 1.0:
-        return _fill(image, alpha, landmarks)[0]
     size = (round(factor * width), round(factor * height))
     small, faded = (cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (image, alpha))
-    filled, unknown = _fill(small, faded, landmarks * np.float32(factor))
-    # What lies between a known and an unknown pixel of the small picture still is the large one's own.
-    share = cv2.resize(unknown.astype(np.uint8) * 255, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
-    filled = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.where(share > 127, filled, image)
+    plate, unknown, spread = _fill(small, faded, landmarks * np.float32(factor))
+    sure = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > THRESHOLD
+    body = _body(small, sure)
+    if factor < 1.0:
+        # What lies between a known and an unknown pixel of the small picture still is the large one's own.
+        grown, spread, body = (cv2.resize(a, (width, height)) for a in (unknown.astype(np.float32), spread, body))
+        unknown = grown > 0.5
+        plate = np.where(unknown[..., None], cv2.resize(plate, (width, height), interpolation=cv2.INTER_CUBIC), image)
+    person, alpha = share_pixels(image, _inside(mask > THRESHOLD), alpha, plate, unknown, spread, body)
+    whole = 255 * plate.astype(np.int32) + alpha[..., None] * (person.astype(np.int32) - plate)
+    return Layers(np.dstack([person, alpha]), plate, (image - (whole + 127) // 255).astype(np.int16))
+
+
+def _inside(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The person but for a rim that the mask may have wrong; they go on beyond the picture."""
+    return cv2.erode(person.astype(np.uint8), ellipse(max(1, round(RIM * person.shape[1])))) > 0
+
+
+def _body(image: NDArray[np.uint8], person: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The person's colours, going on smoothly beyond their outline: `(height, width, 3)`."""
+    inside = _inside(person).astype(np.float32)
+    return np.clip(_pull(image * inside[..., None], inside), 0.0, 255.0)
 
 
 def _fill(
     image: NDArray[np.uint8], alpha: NDArray[np.uint8], landmarks: NDArray[np.float32]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The plate and where it is not the picture itself."""
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
+    """The plate, where it is not the picture itself, and by how many levels it varies nearby."""
     reach = max(1, round((CLEAR - MARGIN - FEATHER) * image.shape[1]))
-    near = cv2.dilate(alpha, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
-    known = (near == 0).astype(np.float32)
+    near = cv2.dilate(alpha, ellipse(reach)) > 0
+    near |= find_strands(image, near)
+    known = (~near).astype(np.float32)
     if known.mean() < 0.01:
-        return image.copy(), np.zeros(alpha.shape, np.bool_)
-    smooth = np.clip(_pull(image.astype(np.float32) * known[..., None], known), 0.0, 255.0)
-    depth = cv2.distanceTransform(1 - known.astype(np.uint8), cv2.DIST_L2, 5)
+        return image.copy(), np.zeros(alpha.shape, np.bool_), np.zeros(alpha.shape, np.float32)
+    smooth = np.clip(_pull(image * known[..., None], known), 0.0, 255.0)
+    depth = cv2.distanceTransform(near.astype(np.uint8), cv2.DIST_L2, 5)
     top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
     below = np.clip((np.arange(len(image)) - chin) / (chin - top), 0.0, 1.0)[:, None]
     hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
-    plate = smooth + _texture(image, known) * (inpaint(image, known == 0, hidden, smooth) - smooth)
-    return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near > 0
+    detail, spread = np.moveaxis(_variation(image, known), -1, 0)
+    # A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright.
+    texture = np.clip((detail - PLAIN) / (TEXTURED - PLAIN), 0.0, 1.0)[..., None]
+    plate = smooth + texture * (inpaint(image, near, hidden, smooth) - smooth)
+    return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near, spread
 
 
-def _texture(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.float32]:
-    """
-    How much of a filling is texture, `(height, width, 1)` in [0, 1], told from the detail of what is known around.
-
-    A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright there.
-    """
-    width = max(1.5, 0.005 * image.shape[1])
-    share = cv2.GaussianBlur(known, (0, 0), width)
-    local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
-    detail = np.square(image - local).mean(-1) * known
-    spread = np.sqrt(np.maximum(_pull(np.dstack([detail] * 3), known)[..., 0], 0.0))
-    return np.clip((spread - PLAIN) / (TEXTURED - PLAIN), 0.0, 1.0)[..., None]
+def _variation(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By how many levels what is known around varies, finely and more widely: `(height, width, 2)`."""
+    squares = []
+    for width in (FINE * image.shape[1], AROUND * image.shape[1]):
+        width = max(1.5, width)
+        share = cv2.GaussianBlur(known, (0, 0), width)
+        local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
+        squares.append(np.square(image - local).mean(-1) * known)
+    return np.sqrt(np.maximum(_pull(np.dstack(squares), known), 0.0))
 
 
 def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,30 +22,30 @@ class BatchWarp:
     One photo on a device.
 
     Args:
-        photo (`np.ndarray` of shape `(height, width, 3)`): uint8.
         cutout, relaxed (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha; the same
             without its smile.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        remainder (`np.ndarray` of shape `(height, width, 3)`): What the photo has over the person on the plate.
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of the mesh.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         face (`tuple[slice, slice]`): Rows and columns whose light changes.
-        margin (`float`): Motion, in pixels, from which on the plate is behind the person; less shows the photo.
+        margin (`float`): Motion, in pixels, from which on nothing is left of the remainder.
     """
 
     def __init__(
-        self, photo: NDArray[np.uint8], cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8],
-        plate: NDArray[np.uint8], triangles: NDArray[np.int32], window: tuple[slice, slice],
+        self, cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8], plate: NDArray[np.uint8],
+        remainder: NDArray[np.int16], triangles: NDArray[np.int32], window: tuple[slice, slice],
         face: tuple[slice, slice], margin: float, device: torch.device,
     ) -> None:  # fmt: skip
         self.window, self.face, self.margin, self.device = window, face, margin, device
         pictures = cutout if relaxed is cutout else np.concatenate([cutout, relaxed[..., :3]], axis=-1)
         self.pictures = self._planes(pictures)
-        self.photo, self.plate = self._planes(photo[window]), self._planes(plate[window])
+        self.plate, self.remainder = self._planes(plate[window]), self._planes(remainder[window])
         self.triangles = torch.as_tensor(triangles, dtype=torch.long, device=device)
-        self.height, self.width = photo.shape[:2]
+        self.height, self.width = plate.shape[:2]
 
-    def _planes(self, picture: NDArray[np.uint8]) -> Tensor:
-        """Channels first, float32 in [0, 255]: `(1, channels, height, width)`."""
+    def _planes(self, picture: NDArray[np.integer]) -> Tensor:
+        """Channels first, float32: `(1, channels, height, width)`."""
         return torch.as_tensor(np.ascontiguousarray(picture), device=self.device).permute(2, 0, 1)[None].float()
 
     @property
@@ -131,12 +131,12 @@ class BatchWarp:
         light[:, 0, self.face[0], self.face[1]] += change
         colour = colour * F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
         # Beyond the picture its mirror image counts as the person only where the border cuts them off.
-        edge = torch.minimum(places.clamp(min=0.0), size - 1.0).long()
+        edge = (torch.minimum(places.clamp(min=0.0), size - 1.0) + 0.5).long()
         beyond = ((places < 0.0) | (places > size - 1.0)).any(-1)
         at_edge = self.pictures[0, 3][edge[..., 1], edge[..., 0]] / 255.0
         alpha = torch.where(beyond[:, None], torch.minimum(alpha, at_edge[:, None]), alpha)
         y, x = (torch.arange(s.start, s.stop, device=self.device, dtype=torch.float32) for s in (rows, columns))
         moved_by = (places[..., 0] - x).square() + (places[..., 1] - y[:, None]).square()
-        uncovered = (moved_by / self.margin**2).clamp(max=1.0)[:, None]
-        behind = self.photo + uncovered * (self.plate - self.photo)
-        return (behind + alpha * (colour - behind) + 0.5).clamp(0.0, 255.0).to(torch.uint8)
+        rest = 1.0 - (moved_by / self.margin**2).clamp(max=1.0)[:, None]
+        mixed = self.plate + alpha * (colour - self.plate) + rest * self.remainder
+        return (mixed + 0.5).clamp(0.0, 255.0).to(torch.uint8)

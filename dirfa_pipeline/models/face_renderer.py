@@ -21,7 +21,7 @@ from torch import nn
 from ..animation import check_coefficients
 from ..checkpoint import Float32Model
 from ..portrait import Portrait
-from .background import cut_out, fill_plate, reach_of
+from .background import cut_out, reach_of, separate
 from .batch_warp import BatchWarp
 from .eye_layer import Eye, build_eye
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
@@ -48,8 +48,7 @@ class PreparedPortrait:
     Args:
         landmarks (`np.ndarray` of shape `(478, 3)`): The photo's, no deeper than it can show them turned.
         stiff (`np.ndarray` of shape `(478,)`): How much glasses keep each landmark from moving within the head.
-        cutout (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha.
-        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        cutout, plate, remainder: The person, what is behind, and what the photo has over them, see [`Layers`].
         relaxed (`np.ndarray` of shape `(height, width, 4)`): The cut-out without its smile: no teeth or creases stick
             to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
@@ -62,6 +61,7 @@ class PreparedPortrait:
     mesh: HeadMesh
     cutout: NDArray[np.uint8]
     plate: NDArray[np.uint8]
+    remainder: NDArray[np.int16]
     mouth: MouthInterior
     lips: LipShape
     eyes: tuple[Eye, Eye]
@@ -98,20 +98,20 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         height, width = portrait.image.shape[:2]
         zone = find_glasses(portrait.image, portrait.landmarks) * eyewear_zone(portrait.face)
         landmarks = soften_relief(flatten(portrait.landmarks, portrait.face, zone))
-        alpha = cut_out(portrait.mask)
         mesh = build_mesh(landmarks, self.triangles.detach().cpu().numpy(), width, height)
-        mesh = hold_at_border(mesh, alpha)
+        mesh = hold_at_border(mesh, cut_out(portrait.mask))
         rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
-        cutout = np.dstack([portrait.image, alpha])
+        layers = separate(portrait.image, portrait.mask, portrait.landmarks)
         return PreparedPortrait(
             portrait=portrait,
             landmarks=landmarks,
             stiff=without_lids(zone),
             mesh=mesh,
-            cutout=cutout,
-            relaxed=relax(cutout, portrait.landmarks, portrait.face),
+            cutout=layers.cutout,
+            relaxed=relax(layers.cutout, portrait.landmarks, portrait.face),
             skin=build_skin(portrait.image, portrait.landmarks, portrait.face),
-            plate=fill_plate(portrait.image, alpha, portrait.landmarks),
+            plate=layers.plate,
+            remainder=layers.remainder,
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
             lips=build_lips(portrait.face, inner_lip_gap(portrait.landmarks) / portrait.face.scale),
             eyes=(
@@ -161,7 +161,7 @@ def render_batched(
     """
     picture = prepared.portrait.image
     margin = reach_of(picture.shape[1])
-    pictures = (picture, prepared.cutout, prepared.relaxed, prepared.plate)
+    pictures = (prepared.cutout, prepared.relaxed, prepared.plate, prepared.remainder)
     warp = BatchWarp(*pictures, prepared.mesh.triangles, prepared.window, prepared.skin.window, margin, device)
     step = warp.frames_at_once
     drawn = []
@@ -240,8 +240,9 @@ def _warp(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> 
     # Hair or a neck cut off by the picture goes on as its mirror image.
     warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     frame[:] = prepared.portrait.image
-    plate, margin = prepared.plate[rows, columns], reach_of(frame.shape[1])
-    blend_over_plate(warped, prepared.cutout, plate, map_x, map_y, *corner, margin, frame[rows, columns])
+    plate, remainder = prepared.plate[rows, columns], prepared.remainder[rows, columns]
+    margin, out = reach_of(frame.shape[1]), frame[rows, columns]
+    blend_over_plate(warped, prepared.cutout, plate, remainder, map_x, map_y, *corner, margin, out)
 
 
 def _draw_layers(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> None:

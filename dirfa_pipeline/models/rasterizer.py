@@ -87,24 +87,24 @@ def _along(
 
 @njit(cache=True)
 def blend_over_plate(
-    warped: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8], map_x: Array, map_y: Array,
-    left: int, top: int, margin: float, out: NDArray[np.uint8],
+    warped: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8], remainder: NDArray[np.int16],
+    map_x: Array, map_y: Array, left: int, top: int, margin: float, out: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """
     Lay the warped person over what is behind, in place.
 
-    Behind is the plate where the picture has moved by `margin` or more, and the photo where it has not moved: the
-    cut-out stands that far off the person, so less motion uncovers nothing and the photo's own pixels are the best.
+    What the photo has over the two fades away as the picture moves by up to `margin`: the photo at rest is itself.
 
     Args:
         warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha, mirrored at its border.
         cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
             border cuts the person off does the mirror image count as theirs.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        remainder (`np.ndarray` of shape `(height, width, 3)`): What the photo has over the person on the plate.
         map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the photo each pixel comes from.
         left, top (`int`): Corner of the window.
         margin (`float`): In pixels.
-        out (`np.ndarray` of shape `(height, width, 3)`): The photo; becomes the frame.
+        out (`np.ndarray` of shape `(height, width, 3)`): Becomes the frame.
     """
     height, width = warped.shape[:2]
     last_row, last_column = np.float32(cutout.shape[0] - 1), np.float32(cutout.shape[1] - 1)
@@ -115,16 +115,15 @@ def blend_over_plate(
             x, y = map_x[row, column], map_y[row, column]
             if alpha > 0 and not (0.0 <= x <= last_column and 0.0 <= y <= last_row):
                 inside_x, inside_y = min(max(x, 0.0), last_column), min(max(y, 0.0), last_row)
-                alpha = min(alpha, int(cutout[int(inside_y), int(inside_x), 3]))
+                alpha = min(alpha, int(cutout[int(inside_y + 0.5), int(inside_x + 0.5), 3]))
             if alpha == 255:
                 for channel in range(3):
                     out[row, column, channel] = warped[row, column, channel]
                 continue
             dx, dy = x - left - column, y - top - row
-            share = min(255, int(gain * (dx * dx + dy * dy)))
-            if alpha == 0 and share == 0:
-                continue
+            rest = 255 - min(255, int(gain * (dx * dx + dy * dy)))
             for channel in range(3):
-                behind = share * plate[row, column, channel] + (255 - share) * out[row, column, channel]
-                mixed = 255 * alpha * warped[row, column, channel] + (255 - alpha) * behind
-                out[row, column, channel] = (mixed + 32512) // 65025
+                behind = int(plate[row, column, channel])
+                mixed = alpha * (int(warped[row, column, channel]) - behind)
+                mixed += rest * int(remainder[row, column, channel]) + 127
+                out[row, column, channel] = min(max(behind + mixed // 255, 0), 255)

@@ -1,0 +1,94 @@
+"""
+Loose hair in front of plain walls: where its strands are, how much of each pixel they cover, and what colour they are.
+
+Where the wall is plain its colour behind a pixel is known from around, and so is the colour of the hair near by; a
+pixel's share is how far it lies from the one towards the other (difference matting: Qian and Sezan, 1992). Colours are
+unmixed by equation 1 of Levin et al., "A closed-form solution to natural image matting" (2008).
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+Array = NDArray[np.float32]
+
+REACH: Final = 0.12  # of the picture's width: how far from the cut-out a strand may go
+SPARSE: Final = 0.12  # share of the wall that strands may cover
+STRAND: Final = 0.02  # of the width: what is broader is no strand
+VISIBLE: Final = 2.5  # levels by which a strand stands out from the wall, at least
+QUIET, BUSY = 3.0, 7.0  # levels that a wall varies by: here strands are told from it, there no longer
+CLEAN: Final = 3.0  # levels off the wall that are still wall
+FULL: Final = 0.8  # of the way from wall to hair: from here on a pixel is all hair, which varies itself
+FAINT: Final = 0.35  # pixels with a smaller share take the hair's colour: their own is mostly noise
+CONTRAST: Final = 25.0  # levels between hair and wall from which on shares are trusted
+
+
+def ellipse(radius: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
+
+
+def find_strands(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """
+    Thin lines that stand out from what is around them and touch the person, `(height, width)`.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): uint8.
+        near (`np.ndarray` of shape `(height, width)`): The person and what is close to them.
+    """
+    height, width = near.shape
+    size = 2 * max(2, round(0.5 * STRAND * width)) + 1
+    band = cv2.dilate(near.astype(np.uint8), ellipse(round(REACH * width))) > 0
+    out = cv2.absdiff(image, cv2.medianBlur(image, size)).max(-1)
+    # Strands are few, so that the median tells how much the wall itself varies.
+    quarter = cv2.resize(out, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
+    noise = cv2.resize(cv2.medianBlur(quarter, size), (width, height)).astype(np.float32)
+    strong = (out > np.maximum(VISIBLE, 4.0 * noise)) & (noise <= QUIET) & ~near
+    # Where there are many it is a pattern of the wall.
+    box = (2 * round(0.5 * REACH * width) + 1,) * 2
+    many, free = (cv2.blur(part.astype(np.float32), box) for part in (strong, ~near))
+    strong &= band & (many < SPARSE * free)
+    linked = cv2.morphologyEx((strong | near).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(3))
+    count, labels = cv2.connectedComponents(linked, connectivity=8)
+    touching = np.zeros(count, np.bool_)
+    touching[np.unique(labels[near])] = True
+    touching[0] = False
+    return (cv2.dilate((strong & touching[labels]).astype(np.uint8), ellipse(2)) > 0) & ~near
+
+
+def share_pixels(
+    image: NDArray[np.uint8], inside: NDArray[np.bool_], alpha: NDArray[np.uint8], plate: NDArray[np.uint8],
+    unknown: NDArray[np.bool_], spread: Array, body: Array,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # fmt: skip
+    """
+    Colours of the person, `(height, width, 3)`, and their alpha, `(height, width)`.
+
+    Args:
+        inside (`np.ndarray` of shape `(height, width)`): Whether a pixel is surely all the person's.
+        alpha (`np.ndarray` of shape `(height, width)`): The cut-out to fall back on, in [0, 255].
+        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
+        unknown (`np.ndarray` of shape `(height, width)`): Where it is not the picture itself.
+        spread (`np.ndarray` of shape `(height, width)`): Levels that the wall varies by.
+        body (`np.ndarray` of shape `(height, width, 3)`): The person's colours, gone on beyond their outline.
+    """
+    rows, columns = np.nonzero(unknown & ~inside)
+    seen, wall, own = (picture[rows, columns].astype(np.float32) for picture in (image, plate, body))
+    noise = spread[rows, columns]
+    apart = np.linalg.norm(seen - wall, axis=1)
+    contrast = np.linalg.norm(own - wall, axis=1)
+    floor = CLEAN + 2.0 * noise
+    share = np.clip((apart - floor) / np.maximum(FULL * contrast - floor, 1.0), 0.0, 1.0)
+    plain = np.clip((BUSY - noise) / (BUSY - QUIET), 0.0, 1.0)
+    trust = plain * np.clip((contrast - CONTRAST) / CONTRAST, 0.0, 1.0)
+    unmixed = np.clip(wall + (seen - wall) / np.maximum(share, 0.02)[:, None], 0.0, 255.0)
+    unmixed += np.clip(1.0 - share / FAINT, 0.0, 1.0)[:, None] * (own - unmixed)
+    # Of both opinions as much as they are trusted, as of two layers.
+    before = (1.0 - trust) * alpha[rows, columns] / np.float32(255.0)
+    share *= trust
+    after = np.maximum(before + share, 1e-6)
+    person, faded = image.copy(), alpha.copy()
+    person[rows, columns] = seen + (share / after)[:, None] * (unmixed - seen) + 0.5
+    faded[rows, columns] = 255.0 * after + 0.5
+    return person, faded
