@@ -15,6 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import FaceNotFoundError, ImageError
 from .models.face_landmarks import LIPS, NUM_LANDMARKS, OVAL
+from .models.mount import find_mount
 
 
 if TYPE_CHECKING:  # pictures are checked before torch is loaded
@@ -336,7 +337,11 @@ class Portrait:
             raise FaceNotFoundError(
                 f"the head may be turned by up to {MAX_YAW:.0f} degrees, got {yaw:.0f}; pass a photo from the front"
             )
-        return cls(picture, detector.person_mask(picture), landmarks, face)
+        mount = find_mount(picture)  # else the segmenter takes all of a round picture for the person
+        mask = detector.person_mask(mount.below(picture) if mount else picture)
+        if mount:
+            mask = np.maximum(mask, mount.below(mask))
+        return cls(picture, mask, landmarks, face)
 
 
 def _check_face(landmarks: NDArray[np.float32], width: int, height: int) -> None:

@@ -28,9 +28,10 @@ from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from .head_mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
 from .lip_shape import LipShape, build_lips
+from .mount import Mount, find_mount
 from .mouth_interior import MouthInterior, build_mouth
 from .mouth_layer import draw_mouth, inner_lip_gap
-from .rasterizer import blend_over_plate, rasterize_map
+from .rasterizer import blend_over_plate, lay_over, rasterize_map
 from .relaxed_photo import relax
 from .skin import SkinShading, build_skin
 
@@ -53,6 +54,7 @@ class PreparedPortrait:
             to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
+        mount: What frames a round picture, if any.
     """
 
     portrait: Portrait
@@ -69,6 +71,7 @@ class PreparedPortrait:
     skin: SkinShading
     window: tuple[slice, slice]
     head: Array
+    mount: Mount | None
 
 
 class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
@@ -101,7 +104,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         mesh = build_mesh(landmarks, self.triangles.detach().cpu().numpy(), width, height)
         mesh = hold_at_border(mesh, cut_out(portrait.mask))
         rows = tuple(t.detach().float().cpu().numpy() for t in (self.upper_teeth, self.lower_teeth))
-        layers = separate(portrait.image, portrait.mask, portrait.landmarks)
+        mount = find_mount(portrait.image)
+        picture = mount.below(portrait.image) if mount else portrait.image
+        layers = separate(picture, portrait.mask, portrait.landmarks)
         return PreparedPortrait(
             portrait=portrait,
             landmarks=landmarks,
@@ -120,6 +125,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             ),
             window=_moving_window(mesh, width, height),
             head=self.head.detach().float().cpu().numpy(),
+            mount=mount,
         )
 
     def render(self, prepared: PreparedPortrait, coefficients: ArrayLike) -> NDArray[np.uint8]:
@@ -246,7 +252,7 @@ def _warp(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> 
 
 
 def _draw_layers(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> None:
-    """Draw mouth and eyes into a warped frame."""
+    """Draw mouth, eyes and mount into a warped frame."""
     face = prepared.portrait.face
     draw_mouth(
         frame, prepared.mouth, prepared.lips, face, pose.vertices, pose.head, pose.weights, pose.camera,
@@ -254,6 +260,8 @@ def _draw_layers(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint
     )  # fmt: skip
     for eye in prepared.eyes:
         eye.draw(frame, pose.vertices, pose.transform)
+    if prepared.mount:
+        lay_over(*(part[prepared.window] for part in (frame, prepared.mount.cover, prepared.mount.own)))
 
 
 def _moving_window(mesh: HeadMesh, width: int, height: int) -> tuple[slice, slice]:

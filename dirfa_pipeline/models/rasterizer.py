@@ -1,4 +1,4 @@
-"""The renderer's two inner loops, compiled for one CPU thread."""
+"""The renderer's inner loops, compiled for one CPU thread."""
 
 import numpy as np
 from numba import njit
@@ -127,3 +127,15 @@ def blend_over_plate(
                 mixed = alpha * (int(warped[row, column, channel]) - behind)
                 mixed += rest * int(remainder[row, column, channel]) + 127
                 out[row, column, channel] = min(max(behind + mixed // 255, 0), 255)
+
+
+@njit(cache=True)
+def lay_over(frame: NDArray[np.uint8], cover: NDArray[np.uint8], own: NDArray[np.int16]) -> None:
+    """Draw a mount over a frame, in place, see [`Mount`]."""
+    for row in range(cover.shape[0]):
+        for column in range(cover.shape[1]):
+            if cover[row, column] > 0:
+                bare = 255 - int(cover[row, column])
+                for channel in range(3):
+                    mixed = (bare * int(frame[row, column, channel]) + 127) // 255 + own[row, column, channel]
+                    frame[row, column, channel] = min(max(mixed, 0), 255)
