@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline.models.background import Layers, cut_out, separate
+from dirfa_pipeline.models.hair_matte import find_strands
 
 
 WALL, HAIR = np.array([190.0, 180.0, 170.0]), np.array([60.0, 40.0, 30.0])
@@ -68,3 +69,11 @@ def test_textured_walls_keep_the_cut_out() -> None:
     image, mask, _ = head_and_hair(25.0)
     layers = separate(image, mask, LANDMARKS)
     np.testing.assert_array_equal(layers.cutout, np.dstack([image, cut_out(mask)]))
+
+
+def test_a_pattern_of_the_wall_is_no_hair() -> None:
+    image, mask, _ = head_and_hair()
+    rows, columns = np.indices(mask.shape)
+    image[((rows % 16 == 0) | (columns % 16 == 0)) & (mask == 0)] = HAIR
+    near = cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0
+    assert find_strands(image, near).mean() < 0.01  # the lines cover .12

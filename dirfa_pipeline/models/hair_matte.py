@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 REACH: Final = 0.12  # of the picture's width: how far from the cut-out a strand may go
-SPARSE: Final = 0.12  # share of the wall that strands may cover
+SPARSE: Final = 0.05  # share of the wall that strands may cover
 STRAND: Final = 0.02  # of the width: what is broader is no strand
 VISIBLE: Final = 2.5  # levels by which a strand stands out from the wall, at least
 QUIET, BUSY = 3.0, 7.0  # levels that a wall varies by: here strands are told from it, there no longer
