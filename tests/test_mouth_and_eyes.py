@@ -116,15 +116,15 @@ def test_rolled_lips_hide_their_inner_side(prepared: PreparedPortrait) -> None:
     np.testing.assert_array_equal(rolled[others], places[others])
 
 
-def test_an_open_mouth_is_round(prepared: PreparedPortrait) -> None:
-    """Half-way to the corners the lips are parted by more than three quarters of what they are in the middle."""
+def test_an_open_mouth_is_a_lens(prepared: PreparedPortrait) -> None:
+    """Half-way to the corners it is open by four fifths of its middle, far less next to them, as tracked mouths."""
     face = prepared.portrait.face
     wide = pose(jawOpen=0.8)
     lips = build_lips(face, 0.1)
     vertices = lips.shape(face.head_vertices(wide)[0], face.expressions(wide)[0], 1.0)
     gap = vertices[list(LOWER_LIP_ROWS[-1]), 1] - vertices[list(UPPER_LIP_ROWS[-1]), 1]
-    assert gap[[2, 6]].min() > 0.85 * gap[4]
-    assert gap[[0, 8]].min() > 0.5 * gap[4]
+    np.testing.assert_allclose(gap[[2, 6]] / gap[4], 0.82, atol=0.06)
+    np.testing.assert_allclose(gap[[0, 8]] / gap[4], 0.36, atol=0.08)
     pucker = pose(jawOpen=0.15, mouthPucker=0.9)
     vertices = lips.shape(face.head_vertices(pucker)[0], face.expressions(pucker)[0], 1.0)
     gap = vertices[list(LOWER_LIP_ROWS[-1]), 1] - vertices[list(UPPER_LIP_ROWS[-1]), 1]

@@ -21,7 +21,7 @@ Array = NDArray[np.float32]
 VOLUME: Final = 0.6  # exponent of the lips' thickness over the inverse of their width
 THICKNESS_RANGE: Final = (0.85, 1.25)
 LEAST_THICKNESS: Final = 0.4  # of the photo's
-ROUNDNESS: Final = 2.8  # exponent of the superellipse that an opening tends to
+PROFILE: Final = 2.2  # exponent of the profile that an opening tends to, as tracked mouths do at every opening
 ROUNDING: Final = 0.9  # how far it goes there
 SEALED: Final = 0.38  # share of a puckered mouth's half-width that stays shut at each corner
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
@@ -129,13 +129,13 @@ def _smooth_line(vertices: Array, rest: Array, share: float) -> None:
 
 
 def _round_opening(vertices: Array, rounded: float, share: float) -> None:
-    """Give the opening a superellipse's outline, as high in its middle; rounded lips seal at the corners."""
+    """Give the opening the outline of a lens, as high in its middle; rounded lips seal at the corners."""
     inner_upper, inner_lower = _UPPER[-1], _LOWER[-1]
     right, left = vertices[_RIGHT_CORNER[-1], 0], vertices[_LEFT_CORNER[-1], 0]
     middle = 0.5 * (vertices[inner_upper, 0] + vertices[inner_lower, 0])
     place = np.abs(2.0 * (middle - right) / max(float(left - right), 1e-3) - 1.0) / (1.0 - SEALED * rounded)
     gap = vertices[inner_lower, 1] - vertices[inner_upper, 1]
-    profile = np.clip(1.0 - place**ROUNDNESS, 0.0, 1.0) ** (1.0 / ROUNDNESS)
+    profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0)
     change = share * ROUNDING * (profile * gap[len(gap) // 2] - gap)
     # A jaw that opens takes the lower lip along; rounded lips part evenly.
     above = 0.1 + 0.4 * rounded

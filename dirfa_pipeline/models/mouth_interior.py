@@ -23,19 +23,21 @@ BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
 INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
 MOST_BARED: Final = 11.5  # millimetres of crowns and gums that a lifted lip shows
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
-LOWER_HINT: Final = 1.8  # of the lower teeth, that a wide open mouth shows
+LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows
 TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
 LIFTED: Final = 0.3  # tongueOut at which the tip touches the upper teeth
 BACK_SHADE, BLADE_SHADE = (
-    0.34,
-    0.72,
+    0.55,
+    0.8,
 )  # how light the upper edge is of the tongue's back, and of the blade near the lips
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 
+GAP_WIDTH, GAP_DEPTH = 2.0, 0.55  # reach in millimetres, and share of their shade that stays
 GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 LUMINANCE: Final = (0.299, 0.587, 0.114)
+LEAST_WHITE: Final = 0.85  # brightness of the photo's own teeth over what its skin would give them
 EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
 
 _TONGUE_OUT = EXPRESSION_NAMES.index("tongueOut")
@@ -171,7 +173,11 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     enamel *= min(1.0, 235.0 / float(enamel.max()))
     own, edge = find_own_teeth(image, landmarks, light)
     if own is not None:
-        enamel = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
+        seen = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
+        # Teeth between hardly parted lips are in their shade, which an open mouth takes off them.
+        shaded = np.clip(LEAST_WHITE * float(enamel @ LUMINANCE) / float(seen @ LUMINANCE), 1.0, 1.5)
+        own[..., :3] = np.minimum(shaded * own[..., :3], 255.0)
+        enamel = np.minimum(shaded * seen, 255.0)
     gum = _faded(0.60 * lips + 0.50 * light * np.array([1.0, 0.60, 0.60]), chroma)
     centre = 0.5 * (face.shape[13] + face.shape[14])
     incisal_edge, drop = INCISAL_EDGE * MILLIMETRE, 0.0
@@ -181,13 +187,13 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
         incisal_edge = float(np.clip(measured, LEAST_EDGE * MILLIMETRE, 7.0 * MILLIMETRE))
         drop = max(0.0, incisal_edge - measured)
     size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
-    flesh = _faded(0.36 * lips + 0.50 * light * np.array([1.0, 0.50, 0.48]), chroma)
+    flesh = _faded(0.42 * lips + 0.54 * light * np.array([1.0, 0.52, 0.50]), chroma)
     return MouthInterior(
         upper=_coloured(rows[0], _faded(enamel, chroma), gum, size),
-        lower=_coloured(rows[1], 0.80 * _faded(enamel, chroma), gum, size),
+        lower=_coloured(rows[1], 0.88 * _faded(enamel, chroma), gum, size),
         tongue=_tongue(flesh, BACK_SHADE),
         blade=_tongue(flesh, BLADE_SHADE),
-        throat=_throat(_faded(0.20 * lips + 0.16 * light * np.array([1.0, 0.30, 0.28]), chroma)),
+        throat=_throat(_faded(0.32 * lips + 0.30 * light * np.array([1.0, 0.42, 0.38]), chroma)),
         centre=centre.astype(np.float32),
         incisal_edge=incisal_edge,
         own_teeth=own,
@@ -220,6 +226,9 @@ def _faded(colour: Array, chroma: float) -> Array:
 def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
     """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
     brightness, share, alpha = np.dsplit(row, 3)
+    # Light that teeth scatter fills the gaps between them.
+    coarse = cv2.GaussianBlur(brightness, (0, 0), GAP_WIDTH / TEETH_EXTENT[0] * row.shape[1])[..., None]
+    brightness = np.where(brightness < coarse, coarse + GAP_DEPTH * (brightness - coarse), brightness)
     brightness = brightness + GUM_GLOW * share * np.maximum(1.0 - brightness, 0.0)
     colour = brightness**WARMTH * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
@@ -233,7 +242,7 @@ def _throat(colour: Array) -> Array:
     """Red cheeks and floor around a darkness in the middle."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(-1, 1, TEXTURE_HEIGHT)[:, None]
-    shade = np.clip(0.25 + 0.9 * (x**2 + 0.5 * (y - 0.1) ** 2), 0.0, 1.0)
+    shade = np.clip(0.5 + 0.6 * (x**2 + 0.5 * (y - 0.1) ** 2), 0.0, 1.0)
     rgb = shade[..., None] * colour
     return np.concatenate([rgb, np.full((*shade.shape, 1), 255.0)], axis=-1).astype(np.float32)
 

@@ -16,13 +16,15 @@ from .mouth_interior import MouthInterior
 Array = NDArray[np.float32]
 
 PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-ocular distances
-WIDE: Final = 0.12  # gap from which on light falls in freely
+WIDE: Final = 0.25  # gap from which on light falls in freely
+BRIGHTEST: Final = 245.0
 LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # light that lips let through or throw back is reddish
-ROUNDED: Final = np.array([0.66, 0.76, 0.79], np.float32)  # what protruding lips take; they redden what is left
+ROUNDED: Final = np.array([0.36, 0.44, 0.46], np.float32)  # what protruding lips take; they redden what is left
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
 SHARPEN, AROUND = 0.9, 0.12  # strength, and reach around the lips in inter-ocular distances
+MOST_EDGE: Final = 12.0  # grey levels: teeth next to shade need no more
 CURVE_STEPS: Final = 4
 
 
@@ -55,9 +57,9 @@ def draw_mouth(
         corner = np.array([columns.start, rows.start], np.float32)
         painting = mouth.draw(size, corner, head, weights, camera, face, transform)
         # Little light falls between lips that are narrow or stand far out.
-        light = (0.9 + 0.1 * min(1.0, gap / WIDE)) * (0.3 + 0.7 * min(1.0, gap / PARTED))
+        light = (0.88 + 0.45 * min(1.0, gap / WIDE)) * (0.3 + 0.7 * min(1.0, gap / PARTED))
         painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH * (1.0 - ROUNDED * roundness(weights))
-        patch += (parted * mask)[..., None] * (painting - patch)
+        patch += (parted * mask)[..., None] * (np.minimum(painting, BRIGHTEST) - patch)
     shut = parted * max(0.0, 1.0 - gap / (2.0 * PARTED))
     if shut > 0.0:
         core, shadow = _lip_line(vertices, window, scale)
@@ -81,7 +83,7 @@ def _sharpen(frame: NDArray[np.uint8], vertices: Array, scale: float, parted: fl
     hull = cv2.convexHull(outline.astype(np.float32))[:, 0]
     mask = cv2.blur(cv2.dilate(polygon_mask(hull, window), np.ones((round(reach) + 1,) * 2)), (round(reach) + 1,) * 2)
     patch = frame[window].astype(np.float32)
-    edges = patch - cv2.GaussianBlur(patch, (0, 0), 1.0)
+    edges = np.clip(patch - cv2.GaussianBlur(patch, (0, 0), 1.0), -MOST_EDGE, MOST_EDGE)
     patch += (SHARPEN * parted * mask)[..., None] * edges
     frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
@@ -112,7 +114,7 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
     shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
     inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
-    return np.clip(0.66 + 0.65 * (inner - 0.12), 0.66, 1.0)
+    return np.clip(0.76 + 0.5 * (inner - 0.12), 0.76, 1.0)
 
 
 def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> tuple[Array, Array]:

@@ -13,8 +13,10 @@ from .face_landmarks import INNER_LIPS, LIPS
 Array = NDArray[np.float32]
 
 MIN_TEETH_SHARE: Final = 0.15  # of an open mouth, less is no row of teeth
+LEAST_WIDTH: Final = 0.4  # of the mouth's width: one or two teeth between parted lips would not match a drawn row
 MOST_SATURATED: Final = 0.38
 PALE: Final = 0.12  # saturation by which a tooth may exceed most; lips, gums and tongues exceed it by more
+SHADE: Final = 0.62  # of the teeth's brightness: what is darker above them is the upper lip's shadow, or the lip
 EDGE_WINDOW: Final = 0.12  # of a row's width over which its lower edge is evened
 LEAST_ROW: Final = 0.4  # of the height of all teeth that the upper row has at least
 SEAM: Final = 0.04  # depth of a seam between the rows, of the whiteness above it
@@ -44,10 +46,16 @@ def find_own_teeth(
     teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
     teeth = _without_lower_row(teeth, float(landmarks[13, 1]), opening)
     left, right = landmarks[78, :2], landmarks[308, :2]
-    teeth &= _above_bite(darkest, teeth, float((right[1] - left[1]) / max(right[0] - left[0], 1.0)))
-    if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
+    width = max(float(right[0] - left[0]), 1.0)
+    teeth &= _above_bite(darkest, teeth, float((right[1] - left[1]) / width))
+    if (
+        teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum()
+        or np.ptp(np.flatnonzero(teeth.any(0))) < LEAST_WIDTH * width
+    ):
         return None, None
-    teeth = _even_edge(teeth | (inside & _upper_part(teeth)))
+    brightest = image.max(2)
+    lit = brightest > SHADE * np.median(brightest[teeth > 0])
+    teeth = _even_edge(teeth | (inside & _upper_part(teeth) & lit))
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
@@ -75,7 +83,7 @@ def _even_edge(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _upper_part(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Everything over the middle of the teeth's edge: gums, gaps and shade belong to the row as the photo shows it."""
+    """Everything over the middle of the teeth's edge: gums and gaps belong to the row as the photo shows it."""
     columns = np.flatnonzero(teeth.sum(0) > 1)
     bottom = teeth.shape[0] - 1 - teeth[::-1, columns].argmax(0)
     top = teeth[:, columns].argmax(0)
