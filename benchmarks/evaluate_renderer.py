@@ -4,7 +4,8 @@ Self-reenactment: one frame of a clip, driven by the clip's own fitted motion, b
     python benchmarks/evaluate_renderer.py CLIP... --weights weights/dirfa-base [--frames 150] [--json scores.json]
 
 The motion is fitted to landmarks tracked through the video. Renders and real frames are then scored by landmarks found
-anew in each picture alone, both beside the photo standing still. PSNR and SSIM are those of the face's box, landmark
+anew in each picture alone, both beside the photo standing still; the row "tracked" says how far two trackings of the
+clip itself agree, which a render can hardly exceed. PSNR and SSIM are those of the face's box, landmark
 errors in hundredths of the inter-ocular distance, the slope is that of the rendered aperture over the real one.
 """
 
@@ -91,19 +92,24 @@ def score(frames: Frames, landmarks: Array, truth: Frames, true_landmarks: Array
         box = slice(y0, y1), slice(x0, x1)
         errors.append(np.square(picture[box].astype(float) - real[box]).mean())
         similar.append(ssim(picture[box], real[box]))
+    noise = 10.0 * np.log10(255.0**2 / np.mean(errors))
+    return follow(landmarks, true_landmarks) | {"psnr": float(noise), "ssim": float(np.mean(similar))}
+
+
+def follow(landmarks: Array, true_landmarks: Array) -> dict[str, float]:
+    """How closely landmarks follow the real ones: all columns but those of the pictures, which are NaN."""
     error = np.linalg.norm((landmarks - true_landmarks)[..., :2], axis=-1)
     error = 100.0 * error / inter_ocular_distance(true_landmarks)[:, None]
     aperture, true_aperture = lip_aperture(landmarks), lip_aperture(true_landmarks)
     slope = np.cov(aperture, true_aperture)[0, 1] / true_aperture.var(ddof=1)
-    noise = 10.0 * np.log10(255.0**2 / np.mean(errors))
     lips, eyes = (error[:, list(points)].mean() for points in (LIPS, EYES))
     lids = correlation(eye_openness(landmarks), eye_openness(true_landmarks))
-    values = noise, np.mean(similar), lips, eyes, slope, correlation(aperture, true_aperture), lids
+    values = np.nan, np.nan, lips, eyes, slope, correlation(aperture, true_aperture), lids
     return dict(zip(COLUMNS, map(float, values), strict=True))
 
 
 def reenact(path: Path, length: int, face_model: FaceModel, renderer: FaceRenderer) -> dict[str, dict[str, float]]:
-    """Scores of our render of a clip and of its photo standing still."""
+    """Scores of our render of a clip, of two trackings of it, and of its photo standing still."""
     frames = np.array(list(islice(read_video(path).frames, length)))
     frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
     tracked = track(frames, video=True)
@@ -116,6 +122,7 @@ def reenact(path: Path, length: int, face_model: FaceModel, renderer: FaceRender
     still = np.repeat(frames[photo : photo + 1], len(frames), axis=0)
     return {
         "ours": score(rendered, found, frames, real),
+        "tracked": follow(tracked, real),
         "still": score(still, np.repeat(real[photo : photo + 1], len(real), axis=0), frames, real),
     }
 
@@ -131,13 +138,13 @@ def main() -> None:
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
     table: dict[str, dict[str, dict[str, float]]] = {}
-    print(f"{'clip':24s}{'':6s}" + "".join(f"{name:>11s}" for name in COLUMNS))
+    print(f"{'clip':24s}{'':8s}" + "".join(f"{name:>11s}" for name in COLUMNS))
     for path in options.clips:
         table[path.stem] = reenact(path, options.frames, face_model, renderer)
         print_rows(path.stem, table[path.stem])
     means = {
         kind: {name: float(np.mean([scores[kind][name] for scores in table.values()])) for name in COLUMNS}
-        for kind in ("ours", "still")
+        for kind in ("ours", "tracked", "still")
     }
     print_rows("mean", means)
     if options.json:
@@ -146,7 +153,7 @@ def main() -> None:
 
 def print_rows(name: str, scores: dict[str, dict[str, float]]) -> None:
     for kind, values in scores.items():
-        print(f"{name:24s}{kind:6s}" + "".join(f"{values[column]:11.3f}" for column in COLUMNS), flush=True)
+        print(f"{name:24s}{kind:8s}" + "".join(f"{values[column]:11.3f}" for column in COLUMNS), flush=True)
 
 
 if __name__ == "__main__":

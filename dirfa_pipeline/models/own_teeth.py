@@ -48,10 +48,9 @@ def find_own_teeth(
     left, right = landmarks[78, :2], landmarks[308, :2]
     width = max(float(right[0] - left[0]), 1.0)
     teeth &= _above_bite(darkest, teeth, float((right[1] - left[1]) / width))
-    if (
-        teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum()
-        or np.ptp(np.flatnonzero(teeth.any(0))) < LEAST_WIDTH * width
-    ):
+    if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
+        return None, None
+    if np.ptp(np.flatnonzero(teeth.any(0))) < LEAST_WIDTH * width:
         return None, None
     brightest = image.max(2)
     lit = brightest > SHADE * np.median(brightest[teeth > 0])
