@@ -24,7 +24,7 @@ ROUNDED: Final = np.array([0.36, 0.44, 0.46], np.float32)  # what protruding lip
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
 SHARPEN, AROUND = 0.9, 0.12  # strength, and reach around the lips in inter-ocular distances
-MOST_EDGE: Final = 12.0  # grey levels: teeth next to shade need no more
+MOST_EDGE: Final = 18.0  # grey levels: teeth next to shade need no more
 CURVE_STEPS: Final = 4
 
 
