@@ -173,9 +173,9 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     enamel *= min(1.0, 235.0 / float(enamel.max()))
     own, edge = find_own_teeth(image, landmarks, light)
     if own is not None:
-        seen = np.percentile(own[..., :3][own[..., 3] > 200], 60, axis=0)
+        seen = np.percentile(own[..., :3][own[..., 3] > 0.75 * own[..., 3].max()], 60, axis=0)
         # Teeth between hardly parted lips are in their shade, which an open mouth takes off them.
-        shaded = np.clip(LEAST_WHITE * float(enamel @ LUMINANCE) / float(seen @ LUMINANCE), 1.0, 1.5)
+        shaded = np.clip(LEAST_WHITE * float(enamel @ LUMINANCE) / max(float(seen @ LUMINANCE), 1.0), 1.0, 1.5)
         own[..., :3] = np.minimum(shaded * own[..., :3], 255.0)
         enamel = np.minimum(shaded * seen, 255.0)
     gum = _faded(0.60 * lips + 0.50 * light * np.array([1.0, 0.60, 0.60]), chroma)

@@ -55,6 +55,8 @@ def find_own_teeth(
     brightest = image.max(2)
     lit = brightest > SHADE * np.median(brightest[teeth > 0])
     teeth = _even_edge(teeth | (inside & _upper_part(teeth) & lit))
+    if not teeth.any():
+        return None, None
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
