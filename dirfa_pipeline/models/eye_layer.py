@@ -23,7 +23,6 @@ SHADOW: Final = 0.30  # what a lowered lid's shadow takes from the eyeball
 LASHES: Final = 14  # strokes on a closed lid
 LASH_LENGTH: Final = 0.085  # of the eye's width
 LASH_WIDTH: Final = 0.09  # of the same: how far apart the sides are of what counts as a lash on the lid
-WHITE: Final = 1.0  # the white of an eye that the photo hides, over the grey of the skin
 DARK_IRIS: Final = np.array([60.0, 42.0, 32.0], np.float32)  # where the lids show none
 LIMBUS: Final = 1.06  # radius, in iris radii, within which the iris is filled from itself
 
@@ -302,7 +301,7 @@ def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array
         return np.clip((size - distance) / soft + 0.5, 0.0, 1.0)[..., None].astype(np.float32)
 
     lid = 1.0 - 0.35 * np.clip(0.2 - y, 0.0, 1.0)[..., None]  # its shadow
-    white = WHITE * (0.7 * skin.mean() + 0.3 * skin) * np.clip(1.25 - 0.2 * away, 0.6, 1.0)[..., None]
+    white = (0.7 * skin.mean() + 0.3 * skin) * np.clip(1.25 - 0.2 * away, 0.6, 1.0)[..., None]
     ring = colour * (1.1 - 0.5 * np.clip(away, 0.0, 1.0) ** 4 + 0.2 * np.clip(y, -1.0, 1.0))[..., None]
     ball = white + disc(away, 1.0) * (ring - white)
     ball *= 1.0 - 0.85 * disc(away, 0.42)
