@@ -9,20 +9,18 @@ corner. Both are medians of the clips' medians, over frames whose lips part by a
 """
 
 import argparse
-from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from evaluate_renderer import Array, Frames, motion_from, track
+from evaluate_renderer import Array, Frames, motion_from, read_frames, track
 
 from dirfa_pipeline.metrics import eye_openness, lip_aperture
 from dirfa_pipeline.models.face_landmarks import INNER_LIP_PAIRS, INNER_LIPS
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
 from dirfa_pipeline.portrait import Portrait
-from dirfa_pipeline.video import read_video
 
 
 PARTED = (0.05, 0.1, 0.2, 0.5)  # limits of the groups, in inter-ocular distances
@@ -51,8 +49,7 @@ def outline(points: Array) -> Array:
 
 def compare(path: Path, length: int, face_model: FaceModel, renderer: FaceRenderer) -> dict[int, list[Array]]:
     """For each group of one clip's frames rows of 5 + 9 values of the real mouth and 5 + 9 of ours."""
-    frames = np.array(list(islice(read_video(path).frames, length)))
-    frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
+    frames = read_frames(path, length)
     tracked = track(frames, video=True)
     opened, eyes = lip_aperture(tracked), eye_openness(tracked)
     photo = int(np.flatnonzero((eyes >= np.median(eyes)) & (opened <= np.percentile(opened, 30)))[0])

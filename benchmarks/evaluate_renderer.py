@@ -47,6 +47,12 @@ def track(frames: Frames, video: bool) -> Array:
     return np.array(tracked)
 
 
+def read_frames(path: Path, length: int) -> Frames:
+    """The first frames of a clip, `(frames, height, width, 3)`, of even height and width."""
+    frames = np.array(list(islice(read_video(path).frames, length)))
+    return frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
+
+
 def motion_from(fit: VideoFit, photo: int, face: FaceFit) -> Array:
     """The clip's coefficients, `(frames, 58)`, relative to the fit of one of its frames as a photo."""
     rotation, translation, scale = fit.face.cameras(fit.coefficients)
@@ -110,8 +116,7 @@ def follow(landmarks: Array, true_landmarks: Array) -> dict[str, float]:
 
 def reenact(path: Path, length: int, face_model: FaceModel, renderer: FaceRenderer) -> dict[str, dict[str, float]]:
     """Scores of our render of a clip, of two trackings of it, and of its photo standing still."""
-    frames = np.array(list(islice(read_video(path).frames, length)))
-    frames = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
+    frames = read_frames(path, length)
     tracked = track(frames, video=True)
     openness = eye_openness(tracked)
     photo = int(np.flatnonzero(openness >= np.median(openness))[0])

@@ -25,7 +25,7 @@ import torch
 from contact_sheet import POSES
 from PIL import Image, ImageDraw
 from torch import nn
-from try_refiner import HEIGHT, WIDTH, Array, Picture, Refiner, Scene, Scenes, cut, find_mouth
+from try_refiner import HEIGHT, WIDTH, Array, Picture, Refiner, Scene, Scenes, cut, find_mouth, stage_parser
 
 from dirfa_pipeline.animation import Animation
 from dirfa_pipeline.models.face_landmarks import INNER_LIPS
@@ -174,12 +174,7 @@ def print_table(options: argparse.Namespace) -> None:
 
 def main() -> None:
     stages = {"sheets": draw_and_score, "table": print_table}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=tuple(stages))
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--held-out", type=Path)
-    parser.add_argument("--run", type=Path, required=True)
+    parser = stage_parser(__doc__, stages)
     parser.add_argument("--inside", action="store_true", help="refine only between the lips; results in RUN/inside")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -284,14 +284,20 @@ def train(options: argparse.Namespace) -> None:
     torch.save(run.average.state_dict(), options.run / "average.pt")
 
 
-def main() -> None:
-    stages = {"pairs": make_pairs, "train": train}
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def stage_parser(description: str | None, stages: Iterable[str]) -> argparse.ArgumentParser:
+    """The arguments that this script and `judge_refiner.py` share."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=tuple(stages))
     parser.add_argument("--data", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--held-out", type=Path)
     parser.add_argument("--run", type=Path, required=True)
+    return parser
+
+
+def main() -> None:
+    stages = {"pairs": make_pairs, "train": train}
+    parser = stage_parser(__doc__, stages)
     parser.add_argument("--clips", type=int, default=16, help="of grid_s1")
     parser.add_argument("--steps", type=int, default=1000)
     options = parser.parse_args()

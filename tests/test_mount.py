@@ -22,6 +22,7 @@ def test_a_round_picture_has_a_mount(sky: bool) -> None:
     if sky:
         image[:12] = TEAL
     image[~disc(160)] = TEAL
+    image.flags.writeable = False
     mount = find_mount(image)
     assert mount is not None
     rows, columns = np.indices((160, 160)) - 79.5

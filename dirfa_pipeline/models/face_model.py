@@ -56,6 +56,7 @@ _SMILES = [EXPRESSION_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Rig
 # What a frame says for itself; all other weights are added to the photo's own.
 _REPLACED = np.concatenate([_LIP_COLUMNS, list(_BLINKS.values())])
 _ADDED = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _REPLACED)
+_NO_LIPS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIP_COLUMNS)
 
 # Lids' widest gap in diameters of the iris: open eyes show .6 to .95, a hundredth of calm frames less than .5.
 HALF_SHUT: Final = (0.5, 0.42)  # between these an eye begins to count as half shut
@@ -267,7 +268,7 @@ def close_lids(basis: Array, shape: Array) -> Array:
     """
     basis = basis.copy()
     # Nothing but lips and jaw may part the lips: a photo's own sneer would keep them open.
-    columns = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIP_COLUMNS)[:, None]
+    columns = _NO_LIPS[:, None]
     basis[columns, _UPPER] = basis[columns, _LOWER] = 0.5 * (basis[columns, _UPPER] + basis[columns, _LOWER])
     for eye, column in _BLINKS.items():
         upper, lower = shape[list(eye.upper)], shape[list(eye.lower)]

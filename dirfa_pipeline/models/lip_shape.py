@@ -1,7 +1,7 @@
 """
 What linear shapes leave out of lips.
 
-Lips keep their volume: pushed together they thicken, pulled wide they thin. An open mouth is round, not a wedge. And
+Lips keep their volume: pushed together they thicken, pulled wide they thin. An open mouth is a lens, not a wedge. And
 lips roll: pressed ones hide their inner side, so that less of their texture shows instead of all of it squeezed.
 """
 

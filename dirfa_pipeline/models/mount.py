@@ -41,9 +41,10 @@ def find_mount(image: NDArray[np.uint8]) -> Mount | None:
     """The mount of a photo, `(height, width, 3)`: flat colour from the corners to a convex picture's hard edge."""
     height, width = image.shape[:2]
     flooded = np.zeros((height + 2, width + 2), np.uint8)
+    picture = image.copy()  # floodFill wants to be able to write
     flags = 4 | (1 << 8) | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE
     for corner in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
-        cv2.floodFill(np.ascontiguousarray(image), flooded, corner, 0, (FLAT,) * 3, (FLAT,) * 3, flags)
+        cv2.floodFill(picture, flooded, corner, 0, (FLAT,) * 3, (FLAT,) * 3, flags)
     inside = _shape((flooded[1:-1, 1:-1] == 0).astype(np.uint8))
     if inside is None or np.mean(inside == 0) < LEAST:
         return None

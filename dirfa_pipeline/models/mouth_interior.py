@@ -26,10 +26,7 @@ LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows
 TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
 LIFTED: Final = 0.3  # tongueOut at which the tip touches the upper teeth
-BACK_SHADE, BLADE_SHADE = (
-    0.55,
-    0.8,
-)  # how light the upper edge is of the tongue's back, and of the blade near the lips
+BACK_SHADE, BLADE_SHADE = 0.55, 0.8  # how light the upper edge is of the tongue's back, and of its blade
 THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 
