@@ -14,7 +14,6 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-import cv2
 import dlib
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
 from dirfa_pipeline.animation import NUM_EXPRESSIONS
+from dirfa_pipeline.evaluation.tracking import sharpness
 from dirfa_pipeline.models.face_landmarks import LIPS
 from dirfa_pipeline.portrait import FaceDetector
 
@@ -49,13 +49,6 @@ class Embedder:
         box = dlib.rectangle(*(int(value) for value in (*low, *high)))
         values = np.array(self.network.compute_face_descriptor(frame, self.predictor(frame, box)))
         return values / np.linalg.norm(values)
-
-
-def sharpness(frame: Frame, landmarks: NDArray[np.float32]) -> float:
-    """Deviation of the Laplacian within the box of the lips."""
-    low, high = landmarks[list(LIPS), :2].min(0).astype(int), landmarks[list(LIPS), :2].max(0).astype(int)
-    grey = cv2.cvtColor(frame[low[1] : high[1], low[0] : high[0]], cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_64F).std())
 
 
 def main() -> None:
@@ -90,8 +83,8 @@ def main() -> None:
             curves = [POSES[name] or {} for name in MOUTHS]
             poses = np.stack([Animation.from_curves(1, **curve).coefficients[0] for curve in curves])
             frames = pipe.render(portrait, Animation(poses))
-            rest = sharpness(portrait.image, portrait.landmarks)
-            sharp.append([sharpness(frame, portrait.landmarks) / rest for frame in frames])
+            rest, *mouths = (sharpness(picture, portrait.landmarks, LIPS) for picture in (portrait.image, *frames))
+            sharp.append([(mouth / rest) ** 0.5 for mouth in mouths])
             print(
                 path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, sharp[-1], strict=True)), flush=True
             )

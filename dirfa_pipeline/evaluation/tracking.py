@@ -111,9 +111,15 @@ def cut_out_face(picture: Picture) -> Picture:
     return np.ascontiguousarray(picture[y0:y1, x0:x1])
 
 
-def sharpness(picture: Picture, landmarks: Array) -> float:
-    """Variance of the Laplacian inside the face's box; noise raises it, so only a low ratio of two says something."""
-    outline = landmarks[list(OVAL), :2]
+def sharpness(picture: Picture, landmarks: Array, around: tuple[int, ...] = OVAL) -> float:
+    """
+    Variance of the Laplacian inside the face's box; noise raises it, so only a low ratio of two says something.
+
+    Args:
+        landmarks (`np.ndarray` of shape `(478, 2)` or `(478, 3)`): In pixels.
+        around: The landmarks that the box is around.
+    """
+    outline = landmarks[list(around), :2]
     (x0, y0), (x1, y1) = np.maximum(outline.min(0), 0).astype(int), np.ceil(outline.max(0)).astype(int)
     grey = cv2.cvtColor(picture[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY).astype(np.float64)
     return float(cv2.Laplacian(grey, cv2.CV_64F).var())

@@ -13,6 +13,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .interpolation import BEND
+
+
+Array = NDArray[np.float32]
 
 BATCH_PIXELS: Final = 4_000_000  # of all windows that are warped at once: about 1 GiB at work
 
@@ -24,6 +28,7 @@ class BatchWarp:
     Args:
         cutout, relaxed (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha; the same
             without its smile.
+        bends (`np.ndarray` of shape `(height, width, 2)`): Second differences of the latter.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
         remainder (`np.ndarray` of shape `(height, width, 3)`): What the photo has over the person on the plate.
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of the mesh.
@@ -33,18 +38,20 @@ class BatchWarp:
     """
 
     def __init__(
-        self, cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8], plate: NDArray[np.uint8],
+        self, cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8], bends: Array, plate: NDArray[np.uint8],
         remainder: NDArray[np.int16], triangles: NDArray[np.int32], window: tuple[slice, slice],
         face: tuple[slice, slice], margin: float, device: torch.device,
     ) -> None:  # fmt: skip
         self.window, self.face, self.margin, self.device = window, face, margin, device
-        pictures = cutout if relaxed is cutout else np.concatenate([cutout, relaxed[..., :3]], axis=-1)
-        self.pictures = self._planes(pictures)
+        pictures = [self._planes(cutout), self._planes(bends)]
+        if relaxed is not cutout:
+            pictures.append(self._planes(relaxed[..., :3]))
+        self.pictures = torch.cat(pictures, dim=1)
         self.plate, self.remainder = self._planes(plate[window]), self._planes(remainder[window])
         self.triangles = torch.as_tensor(triangles, dtype=torch.long, device=device)
         self.height, self.width = plate.shape[:2]
 
-    def _planes(self, picture: NDArray[np.integer]) -> Tensor:
+    def _planes(self, picture: NDArray[np.number]) -> Tensor:
         """Channels first, float32: `(1, channels, height, width)`."""
         return torch.as_tensor(np.ascontiguousarray(picture), device=self.device).permute(2, 0, 1)[None].float()
 
@@ -55,10 +62,7 @@ class BatchWarp:
         return max(1, BATCH_PIXELS // max(1, (rows.stop - rows.start) * (columns.stop - columns.start)))
 
     @torch.inference_mode()
-    def __call__(
-        self, targets: NDArray[np.float32], sources: NDArray[np.float32], parted: NDArray[np.float32],
-        shading: NDArray[np.float32],
-    ) -> NDArray[np.uint8]:  # fmt: skip
+    def __call__(self, targets: Array, sources: Array, parted: Array, shading: Array) -> NDArray[np.uint8]:
         """
         Warp frames.
 
@@ -124,12 +128,15 @@ class BatchWarp:
         grid = (2.0 * places + 1.0) / size - 1.0
         pictures = self.pictures.expand(len(places), -1, -1, -1)
         moved = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        colour, alpha = moved[:, :3], moved[:, 3:4] / 255.0
-        if moved.shape[1] > 4:
-            colour = colour + parted * (moved[:, 4:] - colour)
+        colour, alpha, bends = moved[:, :3], moved[:, 3:4] / 255.0, moved[:, 4:6]
+        if moved.shape[1] > 6:
+            colour = colour + parted * (moved[:, 6:] - colour)
         light = change.new_ones(len(change), 1, self.height, self.width)
         light[:, 0, self.face[0], self.face[1]] += change
         colour = colour * F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        between = places - places.floor()
+        weight = (between * (1.0 - between)).permute(0, 3, 1, 2)
+        colour = (colour - float(BEND) * (weight * bends).sum(1, keepdim=True)).clamp(0.0, 255.0)
         # Beyond the picture its mirror image counts as the person only where the border cuts them off.
         edge = (torch.minimum(places.clamp(min=0.0), size - 1.0) + 0.5).long()
         beyond = ((places < 0.0) | (places > size - 1.0)).any(-1)

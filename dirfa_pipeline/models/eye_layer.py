@@ -94,7 +94,7 @@ class Eye:
         map_x, map_y, turn = self._ball_map(target, transform, window)
         t = min(1.0, max(opened / ALERT, turn / ALERT))
         patch = self.seen if t == 0.0 else cv2.addWeighted(self.filled, t, self.seen, 1.0 - t, 0.0)
-        ball = cv2.remap(patch, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        ball = cv2.remap(patch, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
         lid = SHADOW * self.closure(target)
         if lid > 0.0:
             reach = max(1.0, 0.08 * float(np.ptp(target[list(self.landmarks.outline), 0])))

@@ -18,7 +18,7 @@ from .face_model import FaceFit
 
 Array = NDArray[np.float32]
 
-VOLUME: Final = 0.6  # exponent of the lips' thickness over the inverse of their width
+VOLUME: Final = (0.0, 0.6)  # exponents of both lips' thickness over the inverse of their width: the upper gives way
 THICKNESS_RANGE: Final = (0.85, 1.25)
 LEAST_THICKNESS: Final = 0.4  # of the photo's
 PROFILE: Final = 2.2  # exponent of the profile that an opening tends to, as tracked mouths do at every opening
@@ -66,8 +66,8 @@ class LipShape:
         rounded = roundness(weights)
         _round_opening(vertices, rounded, parted)
         # The linear pucker thickens lips by itself.
-        growth = (_width(self.rest) / max(_width(vertices), 1e-3)) ** (VOLUME * (1.0 - rounded))
-        _thicken(vertices, float(np.clip(growth, *THICKNESS_RANGE)), parted)
+        narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
+        _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
         _keep_apart(vertices, self.rest, parted)
         return vertices
 
@@ -145,10 +145,10 @@ def _round_opening(vertices: Array, rounded: float, share: float) -> None:
         vertices[skin, 1] += SKIN_GIVE * part * change
 
 
-def _thicken(vertices: Array, growth: float, share: float) -> None:
-    """Scale the lips' rows away from their inner edges; the skin beyond gives way."""
-    for rows, skin in zip((_UPPER, _LOWER), _SKIN, strict=True):
-        shift = share * (growth - 1.0) * (vertices[rows[:-1]] - vertices[rows[-1]])
+def _thicken(vertices: Array, growth: Array, share: float) -> None:
+    """Scale the rows of both lips, `(2,)`, away from their inner edges; the skin beyond gives way."""
+    for rows, skin, times in zip((_UPPER, _LOWER), _SKIN, growth, strict=True):
+        shift = share * (times - 1.0) * (vertices[rows[:-1]] - vertices[rows[-1]])
         vertices[rows[:-1]] += shift
         vertices[skin] += SKIN_GIVE * shift[0]
 

@@ -22,6 +22,7 @@ TONGUE_SIZE: Final = (38.0, 14.0)
 BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
 INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
 MOST_BARED: Final = 11.5  # millimetres of crowns and gums that a lifted lip shows
+COVERED: Final = 2.0  # millimetres of them that rounded lips cover
 LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows
 TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
@@ -33,6 +34,7 @@ CHIN: Final = (152, 148, 377)
 GAP_WIDTH, GAP_DEPTH = 2.0, 0.55  # reach in millimetres, and share of their shade that stays
 GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
+ALL_LIGHT: Final = np.ones(3, np.float32)
 LUMINANCE: Final = (0.299, 0.587, 0.114)
 LEAST_WHITE: Final = 0.85  # brightness of the photo's own teeth over what its skin would give them
 EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
@@ -66,7 +68,7 @@ class MouthInterior:
 
     def draw(
         self, size: tuple[int, int], corner: Array, vertices: Array, weights: Array,
-        camera: tuple[Array, Array, float], face: FaceFit, transform: Array,
+        camera: tuple[Array, Array, float], face: FaceFit, transform: Array, light: Array, rounded: float,
     ) -> Array:  # fmt: skip
         """
         Paint the interior for one frame.
@@ -80,6 +82,8 @@ class MouthInterior:
             camera: Rotation, translation and scale of the frame.
             face: The fit, for the chin's rest place.
             transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion, for the photo's own teeth.
+            light (`np.ndarray` of shape `(3,)`): Share of their light that reaches the teeth between the lips.
+            rounded (`float`): How round the lips are, in [0, 1]: they cover more of the teeth that they stand off.
 
         Returns:
             `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
@@ -90,6 +94,7 @@ class MouthInterior:
         incisal_edge = self.incisal_edge + min(
             0.0, float(vertices[13, 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
         )
+        incisal_edge -= rounded * COVERED * MILLIMETRE
         jaw_edge = self._jaw_edge(drop, float(vertices[14, 1] - self.centre[1]))
         rise = TONGUE_RISE + TONGUE_LIFT * drop
         lift = min(1.0, float(weights[_TONGUE_OUT]) / LIFTED)
@@ -107,12 +112,13 @@ class MouthInterior:
         )
         for index, (texture, extent, top, behind) in enumerate(layers):
             share = min(1.0, 3.0 * lift) if index == 3 else 1.0  # the blade comes up gradually
-            _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner), share)
+            lit = light if texture is self.upper or texture is self.lower else ALL_LIGHT
+            _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner), share, lit)
         if self.own_teeth is not None:
             linear = transform[:2, :2]
             offset = transform[:2, 2] * self.depth + transform[:2, 3] - corner
             offset = offset + camera[2] * camera[0][:2, 1] * (self.own_drop + incisal_edge - self.incisal_edge)
-            _lay(painting, self.own_teeth, np.column_stack([linear, offset]))
+            _lay(painting, self.own_teeth, np.column_stack([linear, offset]), lit=light)
         return painting
 
     def _jaw_edge(self, drop: float, lip: float) -> float:
@@ -140,15 +146,15 @@ class MouthInterior:
         return np.column_stack([axes, offset]).astype(np.float32)
 
 
-def _lay(painting: Array, texture: NDArray, placement: Array, share: float = 1.0) -> None:
-    """Warp an RGBA texture into the painting and lay a share of it over."""
+def _lay(painting: Array, texture: NDArray, placement: Array, share: float = 1.0, lit: Array = ALL_LIGHT) -> None:
+    """Warp an RGBA texture into the painting and lay a share of it over, with a share of its light."""
     if share == 0.0:
         return
     height, width = painting.shape[:2]
     warped = cv2.warpAffine(texture, placement, (width, height), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
     alpha = warped[..., 3:].astype(np.float32) * (share / 255.0)
     painting *= 1.0 - alpha
-    painting += alpha * warped[..., :3]
+    painting += lit * alpha * warped[..., :3]
 
 
 def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows: tuple[Array, Array]) -> MouthInterior:

@@ -17,13 +17,15 @@ Array = NDArray[np.float32]
 
 PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-ocular distances
 WIDE: Final = 0.25  # gap from which on light falls in freely
+SHADED, LIT = 0.65, 0.2  # of their light that reaches teeth between closed lips, and gap from which on all does
 BRIGHTEST: Final = 245.0
 LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # light that lips let through or throw back is reddish
-ROUNDED: Final = np.array([0.36, 0.44, 0.46], np.float32)  # what protruding lips take; they redden what is left
+TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth
+ROUNDED: Final = np.array([0.20, 0.27, 0.29], np.float32)  # what protruding lips take; they redden what is left
 OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
 LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
-SHARPEN, AROUND = 0.9, 0.12  # strength, and reach around the lips in inter-ocular distances
+SHARPEN, AROUND = 0.75, 0.12  # strength, and reach around the lips in inter-ocular distances
 MOST_EDGE: Final = 18.0  # grey levels: teeth next to shade need no more
 CURVE_STEPS: Final = 4
 
@@ -55,10 +57,12 @@ def draw_mouth(
     if mask.max() > 0.02:
         size = (columns.stop - columns.start, rows.stop - rows.start)
         corner = np.array([columns.start, rows.start], np.float32)
-        painting = mouth.draw(size, corner, head, weights, camera, face, transform)
+        opened, rounded = min(1.0, gap / WIDE), roundness(weights)
+        lit = (SHADED + (1.0 - SHADED) * min(1.0, gap / LIT)) ** TEETH_WARMTH
+        painting = mouth.draw(size, corner, head, weights, camera, face, transform, lit, rounded)
         # Little light falls between lips that are narrow or stand far out.
-        light = (0.88 + 0.45 * min(1.0, gap / WIDE)) * (0.3 + 0.7 * min(1.0, gap / PARTED))
-        painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH * (1.0 - ROUNDED * roundness(weights))
+        light = (1.0 + 0.33 * opened) * (0.3 + 0.7 * min(1.0, gap / PARTED))
+        painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH * (1.0 - ROUNDED * rounded)
         patch += (parted * mask)[..., None] * (np.minimum(painting, BRIGHTEST) - patch)
     shut = parted * max(0.0, 1.0 - gap / (2.0 * PARTED))
     if shut > 0.0:

@@ -4,6 +4,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .interpolation import lost_light
+
 
 Array = NDArray[np.float32]
 
@@ -87,8 +89,9 @@ def _along(
 
 @njit(cache=True)
 def blend_over_plate(
-    warped: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8], remainder: NDArray[np.int16],
-    map_x: Array, map_y: Array, left: int, top: int, margin: float, out: NDArray[np.uint8],
+    warped: NDArray[np.uint8], bends: Array, cutout: NDArray[np.uint8], plate: NDArray[np.uint8],
+    remainder: NDArray[np.int16], map_x: Array, map_y: Array, left: int, top: int, margin: float,
+    out: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """
     Lay the warped person over what is behind, in place.
@@ -97,6 +100,7 @@ def blend_over_plate(
 
     Args:
         warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha, mirrored at its border.
+        bends (`np.ndarray` of shape `(height, width, 2)`): Its second differences, warped alike, see [`lost_light`].
         cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
             border cuts the person off does the mirror image count as theirs.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
@@ -116,15 +120,16 @@ def blend_over_plate(
             if alpha > 0 and not (0.0 <= x <= last_column and 0.0 <= y <= last_row):
                 inside_x, inside_y = min(max(x, 0.0), last_column), min(max(y, 0.0), last_row)
                 alpha = min(alpha, int(cutout[int(inside_y + 0.5), int(inside_x + 0.5), 3]))
+            lost = lost_light(x, y, bends[row, column, 0], bends[row, column, 1])
             if alpha == 255:
                 for channel in range(3):
-                    out[row, column, channel] = warped[row, column, channel]
+                    out[row, column, channel] = int(min(max(warped[row, column, channel] + lost, 0.0), 255.0) + 0.5)
                 continue
             dx, dy = x - left - column, y - top - row
             rest = 255 - min(255, int(gain * (dx * dx + dy * dy)))
             for channel in range(3):
                 mixed = alpha * int(warped[row, column, channel]) + (255 - alpha) * int(plate[row, column, channel])
-                mixed += rest * int(remainder[row, column, channel]) + 127
+                mixed += int(alpha * lost) + rest * int(remainder[row, column, channel]) + 127
                 # A 255th, exactly: a product and a shift are faster than a division.
                 out[row, column, channel] = (min(max(mixed, 0), 65152) * 32897) >> 23
 

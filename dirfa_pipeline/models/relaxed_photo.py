@@ -22,6 +22,9 @@ STREAKS: Final = 0.02  # of the same
 EVEN: Final = 0.65  # how far a stretched lip's colour goes to the lips' own
 SMOOTH: Final = 0.75  # how much of a crease goes at a full smile
 FULL_SMILE: Final = 0.5
+FOLD, AROUND = 0.012, 0.10  # of the same: widths of a fold's bottom, and of what it lies in
+SPECK: Final = 0.014  # of the same: half-width of dots to take off
+CORNER_SKIN: Final = 0.09  # of the same: how far the shade of the corners reaches
 LIP_OUTLINE: Final = (61, *UPPER_LIP_ROWS[0], 291, *reversed(LOWER_LIP_ROWS[0]))
 CHEEKS: Final = (
     (129, 36, 205, 187, 214, 210, 204, 202, 43, 57, 186, 92, 165, 98),
@@ -46,6 +49,7 @@ def relax(cutout: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> NDArray
     if opened:
         _paint_over_mouth(relaxed, landmarks, face.scale)
         _even_lips(relaxed, landmarks, face.scale)
+        _clear_specks(relaxed, landmarks, face.scale)
     for cheek in CHEEKS:
         _smooth_creases(relaxed, landmarks[list(cheek), :2], landmarks, face.scale, SMOOTH * smile)
     return relaxed
@@ -97,6 +101,27 @@ def _even_lips(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> No
     picture[window][..., :3] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
 
+def _clear_specks(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
+    """Take dots of teeth and of shade off the lips' inner edges, and what is dark off the skin at their corners."""
+    outline = landmarks[list(LIP_OUTLINE), :2]
+    window = window_around(outline, picture.shape, margin=round(CORNER_SKIN * scale) + 2)
+    if window is None:
+        return
+    soft = max(0.7, SPECK * scale)
+    size = 2 * max(1, round(SPECK * scale)) + 1
+    dot = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    edge = cv2.dilate(polygon_mask(landmarks[list(INNER_LIPS), :2], window), dot)
+    dark = polygon_mask(outline, window, blur=soft)
+    corner = np.array([window[1].start, window[0].start], np.float32)
+    for _, outer in CORNERS:
+        place = (landmarks[outer, :2] - corner).round().astype(int).tolist()
+        cv2.circle(dark, place, round(0.7 * CORNER_SKIN * scale), 1.0, -1)
+    patch = picture[window][..., :3].astype(np.float32)
+    for mask, kind in ((dark, cv2.MORPH_CLOSE), (edge, cv2.MORPH_OPEN)):
+        patch += cv2.GaussianBlur(mask, (0, 0), soft)[..., None] * (cv2.morphologyEx(patch, kind, dot) - patch)
+    picture[window][..., :3] = (patch + 0.5).astype(np.uint8)
+
+
 def _smooth_creases(
     picture: NDArray[np.uint8], outline: Array, landmarks: Array, scale: float, strength: float
 ) -> None:
@@ -109,12 +134,11 @@ def _smooth_creases(
     mask = polygon_mask(outline, window, blur=max(1.0, 0.05 * scale))
     mask *= 1.0 - polygon_mask(landmarks[list(LIP_OUTLINE), :2], window, blur=max(1.0, 0.02 * scale))
     patch = picture[window][..., :3].astype(np.float32)
-    grey = patch @ np.array([0.299, 0.587, 0.114], np.float32) + 1.0
-    fine = cv2.GaussianBlur(grey, (0, 0), max(0.8, 0.012 * scale))
-    coarse = cv2.GaussianBlur(grey, (0, 0), max(2.0, 0.10 * scale))
+    fine, coarse = (cv2.GaussianBlur(patch, (0, 0), sigma) + 1.0 for sigma in (max(0.8, FOLD * scale), AROUND * scale))
+    # Each colour for itself: the bottom of a fold is redder than the skin around it.
     ratio = np.clip(coarse / fine, 0.75, 2.2)
     # Hair is dark and light at every place: leave it.
-    texture = cv2.GaussianBlur(np.abs(grey - fine), (0, 0), max(2.0, 0.06 * scale)) / coarse
+    texture = cv2.GaussianBlur(np.abs(patch - fine).mean(2), (0, 0), max(2.0, 0.06 * scale)) / coarse.mean(2)
     smooth = strength * mask * np.exp(-np.square(texture / 0.07))
-    patch *= (ratio**smooth)[..., None]
+    patch *= ratio ** smooth[..., None]
     picture[window][..., :3] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)

@@ -1,0 +1,116 @@
+"""
+Does a smiling photo at rest look like the same person photographed at rest?
+
+    python benchmarks/compare_neutral.py SMILING NEUTRAL [SMILING NEUTRAL ...] --weights weights/dirfa-base
+
+Each smiling photo is given the expression fitted to the neutral one. The table has medians over the pairs: distance of
+the lips' landmarks in hundredths of the inter-ocular distance, once those that expressions hardly move lie on each
+other; width of the mouth, heights of both lips, sharpness of the mouth (deviation of the Laplacian) and texture of
+the cheeks beside it, each over the neutral photo's; the lips' red, green and blue over the skin's, less the neutral
+photo's. Beside ours stands the smiling photo as it is.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from evaluate_renderer import Array, Frames, track
+from PIL import Image
+
+from dirfa_pipeline.animation import LIP_INDICES, NUM_COEFFICIENTS, NUM_EXPRESSIONS
+from dirfa_pipeline.evaluation.tracking import sharpness
+from dirfa_pipeline.metrics import inter_ocular_distance
+from dirfa_pipeline.models.face_landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, RIGID, UPPER_LIP_ROWS
+from dirfa_pipeline.models.face_model import FaceModel
+from dirfa_pipeline.models.face_renderer import FaceRenderer
+from dirfa_pipeline.portrait import Portrait
+
+
+SKIN = (50, 280, 205, 425, 101, 330)
+OUTER_LIPS = (61, *UPPER_LIP_ROWS[0], 291, *reversed(LOWER_LIP_ROWS[0]))
+CHEEKS = ((36, 205, 187, 207, 216, 206, 203, 129), (266, 425, 411, 427, 436, 426, 423, 358))
+COLUMNS = ("lip error", "width", "upper", "lower", "sharpness", "creases", "red", "green", "blue")
+
+
+def at_rest(smiling: Portrait, neutral: Portrait) -> Array:
+    """Coefficients `(1, 58)` that give a smiling photo another one's lips and take off the rest of its smile."""
+    row = np.zeros((1, NUM_COEFFICIENTS), np.float32)
+    row[0, :NUM_EXPRESSIONS] = neutral.face.expression - smiling.face.expression
+    lips = list(LIP_INDICES)
+    row[0, lips] = neutral.face.expression[lips]
+    return row
+
+
+def brought_to(place: Array, points: Array) -> Array:
+    """Landmarks `(478, 2)` moved by the similarity that brings those that expressions hardly move to `place`."""
+    matrix, _ = cv2.estimateAffinePartial2D(points[list(RIGID), :2], place[list(RIGID), :2], method=cv2.LMEDS)
+    return points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+
+
+def _inside(shape: tuple[int, ...], outline: Array) -> Frames:
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(mask, [outline.round().astype(np.int32)], 1)
+    return mask
+
+
+def look(picture: Frames, points: Array) -> Array:
+    """Width of the mouth, heights of the lips, sharpness, deviation of folds in the cheeks, lips' colour: `(8,)`."""
+    scale = float(inter_ocular_distance(points[None])[0])
+    sizes = [np.linalg.norm(points[a, :2] - points[b, :2]) / scale for a, b in ((61, 291), (0, 13), (14, 17))]
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    folds = cv2.GaussianBlur(grey, (0, 0), 0.015 * scale) - cv2.GaussianBlur(grey, (0, 0), 0.08 * scale)
+    cheeks = sum(_inside(picture.shape, points[list(cheek), :2]) for cheek in CHEEKS)
+    lips = _inside(picture.shape, points[list(OUTER_LIPS), :2]) > _inside(picture.shape, points[list(INNER_LIPS), :2])
+    at = points[list(SKIN), :2].astype(int)
+    skin = np.median(picture[at[:, 1], at[:, 0]].astype(float), axis=0)
+    colour = picture[lips].mean(0) / skin
+    return np.array([*sizes, sharpness(picture, points, LIPS) ** 0.5, folds[cheeks > 0].std(), *colour])
+
+
+def compare(picture: Frames, points: Array, real: Portrait) -> Array:
+    """Values of `COLUMNS` for one picture with its landmarks beside the real one."""
+    place = brought_to(points, real.landmarks)
+    error = np.linalg.norm(points[list(LIPS), :2] - place[list(LIPS)], axis=1).mean()
+    ours, theirs = look(picture, points), look(real.image, real.landmarks)
+    scale = inter_ocular_distance(points[None])[0]
+    return np.array([100.0 * error / scale, *(ours[:5] / theirs[:5]), *(ours[5:] - theirs[5:])])
+
+
+def mouth_of(picture: Frames, points: Array) -> Frames:
+    """The mouth and what is around it, 240 x 180."""
+    reach = 0.9 * inter_ocular_distance(points[None])[0]
+    x, y = points[[13, 14], :2].mean(0)
+    box = x - reach, y - 0.75 * reach, x + reach, y + 0.75 * reach
+    return np.asarray(Image.fromarray(picture).transform((240, 180), Image.Transform.EXTENT, box, 3))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path, nargs="+", help="a smiling and a neutral one of each person")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--max-size", type=int, default=768)
+    parser.add_argument("--sheet", type=Path, help="PNG of each pair's mouths: smiling, ours, neutral")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    face_model = FaceModel.from_pretrained(options.weights / "face_model")
+    renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
+    rows, cells = [], []
+    for pair in zip(options.photos[::2], options.photos[1::2], strict=True):
+        smiling, neutral = (Portrait.from_image(path, face_model, max_size=options.max_size) for path in pair)
+        frame = renderer.render(renderer.prepare(smiling), at_rest(smiling, neutral))[0]
+        place = track(np.array([frame]), video=False)[0]
+        rows.append([compare(frame, place, neutral), compare(smiling.image, smiling.landmarks, neutral)])
+        cells += [mouth_of(smiling.image, smiling.landmarks), mouth_of(frame, place)]
+        cells.append(mouth_of(neutral.image, neutral.landmarks))
+    print(" " * 6, *(f"{name:>9}" for name in COLUMNS))
+    for name, values in zip(("ours", "smiling"), np.median(rows, axis=0), strict=True):
+        print(f"{name:7}", *(f"{value:9.3f}" for value in values))
+    if options.sheet:
+        lines = [np.hstack(cells[start : start + 6]) for start in range(0, len(cells) - len(cells) % 6, 6)]
+        Image.fromarray(np.vstack(lines)).save(options.sheet)
+
+
+if __name__ == "__main__":
+    main()
