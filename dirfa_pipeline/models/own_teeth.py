@@ -13,6 +13,9 @@ from .face_landmarks import INNER_LIPS, LIPS
 Array = NDArray[np.float32]
 
 MIN_TEETH_SHARE: Final = 0.15  # of an open mouth, less is no row of teeth
+MOST_UNEVEN: Final = (
+    0.18  # deviation of their brightness over its mean: gloss on lips and coarse compression have more
+)
 LEAST_WIDTH: Final = 0.4  # of the mouth's width: one or two teeth between parted lips would not match a drawn row
 MOST_SATURATED: Final = 0.38
 PALE: Final = 0.12  # saturation by which a tooth may exceed most; lips, gums and tongues exceed it by more
@@ -55,7 +58,8 @@ def find_own_teeth(
     brightest = image.max(2)
     lit = brightest > SHADE * np.median(brightest[teeth > 0])
     teeth = _even_edge(teeth | (inside & _upper_part(teeth) & lit))
-    if not teeth.any():
+    shown = brightest[teeth > 0]
+    if len(shown) == 0 or shown.std() > MOST_UNEVEN * shown.mean():
         return None, None
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
     edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
