@@ -1,5 +1,6 @@
 """
-Loose hair in front of plain walls: where its strands are, how much of each pixel they cover, and what colour they are.
+Where the person ends. Loose hair in front of plain walls: where its strands are, how much of each pixel they cover, and
+what colour they are. In front of busy walls: what of the cut-out's margin shows the wall.
 
 Where the wall is plain its colour behind a pixel is known from around, and so is the colour of the hair near by; a
 pixel's share is how far it lies from the one towards the other (difference matting: Qian and Sezan, 1992). Colours are
@@ -86,9 +87,33 @@ def share_pixels(
     unmixed += np.clip(1.0 - share / FAINT, 0.0, 1.0)[:, None] * (own - unmixed)
     # Of both opinions as much as they are trusted, as of two layers.
     before = (1.0 - trust) * alpha[rows, columns] / np.float32(255.0)
+    before *= 1.0 - (1.0 - plain) * _like_the_wall(image, inside, unknown)[rows, columns]
     share *= trust
     after = np.maximum(before + share, 1e-6)
     person, faded = image.copy(), alpha.copy()
     person[rows, columns] = seen + (share / after)[:, None] * (unmixed - seen) + 0.5
     faded[rows, columns] = 255.0 * after + 0.5
     return person, faded
+
+
+def _like_the_wall(image: NDArray[np.uint8], inside: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> Array:
+    """
+    How much each pixel looks like the nearest one of the wall and unlike the nearest one of the person, in [0, 1].
+
+    A busy wall tells no share, but a margin that shows it must not turn with the head.
+    """
+    smooth = cv2.medianBlur(image, 3).astype(np.float32)
+    off = []
+    for known in (~unknown, inside):
+        if not known.any():
+            return np.zeros(inside.shape, np.float32)
+        _, labels = cv2.distanceTransformWithLabels(
+            (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        colours = np.zeros((labels.max() + 1, 3), np.float32)
+        colours[labels[known]] = smooth[known]
+        off.append(np.linalg.norm(smooth - colours[labels], axis=2))
+    from_wall, from_person = off
+    nearer = np.clip((0.6 - from_wall / np.maximum(from_person, 1.0)) / 0.3, 0.0, 1.0)
+    alike = nearer * np.clip((from_person - CONTRAST) / CONTRAST, 0.0, 1.0)
+    return cv2.GaussianBlur(alike.astype(np.float32), (0, 0), max(0.7, 0.002 * image.shape[1]))
