@@ -1,6 +1,8 @@
 """
-Where the person ends. Loose hair in front of plain walls: where its strands are, how much of each pixel they cover, and
-what colour they are. In front of busy walls: what of the cut-out's margin shows the wall.
+Where the person ends.
+
+In front of a plain wall: where the strands of loose hair are, how much of each pixel they cover, and what colour they
+are. In front of a busy one: what of the cut-out's margin shows the wall.
 
 Where the wall is plain its colour behind a pixel is known from around, and so is the colour of the hair near by; a
 pixel's share is how far it lies from the one towards the other (difference matting: Qian and Sezan, 1992). Colours are
