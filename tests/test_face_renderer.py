@@ -116,6 +116,22 @@ def test_a_wink_leaves_the_other_eye(renderer: FaceRenderer, prepared: PreparedP
     assert wink[right].max() == 0
 
 
+def test_strong_smiles_reach_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """As if the cheeks had been lifted by hand; what is lifted more stays, and a weak smile leaves them."""
+    portrait = prepared.portrait
+    sober = replace(portrait.face, expression=np.zeros_like(portrait.face.expression))
+    prepared = replace(prepared, portrait=replace(portrait, face=sober))
+
+    def frame(**weights: float) -> np.ndarray:
+        both = {f"{name}{side}": value for name, value in weights.items() for side in ("Left", "Right")}
+        return renderer.render(prepared, Animation.from_curves(1, **both).coefficients)[0]
+
+    smile = frame(mouthSmile=1.0)
+    np.testing.assert_array_equal(smile, frame(mouthSmile=1.0, cheekSquint=0.75, eyeSquint=0.35))
+    assert (smile != frame(mouthSmile=1.0, cheekSquint=1.0)).any()
+    assert (frame(mouthSmile=0.4) != frame(mouthSmile=0.4, cheekSquint=0.1)).any()
+
+
 def test_jaw_changes_the_mouth(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
     portrait = prepared.portrait
     own = portrait.face.expression[coefficient_index("jawOpen")]

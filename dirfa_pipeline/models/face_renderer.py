@@ -18,7 +18,7 @@ from diffusers.configuration_utils import register_to_config
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from ..animation import check_coefficients
+from ..animation import EXPRESSION_NAMES, check_coefficients
 from ..checkpoint import Float32Model
 from ..portrait import Portrait
 from .background import cut_out, reach_of, separate
@@ -40,6 +40,13 @@ from .skin import SkinShading, build_skin
 Array = NDArray[np.float32]
 
 REST_DISTANCE: Final = 0.03  # of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth
+
+SMILES, CHEEKS, LIDS = (
+    np.array([EXPRESSION_NAMES.index(name + side) for side in ("Left", "Right")])
+    for name in ("mouthSmile", "cheekSquint", "eyeSquint")
+)
+STRONG_SMILE: Final = 0.4  # from which on eyes smile too
+CHEEKS_LIFTED, LIDS_NARROWED = 0.75, 0.35  # by a full one
 
 
 @dataclass(frozen=True)
@@ -209,7 +216,8 @@ class _Pose:
 
 def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
     """Geometry of the frame of one row of coefficients, `(58,)`."""
-    face, lips, row = prepared.portrait.face, prepared.lips, row[None]
+    face, lips = prepared.portrait.face, prepared.lips
+    row = _with_smiling_eyes(row, face.expression)[None]
     head, transform, weights = (of(row)[0] for of in (face.head_vertices, face.head_transforms, face.expressions))
     rotation, translation, scale = face.cameras(row)
     parted = _distance_from_rest(lips.rest, head)
@@ -234,6 +242,15 @@ def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
         target=prepared.mesh.deform(vertices, transform),
         source=source,
     )
+
+
+def _with_smiling_eyes(row: Array, own: Array) -> Array:
+    """A row of coefficients `(58,)` in which a strong smile, beyond the photo's own, lifts the cheeks at least."""
+    beyond = np.clip(row[SMILES] - np.maximum(own[SMILES], STRONG_SMILE), 0.0, 1.0) / (1.0 - STRONG_SMILE)
+    row = row.copy()
+    row[CHEEKS] = np.maximum(row[CHEEKS], CHEEKS_LIFTED * beyond)
+    row[LIDS] = np.maximum(row[LIDS], LIDS_NARROWED * beyond)
+    return row
 
 
 def _warp(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> None:
