@@ -43,7 +43,7 @@ def find_strands(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[n
     """
     height, width = near.shape
     size = 2 * max(2, round(0.5 * STRAND * width)) + 1
-    band = cv2.dilate(near.astype(np.uint8), ellipse(round(REACH * width))) > 0
+    band = cv2.distanceTransform((~near).astype(np.uint8), cv2.DIST_L2, 5) <= REACH * width
     out = cv2.absdiff(image, cv2.medianBlur(image, size)).max(-1)
     # Strands are few, so that the median tells how much the wall itself varies.
     quarter = cv2.resize(out, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
