@@ -32,6 +32,7 @@ THROAT_WIDTH: Final = 60.0
 CHIN: Final = (152, 148, 377)
 
 GAP_WIDTH, GAP_DEPTH = 2.0, 0.55  # reach in millimetres, and share of their shade that stays
+SPIKE: Final = 1.6  # millimetres: what of the gums is narrower
 GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 ALL_LIGHT: Final = np.ones(3, np.float32)
@@ -229,6 +230,10 @@ def _faded(colour: Array, chroma: float) -> Array:
 def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
     """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
     brightness, share, alpha = np.dsplit(row, 3)
+    # Gums rise between teeth, but not as spikes.
+    spike = round(SPIKE / TEETH_EXTENT[0] * row.shape[1])
+    share = cv2.erode(share, np.ones((1, spike), np.uint8))[..., None]
+    share = cv2.GaussianBlur(share, (0, 0), 0.25 * spike)[..., None]
     # Light that teeth scatter fills the gaps between them.
     coarse = cv2.GaussianBlur(brightness, (0, 0), GAP_WIDTH / TEETH_EXTENT[0] * row.shape[1])[..., None]
     brightness = np.where(brightness < coarse, coarse + GAP_DEPTH * (brightness - coarse), brightness)

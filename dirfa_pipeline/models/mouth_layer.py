@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 
 PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-ocular distances
 WIDE: Final = 0.25  # gap from which on light falls in freely
-SHADED, LIT = 0.4, 0.2  # of their light that reaches teeth between closed lips, and gap from which on all does
+SHADED, LIT = 0.5, 0.2  # of their light that reaches teeth between closed lips, and gap from which on all does
 BRIGHTEST: Final = 245.0
 LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # light that lips let through or throw back is reddish
