@@ -1,7 +1,9 @@
 """Frames and sound to mp4 and back; the only owner of encoding."""
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +22,7 @@ from .errors import ImageError, InputError
 
 AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 AAC_FRAME: Final = 1024
+AHEAD: Final = 8  # frames that wait for the encoder at most
 PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
 )  # fmt: skip
@@ -29,7 +32,8 @@ class VideoWriter:
     """
     Write an mp4 (H.264, yuv420p, AAC, moov atom in front) frame by frame, with bounded memory.
 
-    The file appears under its name only when all is written; an exception inside the `with` block leaves nothing.
+    A thread of its own encodes while the next frames are made. The file appears under its name only when all is
+    written; an exception inside the `with` block leaves nothing.
 
     Args:
         path: Where the video goes; must end in `.mp4`.
@@ -69,6 +73,8 @@ class VideoWriter:
         self._audio_stream: Any = None
         self._num_frames = self._num_samples = 0
         self._container: Any = None
+        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
         options = {"movflags": "+faststart"}
@@ -88,7 +94,13 @@ class VideoWriter:
                 f"all frames must have one size, got {frame.shape[1]} x {frame.shape[0]} after "
                 f"{self._video_stream.width} x {self._video_stream.height}"
             )
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")  # a copy
+        if len(self._waiting) == AHEAD:
+            self._waiting.popleft().result()
+        self._waiting.append(self._encoder.submit(self._encode, picture))
+
+    def _encode(self, picture: Any) -> None:
+        """Encode a frame and its sound."""
         picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
         picture.pts = self._num_frames
         picture.time_base = 1 / self._rate
@@ -137,6 +149,8 @@ class VideoWriter:
             if kind is None:
                 if self._video_stream is None:
                     raise InputError("a video needs at least one frame, got none")
+                while self._waiting:
+                    self._waiting.popleft().result()
                 self._write_audio(until=None)
                 for stream in (self._video_stream, self._audio_stream):
                     if stream is not None:
@@ -144,6 +158,7 @@ class VideoWriter:
                 self._container.close()
                 os.replace(self._temporary, self._path)
         finally:
+            self._encoder.shutdown(cancel_futures=True)
             self._container.close()
             if os.path.exists(self._temporary):
                 os.remove(self._temporary)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -168,6 +169,32 @@ def test_interrupted_writer_keeps_the_old_file(tmp_path: Path) -> None:
         writer.write(pictures(1, height=66)[0])
     assert (tmp_path / "a.mp4").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+class LostSound(AudioClip):
+    """Sound whose file is lost after a second."""
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        yield self.samples[:, : self.sampling_rate]
+        raise InputError("the sound is gone")
+
+
+def test_what_fails_in_the_encoder_is_told(tmp_path: Path) -> None:
+    sound = speech(4.0)
+    with pytest.raises(InputError, match="the sound is gone"):
+        write_video(tmp_path / "a.mp4", pictures(100), 25, LostSound(sound.samples, sound.sampling_rate))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_buffer_for_all_frames(tmp_path: Path) -> None:
+    """The encoder is behind, and must not see what comes later."""
+    frames, buffer = pictures(24), np.empty((64, 96, 3), np.uint8)
+    with VideoWriter(tmp_path / "a.mp4", 25, crf=0) as writer:
+        for frame in frames:
+            buffer[:] = frame
+            writer.write(buffer)
+    for (_, seen), frame in zip(timed_frames(tmp_path / "a.mp4"), frames, strict=True):
+        assert np.abs(seen.astype(int) - frame).mean() < 3
 
 
 def test_no_frames(tmp_path: Path) -> None:
