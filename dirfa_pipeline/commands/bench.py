@@ -85,8 +85,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description=(
             "Measure each stage from sound to mp4 in milliseconds a frame, 25 frames a second; RTF is the time from "
             "photo and sound to the finished mp4 over the length of the sound, CPU RTF the processor time of all "
-            "threads but for the photo, peak the memory of the whole process; mp4 is what encoding, which has a thread "
-            "of its own, takes beyond rendering. "
+            "threads but for the photo, peak the memory of the whole process; mp4 is what encoding, in a thread of "
+            "its own, adds. "
             "A stream is measured as well: its first frame after the first 0.4 s of sound, its RTF, how late the "
             "latest 1 % of frames come after the sound that they need, in milliseconds at a microphone's pace, and "
             "how much memory grew after its first twelfth."
