@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from compare_mouths import SKIN
 from evaluate_renderer import Array, Frames, track
 from PIL import Image
 
@@ -28,7 +29,6 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer
 from dirfa_pipeline.portrait import Portrait
 
 
-SKIN = (50, 280, 205, 425, 101, 330)
 OUTER_LIPS = (61, *UPPER_LIP_ROWS[0], 291, *reversed(LOWER_LIP_ROWS[0]))
 CHEEKS = ((36, 205, 187, 207, 216, 206, 203, 129), (266, 425, 411, 427, 436, 426, 423, 358))
 COLUMNS = ("lip error", "width", "upper", "lower", "sharpness", "creases", "red", "green", "blue")

@@ -13,9 +13,7 @@ from .face_landmarks import INNER_LIPS, LIPS
 Array = NDArray[np.float32]
 
 MIN_TEETH_SHARE: Final = 0.15  # of an open mouth, less is no row of teeth
-MOST_UNEVEN: Final = (
-    0.18  # deviation of their brightness over its mean: gloss on lips and coarse compression have more
-)
+MOST_UNEVEN: Final = 0.18  # deviation of brightness over its mean: gloss on lips and bad compression have more
 LEAST_WIDTH: Final = 0.4  # of the mouth's width: one or two teeth between parted lips would not match a drawn row
 MOST_SATURATED: Final = 0.38
 PALE: Final = 0.12  # saturation by which a tooth may exceed most; lips, gums and tongues exceed it by more
