@@ -456,9 +456,12 @@ class DirfaPipeline(DiffusionPipeline):
                 "a stream cannot look ahead: controls may not have nods, motion_from or a blink_rate but 0 and 1"
             )
         sound = SoundStream(sampling_rate)
-        prepared = image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+        portrait = image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+        prepared = self._prepared(portrait)
+        # The first frame ever compiles loops, for seconds: not while somebody speaks.
+        self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
         return self._stream_frames(
-            self._prepared(prepared),
+            prepared,
             sound,
             audio_chunks,
             _generators(generator, 1),
