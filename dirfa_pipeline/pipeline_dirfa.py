@@ -394,7 +394,9 @@ class DirfaPipeline(DiffusionPipeline):
 
         For several videos of one portrait, prepare it once: `pipe.face_renderer.prepare(portrait)`.
         """
-        for frames, _ in self._render_chunks(self._prepared(portrait), [animation.coefficients]):
+        # A CPU makes one frame at a time: whoever takes them is not kept waiting, then flooded.
+        size = 1 if self.face_renderer.device.type == "cpu" else RENDER_CHUNK
+        for frames, _ in self._render_chunks(self._prepared(portrait), [animation.coefficients], size):
             yield from frames
 
     def _prepared(self, portrait: Portrait | PreparedPortrait) -> PreparedPortrait:
@@ -402,11 +404,11 @@ class DirfaPipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def _render_chunks(
-        self, prepared: PreparedPortrait, pieces: Iterable[NDArray[np.float32]]
+        self, prepared: PreparedPortrait, pieces: Iterable[NDArray[np.float32]], size: int = RENDER_CHUNK
     ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
         for piece in pieces:
-            for start in range(0, len(piece), RENDER_CHUNK):
-                coefficients = piece[start : start + RENDER_CHUNK]
+            for start in range(0, len(piece), size):
+                coefficients = piece[start : start + size]
                 yield self.face_renderer.render(prepared, coefficients), coefficients
 
     def stream(

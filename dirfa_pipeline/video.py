@@ -120,7 +120,7 @@ class VideoWriter:
         self._video_stream = stream
         if self._sound is not None:
             self._audio_stream = self._container.add_stream(
-                "aac", rate=self._sound.sampling_rate, layout=self._sound.layout
+                "aac", rate=self._sound.sampling_rate, layout=self._sound.layout, options={"aac_coder": "fast"}
             )
             self._audio_stream.bit_rate = 128_000 * self._sound.num_channels
             self._block = next(self._blocks, None)

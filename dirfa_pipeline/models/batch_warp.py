@@ -28,7 +28,6 @@ class BatchWarp:
     Args:
         cutout, relaxed (`np.ndarray` of shape `(height, width, 4)`): The picture with the person's alpha; the same
             without its smile.
-        bends (`np.ndarray` of shape `(height, width, 2)`): Second differences of the latter.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
         remainder (`np.ndarray` of shape `(height, width, 3)`): What the photo has over the person on the plate.
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of the mesh.
@@ -38,20 +37,19 @@ class BatchWarp:
     """
 
     def __init__(
-        self, cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8], bends: Array, plate: NDArray[np.uint8],
+        self, cutout: NDArray[np.uint8], relaxed: NDArray[np.uint8], plate: NDArray[np.uint8],
         remainder: NDArray[np.int16], triangles: NDArray[np.int32], window: tuple[slice, slice],
         face: tuple[slice, slice], margin: float, device: torch.device,
     ) -> None:  # fmt: skip
         self.window, self.face, self.margin, self.device = window, face, margin, device
-        pictures = [self._planes(cutout), self._planes(bends)]
-        if relaxed is not cutout:
-            pictures.append(self._planes(relaxed[..., :3]))
-        self.pictures = torch.cat(pictures, dim=1)
+        pictures = cutout if relaxed is cutout else np.concatenate([cutout, relaxed[..., :3]], axis=-1)
+        self.pictures = self._planes(pictures)
+        self.grey = torch.tensor([0.299, 0.587, 0.114], device=device)[None, :, None, None]
         self.plate, self.remainder = self._planes(plate[window]), self._planes(remainder[window])
         self.triangles = torch.as_tensor(triangles, dtype=torch.long, device=device)
         self.height, self.width = plate.shape[:2]
 
-    def _planes(self, picture: NDArray[np.number]) -> Tensor:
+    def _planes(self, picture: NDArray[np.integer]) -> Tensor:
         """Channels first, float32: `(1, channels, height, width)`."""
         return torch.as_tensor(np.ascontiguousarray(picture), device=self.device).permute(2, 0, 1)[None].float()
 
@@ -121,6 +119,16 @@ class BatchWarp:
         places.view(-1, 2)[pixel[front]] = (weights[front, :, None] * origins).sum(1)
         return places
 
+    def _lost_light(self, colour: Tensor, places: Tensor) -> Tensor:
+        """What linear interpolation lacks of the cubic, see `interpolation`: `(frames, 1, height, width)`."""
+        light = (self.grey * colour).sum(1, keepdim=True)
+        padded = F.pad(light, (1, 1, 1, 1), mode="replicate")
+        along_row = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:] - 2.0 * light
+        along_column = padded[..., :-2, 1:-1] + padded[..., 2:, 1:-1] - 2.0 * light
+        between = places - places.floor()
+        x, y = (between * (1.0 - between))[:, None].unbind(-1)
+        return -float(BEND) * (x * along_row + y * along_column)
+
     def _blend(self, places: Tensor, parted: Tensor, change: Tensor) -> Tensor:
         """Fetch the moved person and lay it over what is behind: `(frames, 3, height, width)`, uint8."""
         rows, columns = self.window
@@ -128,15 +136,13 @@ class BatchWarp:
         grid = (2.0 * places + 1.0) / size - 1.0
         pictures = self.pictures.expand(len(places), -1, -1, -1)
         moved = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        colour, alpha, bends = moved[:, :3], moved[:, 3:4] / 255.0, moved[:, 4:6]
-        if moved.shape[1] > 6:
-            colour = colour + parted * (moved[:, 6:] - colour)
+        colour, alpha = moved[:, :3], moved[:, 3:4] / 255.0
+        if moved.shape[1] > 4:
+            colour = colour + parted * (moved[:, 4:] - colour)
         light = change.new_ones(len(change), 1, self.height, self.width)
         light[:, 0, self.face[0], self.face[1]] += change
         colour = colour * F.grid_sample(light, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        between = places - places.floor()
-        weight = (between * (1.0 - between)).permute(0, 3, 1, 2)
-        colour = (colour - float(BEND) * (weight * bends).sum(1, keepdim=True)).clamp(0.0, 255.0)
+        colour = (colour + self._lost_light(colour, places)).clamp(0.0, 255.0)
         # Beyond the picture its mirror image counts as the person only where the border cuts them off.
         edge = (torch.minimum(places.clamp(min=0.0), size - 1.0) + 0.5).long()
         beyond = ((places < 0.0) | (places > size - 1.0)).any(-1)

@@ -158,7 +158,8 @@ class FaceFit:
     def head_vertices(self, coefficients: ArrayLike) -> Array:
         """Landmarks in the head's own frame, in inter-ocular distances: `(frames, 478, 3)`."""
         weights = self.expressions(coefficients)
-        vertices = self.shape + np.einsum("tk,kvd->tvd", weights, self.basis, optimize=True)
+        # For a single frame BLAS wakes threads that then spin beside it.
+        vertices = self.shape + np.einsum("tk,kvd->tvd", weights, self.basis, optimize=len(weights) > 1)
         own = lip_gap(self.basis, self.expression[None])[0]
         share = np.clip((lip_gap(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
         vertices[:, _LOWER] += 0.5 * share * self.gaps

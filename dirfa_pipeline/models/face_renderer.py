@@ -27,7 +27,6 @@ from .eye_layer import Eye, build_eye
 from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from .head_mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
-from .interpolation import second_differences
 from .lip_shape import LipShape, build_lips
 from .mount import Mount, find_mount
 from .mouth_interior import MouthInterior, build_mouth
@@ -60,7 +59,6 @@ class PreparedPortrait:
         cutout, plate, remainder: The person, what is behind, and what the photo has over them, see [`Layers`].
         relaxed (`np.ndarray` of shape `(height, width, 4)`): The cut-out without its smile: no teeth or creases stick
             to lips that have left their place.
-        bends (`np.ndarray` of shape `(height, width, 2)`): Second differences of the relaxed one.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
         mount: What frames a round picture, if any.
@@ -77,7 +75,6 @@ class PreparedPortrait:
     lips: LipShape
     eyes: tuple[Eye, Eye]
     relaxed: NDArray[np.uint8]
-    bends: Array
     skin: SkinShading
     window: tuple[slice, slice]
     head: Array
@@ -117,15 +114,13 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         mount = find_mount(portrait.image)
         picture = mount.below(portrait.image) if mount else portrait.image
         layers = separate(picture, portrait.mask, portrait.landmarks)
-        relaxed = relax(layers.cutout, portrait.landmarks, portrait.face)
         return PreparedPortrait(
             portrait=portrait,
             landmarks=landmarks,
             stiff=without_lids(zone),
             mesh=mesh,
             cutout=layers.cutout,
-            relaxed=relaxed,
-            bends=second_differences(relaxed),
+            relaxed=relax(layers.cutout, portrait.landmarks, portrait.face),
             skin=build_skin(portrait.image, portrait.landmarks, portrait.face),
             plate=layers.plate,
             remainder=layers.remainder,
@@ -179,7 +174,7 @@ def render_batched(
     """
     picture = prepared.portrait.image
     margin = reach_of(picture.shape[1])
-    pictures = (prepared.cutout, prepared.relaxed, prepared.bends, prepared.plate, prepared.remainder)
+    pictures = (prepared.cutout, prepared.relaxed, prepared.plate, prepared.remainder)
     warp = BatchWarp(*pictures, prepared.mesh.triangles, prepared.window, prepared.skin.window, margin, device)
     step = warp.frames_at_once
     drawn = []
@@ -266,14 +261,12 @@ def _warp(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> 
         picture = cv2.addWeighted(prepared.relaxed, pose.parted, prepared.cutout, 1.0 - pose.parted, 0.0)
     picture = prepared.skin.shade(picture, pose.shading)
     # Hair or a neck cut off by the picture goes on as its mirror image.
-    warped, bends = (
-        cv2.remap(values, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        for values in (picture, prepared.bends)
-    )
+    warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    light = cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
     frame[:] = prepared.portrait.image
     plate, remainder = prepared.plate[rows, columns], prepared.remainder[rows, columns]
     margin, out = reach_of(frame.shape[1]), frame[rows, columns]
-    blend_over_plate(warped, bends, prepared.cutout, plate, remainder, map_x, map_y, *corner, margin, out)
+    blend_over_plate(warped, light, prepared.cutout, plate, remainder, map_x, map_y, *corner, margin, out)
 
 
 def _draw_layers(prepared: PreparedPortrait, pose: _Pose, frame: NDArray[np.uint8]) -> None:

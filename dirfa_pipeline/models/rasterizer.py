@@ -10,7 +10,7 @@ from .interpolation import lost_light
 Array = NDArray[np.float32]
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def rasterize_map(
     target: Array, source: Array, triangles: NDArray[np.int32], left: int, top: int, map_x: Array, map_y: Array,
     depth: Array,
@@ -87,9 +87,9 @@ def _along(
     return np.float32(at_a + weight_b * to_b + weight_c * to_c), np.float32(step_b * to_b + step_c * to_c)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def blend_over_plate(
-    warped: NDArray[np.uint8], bends: Array, cutout: NDArray[np.uint8], plate: NDArray[np.uint8],
+    warped: NDArray[np.uint8], light: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8],
     remainder: NDArray[np.int16], map_x: Array, map_y: Array, left: int, top: int, margin: float,
     out: NDArray[np.uint8],
 ) -> None:  # fmt: skip
@@ -100,7 +100,7 @@ def blend_over_plate(
 
     Args:
         warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha, mirrored at its border.
-        bends (`np.ndarray` of shape `(height, width, 2)`): Its second differences, warped alike, see [`lost_light`].
+        light (`np.ndarray` of shape `(height, width)`): Its light, see [`lost_light`].
         cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
             border cuts the person off does the mirror image count as theirs.
         plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
@@ -120,7 +120,7 @@ def blend_over_plate(
             if alpha > 0 and not (0.0 <= x <= last_column and 0.0 <= y <= last_row):
                 inside_x, inside_y = min(max(x, 0.0), last_column), min(max(y, 0.0), last_row)
                 alpha = min(alpha, int(cutout[int(inside_y + 0.5), int(inside_x + 0.5), 3]))
-            lost = lost_light(x, y, bends[row, column, 0], bends[row, column, 1])
+            lost = lost_light(light, row, column, x, y)
             if alpha == 255:
                 for channel in range(3):
                     out[row, column, channel] = int(min(max(warped[row, column, channel] + lost, 0.0), 255.0) + 0.5)
@@ -134,7 +134,7 @@ def blend_over_plate(
                 out[row, column, channel] = (min(max(mixed, 0), 65152) * 32897) >> 23
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def lay_over(frame: NDArray[np.uint8], cover: NDArray[np.uint8], own: NDArray[np.int16]) -> None:
     """Draw a mount over a frame, in place, see [`Mount`]."""
     for row in range(cover.shape[0]):

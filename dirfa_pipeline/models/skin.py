@@ -112,7 +112,7 @@ class SkinShading:
         return np.asarray(relit * self.inside, np.float32)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _apply(patch: NDArray[np.uint8], change: Array) -> None:
     """Multiply the colours of `(height, width, 4)` by 1 + change, in place."""
     for row in range(patch.shape[0]):
