@@ -127,6 +127,7 @@ def test_strong_smiles_reach_the_eyes(renderer: FaceRenderer, prepared: Prepared
         return renderer.render(prepared, Animation.from_curves(1, **both).coefficients)[0]
 
     smile = frame(mouthSmile=1.0)
+    np.testing.assert_array_equal(smile, frame(mouthSmile=7.0))
     np.testing.assert_array_equal(smile, frame(mouthSmile=1.0, cheekSquint=0.75, eyeSquint=0.35))
     assert (smile != frame(mouthSmile=1.0, cheekSquint=1.0)).any()
     assert (frame(mouthSmile=0.4) != frame(mouthSmile=0.4, cheekSquint=0.1)).any()

@@ -241,7 +241,8 @@ def _pose(prepared: PreparedPortrait, row: Array) -> _Pose:
 
 def _with_smiling_eyes(row: Array, own: Array) -> Array:
     """A row of coefficients `(58,)` in which a strong smile, beyond the photo's own, lifts the cheeks at least."""
-    beyond = np.clip(row[SMILES] - np.maximum(own[SMILES], STRONG_SMILE), 0.0, 1.0) / (1.0 - STRONG_SMILE)
+    smile = np.minimum(row[SMILES], 1.0) - np.maximum(own[SMILES], STRONG_SMILE)
+    beyond = np.maximum(smile, 0.0) / (1.0 - STRONG_SMILE)
     row = row.copy()
     row[CHEEKS] = np.maximum(row[CHEEKS], CHEEKS_LIFTED * beyond)
     row[LIDS] = np.maximum(row[LIDS], LIDS_NARROWED * beyond)
