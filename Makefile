@@ -6,7 +6,7 @@ PYTHON ?= $(shell for name in python3.11 python3 python3.12; do \
 	$$name -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$name && break; done)
 RUN := $(VENV)/bin/python
 EXAMPLES := dirfa_pipeline/examples
-GLTF := tests/gltf/node_modules
+GLTF := tests/head3d/gltf/node_modules
 
 # Threads that spin while they wait slow small machines down.
 export OMP_WAIT_POLICY = PASSIVE
@@ -76,8 +76,8 @@ gltf:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(GLTF)/.package-lock.json; \
 	else echo "npm is missing and cannot be installed from here: the glTF tests will be skipped"; fi
 
-$(GLTF)/.package-lock.json: tests/gltf/package-lock.json
-	npm ci --prefix tests/gltf --silent --no-audit --no-fund
+$(GLTF)/.package-lock.json: tests/head3d/gltf/package-lock.json
+	npm ci --prefix tests/head3d/gltf --silent --no-audit --no-fund
 	touch $@
 
 clean:

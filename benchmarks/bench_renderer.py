@@ -18,10 +18,12 @@ import cv2
 import numpy as np
 import torch
 
-from dirfa_pipeline.animation import Animation
-from dirfa_pipeline.models.face_model import FaceFit, FaceModel
+from dirfa_pipeline.animation.animation import Animation
+from dirfa_pipeline.capture.pictures import read_image
+from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.face.fit import FaceFit
+from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer, PreparedPortrait, render_batched
-from dirfa_pipeline.portrait import Portrait, read_image
 
 
 def save_portrait(portrait: Portrait, path: Path) -> None:

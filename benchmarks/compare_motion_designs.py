@@ -24,7 +24,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline.metrics import frechet_distance, window_features
+from dirfa_pipeline.evaluation.metrics import frechet_distance, window_features
 from dirfa_pipeline.models.animation_sampler import AnimationSampler, MotionPrior
 from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
 from dirfa_pipeline.training.loop import TrainingRun

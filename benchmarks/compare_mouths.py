@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from evaluate_renderer import Array, Frames, motion_from, read_frames, track
 
-from dirfa_pipeline.metrics import eye_openness, lip_aperture
-from dirfa_pipeline.models.face_landmarks import INNER_LIP_PAIRS, INNER_LIPS
+from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.face.landmarks import INNER_LIP_PAIRS, INNER_LIPS
+from dirfa_pipeline.face.measures import eye_openness, lip_aperture
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
-from dirfa_pipeline.portrait import Portrait
 
 
 PARTED = (0.05, 0.1, 0.2, 0.5)  # limits of the groups, in inter-ocular distances

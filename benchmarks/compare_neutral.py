@@ -20,13 +20,13 @@ from compare_mouths import SKIN
 from evaluate_renderer import Array, Frames, track
 from PIL import Image
 
-from dirfa_pipeline.animation import LIP_INDICES, NUM_COEFFICIENTS, NUM_EXPRESSIONS
+from dirfa_pipeline.animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS, NUM_EXPRESSIONS
+from dirfa_pipeline.capture.portrait import Portrait
 from dirfa_pipeline.evaluation.tracking import sharpness
-from dirfa_pipeline.metrics import inter_ocular_distance
-from dirfa_pipeline.models.face_landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, RIGID, UPPER_LIP_ROWS
+from dirfa_pipeline.face.landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, RIGID, UPPER_LIP_ROWS
+from dirfa_pipeline.face.measures import inter_ocular_distance
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
-from dirfa_pipeline.portrait import Portrait
 
 
 OUTER_LIPS = (61, *UPPER_LIP_ROWS[0], 291, *reversed(LOWER_LIP_ROWS[0]))

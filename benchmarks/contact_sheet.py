@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from dirfa_pipeline.animation import Animation
-from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from dirfa_pipeline.animation.animation import Animation
+from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
-from dirfa_pipeline.portrait import Portrait
 
 
 def both(**weights: float) -> dict[str, float]:

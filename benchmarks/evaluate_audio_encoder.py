@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline.audio import encoder_windows, num_frames, pad_for_encoder
 from dirfa_pipeline.evaluation.clip_list import grid_sentence
+from dirfa_pipeline.media.audio import encoder_windows, num_frames, pad_for_encoder
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training.augment import add_noise, coloured_noise

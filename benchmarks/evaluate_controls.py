@@ -19,16 +19,17 @@ import torch
 from PIL import Image, ImageOps
 
 from dirfa_pipeline import Animation, Controls, DirfaPipeline, load_audio
-from dirfa_pipeline.animation import COEFFICIENT_NAMES
-from dirfa_pipeline.audio import AudioClip
+from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
+from dirfa_pipeline.capture.pictures import read_image
+from dirfa_pipeline.direction.borrowed_motion import JOIN
+from dirfa_pipeline.direction.expressions import PRESETS
 from dirfa_pipeline.evaluation.clip_list import ClipEntry, read_clip_list
 from dirfa_pipeline.evaluation.evaluate import Settings, phones_of
+from dirfa_pipeline.evaluation.metrics import closure_recall
 from dirfa_pipeline.evaluation.tracking import FPS, cut_out_face, photo_from_video, track_frames, track_video
-from dirfa_pipeline.expressions import PRESETS
-from dirfa_pipeline.metrics import closure_recall, lip_aperture
+from dirfa_pipeline.face.measures import lip_aperture
+from dirfa_pipeline.media.audio import AudioClip
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
-from dirfa_pipeline.motion_reference import JOIN
-from dirfa_pipeline.portrait import read_image
 
 
 ANGLES = {name: COEFFICIENT_NAMES.index(name) for name in ("yaw", "pitch", "roll")}

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio, write_video
-from dirfa_pipeline.dubbing import FilmedFace, film_face, lower_face
-from dirfa_pipeline.models.face_landmarks import LIPS
-from dirfa_pipeline.video import read_video
+from dirfa_pipeline.capture.films import FilmedFace, film_face
+from dirfa_pipeline.face.landmarks import LIPS
+from dirfa_pipeline.media.video import read_video
+from dirfa_pipeline.rendering.redraw import lower_face
 
 
 Frames = NDArray[np.uint8]

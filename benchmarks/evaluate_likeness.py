@@ -21,10 +21,10 @@ from contact_sheet import POSES
 from numpy.typing import NDArray
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
-from dirfa_pipeline.animation import NUM_EXPRESSIONS
+from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
+from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.evaluation.tracking import sharpness
-from dirfa_pipeline.models.face_landmarks import LIPS
-from dirfa_pipeline.portrait import FaceDetector
+from dirfa_pipeline.face.landmarks import LIPS
 
 
 Frame = NDArray[np.uint8]

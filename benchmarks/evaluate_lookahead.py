@@ -17,8 +17,8 @@ import torch
 from evaluate_audio_encoder import closure_events, count_matches, held_out_recordings
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline.animation import LIP_NAMES
-from dirfa_pipeline.audio import (
+from dirfa_pipeline.animation.coefficients import LIP_NAMES
+from dirfa_pipeline.media.audio import (
     ENCODER_STRIDE,
     WHOLE_GRID,
     EncoderGrid,
@@ -27,7 +27,7 @@ from dirfa_pipeline.audio import (
     num_frames,
     pad_for_encoder,
 )
-from dirfa_pipeline.audio_stream import live_grid
+from dirfa_pipeline.media.audio_stream import live_grid
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.training.speech_alignment import align_recording
 from dirfa_pipeline.training.speech_corpus import frame_labels

@@ -20,13 +20,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dirfa_pipeline.animation import LIP_INDICES, NUM_EXPRESSIONS
-from dirfa_pipeline.metrics import eye_openness, inter_ocular_distance, lip_aperture
-from dirfa_pipeline.models.face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
-from dirfa_pipeline.models.face_model import CAMERA_DISTANCE, FaceFit, FaceModel, VideoFit, rotation_angles
+from dirfa_pipeline.animation.coefficients import LIP_INDICES, NUM_EXPRESSIONS
+from dirfa_pipeline.capture.detector import FaceDetector
+from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.face.fit import CAMERA_DISTANCE, FaceFit, VideoFit
+from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from dirfa_pipeline.face.measures import eye_openness, inter_ocular_distance, lip_aperture
+from dirfa_pipeline.face.rotations import rotation_angles
+from dirfa_pipeline.media.video import read_video
+from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
-from dirfa_pipeline.portrait import FaceDetector, Portrait
-from dirfa_pipeline.video import read_video
 
 
 Array = NDArray[np.floating]

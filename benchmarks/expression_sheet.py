@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from dirfa_pipeline import Animation, Controls, FaceModel, FaceRenderer, Portrait
-from dirfa_pipeline.controls import neutralize
-from dirfa_pipeline.expressions import PRESETS
-from dirfa_pipeline.metrics import lip_aperture
+from dirfa_pipeline.direction.controls import neutralize
+from dirfa_pipeline.direction.expressions import PRESETS
+from dirfa_pipeline.face.measures import lip_aperture
 
 
 PHONES = ("silence", "p", "aa", "iy", "uw", "f")

@@ -27,10 +27,10 @@ from PIL import Image, ImageDraw
 from torch import nn
 from try_refiner import HEIGHT, WIDTH, Array, Picture, Refiner, Scene, Scenes, cut, find_mouth, stage_parser
 
-from dirfa_pipeline.animation import Animation
-from dirfa_pipeline.models.face_landmarks import INNER_LIPS
-from dirfa_pipeline.models.mouth_layer import smooth_outline
-from dirfa_pipeline.portrait import Portrait
+from dirfa_pipeline.animation.animation import Animation
+from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.face.landmarks import INNER_LIPS
+from dirfa_pipeline.rendering.mouth_layer import smooth_outline
 
 
 JUDGED = ("p", "aa", "iy", "uw", "f", "l", "smile", "grin")  # poses that have no truth

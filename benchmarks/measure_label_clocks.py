@@ -16,15 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dirfa_pipeline.training.english_voices import (
-    FESTIVAL_VOICES,
-    FLITE_VOICES,
-    speak_with_festival,
-    speak_with_flite,
-)
+from dirfa_pipeline.evaluation.alignment import align
+from dirfa_pipeline.training.english_voices import FESTIVAL_VOICES, FLITE_VOICES, speak_with_festival, speak_with_flite
 from dirfa_pipeline.training.espeak_voices import ENGLISH, Espeak, speak_with_espeak
 from dirfa_pipeline.training.recordings import english_sentences
-from dirfa_pipeline.training.speech_alignment import align
 from dirfa_pipeline.training.speech_corpus import CLOSURE
 from dirfa_pipeline.training.utterance import CLOCK, LeftOut, Utterance
 

@@ -32,14 +32,14 @@ from evaluate_renderer import motion_from, track
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dirfa_pipeline.animation import LIP_INDICES, LIP_NAMES
+from dirfa_pipeline.animation.coefficients import LIP_INDICES, LIP_NAMES
+from dirfa_pipeline.capture.portrait import Portrait
 from dirfa_pipeline.errors import InputError
-from dirfa_pipeline.models.face_landmarks import LIPS
+from dirfa_pipeline.face.landmarks import LIPS
+from dirfa_pipeline.media.video import read_video
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
-from dirfa_pipeline.portrait import Portrait
 from dirfa_pipeline.training.loop import Schedule, TrainingRun
-from dirfa_pipeline.video import read_video
 
 
 Picture = NDArray[np.uint8]

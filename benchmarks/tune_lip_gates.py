@@ -22,8 +22,8 @@ from evaluate_audio_encoder import read_speech
 from torch import Tensor
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline import metrics
-from dirfa_pipeline.metrics import Phone
+from dirfa_pipeline.evaluation import metrics
+from dirfa_pipeline.evaluation.metrics import Phone
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.training.corpus_file import read_source

@@ -9,45 +9,39 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
-    AnimationError,
-    AudioError,
-    CheckpointError,
-    FaceNotFoundError,
-    HubError,
-    ImageError,
-    InputError,
-)
+from .errors import AnimationError, AudioError, CheckpointError, FaceNotFoundError, HubError, ImageError, InputError
 from .version import __version__
 
 
 if TYPE_CHECKING:
-    from .animation import COEFFICIENT_NAMES, EXPRESSION_NAMES, LIP_NAMES, Animation
-    from .audio import AudioClip, load_audio
-    from .controls import Controls
+    from .animation.animation import Animation
+    from .animation.coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES, LIP_NAMES
+    from .capture.portrait import Portrait
+    from .direction.controls import Controls
+    from .media.audio import AudioClip, load_audio
+    from .media.video import write_video
     from .models.animation_sampler import AnimationSampler
     from .models.face_model import FaceModel
     from .models.face_renderer import FaceRenderer
     from .pipeline_dirfa import DirfaPipeline
     from .pipeline_output import DirfaPipelineOutput
-    from .portrait import Portrait
-    from .video import write_video
 
 # Threads that spin while they wait slow each other down on small machines; must be set before torch starts.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 _MODULES = {
-    "animation": ("COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation"),
-    "audio": ("AudioClip", "load_audio"),
-    "controls": ("Controls",),
+    "animation.animation": ("Animation",),
+    "animation.coefficients": ("COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES"),
+    "capture.portrait": ("Portrait",),
+    "direction.controls": ("Controls",),
+    "media.audio": ("AudioClip", "load_audio"),
+    "media.video": ("write_video",),
     "models.animation_sampler": ("AnimationSampler",),
     "models.face_model": ("FaceModel",),
     "models.face_renderer": ("FaceRenderer",),
     "pipeline_dirfa": ("DirfaPipeline",),
     "pipeline_output": ("DirfaPipelineOutput",),
-    "portrait": ("Portrait",),
-    "video": ("write_video",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -15,8 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
-from .animation import Animation
-from .audio import (
+from .animation.animation import Animation
+from .animation.frame_rate import change_frame_rate
+from .capture.films import FilmedFace, film_face
+from .capture.pictures import ImageInput
+from .capture.portrait import Portrait
+from .capture.tracking import track_video
+from .direction.controls import Controls, direct
+from .direction.controls import neutralize as _without_own_expression
+from .direction.expressions import Expression
+from .errors import AnimationError, CheckpointError, InputError
+from .hub.checkpoint import check_component, check_layout
+from .hub.model_card import build_model_card
+from .hub.pretrained import BUNDLED_NAME, DOWNLOAD_OPTIONS, find_weights, publish
+from .hub.remote_code import is_only_ours, write_hub_code, write_pipeline_code
+from .media.audio import (
     ENCODER_RATE,
     WHOLE_GRID,
     AudioClip,
@@ -28,24 +41,14 @@ from .audio import (
     num_frames,
     receptive_field,
 )
-from .audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
-from .checkpoint import check_component, check_layout, copy_to_aligned_memory, is_mismatch
-from .controls import Controls, direct
-from .controls import neutralize as _without_own_expression
-from .dubbing import FilmedFace, dub_frames, film_face
-from .errors import AnimationError, CheckpointError, InputError
-from .expressions import Expression
-from .frame_rate import change_frame_rate
-from .model_card import build_model_card
+from .media.audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
 from .models.animation_sampler import AnimationSampler
 from .models.animation_stream import FEATURES_PER_FRAME
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer, PreparedPortrait
+from .models.strict_model import copy_to_aligned_memory, is_mismatch
 from .pipeline_output import DirfaPipelineOutput
-from .portrait import ImageInput, Portrait
-from .pretrained import BUNDLED_NAME, DOWNLOAD_OPTIONS, find_weights, publish
-from .remote_code import is_only_ours, write_hub_code, write_pipeline_code
-from .tracking import track_video
+from .rendering.redraw import dub_frames
 
 
 SAMPLER_FPS: Final = 25.0

@@ -7,7 +7,7 @@ import numpy as np
 from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
 
-from .animation import Animation
+from .animation.animation import Animation
 
 
 @dataclass

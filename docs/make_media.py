@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from dirfa_pipeline import DirfaPipeline, load_audio
 from dirfa_pipeline.demo import build_demo, launch_options
-from dirfa_pipeline.video import read_video
+from dirfa_pipeline.media.video import read_video
 
 
 HERE = Path(__file__).parent

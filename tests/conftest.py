@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from media import speech
+from media_files import speech
 
 from dirfa_pipeline import AudioClip, FaceModel, FaceRenderer, Portrait
 

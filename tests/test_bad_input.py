@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from media import speech, write_media
+from media_files import speech, write_media
 from PIL import Image
 
 from dirfa_pipeline import (
@@ -24,8 +24,8 @@ from dirfa_pipeline import (
     load_audio,
     write_video,
 )
+from dirfa_pipeline.capture.pictures import read_image
 from dirfa_pipeline.cli import main
-from dirfa_pipeline.portrait import read_image
 
 
 TONE = (0.3 * np.sin(np.arange(16000) / 20)).astype(np.float32)

@@ -23,7 +23,7 @@ import torch
 from accelerate import cpu_offload
 from diffusers import AutoModel
 from diffusers.pipelines.pipeline_loading_utils import LOADABLE_CLASSES
-from media import speech
+from media_files import speech
 from safetensors.torch import load_file, save_file
 from tiny import WEIGHTS, tiny_audio_encoder, tiny_pipeline
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
@@ -39,7 +39,7 @@ from dirfa_pipeline import (
     InputError,
     Portrait,
 )
-from dirfa_pipeline.remote_code import TEMPLATE
+from dirfa_pipeline.hub.remote_code import TEMPLATE
 
 
 ROOT = Path(__file__).parents[1]

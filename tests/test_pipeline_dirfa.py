@@ -18,15 +18,7 @@ from safetensors.torch import load_file, save_file
 from tiny import tiny_pipeline
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from dirfa_pipeline import (
-    Animation,
-    AnimationSampler,
-    AudioClip,
-    CheckpointError,
-    DirfaPipeline,
-    InputError,
-    Portrait,
-)
+from dirfa_pipeline import Animation, AnimationSampler, AudioClip, CheckpointError, DirfaPipeline, InputError, Portrait
 
 
 PHOTO = Path(__file__).parents[1] / "dirfa_pipeline" / "examples" / "astronaut.jpg"

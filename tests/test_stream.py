@@ -11,11 +11,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from media import speech, write_media
+from media_files import speech, write_media
 from tiny import tiny_pipeline
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, InputError, Portrait, load_audio
-from dirfa_pipeline.audio import (
+from dirfa_pipeline.animation.frame_rate import change_frame_rate
+from dirfa_pipeline.media.audio import (
     ENCODER_RECEPTIVE_FIELD,
     EncoderGrid,
     encoder_windows,
@@ -23,8 +24,7 @@ from dirfa_pipeline.audio import (
     open_audio,
     pad_for_encoder,
 )
-from dirfa_pipeline.audio_stream import SoundStream, encoder_inputs, mono_waveform
-from dirfa_pipeline.frame_rate import change_frame_rate
+from dirfa_pipeline.media.audio_stream import SoundStream, encoder_inputs, mono_waveform
 
 
 SIZES = st.lists(st.integers(0, 9000), min_size=1, max_size=6).filter(any)

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from ..errors import InputError
-from ..video import check_output_path
+from ..media.video import check_output_path
 from . import direction, progress
 from .files import check_files, check_overwriting
 
@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if not 1 <= options.fps <= 120:
         raise InputError(f"--fps must be in [1, 120], got {options.fps}")
-    from ..audio import open_audio
-    from ..controls import neutralize
-    from ..interchange import load_animation
-    from ..portrait import read_image
+    from ..animation.files import load_animation
+    from ..capture.pictures import read_image
+    from ..direction.controls import neutralize
+    from ..media.audio import open_audio
 
     controls = direction.read_controls(options)
     animation = load_animation(options.animation).resample(options.fps)
@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> None:
     progress("loading the renderer")
     from tqdm import tqdm
 
+    from ..hub.pretrained import bundled_weights
+    from ..media.video import write_video
     from ..pipeline_dirfa import DirfaPipeline
-    from ..pretrained import bundled_weights
-    from ..video import write_video
 
     pipeline = DirfaPipeline.from_pretrained(
         options.weights or bundled_weights(), feature_extractor=None, audio_encoder=None, animation_sampler=None

@@ -21,7 +21,7 @@ from . import progress
 
 
 if TYPE_CHECKING:
-    from ..audio import AudioClip, AudioFile
+    from ..media.audio import AudioClip, AudioFile
     from ..models.face_renderer import PreparedPortrait
     from ..pipeline_dirfa import DirfaPipeline
 
@@ -110,7 +110,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa bench`: each case in a process of its own, so that peaks and threads do not mix."""
-    from ..pretrained import bundled_weights
+    from ..hub.pretrained import bundled_weights
 
     examples = Path(__file__).parents[1] / "examples"
     photo = options.photo or str(examples / "astronaut.jpg")
@@ -158,7 +158,7 @@ def measure(case: Case) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(case.threads)
-    from ..audio import load_audio, open_audio
+    from ..media.audio import load_audio, open_audio
     from ..pipeline_dirfa import DirfaPipeline
 
     pipeline = DirfaPipeline.from_pretrained(case.weights).to(case.device)
@@ -188,7 +188,7 @@ def measure_file(
     """Seconds that each stage takes from sound to mp4, and the number of `frames`."""
     import torch
 
-    from ..video import VideoWriter
+    from ..media.video import VideoWriter
 
     encode, draw, render, video = (Stopwatch() for _ in range(4))
     hooks = [

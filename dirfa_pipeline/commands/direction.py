@@ -17,7 +17,7 @@ from ..errors import InputError
 
 
 if TYPE_CHECKING:
-    from ..controls import Controls
+    from ..direction.controls import Controls
     from ..models.face_model import FaceModel
 
 SCALES: Final = {
@@ -67,7 +67,7 @@ def read_controls(options: argparse.Namespace) -> "Controls":
     Raises:
         InputError: A value that breaks a rule, or a file that is not there.
     """
-    from ..controls import Controls
+    from ..direction.controls import Controls
 
     controls = Controls() if options.direction is None else _from_file(options.direction)
     given = {name: getattr(options, name) for name in (*SCALES, "easing", "motion_channels", "motion_fit")}
@@ -95,8 +95,8 @@ def with_motion(controls: "Controls", options: argparse.Namespace, face_model: "
     """The controls with the motion of `--motion-from`, if it was given: a video is tracked, an animation read."""
     if options.motion_from is None:
         return controls
-    from ..interchange import load_animation
-    from ..tracking import track_video
+    from ..animation.files import load_animation
+    from ..capture.tracking import track_video
 
     path = options.motion_from
     motion = load_animation(path) if _is_animation(path) else track_video(path, face_model)
@@ -105,7 +105,7 @@ def with_motion(controls: "Controls", options: argparse.Namespace, face_model: "
 
 def _from_file(path: str) -> "Controls":
     """[`Controls`] from JSON, whose lists may stand for tuples."""
-    from ..controls import Controls
+    from ..direction.controls import Controls
 
     try:
         with open(path, encoding="utf-8") as file:
@@ -171,15 +171,15 @@ def _option(name: str) -> str:
 
 
 def _is_animation(path: str) -> bool:
-    from ..interchange import FORMATS
+    from ..animation.files import FORMATS
 
     return os.path.splitext(path)[1].lower() in FORMATS
 
 
 def _check_motion(path: str) -> None:
     """Raise [`InputError`] unless there is an animation or a video."""
-    from ..interchange import load_animation
-    from ..video import read_video
+    from ..animation.files import load_animation
+    from ..media.video import read_video
 
     if not os.path.isfile(path):
         raise InputError(f"motion-from not found: {path}")

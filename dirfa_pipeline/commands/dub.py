@@ -5,7 +5,7 @@ import os
 import sys
 
 from ..errors import InputError
-from ..video import PRESETS, check_output_path
+from ..media.video import PRESETS, check_output_path
 from . import check_device, progress
 from .files import check_files, check_overwriting
 
@@ -39,8 +39,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa dub`; frames are read, redrawn and written one by one."""
     check_options(options)
-    from ..audio import load_audio
-    from ..video import read_video
+    from ..media.audio import load_audio
+    from ..media.video import read_video
 
     read_video(options.video)
     sound = load_audio(options.speech)
@@ -49,10 +49,10 @@ def run(options: argparse.Namespace) -> None:
     import torch
     from tqdm import tqdm
 
-    from ..dubbing import film_face
+    from ..capture.films import film_face
+    from ..hub.pretrained import bundled_weights
+    from ..media.video import write_video
     from ..pipeline_dirfa import DirfaPipeline
-    from ..pretrained import bundled_weights
-    from ..video import write_video
 
     pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     progress("finding the face")

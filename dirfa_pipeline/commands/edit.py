@@ -32,15 +32,15 @@ def run(options: argparse.Namespace) -> None:
     """Run `dirfa edit`."""
     check_files(options.output, animation=options.animation, sound=options.sound)
     check_overwriting([options.output], sound=options.sound, motion_from=options.motion_from)
-    from ..audio import open_audio
-    from ..interchange import check_animation_path, load_animation, save_animation
+    from ..animation.files import check_animation_path, load_animation, save_animation
+    from ..media.audio import open_audio
 
     check_animation_path(options.output)
     animation, controls = load_animation(options.animation), direction.read_controls(options)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
+    from ..hub.pretrained import bundled_weights
     from ..models.face_model import FaceModel
-    from ..pretrained import bundled_weights
 
     face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
     controls = direction.with_motion(controls, options, face_model)

@@ -60,8 +60,8 @@ def run(options: argparse.Namespace) -> None:
     embedder = find_embedder(options.embedder) if options.embedder else None
     progress("loading the pipeline")
     from ..evaluation.evaluate import Settings, evaluate, format_table, quick
+    from ..hub.pretrained import bundled_weights
     from ..pipeline_dirfa import DirfaPipeline
-    from ..pretrained import bundled_weights
 
     settings = Settings(options.seconds, options.max_size, options.seeds, options.seed, lexicon)
     if options.quick:
@@ -99,7 +99,7 @@ def check_aligner(texts: list[str], lexicon: Path | None) -> None:
     if not texts:
         return
     try:
-        from ..training.speech_alignment import unpronounceable
+        from ..evaluation.alignment import unpronounceable
     except ImportError as error:
         raise InputError(
             "clips with text need pocketsphinx for their phones: pip install dirfa-pipeline[train], or leave the "

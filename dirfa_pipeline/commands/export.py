@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..animation import Animation
+    from ..animation.animation import Animation
 
 MAX_TEXTURE = 2048  # pixels: what every graphics card takes
 
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> None:
     head = options.output.lower().endswith(".glb")
     if head and not options.photo:
         raise InputError("a .glb shows a person's head: add --photo PHOTO")
-    from ..interchange import load_animation, save_animation
-    from ..portrait import read_image
+    from ..animation.files import load_animation, save_animation
+    from ..capture.pictures import read_image
 
     animation = load_animation(options.animation)
     picture = read_image(options.photo, MAX_TEXTURE) if head else None
@@ -65,11 +65,11 @@ def run(options: argparse.Namespace) -> None:
 
 def export_photo(picture: "NDArray[np.uint8]", animation: "Animation", options: argparse.Namespace) -> None:
     """Fit the photo's head and write it with the animation."""
-    from ..head_export import export_head
+    from ..capture.portrait import Portrait
+    from ..head3d.export import export_head
+    from ..hub.pretrained import bundled_weights
     from ..models.face_model import FaceModel
     from ..models.face_renderer import FaceRenderer
-    from ..portrait import Portrait
-    from ..pretrained import bundled_weights
 
     weights = options.weights or bundled_weights()
     face_model = FaceModel.from_pretrained(weights, subfolder="face_model")

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..video import PRESETS, check_output_path
+from ..media.video import PRESETS, check_output_path
 from . import check_device, direction, progress
 from .files import check_files, check_overwriting
 
 
 if TYPE_CHECKING:
-    from ..animation import Animation
-    from ..audio import AudioFile
+    from ..animation.animation import Animation
+    from ..media.audio import AudioFile
     from ..models.face_renderer import PreparedPortrait
     from ..pipeline_dirfa import DirfaPipeline
 
@@ -63,10 +63,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa generate`; sound stays on the disk and frames go there, so memory is bounded for any length."""
     check_options(options)
-    from ..audio import open_audio
-    from ..controls import neutralize
-    from ..interchange import load_animation, save_animation
-    from ..portrait import read_image
+    from ..animation.files import load_animation, save_animation
+    from ..capture.pictures import read_image
+    from ..direction.controls import neutralize
+    from ..media.audio import open_audio
 
     controls = direction.read_controls(options)
     picture = read_image(options.photo, options.max_size)
@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> None:
     controls.check_speech(sound)
     progress("loading the pipeline")
     check_device(options.device)
+    from ..hub.pretrained import bundled_weights
     from ..pipeline_dirfa import DirfaPipeline
-    from ..pretrained import bundled_weights
 
     pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     progress("fitting the face")
@@ -120,7 +120,7 @@ def save_take(
     """Render and encode one video, frame by frame."""
     from tqdm import tqdm
 
-    from ..video import write_video
+    from ..media.video import write_video
 
     frames = pipeline.render(portrait, animation)
     bar = tqdm(frames, total=len(animation), desc="rendering", unit="frame", file=sys.stderr)
@@ -129,7 +129,7 @@ def save_take(
 
 def check_options(options: argparse.Namespace) -> None:
     """Find mistakes in the command line before the pipeline is loaded."""
-    from ..interchange import check_animation_path
+    from ..animation.files import check_animation_path
 
     if options.speech is None and options.animation is None:
         raise InputError("speech or --animation is needed: name a sound file, or an animation to render")

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
     progress("loading the pipeline")
     import torch
 
-    from ..model_card import build_model_card
+    from ..hub.model_card import build_model_card
     from ..pipeline_dirfa import DirfaPipeline
 
     pipeline = DirfaPipeline.from_pretrained(options.weights)

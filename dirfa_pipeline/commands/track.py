@@ -26,14 +26,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa track`."""
     check_files(options.output, video=options.video)
-    from ..interchange import check_animation_path, save_animation
-    from ..video import read_video
+    from ..animation.files import check_animation_path, save_animation
+    from ..media.video import read_video
 
     check_animation_path(options.output)
     read_video(options.video)
+    from ..capture.tracking import track_video
+    from ..hub.pretrained import bundled_weights
     from ..models.face_model import FaceModel
-    from ..pretrained import bundled_weights
-    from ..tracking import track_video
 
     face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
     progress("tracking")

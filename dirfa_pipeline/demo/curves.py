@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animation import Animation
-from ..audio import AudioClip
+from ..animation.animation import Animation
+from ..media.audio import AudioClip
 
 
 WIDTH, ROW, GAP, MARGIN = 1000, 120, 34, 46  # units of the drawing

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import gradio as gr
 
-from ..controls import Controls
-from ..expressions import PRESETS
+from ..direction.controls import Controls
+from ..direction.expressions import PRESETS
 
 
 LEFT_RIGHT: Final = ("Left", "Right")

@@ -7,7 +7,7 @@ from typing import Final
 import gradio as gr
 
 from ..errors import InputError
-from ..head_export import export_head
+from ..head3d.export import export_head
 from ..pipeline_dirfa import DirfaPipeline
 from .create import Inputs
 from .limits import MAX_SIZE

@@ -7,9 +7,9 @@ from typing import Any, Final
 import gradio as gr
 from gradio_client.utils import is_http_url_like
 
-from ..audio import AudioClip, load_audio
+from ..capture.pictures import MAX_PIXELS
 from ..errors import InputError
-from ..portrait import MAX_PIXELS
+from ..media.audio import AudioClip, load_audio
 
 
 MAX_TAKES: Final = 4

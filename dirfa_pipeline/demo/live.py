@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..audio import AudioClip
-from ..controls import Controls
+from ..direction.controls import Controls
 from ..errors import InputError
+from ..media.audio import AudioClip
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
 from .create import Inputs

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..animation import Animation
-from ..controls import Controls, neutralize
+from ..animation.animation import Animation
+from ..direction.controls import Controls, neutralize
 from ..errors import FaceNotFoundError
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline

@@ -8,15 +8,15 @@ from typing import Final
 
 import torch
 
-from ..animation import Animation
-from ..audio import AudioClip
-from ..controls import Controls, neutralize
+from ..animation.animation import Animation
+from ..animation.files import save_animation
+from ..direction.controls import Controls, neutralize
 from ..errors import InputError
-from ..interchange import save_animation
+from ..media.audio import AudioClip
+from ..media.video import VideoWriter
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
 from ..version import __version__
-from ..video import VideoWriter
 from .label import burn_label
 from .limits import read_speech
 

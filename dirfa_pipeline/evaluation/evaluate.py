@@ -16,16 +16,18 @@ from typing import Final
 import numpy as np
 import torch
 
-from .. import metrics
-from ..animation import Animation
-from ..audio import ENCODER_RATE, AudioClip, load_audio, num_frames
+from ..animation.animation import Animation
+from ..capture.pictures import read_image
+from ..capture.portrait import Portrait
 from ..errors import InputError
-from ..metrics import Array, Phone
-from ..models.face_landmarks import BROWS, LEFT_EYE, LIPS, RIGHT_EYE
-from ..models.face_model import FaceFit
+from ..face import measures
+from ..face.fit import FaceFit
+from ..face.landmarks import BROWS, LEFT_EYE, LIPS, RIGHT_EYE
+from ..media.audio import ENCODER_RATE, AudioClip, load_audio, num_frames
 from ..pipeline_dirfa import DirfaPipeline
-from ..portrait import Portrait, read_image
+from . import metrics
 from .clip_list import ClipEntry
+from .metrics import Array, Phone
 from .tracking import (
     FPS,
     SAMPLE_STEP,
@@ -138,7 +140,7 @@ class Clip:
 
 def lip_scores(track: Track, phones: Sequence[Phone]) -> Scores:
     """What only the phones can tell."""
-    aperture = metrics.lip_aperture(track.landmarks)
+    aperture = measures.lip_aperture(track.landmarks)
     recall, chance = metrics.closure_recall(aperture, FPS, phones)
     lag, correlation = metrics.best_lag(aperture, metrics.phone_openness(phones, len(aperture), FPS))
     return {
@@ -150,8 +152,8 @@ def lip_scores(track: Track, phones: Sequence[Phone]) -> Scores:
 
 def reference_scores(track: Track, real: Track) -> Scores:
     """How near the lips are to those of the real face."""
-    curves = [metrics.lip_aperture(one.landmarks) for one in (track, real)]
-    shapes = [metrics.lip_shape(one.landmarks, LIPS) for one in (track, real)]
+    curves = [measures.lip_aperture(one.landmarks) for one in (track, real)]
+    shapes = [measures.lip_shape(one.landmarks, LIPS) for one in (track, real)]
     lag, correlation = metrics.best_lag(curves[0], curves[1])
     return {
         "aperture_correlation": correlation, "lag_frames": float(lag),
@@ -162,7 +164,7 @@ def reference_scores(track: Track, real: Track) -> Scores:
 def sound_scores(track: Track, level: Array) -> Scores:
     """What the sound's loudness alone can tell."""
     length = min(len(track), len(level))
-    aperture, silent = metrics.lip_aperture(track.landmarks)[:length], metrics.silent_frames(level[:length], FPS)
+    aperture, silent = measures.lip_aperture(track.landmarks)[:length], metrics.silent_frames(level[:length], FPS)
     beats = metrics.motion_beats(track.rotations[:length], FPS), metrics.speech_beats(level[:length], FPS)
     return {
         "silence_stillness": metrics.silence_stillness(aperture, silent),
@@ -172,15 +174,15 @@ def sound_scores(track: Track, level: Array) -> Scores:
 
 def motion_scores(track: Track) -> Scores:
     """What needs no sound."""
-    aperture = metrics.lip_aperture(track.landmarks)
-    blinks = metrics.blink_lengths(metrics.eye_openness(track.landmarks))
+    aperture = measures.lip_aperture(track.landmarks)
+    blinks = metrics.blink_lengths(measures.eye_openness(track.landmarks))
     return metrics.head_motion(track.rotations, FPS) | {
         "aperture_mean": float(aperture.mean()), "aperture_std": float(aperture.std()),
         "aperture_low": float(np.percentile(aperture, 5)),
-        "mouth_width_std": float(metrics.mouth_width(track.landmarks).std()),
+        "mouth_width_std": float(measures.mouth_width(track.landmarks).std()),
         "blinks_a_minute": 60.0 * FPS * len(blinks) / len(track),
         "blink_frames": float(np.mean(blinks)) if blinks else float("nan"),
-        "brow_std": float(100.0 * metrics.brow_height(track.landmarks).std()),
+        "brow_std": float(100.0 * measures.brow_height(track.landmarks).std()),
         "jitter_rigid": metrics.jitter(track.landmarks, metrics.RIGID),
         "jitter_lips": metrics.jitter(track.landmarks, LIPS),
     }  # fmt: skip
@@ -195,7 +197,7 @@ def all_scores(track: Track, clip: Clip, real: Track | None) -> Scores:
 
 def motion_windows(track: Track) -> Array:
     """Features of windows of a second, for the Frechet distance."""
-    curves = (metrics.brow_height, metrics.eye_openness, metrics.lip_aperture, metrics.mouth_width)
+    curves = (measures.brow_height, measures.eye_openness, measures.lip_aperture, measures.mouth_width)
     signals = [np.degrees(track.rotations), *(100.0 * curve(track.landmarks)[:, None] for curve in curves)]
     return metrics.window_features(np.concatenate(signals, axis=1))
 

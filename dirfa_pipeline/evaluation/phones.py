@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import Phone
-from ..training.speech_alignment import align
+from .alignment import align
+from .metrics import Phone
 
 
 def find_phones(waveform: NDArray[np.float32], text: str, words_file: Path | None = None) -> list[Phone]:

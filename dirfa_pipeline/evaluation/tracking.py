@@ -11,13 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animation import NUM_EXPRESSIONS
-from ..metrics import Array, eye_openness, lip_aperture
-from ..models.face_landmarks import OVAL
-from ..models.face_model import FaceFit, FaceModel
-from ..portrait import FaceDetector
+from ..animation.coefficients import NUM_EXPRESSIONS
+from ..capture.detector import FaceDetector
+from ..face.fit import FaceFit
+from ..face.landmarks import OVAL
+from ..face.measures import eye_openness, lip_aperture
+from ..media.video import read_video
+from ..models.face_model import FaceModel
 from ..training.track_videos import to_grid
-from ..video import read_video
+from .metrics import Array
 
 
 FPS: Final = 25.0

@@ -24,11 +24,11 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
-from ..animation import LIP_INDICES
-from ..checkpoint import StrictModel
+from ..animation.coefficients import LIP_INDICES
 from .animation_stream import FEATURES_PER_FRAME, AnimationStream
 from .motion_channels import NUM_MOTIONS
 from .speech_head import VISEME_NAMES, SpeechHead
+from .strict_model import StrictModel
 
 
 Heard = tuple[Tensor, Tensor]  # keys and values

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..animation import COEFFICIENT_NAMES, LIP_INDICES
+from ..animation.coefficients import COEFFICIENT_NAMES, LIP_INDICES
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .interpolation import BEND
+from ..rendering.interpolation import BEND
 
 
 Array = NDArray[np.float32]

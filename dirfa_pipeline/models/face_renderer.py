@@ -18,22 +18,23 @@ from diffusers.configuration_utils import register_to_config
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from ..animation import EXPRESSION_NAMES, check_coefficients
-from ..checkpoint import Float32Model
-from ..portrait import Portrait
-from .background import cut_out, reach_of, separate
+from ..animation.coefficients import EXPRESSION_NAMES, check_coefficients
+from ..capture.mount import Mount, find_mount
+from ..capture.portrait import Portrait
+from ..face.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
+from ..face.measures import inner_lip_gap
+from ..rendering.background import cut_out, reach_of, separate
+from ..rendering.eyes import Eye, build_eye
+from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
+from ..rendering.lips import LipShape, build_lips
+from ..rendering.mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
+from ..rendering.mouth import MouthInterior, build_mouth
+from ..rendering.mouth_layer import draw_mouth
+from ..rendering.rasterizer import blend_over_plate, lay_over, rasterize_map
+from ..rendering.relaxed_photo import relax
+from ..rendering.skin import SkinShading, build_skin
 from .batch_warp import BatchWarp
-from .eye_layer import Eye, build_eye
-from .eyewear import eyewear_zone, find_glasses, flatten, without_lids
-from .face_landmarks import LEFT_EYE, LIPS, RIGHT_EYE
-from .head_mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
-from .lip_shape import LipShape, build_lips
-from .mount import Mount, find_mount
-from .mouth_interior import MouthInterior, build_mouth
-from .mouth_layer import draw_mouth, inner_lip_gap
-from .rasterizer import blend_over_plate, lay_over, rasterize_map
-from .relaxed_photo import relax
-from .skin import SkinShading, build_skin
+from .strict_model import Float32Model
 
 
 Array = NDArray[np.float32]

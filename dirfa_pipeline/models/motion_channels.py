@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..animation import COEFFICIENT_NAMES, GAZE_RANGE, NUM_COEFFICIENTS
+from ..animation.coefficients import COEFFICIENT_NAMES, GAZE_RANGE, NUM_COEFFICIENTS
 
 
 MOTION_NAMES: Final[tuple[str, ...]] = (

@@ -6,7 +6,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..audio import ENCODER_RATE
+from ..media.audio import ENCODER_RATE
 
 
 FFT_SIZE: Final = 512  # of the codec

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
-from ..animation import EXPRESSION_NAMES, NUM_EXPRESSIONS
-from ..models.face_landmarks import (
+from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
+from ..face.landmarks import (
     INNER_LIP_PAIRS,
     LEFT_EYE,
     LOWER_LIP_ROWS,
@@ -24,7 +24,8 @@ from ..models.face_landmarks import (
     UPPER_LIP_ROWS,
     EyeLandmarks,
 )
-from ..models.face_model import FaceModel, procrustes
+from ..face.rotations import procrustes
+from ..models.face_model import FaceModel
 
 
 Array = NDArray[np.float64]

@@ -17,10 +17,10 @@ from scipy.ndimage import gaussian_filter, median_filter
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..models.face_landmarks import LEFT_EYE, OVAL, RIGHT_EYE
+from ..face.landmarks import LEFT_EYE, OVAL, RIGHT_EYE
 from ..models.face_renderer import FaceRenderer
-from ..models.mouth_interior import TEETH_EXTENT
-from ..models.rasterizer import rasterize_map
+from ..rendering.mouth import TEETH_EXTENT
+from ..rendering.rasterizer import rasterize_map
 from .build_face_model import NUM_FACE_VERTICES, read_canonical, register
 
 

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import ENCODER_RATE
 from ..errors import InputError
+from ..media.audio import ENCODER_RATE
 from .utterance import Utterance
 
 

@@ -9,11 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from ..audio import ENCODER_RATE, load_audio
 from ..errors import AudioError, InputError
+from ..evaluation.alignment import radio_phone
+from ..media.audio import ENCODER_RATE, load_audio
 from .recordings import english_sentences
 from .utterance import CLOCK, LeftOut, Segment, Utterance, split_diphthongs
-from .visemes import SILENCE, arpabet_visemes, radio_phone
+from .visemes import SILENCE, arpabet_visemes
 
 
 FLITE_VOICES: Final = ("slt", "rms", "awb", "kal16", "kal")

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import ENCODER_RATE, resample
 from ..errors import InputError
+from ..media.audio import ENCODER_RATE, resample
 from .recordings import english_sentences
 from .utterance import CLOCK, LeftOut, Utterance, split_diphthongs
 from .visemes import SILENCE, ipa_visemes

@@ -19,9 +19,9 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from ..errors import InputError
+from ..hub.pretrained import BUNDLED_NAME, find_weights
 from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
-from ..pretrained import BUNDLED_NAME, find_weights
 from . import track_videos
 from .loop import TrainingRun, remove_checkpoints
 from .motion_data import TrackedClip

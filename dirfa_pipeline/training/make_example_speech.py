@@ -11,7 +11,7 @@ from pathlib import Path
 
 import soundfile
 
-from ..audio import load_audio
+from ..media.audio import load_audio
 
 
 TEXT = (

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..animation import LIP_INDICES, LIP_NAMES
+from ..animation.coefficients import LIP_INDICES, LIP_NAMES
 from ..models.animation_stream import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
-from ..audio import ENCODER_PADDING, ENCODER_RATE
+from ..media.audio import ENCODER_PADDING, ENCODER_RATE
 from ..models.speech_head import SpeechHead
 
 

@@ -24,9 +24,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..animation import check_coefficients
-from ..audio import ENCODER_RATE
+from ..animation.coefficients import check_coefficients
 from ..errors import InputError
+from ..media.audio import ENCODER_RATE
 from .motion_data import TrackedClip
 
 

@@ -22,11 +22,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..audio import ENCODER_RATE, load_audio
+from ..capture.tracking import read_landmarks, to_grid
 from ..errors import AudioError, InputError
-from ..metrics import eye_openness, lip_aperture
+from ..face.measures import eye_openness, lip_aperture
+from ..media.audio import ENCODER_RATE, load_audio
 from ..models.face_model import FaceModel
-from ..tracking import read_landmarks, to_grid
 from .motion_data import TrackedClip
 from .tally import Tally
 from .track_shards import member_name, write_shards

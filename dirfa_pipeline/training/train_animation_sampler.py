@@ -25,9 +25,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
-from ..animation import LIP_INDICES, LIP_NAMES
-from ..audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
+from ..animation.coefficients import LIP_INDICES, LIP_NAMES
 from ..errors import InputError
+from ..media.audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import FEATURES_PER_FRAME, ROWS, MotionDraw, spline_weights
 from ..models.face_model import FaceModel

@@ -61,23 +61,12 @@ IPA: Final[dict[str, str]] = {
 # What espeak-ng writes beside letters: kinds of Unicode (combining, raised and modifying signs) and ASCII.
 MARK_KINDS: Final = ("Mn", "Lm", "Sk")
 MARKS: Final = frozenset(":\".-'`~^;012345")
-# Phones of the set "radio", of flite's and festival's US voices, that ARPAbet writes otherwise.
-RADIO: Final = {
-    "pau": "SIL", "h#": "SIL", "brth": "SIL", "ax": "AH", "axr": "ER", "dx": "D", "nx": "N", "hv": "HH",
-    "el": "L", "em": "M", "en": "N",
-}  # fmt: skip
-
 SILENCE: Final = (VISEME_NAMES.index("silence"),)
 
 
 def arpabet_visemes(phone: str) -> tuple[int, ...]:
     """Viseme classes of an ARPAbet phone, stress digits ignored; raises `KeyError` for an unknown one."""
     return tuple(VISEME_NAMES.index(name) for name in ARPABET[phone.rstrip("012")])
-
-
-def radio_phone(name: str) -> str:
-    """The ARPAbet of a phone of flite's and festival's US voices (their set "radio"), silence as SIL."""
-    return RADIO.get(name, name.upper())
 
 
 def ipa_visemes(phone: str) -> tuple[int, ...]:

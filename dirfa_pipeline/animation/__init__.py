@@ -1,0 +1,1 @@
+"""Facial animation: coefficients, the files they are kept in, frame rates."""

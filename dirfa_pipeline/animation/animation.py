@@ -1,0 +1,124 @@
+"""Named facial-animation coefficients over time: the language between sampler, editor and renderer."""
+
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import AnimationError
+from .coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS, check_coefficients, coefficient_index
+
+
+@dataclass(frozen=True, eq=False)
+class Animation:
+    """
+    Facial animation as named curves.
+
+    Args:
+        coefficients (`np.ndarray` of shape `(num_frames, 58)`):
+            52 expression weights, nominally in [0, 1], under ARKit's names in ARKit's order; then head rotation (yaw,
+            pitch, roll) in radians and translation (x, y, z) in inter-ocular distances, both relative to the photo's
+            own pose. Positive yaw turns the face to the right of the picture, positive pitch lifts the chin, positive
+            roll tilts the head clockwise; x points right, y down, z away from the viewer.
+        fps (`float`, defaults to 25.0): Frames per second.
+
+    Raises:
+        AnimationError: The array has another shape or is not finite, or `fps` is not in (0, 240].
+    """
+
+    coefficients: NDArray[np.float32]
+    fps: float = 25.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "coefficients", check_coefficients(self.coefficients))
+        if not 0 < self.fps <= 240:
+            raise AnimationError(f"fps must be in (0, 240], got {self.fps}")
+
+    def __len__(self) -> int:
+        return len(self.coefficients)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self) / self.fps
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """The curve of one named coefficient, of shape `(num_frames,)`."""
+        return self.coefficients[:, coefficient_index(name)]
+
+    def replace(self, **curves: ArrayLike) -> "Animation":
+        """Return a copy in which the named curves (a scalar or one value a frame) are replaced."""
+        coefficients = self.coefficients.copy()
+        for name, curve in curves.items():
+            column = coefficient_index(name)
+            try:
+                values = np.asarray(curve, dtype=np.float32)
+            except (TypeError, ValueError) as error:
+                raise AnimationError(f"{name} must be numbers: {error}") from error
+            if values.shape not in ((), (len(self),)):
+                raise AnimationError(f"{name} needs one value or {len(self)} values, got shape {values.shape}")
+            coefficients[:, column] = values
+        return Animation(coefficients, self.fps)
+
+    def resample(self, fps: float, num_frames: int | None = None) -> "Animation":
+        """
+        Return the animation at another frame rate, interpolated linearly in coefficient space.
+
+        Frame `i` stands for the instant `(i + 0.5) / fps`, so that sound and motion keep their alignment.
+        """
+        if not 0 < fps <= 240:
+            raise AnimationError(f"fps must be in (0, 240], got {fps}")
+        if num_frames is None:
+            num_frames = max(1, round(self.duration * fps))
+        if fps == self.fps and num_frames == len(self):
+            return self
+        source_times = (np.arange(len(self)) + 0.5) / self.fps
+        times = (np.arange(num_frames) + 0.5) / fps
+        columns = [np.interp(times, source_times, column) for column in self.coefficients.T]
+        return Animation(np.stack(columns, axis=1), fps)
+
+    @classmethod
+    def from_curves(cls, num_frames: int, fps: float = 25.0, **curves: ArrayLike) -> "Animation":
+        """Build an animation from named curves; every coefficient not named is zero."""
+        return cls(np.zeros((num_frames, NUM_COEFFICIENTS), np.float32), fps).replace(**curves)
+
+    def save_npz(self, path: str | os.PathLike[str]) -> None:
+        """Write `coefficients`, `names` and `fps` to a compressed NPZ file, whole or not at all."""
+        temporary = f"{os.fspath(path)}.part"
+        with open(temporary, "wb") as file:
+            np.savez_compressed(
+                file, coefficients=self.coefficients, names=np.array(COEFFICIENT_NAMES), fps=np.float64(self.fps)
+            )
+        os.replace(temporary, path)
+
+    @classmethod
+    def load_npz(cls, path: str | os.PathLike[str]) -> "Animation":
+        """Read what [`save_npz`] wrote, in any column order; raises [`AnimationError`] for anything else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                coefficients, names, fps = (
+                    file["coefficients"],
+                    [str(name) for name in file["names"]],
+                    float(file["fps"]),
+                )
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise AnimationError(
+                f"{os.fspath(path)} is not an animation file: {error}; pass what save_npz or --save-animation wrote"
+            ) from error
+        return cls.from_columns(coefficients, names, fps)
+
+    @classmethod
+    def from_columns(cls, values: ArrayLike, names: Sequence[str], fps: float) -> "Animation":
+        """Build an animation from an array of shape `(num_frames, len(names))` whose columns are named."""
+        try:
+            array = np.asarray(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise AnimationError(f"coefficients must be numbers: {error}") from error
+        if array.ndim != 2 or array.shape[1] != len(names):
+            raise AnimationError(f"expected {len(names)} named columns, got an array of shape {array.shape}")
+        coefficients = np.zeros((len(array), NUM_COEFFICIENTS), np.float32)
+        coefficients[:, [coefficient_index(name) for name in names]] = array
+        return cls(coefficients, fps)

@@ -1,0 +1,278 @@
+"""
+A video instead of a photo: it keeps its own motion and pixels, and only the lips are drawn anew.
+
+Each frame is its own texture: its lower face is warped from the lips that it shows to those of the new speech and laid
+over it through a soft mask. Nothing outside the mask is touched.
+"""
+
+import os
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from tempfile import TemporaryFile
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, median_filter
+from scipy.signal import savgol_filter
+
+from ..animation.coefficients import LIP_INDICES, NUM_EXPRESSIONS
+from ..errors import FaceNotFoundError, InputError
+from ..face.fit import FaceFit, FrameFits
+from ..face.landmarks import LIPS
+from ..face.measures import face_size, inner_lip_gap
+from ..face.rotations import rotation_angles
+from ..media.audio import AudioClip
+from ..media.video import read_video
+from ..models.face_model import FaceModel
+from .detector import FaceDetector
+from .portrait import MAX_YAW, MIN_FACE
+
+
+Array = NDArray[np.float32]
+
+LEAST_FRAMES: Final = 10  # with a face, as for tracking
+LEAST_SHOT: Final = 5  # frames with a face, for a shot to be dubbed
+CUT: Final = 12.0  # of 255: the mean change of a thumbnail at a cut, if it is four times that of the frames before
+JUMP: Final = 0.25  # inter-ocular distances from frame to frame: further, and six times as far as usual, is a cut, too
+# Frames from which a person's calm face is learned; shots with fewer of them are taken to show who the others show.
+PERSON_FRAMES: Final = (50, 1000)
+PIECE: Final = 500  # frames fitted at a time
+SHORTEST_GAP: Final = 0.2  # seconds: the tracker loses faces for less, and the old lips must not flash up
+SETTLE: Final = 0.3  # seconds over which what the model leaves unexplained of the lower face is averaged
+SPEECH_REACH: Final = 0.12  # inter-ocular distances: what speech moves that far is speech's alone
+# What of a frame is kept in memory.
+FRAME: Final = np.dtype(
+    [
+        ("shown", np.bool_), ("shot", np.int32), ("gap", np.float32), ("scale", np.float32),
+        ("expression", np.float32, NUM_EXPRESSIONS), ("rotation", np.float32, (3, 3)), ("translation", np.float32, 3),
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class FilmedFace:
+    """
+    The face of a video, frame by frame; what is large lies in temporary files, so that memory is bounded.
+
+    Args:
+        path (`str`): The video.
+        fps (`float`): Its frames per second.
+        num_frames (`int`): All of them.
+        shots (`list[slice]`): The frames between two cuts; nothing is smoothed across one.
+    """
+
+    path: str
+    fps: float
+    num_frames: int
+    shots: list[slice]
+    landmarks: Array = field(init=False, repr=False)  # (frames, 478, 3) in pixels, steadied, of frames that are shown
+    _shapes: Array = field(init=False, repr=False)
+    _frames: NDArray[np.void] = field(init=False, repr=False)
+    _people: dict[int, FaceFit] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "landmarks", _temporary_array(len(self)))
+        object.__setattr__(self, "_shapes", _temporary_array(len(self)))
+        object.__setattr__(self, "_frames", np.zeros(len(self), FRAME))
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Whether a frame shows a face that can be dubbed: `(frames,)`."""
+        return self._frames["shown"]
+
+    @property
+    def gaps(self) -> Array:
+        """Opening of the inner lips in inter-ocular distances: `(frames,)`."""
+        return self._frames["gap"]
+
+    def face(self, index: int) -> FaceFit:
+        """The fit of a frame that is shown: without expression, of lips that are shut."""
+        frame = self._frames[index]
+        return replace(
+            self._people[self.shot_of(index)], shape=self._shapes[index], expression=frame["expression"],
+            rotation=frame["rotation"], translation=frame["translation"], scale=float(frame["scale"]),
+        )  # fmt: skip
+
+    def rest(self, index: int) -> Array:
+        """The calm face, with shut lips, of the person of a shown frame, in the head's own axes: `(478, 3)`."""
+        return self._people[self.shot_of(index)].shape
+
+    def shot_of(self, index: int) -> int:
+        """The number of the shot that a shown frame belongs to."""
+        return int(self._frames["shot"][index])
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def fill_with_silence(self, sound: AudioClip) -> AudioClip:
+        """
+        The sound made as long as the video, so that lips come to rest after the speech.
+
+        Raises:
+            InputError: It is longer than the video by a frame or more.
+        """
+        duration = len(self) / self.fps
+        if sound.duration >= duration + 1.0 / self.fps:
+            raise InputError(
+                f"the speech may not be longer than the video, got {sound.duration:.2f} s for {duration:.2f} s; "
+                "cut the speech or pass a longer video"
+            )
+        missing = max(0, round(duration * sound.sampling_rate) - sound.num_samples)
+        return AudioClip(np.pad(sound.samples, ((0, 0), (0, missing))), sound.sampling_rate)
+
+
+def film_face(path: str | os.PathLike[str], face_model: FaceModel) -> FilmedFace:
+    """
+    Find and fit the face in every frame of a video.
+
+    Raises:
+        InputError: Not a video, or one without pictures.
+        FaceNotFoundError: Fewer than ten frames show a face of 64 pixels or more, within 35 degrees of the camera.
+    """
+    video = read_video(path)
+    landmarks, cuts = _find_landmarks(video.frames)
+    if len(landmarks) == 0:
+        raise InputError(f"{video.path} holds no frames; pass a video file that plays")
+    found = np.isfinite(landmarks[:, 0, 0])
+    if found.sum() < LEAST_FRAMES:
+        raise FaceNotFoundError(
+            f"{video.path} cannot be dubbed: a face was found in {found.sum()} of {len(found)} frames, at least "
+            f"{LEAST_FRAMES} are needed; pass a video of a face"
+        )
+    starts = sorted({0, *cuts, *_jumps(landmarks)})
+    shots = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(found)], strict=True)]
+    film = FilmedFace(video.path, video.fps, len(found), shots)
+    for number, shot in enumerate(shots):
+        if found[shot].sum() >= LEAST_SHOT:
+            _fit_shot(film, number, landmarks, found, face_model)
+    if film.shown.sum() < LEAST_FRAMES:
+        raise FaceNotFoundError(
+            f"{video.path} cannot be dubbed: the face is under {MIN_FACE} pixels across, or turned by more than "
+            f"{MAX_YAW:.0f} degrees, in all but {film.shown.sum()} frames; pass a closer video from the front"
+        )
+    return film
+
+
+def _find_landmarks(frames: Iterable[NDArray[np.uint8]]) -> tuple[Array, list[int]]:
+    """Landmarks `(frames, 478, 3)`, NaN where there is no face, and the frames before which the picture is cut."""
+    file, cuts = TemporaryFile(), []  # noqa: SIM115
+    before, usual, count = None, CUT, 0
+    with closing(FaceDetector(video=True)) as detector:
+        for count, frame in enumerate(frames, start=1):
+            thumbnail = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+            change = 0.0 if before is None else float(np.abs(thumbnail - before).mean())
+            if change > max(CUT, 4.0 * usual):
+                cuts.append(count - 1)
+                detector.reset()
+            else:
+                usual = 0.8 * usual + 0.2 * change
+            before = thumbnail
+            faces = detector.landmarks(_even(frame))
+            file.write((faces[0] if faces else np.full((478, 3), np.nan, np.float32)).tobytes())
+    if count == 0:
+        return np.zeros((0, 478, 3), np.float32), cuts
+    file.flush()
+    return np.memmap(file, np.float32, "r+", shape=(count, 478, 3)), cuts
+
+
+def _temporary_array(frames: int) -> Array:
+    """Landmarks `(frames, 478, 3)` on the disk; the file goes with the array."""
+    return np.memmap(TemporaryFile(), np.float32, "w+", shape=(max(1, frames), 478, 3))
+
+
+def _jumps(landmarks: Array) -> list[int]:
+    """Frames before which the face, not the picture, jumps: the same room after a cut."""
+    eyes = np.asarray(landmarks[:, [33, 263], :2], np.float64)
+    size = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
+    steps = np.linalg.norm(np.diff(eyes.mean(1), axis=0), axis=1) / size[1:] + np.abs(np.diff(np.log(size)))
+    usual = median_filter(np.nan_to_num(steps), 13, mode="nearest")
+    return [int(index) + 1 for index in np.flatnonzero(steps > np.maximum(JUMP, 6.0 * usual))]
+
+
+def _even(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = (side - side % 2 for side in frame.shape[:2])
+    return np.ascontiguousarray(frame[:height, :width])
+
+
+def _bridge(landmarks: Array, found: NDArray[np.bool_], shot: slice, longest: int) -> list[slice]:
+    """Fill in, in place, up to `longest` frames without a face; returns the runs of frames of a shot that have one."""
+    at = shot.start + np.flatnonzero(found[shot])
+    edges = [int(at[0])]
+    for before, after in zip(at, at[1:], strict=False):
+        missing = int(after - before) - 1
+        if missing > longest:
+            edges += [int(before) + 1, int(after)]
+        elif missing:
+            share = (np.arange(1, missing + 1, dtype=np.float32) / (missing + 1))[:, None, None]
+            landmarks[before + 1 : after] = (1.0 - share) * landmarks[before] + share * landmarks[after]
+    edges.append(int(at[-1]) + 1)
+    return [slice(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _steady(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """
+    Take the trembling out of landmarks `(frames, 478, 3)`, which the chin's pixels would answer (Savitzky and Golay,
+    1964: 9 frames, cubic). Lips are as fast as speech and stay.
+    """
+    window = min(9, len(points) - 1 + len(points) % 2)
+    if window < 5:
+        return points
+    steady = savgol_filter(points, window, 3, axis=0, mode="nearest")
+    steady[:, list(LIPS)] = points[:, list(LIPS)]
+    return np.asarray(steady)
+
+
+def _fit_shot(film: FilmedFace, number: int, raw: Array, found: NDArray[np.bool_], face_model: FaceModel) -> None:
+    """Fit the frames of a shot into the film's arrays, in pieces that overlap by as much as smoothing sees."""
+    runs = _bridge(raw, found, film.shots[number], round(SHORTEST_GAP * film.fps))
+    known = np.concatenate([np.arange(run.start, run.stop) for run in runs])
+    least, most = PERSON_FRAMES
+    known = (known if len(known) >= least else np.flatnonzero(found))[:most]
+    film._people[number] = person = face_model.fit_video(raw[known]).face
+    usual = _unexplained(raw[known].astype(np.float64), face_model, person)[1].mean(0)
+    overlap = round(4.0 * SETTLE * film.fps) + 4
+    for run in runs:
+        for start in range(run.start, run.stop, PIECE):
+            seen = slice(max(run.start, start - overlap), min(run.stop, start + PIECE + overlap))
+            kept = slice(start, min(start + PIECE, run.stop))
+            _fit_piece(film, number, raw[seen], kept, kept.start - seen.start, usual, face_model)
+
+
+def _unexplained(points: NDArray[np.float64], face_model: FaceModel, person: FaceFit) -> tuple[FrameFits, NDArray]:
+    """Fits of frames `(frames, 478, 3)`, and what they leave unexplained, in the head's own axes."""
+    fits = face_model.fit_frames(points, person)
+    local = np.einsum("tij,tvi->tvj", fits.rotation, points - fits.translation[:, None]) / fits.scale[:, None, None]
+    return fits, local - person.shape - np.einsum("tk,kvd->tvd", fits.weights, person.basis, optimize=True)
+
+
+def _fit_piece(
+    film: FilmedFace, number: int, raw: Array, frames: slice, offset: int, usual: NDArray, face_model: FaceModel
+) -> None:
+    """
+    Fit frames of one person into the film's arrays; the first of them is number `offset` of `raw`.
+
+    One person, one set of shapes: what the model leaves unexplained of a frame is kept where speech does not reach,
+    so that the frame stays as it is there, and averaged over time where it does: the old speech must not show through.
+    """
+    person, kept = film._people[number], slice(offset, offset + frames.stop - frames.start)
+    steady = _steady(raw.astype(np.float64))
+    fits, unexplained = _unexplained(steady, face_model, person)
+    speech = np.linalg.norm(person.basis[list(LIP_INDICES)], axis=-1).max(0) / SPEECH_REACH
+    share = np.clip(speech, 0.0, 1.0)[:, None]
+    # In short runs and at their ends there is less to average: there what is usual for the person counts more.
+    settled = gaussian_filter1d(unexplained - usual, SETTLE * film.fps, axis=0, mode="constant")
+    settled = usual + min(1.0, len(raw) / PERSON_FRAMES[0]) * settled
+    film._shapes[frames] = (person.shape + share * settled + (1.0 - share) * unexplained)[kept]
+    film.landmarks[frames] = steady[kept]
+    table = film._frames[frames]
+    table["shot"], table["expression"] = number, fits.weights[kept]
+    table["expression"][:, list(LIP_INDICES)] = 0.0
+    table["rotation"], table["translation"] = fits.rotation[kept], fits.translation[kept]
+    table["scale"] = fits.scale[kept]
+    table["gap"] = [inner_lip_gap(points) for points in steady[kept]] / fits.scale[kept]
+    yaw = np.degrees(rotation_angles(fits.rotation[kept])[:, 0])
+    size = np.array([face_size(points) for points in steady[kept].astype(np.float32)])
+    table["shown"] = (np.abs(yaw) <= MAX_YAW) & (size >= MIN_FACE)

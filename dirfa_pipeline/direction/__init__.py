@@ -1,0 +1,1 @@
+"""How takes are directed: controls, expressions, borrowed motion."""

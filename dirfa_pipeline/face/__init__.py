@@ -1,0 +1,1 @@
+"""Faces as geometry: landmarks and their names, fits, rotations, measures."""

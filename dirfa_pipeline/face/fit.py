@@ -1,0 +1,156 @@
+"""A fitted face: shape, expressions and camera, and the landmarks that coefficients give it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..animation.coefficients import (
+    EXPRESSION_NAMES,
+    LIP_INDICES,
+    NUM_COEFFICIENTS,
+    NUM_EXPRESSIONS,
+    check_coefficients,
+)
+from .landmarks import (
+    INNER_LIP_PAIRS,
+    LEFT_EYE,
+    LOWER_LIP_ROWS,
+    RIGHT_EYE,
+    UPPER_LIP_ROWS,
+)
+from .rotations import rotation_angles, rotation_matrix
+
+
+Array = NDArray[np.float32]
+
+CAMERA_DISTANCE: Final = 10.0  # inter-ocular distances, about 63 cm
+INNER_UPPER, INNER_LOWER = np.array(INNER_LIP_PAIRS).T
+LIP_COLUMNS = np.array(LIP_INDICES)
+_LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
+BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
+# What a frame says for itself; all other weights are added to the photo's own.
+_REPLACED = np.concatenate([LIP_COLUMNS, list(BLINKS.values())])
+_ADDED = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _REPLACED)
+
+
+@dataclass(frozen=True)
+class FaceFit:
+    """
+    One person's face as fitted to a photo.
+
+    Args:
+        shape (`np.ndarray` of shape `(478, 3)`): The face without expression, in inter-ocular distances, in its own
+            frame. Whatever the model cannot explain is in it, so that the rest pose reproduces the photo.
+        gaps (`np.ndarray` of shape `(9, 3)`): What of the inner-lip opening the model leaves unexplained; it comes
+            and goes with the model's own opening, so that closed lips touch.
+        basis (`np.ndarray` of shape `(52, 478, 3)`): Expressions, with lids that close on this face.
+        expression (`np.ndarray` of shape `(52,)`): The photo's own.
+        rotation (`np.ndarray` of shape `(3, 3)`), translation (`np.ndarray` of shape `(3,)`), scale (`float`): The
+            camera, in pixels.
+    """
+
+    shape: Array
+    gaps: Array
+    basis: Array
+    expression: Array
+    rotation: Array
+    translation: Array
+    scale: float
+
+    @property
+    def blink(self) -> float:
+        """How much of a blink the photo was caught in."""
+        return float(self.expression[list(BLINKS.values())].min())
+
+    def rest_coefficients(self) -> Array:
+        """The coefficients, of shape `(58,)`, that show the photo as it is."""
+        rest = np.zeros(NUM_COEFFICIENTS, np.float32)
+        rest[_REPLACED] = self.expression[_REPLACED]
+        return rest
+
+    def expressions(self, coefficients: ArrayLike) -> Array:
+        """Expression weights `(frames, 52)`: lips, jaw and blinks replace the photo's own, the rest is added to it."""
+        weights = check_coefficients(coefficients)[:, :NUM_EXPRESSIONS].copy()
+        weights[:, _ADDED] += self.expression[_ADDED]
+        return np.clip(weights, 0.0, 1.0)
+
+    def head_vertices(self, coefficients: ArrayLike) -> Array:
+        """Landmarks in the head's own frame, in inter-ocular distances: `(frames, 478, 3)`."""
+        weights = self.expressions(coefficients)
+        # For a single frame BLAS wakes threads that then spin beside it.
+        vertices = self.shape + np.einsum("tk,kvd->tvd", weights, self.basis, optimize=len(weights) > 1)
+        own = lip_gap(self.basis, self.expression[None])[0]
+        share = np.clip((lip_gap(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
+        vertices[:, INNER_LOWER] += 0.5 * share * self.gaps
+        vertices[:, INNER_UPPER] -= 0.5 * share * self.gaps
+        return _part_lips(vertices, np.minimum(share[..., 0] * self.gaps[:, 1], 0.0)).astype(np.float32)
+
+    def cameras(self, coefficients: ArrayLike) -> tuple[Array, Array, Array]:
+        """Rotation `(frames, 3, 3)`, translation `(frames, 3)` in pixels and scale `(frames,)` of each frame."""
+        head = check_coefficients(coefficients)[:, NUM_EXPRESSIONS:]
+        rotation = rotation_matrix(head[:, :3]) @ self.rotation
+        scale = self.scale / (1.0 + head[:, 5] / CAMERA_DISTANCE)
+        translation = np.repeat(self.translation[None], len(head), axis=0)
+        translation[:, :2] += self.scale * head[:, 3:5]
+        return rotation, translation.astype(np.float32), scale.astype(np.float32)
+
+    def vertices(self, coefficients: ArrayLike) -> Array:
+        """Landmarks in pixels of the photo, `(frames, 478, 3)`, z growing away from the viewer."""
+        rotation, translation, scale = self.cameras(coefficients)
+        turned = np.einsum("tij,tvj->tvi", rotation, self.head_vertices(coefficients), optimize=True)
+        return (scale[:, None, None] * turned + translation[:, None]).astype(np.float32)
+
+    def head_transforms(self, coefficients: ArrayLike) -> Array:
+        """Affine maps `(frames, 3, 4)` in pixels that carry the photo's rest vertices rigidly to each frame's pose."""
+        rotation, translation, scale = self.cameras(coefficients)
+        linear = (scale / self.scale)[:, None, None] * rotation @ self.rotation.T
+        offset = translation - linear @ self.translation
+        return np.concatenate([linear, offset[..., None]], axis=-1).astype(np.float32)
+
+    def head_angles(self) -> Array:
+        """The photo's own yaw, pitch and roll in radians."""
+        return rotation_angles(self.rotation)
+
+
+@dataclass(frozen=True)
+class VideoFit:
+    """
+    A tracked clip: `coefficients` `(frames, 58)` relative to the clip's median pose, the person's [`FaceFit`] at that
+    pose, and `lip_residual` `(frames,)`, the root mean square a coordinate over the lip landmarks in inter-ocular
+    distances.
+    """
+
+    coefficients: Array
+    face: FaceFit
+    lip_residual: Array
+
+
+@dataclass(frozen=True)
+class FrameFits:
+    """Weights `(frames, 52)` and cameras of frames: rotation `(frames, 3, 3)`, translation `(frames, 3)`, scale."""
+
+    weights: NDArray
+    rotation: NDArray
+    translation: NDArray
+    scale: NDArray
+
+
+def _part_lips(vertices: NDArray, least: NDArray) -> NDArray:
+    """
+    Keep lips from passing through each other: facing points that would cross meet half-way, outer rows give in.
+
+    `least`, of shape `(frames, 9)`, is the opening that is allowed: 0, or the photo's own where its landmarks cross.
+    """
+    overlap = np.minimum(vertices[:, INNER_LOWER, 1] - vertices[:, INNER_UPPER, 1] - least, 0.0)
+    for give, upper, lower in zip(_LIP_ROW_GIVE, UPPER_LIP_ROWS, LOWER_LIP_ROWS, strict=True):
+        vertices[:, list(upper), 1] += 0.5 * give * overlap
+        vertices[:, list(lower), 1] -= 0.5 * give * overlap
+    return vertices
+
+
+def lip_gap(basis: Array, weights: Array) -> Array:
+    """Mean vertical opening of the inner lips for weights `(frames, 52)`: `(frames,)` in inter-ocular distances."""
+    opening = (basis[:, INNER_LOWER, 1] - basis[:, INNER_UPPER, 1]).mean(1)
+    return np.maximum(weights @ opening, 0.0)

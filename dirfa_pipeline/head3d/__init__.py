@@ -1,0 +1,1 @@
+"""The photo's head as glTF."""

@@ -1,0 +1,320 @@
+"""
+A person's fitted head as glTF for Blender, Unreal and browsers: the photo as texture, 52 morph targets, teeth, eyes,
+and an animation.
+
+The face is the photo's; the head around it is guessed, see `head_shell`. glTF's axes are x right, y up, z towards the
+viewer, its unit is the metre; an inter-ocular distance is taken as 63 mm.
+"""
+
+import os
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..animation.animation import Animation
+from ..animation.coefficients import EXPRESSION_NAMES, GAZE_RANGE, NUM_EXPRESSIONS
+from ..errors import AnimationError
+from ..face.landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE, EyeLandmarks
+from ..face.rotations import rotation_matrix
+from ..models.face_renderer import PreparedPortrait
+from ..rendering.eyes import Eye
+from ..rendering.mesh import NUM_FACE_VERTICES
+from ..rendering.mouth import CHIN, LOWER_EDGE, MILLIMETRE, TEETH_EXTENT
+from ..version import __version__
+from .glb import GlbWriter
+from .shell import COLUMNS, HeadShell, build_shell, to_picture
+
+
+Array = NDArray[np.float32]
+
+METRES: Final = 0.063  # an inter-ocular distance
+AXES: Final = np.array([1.0, -1.0, -1.0], np.float32)  # from the picture's axes to glTF's
+NECK_GIVE: Final = 0.12  # of the way to the back, over which the head follows the face's expressions
+LID: Final = 6.0 * MILLIMETRE  # how far lids reach back along the eyeball
+EYEBALL: Final = (12.0 * MILLIMETRE, 28.0 * MILLIMETRE)  # radius of a real one, and of one that fills a flat opening
+EYE_REACH: Final = 19.0 * MILLIMETRE  # from the iris to the edges of what is there of the ball
+ARCH: Final = 24.0 * MILLIMETRE  # radius of the rows of teeth
+TEETH_DEPTH, LOWER_TEETH_DEPTH = 4.0 * MILLIMETRE, 8.0 * MILLIMETRE  # behind the lips
+LOWER_CROWNS: Final = 0.5  # of the lower row's picture: what is below would come out over the chin
+# The mouth's inside, ring by ring behind the lips: depth and greatest half height in millimetres, width in that of the
+# lips, how far it follows the lips, and its lower half the jaw.
+CAVITY: Final = ((5.0, 4.0, 0.95, 1.0, 0.0), (14.0, 13.0, 0.95, 0.0, 0.9), (27.0, 12.0, 0.8, 0.0, 0.6),
+                 (36.0, 8.0, 0.5, 0.0, 0.2), (40.0, 0.0, 0.0, 0.0, 0.0))  # fmt: skip
+TONGUE: Final = (16.0, 40.0)  # millimetres: half its width, its length
+TONGUE_TIP, TONGUE_TOP = 11.0, 1.0  # millimetres behind the lips, and over the edge of the lower teeth
+TONGUE_BEND: Final = 8.0  # millimetres that its edges lie lower than its middle
+TONGUE_OUT: Final = (4.0, 20.0)  # millimetres that tongueOut lifts the tip and brings it forward
+GRID: Final = 17
+
+
+def export_head(prepared: PreparedPortrait, animation: Animation | None, path: str | os.PathLike[str]) -> None:
+    """
+    Write the head of a photo, and an animation of it, as one .glb file, whole or not at all.
+
+    Args:
+        prepared ([`PreparedPortrait`]): From [`FaceRenderer.prepare`].
+        animation ([`Animation`], *optional*): Becomes one track of weights, head and eyes.
+        path: Ends in .glb.
+
+    Raises:
+        AnimationError: The path has another ending.
+    """
+    name = os.fspath(path)
+    if not name.lower().endswith(".glb"):
+        raise AnimationError(f"a 3D head goes to a file that ends in .glb, got {name!r}")
+    content = build_glb(prepared, animation)
+    temporary = f"{name}.part"
+    with open(temporary, "wb") as file:
+        file.write(content)
+    os.replace(temporary, name)
+
+
+def build_glb(prepared: PreparedPortrait, animation: Animation | None = None) -> bytes:
+    """The file's content; see [`export_head`]."""
+    glb = GlbWriter(f"dirfa-pipeline {__version__}")
+    face = prepared.portrait.face
+    jaw = face.basis[:, list(CHIN)].mean(1)  # teeth and tongue go with the chin
+    parts = (_add_lower_teeth, _add_tongue, _add_cavity)
+    moving = [_add_skin(glb, prepared), *(add(glb, prepared, jaw) for add in parts)]
+    eyes = [_add_eye(glb, prepared, eye) for eye in prepared.eyes]
+    still = [_add_upper_teeth(glb, prepared)]
+    rest = rotation_matrix(face.head_angles())
+    turn = _quaternions(rest[None])[0].tolist()
+    head = glb.add("nodes", {"name": "Head", "children": [*moving, *eyes, *still], "rotation": turn})
+    if animation is not None:
+        glb.add_animation("Speech", *_tracks(prepared, animation, head, moving, eyes))
+    return glb.to_bytes(head)
+
+
+def _tracks(
+    prepared: PreparedPortrait, animation: Animation, head: int, moving: list[int], eyes: list[int]
+) -> tuple[Array, list[tuple[int, str, NDArray]]]:
+    values = animation.coefficients
+    times = ((np.arange(len(values)) + 0.5) / animation.fps).astype(np.float32)
+    rotations, _, _ = prepared.portrait.face.cameras(values)
+    weights = np.clip(values[:, :NUM_EXPRESSIONS], 0.0, 1.0)
+    tracks: list[tuple[int, str, NDArray]] = [
+        (head, "rotation", _quaternions(rotations)),
+        (head, "translation", METRES * AXES * values[:, -3:]),
+        *((node, "weights", weights) for node in moving),
+    ]
+    sides = (("Right", "In", "Out"), ("Left", "Out", "In"))
+    for node, eye, (side, right, left) in zip(eyes, prepared.eyes, sides, strict=True):
+        _, radius = _eyeball(prepared, eye)
+        turn = EYEBALL[0] / radius  # so that the iris goes as far as on a real one
+        yaw = turn * GAZE_RANGE * (animation[f"eyeLook{right}{side}"] - animation[f"eyeLook{left}{side}"])
+        pitch = turn * GAZE_RANGE * (animation[f"eyeLookUp{side}"] - animation[f"eyeLookDown{side}"])
+        angles = np.stack([yaw, pitch, np.zeros_like(yaw)], axis=1)
+        tracks.append((node, "rotation", _quaternions(rotation_matrix(angles))))
+    return times, tracks
+
+
+def _add_skin(glb: GlbWriter, prepared: PreparedPortrait) -> int:
+    """The face with holes for eyes and mouth, its lids' inner sides and the head around it, in one picture."""
+    face = prepared.portrait.face
+    resting, shown = _resting(prepared), _to_head(prepared, prepared.portrait.landmarks)
+    shell = build_shell(prepared, resting, shown)
+    rings = len(shell.vertices)
+    around = np.concatenate([shell.vertices, shell.vertices[:, :1]], axis=1)  # the picture's edges meet
+    inner = [*RIGHT_EYE.outline, *LEFT_EYE.outline]
+    vertices = np.concatenate([resting[:NUM_FACE_VERTICES], around.reshape(-1, 3), resting[inner] + [0.0, 0.0, LID]])
+    give = np.exp(-shell.share / NECK_GIVE)
+    give[give < 0.02] = 0.0
+    oval = face.basis[:, list(OVAL)]
+    loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=1))], axis=2).reshape(NUM_EXPRESSIONS, COLUMNS, 3)
+    loop = np.concatenate([loop, loop[:, :1]], axis=1)
+    follow = (give[:, None, None] * loop[:, None]).reshape(NUM_EXPRESSIONS, -1, 3)
+    morphs = np.concatenate([face.basis[:, :NUM_FACE_VERTICES], follow, face.basis[:, inner]], axis=1)
+
+    picture, corner = _join_pictures(prepared, shell)
+    size, band = np.array(picture.shape[1::-1]), np.array(shell.picture.shape[1::-1])
+    down, right = np.mgrid[0:rings, 0 : COLUMNS + 1]
+    beyond = np.stack([right / COLUMNS, down / (rings - 1)], axis=-1).reshape(-1, 2)
+    beyond = 0.5 + beyond * (band - 1.0) + [0, size[1] - band[1]]
+    places = np.concatenate([
+        prepared.portrait.landmarks[:NUM_FACE_VERTICES, :2] - corner, beyond,
+        prepared.portrait.landmarks[inner, :2] - corner,
+    ])  # fmt: skip
+    grid = NUM_FACE_VERTICES + _grid_triangles(rings, COLUMNS + 1)[:, ::-1]
+    walls, start = [], NUM_FACE_VERTICES + around.shape[0] * around.shape[1]
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        walls.append(_lid_triangles(eye, start))
+        start += len(eye.outline)
+    mesh = glb.add_mesh(
+        "Skin", _metres(vertices), (places / size).astype(np.float32),
+        np.concatenate([_face_triangles(prepared), grid, *walls]).astype(np.int32), glb.add_material("Skin", picture),
+        _metres(morphs), EXPRESSION_NAMES,
+    )  # fmt: skip
+    return glb.add("nodes", {"name": "Skin", "mesh": mesh})
+
+
+def _join_pictures(prepared: PreparedPortrait, shell: HeadShell) -> tuple[NDArray[np.uint8], NDArray]:
+    """The face cut out of the photo over the head's picture, and where in the photo the cut begins."""
+    places = prepared.portrait.landmarks[:NUM_FACE_VERTICES, :2]
+    limits = np.array(shell.photo.shape[1::-1])
+    low = np.clip(np.floor(places.min(0)) - 4, 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(places.max(0)) + 4, low + 1, limits).astype(int)
+    cut = shell.photo[low[1] : high[1], low[0] : high[0]]
+    width = max(cut.shape[1], shell.picture.shape[1])
+    parts = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), mode="edge") for part in (cut, shell.picture)]
+    return np.concatenate(parts), low
+
+
+def _face_triangles(prepared: PreparedPortrait) -> NDArray[np.int32]:
+    """The face's triangles but those across an opening."""
+    triangles = prepared.mesh.triangles
+    face = triangles[(triangles < NUM_FACE_VERTICES).all(1)]
+    for opening in (INNER_LIPS, RIGHT_EYE.outline, LEFT_EYE.outline):
+        face = face[~np.isin(face, opening).all(1)]
+    return face
+
+
+def _lid_triangles(eye: EyeLandmarks, start: int) -> NDArray[np.int32]:
+    """A strip from the lids' margin to the same number of vertices from `start` on."""
+    outer = np.array(eye.outline)
+    inner = start + np.arange(len(outer))
+    after, inner_after = np.roll(outer, -1), np.roll(inner, -1)
+    return np.concatenate([np.stack([outer, after, inner], 1), np.stack([inner, after, inner_after], 1)])
+
+
+def _resting(prepared: PreparedPortrait) -> Array:
+    return prepared.portrait.face.head_vertices(np.zeros((1, NUM_EXPRESSIONS + 6), np.float32))[0]
+
+
+def _add_upper_teeth(glb: GlbWriter, prepared: PreparedPortrait) -> int:
+    mouth = prepared.mouth
+    bottom = mouth.centre + [0.0, mouth.incisal_edge, TEETH_DEPTH]
+    vertices, places, triangles = _arch(bottom - [0.0, TEETH_EXTENT[1] * MILLIMETRE, 0.0])
+    material = glb.add_material("UpperTeeth", _picture(mouth.upper), "MASK")
+    return glb.add(
+        "nodes", {"name": "UpperTeeth", "mesh": glb.add_mesh("UpperTeeth", vertices, places, triangles, material)}
+    )
+
+
+def _add_lower_teeth(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
+    mouth = prepared.mouth
+    vertices, places, triangles = _arch(mouth.centre + [0.0, LOWER_EDGE * MILLIMETRE, LOWER_TEETH_DEPTH], LOWER_CROWNS)
+    material = glb.add_material("LowerTeeth", _picture(mouth.lower), "MASK")
+    morphs = _metres(np.repeat(jaw[:, None], len(vertices), axis=1))
+    mesh = glb.add_mesh("LowerTeeth", vertices, places, triangles, material, morphs, EXPRESSION_NAMES)
+    return glb.add("nodes", {"name": "LowerTeeth", "mesh": mesh})
+
+
+def _add_tongue(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
+    """A hump behind the lower teeth; tongueOut brings its tip over them."""
+    across, back = np.meshgrid(np.linspace(-1.0, 1.0, GRID), np.linspace(0.0, 1.0, GRID))
+    round_tip = np.sqrt(1.0 - (1.0 - np.minimum(2.0 * back, 1.0)) ** 2)
+    x = across * round_tip * TONGUE[0]
+    hump = (1.0 - across**2) * round_tip
+    y = LOWER_EDGE - TONGUE_TOP + TONGUE_BEND * (1.0 - hump) - 3.0 * np.sin(np.pi * back)
+    vertices = np.stack([x, y, TONGUE_TIP + back * TONGUE[1]], axis=-1).reshape(-1, 3) * MILLIMETRE
+    morphs = np.repeat(jaw[:, None], len(vertices), axis=1)
+    front = (1.0 - back.reshape(-1, 1)) ** 1.5
+    morphs[EXPRESSION_NAMES.index("tongueOut")] += front * [0.0, -TONGUE_OUT[0], -TONGUE_OUT[1]] * MILLIMETRE
+    places = np.stack([0.5 + 0.4 * across, 0.95 - 0.7 * back], axis=-1).reshape(-1, 2).astype(np.float32)
+    material = glb.add_material("Tongue", _picture(prepared.mouth.tongue)[..., :3])
+    mesh = glb.add_mesh(
+        "Tongue", _metres(vertices + prepared.mouth.centre), places, _grid_triangles(GRID, GRID)[:, ::-1], material,
+        _metres(morphs), EXPRESSION_NAMES,
+    )  # fmt: skip
+    return glb.add("nodes", {"name": "Tongue", "mesh": mesh})
+
+
+def _add_cavity(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
+    """The mouth's walls: from the inner lips outwards behind them, then back to a point."""
+    lips, basis = _resting(prepared)[list(INNER_LIPS)], prepared.portrait.face.basis[:, list(INNER_LIPS)]
+    middle = lips.mean(0)
+    upwards = np.sin(2.0 * np.pi * np.arange(len(lips)) / len(lips))[:, None]  # from corner over upper lip to corner
+    rings, follow, bright = [lips], [basis], [1.0]
+    for depth, height, width, with_lips, with_jaw in CAVITY:
+        ring = middle + width * (lips - middle)
+        ring[:, 1:2] -= height * MILLIMETRE * upwards
+        ring[:, 2] += depth * MILLIMETRE
+        rings.append(ring)
+        follow.append(with_lips * basis + with_jaw * np.maximum(-upwards, 0.0) * jaw[:, None])
+        bright.append(1.0 - depth / CAVITY[-1][0])
+    # The picture is light at its border and dark in its middle.
+    turn = 2.0 * np.pi * np.arange(len(lips)) / len(lips)
+    circle = np.stack([-np.cos(turn), -np.sin(turn)], axis=-1)
+    places = np.concatenate([0.5 + 0.48 * share * circle for share in bright]).astype(np.float32)
+    index = np.arange(len(rings) * len(lips)).reshape(len(rings), -1)
+    closed = np.concatenate([index, index[:, :1]], axis=1)
+    a, b, c, d = closed[:-1, :-1].ravel(), closed[:-1, 1:].ravel(), closed[1:, :-1].ravel(), closed[1:, 1:].ravel()
+    mesh = glb.add_mesh(
+        "MouthCavity", _metres(np.concatenate(rings)), places,
+        np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32),
+        glb.add_material("MouthCavity", _picture(prepared.mouth.throat)[..., :3]),
+        _metres(np.concatenate(follow, axis=1)), EXPRESSION_NAMES,
+    )  # fmt: skip
+    return glb.add("nodes", {"name": "MouthCavity", "mesh": mesh})
+
+
+def _add_eye(glb: GlbWriter, prepared: PreparedPortrait, eye: Eye) -> int:
+    """The front of an eyeball that turns about its centre, painted with the photo's eye without lids."""
+    centre, radius = _eyeball(prepared, eye)
+    reach = np.arcsin(min(0.95, EYE_REACH / radius))
+    across, down = np.meshgrid(np.linspace(-reach, reach, GRID), np.linspace(-0.75 * reach, 0.75 * reach, GRID))
+    ball = np.stack([np.sin(across) * np.cos(down), np.sin(down), -np.cos(across) * np.cos(down)], axis=-1)
+    vertices = radius * ball.reshape(-1, 3)
+    size = np.array(eye.filled.shape[1::-1])
+    places = (to_picture(prepared, vertices + centre) - eye.corner) / size
+    name = "RightEye" if eye.landmarks is RIGHT_EYE else "LeftEye"
+    mesh = glb.add_mesh(
+        name, _metres(vertices), np.clip(places, 0.0, 1.0).astype(np.float32), _grid_triangles(GRID, GRID),
+        glb.add_material(name, eye.filled),
+    )  # fmt: skip
+    return glb.add("nodes", {"name": name, "mesh": mesh, "translation": _metres(centre).tolist()})
+
+
+def _eyeball(prepared: PreparedPortrait, eye: Eye) -> tuple[NDArray, float]:
+    """Centre and radius of a ball that touches the lids' plane at the iris and lies behind both corners."""
+    shown, marks = _to_head(prepared, prepared.portrait.landmarks), eye.landmarks
+    iris = shown[marks.iris[0]].copy()
+    # The cornea lies behind the lids' plane.
+    iris[2] = shown[[marks.outer, marks.inner, *marks.upper, *marks.lower], 2].mean() + MILLIMETRE
+    radii = []
+    for corner in shown[[marks.outer, marks.inner]]:
+        aside, behind = float(abs(corner[0] - iris[0])), float(corner[2] - iris[2]) + MILLIMETRE
+        radii.append((aside**2 + behind**2) / (2.0 * behind) if behind > 0.0 else EYEBALL[1])
+    radius = float(np.clip(min(radii), *EYEBALL))
+    return iris + [0.0, 0.0, radius], radius
+
+
+def _arch(top: NDArray, share: float = 1.0) -> tuple[Array, Array, NDArray[np.int32]]:
+    """The upper `share` of a row of teeth around a circle: vertices in metres, places in its picture, triangles."""
+    width, height = (extent * MILLIMETRE for extent in TEETH_EXTENT)
+    across, down = np.meshgrid(np.linspace(-0.5, 0.5, GRID), [0.0, share])
+    angle = across * width / ARCH
+    bent = np.stack([ARCH * np.sin(angle), down * height, ARCH * (1.0 - np.cos(angle))], axis=-1).reshape(-1, 3)
+    places = np.stack([across + 0.5, down], axis=-1).reshape(-1, 2)
+    return _metres(bent + top), places.astype(np.float32), _grid_triangles(2, GRID)
+
+
+def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1].ravel(), index[:-1, 1:].ravel(), index[1:, :-1].ravel(), index[1:, 1:].ravel()
+    return np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32)
+
+
+def _to_head(prepared: PreparedPortrait, points: Array) -> NDArray:
+    """From the photo's pixels to the head's own frame."""
+    face = prepared.portrait.face
+    return (points - face.translation) @ face.rotation / face.scale
+
+
+def _metres(points: NDArray) -> Array:
+    return (METRES * AXES * points).astype(np.float32)
+
+
+def _picture(texture: Array) -> NDArray[np.uint8]:
+    return np.clip(texture + 0.5, 0, 255).astype(np.uint8)
+
+
+def _quaternions(rotations: NDArray) -> Array:
+    """Unit quaternions `(frames, 4)`, x, y, z, w in glTF's axes, for rotations `(frames, 3, 3)` in the picture's."""
+    m = AXES[:, None] * np.asarray(rotations, np.float64) * AXES
+    w = 0.5 * np.sqrt(np.maximum(1.0 + m[:, 0, 0] + m[:, 1, 1] + m[:, 2, 2], 1e-12))  # heads turn by far less than 180
+    axis = np.stack([m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1]], axis=1)
+    quaternion = np.concatenate([axis / (4.0 * w[:, None]), w[:, None]], axis=1)
+    return (quaternion / np.linalg.norm(quaternion, axis=1, keepdims=True)).astype(np.float32)

@@ -1,0 +1,111 @@
+"""Where a trained pipeline comes from and goes to: a folder, the package itself, the hub."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from huggingface_hub import constants, create_repo, snapshot_download, upload_folder
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from ..errors import CheckpointError, HubError, InputError
+
+
+BUNDLED_NAME: Final = "dirfa-base"
+DOWNLOAD_OPTIONS: Final = ("cache_dir", "force_download", "local_files_only", "revision", "token")
+
+HINTS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
+    (GatedRepoError, "accept its conditions on its page, then log in (`hf auth login`) or pass token="),
+    (RevisionNotFoundError, "pass a branch, tag or commit that the repository has; revision='main' is the default"),
+    (
+        (RepositoryNotFoundError, LocalTokenNotFoundError),
+        "check the name; a private repository needs `hf auth login` or a valid token=",
+    ),
+    (LocalEntryNotFoundError, f"connect to the network, or load the bundled {BUNDLED_NAME!r}, which needs none"),
+    (HFValidationError, f"pass a folder, the bundled {BUNDLED_NAME!r}, or a hub id such as 'user/name'"),
+    (HfHubHTTPError, "check that the token is valid and may do this, and the hub's status"),
+)
+OTHER_HINT: Final = "check the connection and try again; what has arrived is kept"
+
+
+def bundled_weights() -> Path:
+    """
+    Folder of the trained pipeline: `DIRFA_WEIGHTS` if set, else inside the installed package or beside its checkout.
+
+    Raises:
+        CheckpointError: Nothing is there.
+    """
+    package = Path(__file__).parents[1]
+    named = os.environ.get("DIRFA_WEIGHTS")
+    places = [Path(named)] if named else [home / "weights" / BUNDLED_NAME for home in (package, package.parent)]
+    for place in places:
+        if (place / "model_index.json").is_file():
+            return place
+    raise CheckpointError(
+        f"no trained weights in {' or '.join(map(str, places))}; pass --weights with a folder or a hub id"
+    )
+
+
+def find_weights(name: str, variant: str | None = None, **options: Any) -> Path:
+    """
+    Folder that holds the named pipeline: a folder of this name, the bundled weights, or a download.
+
+    Args:
+        name (`str`): A folder, `"dirfa-base"`, or a hub id.
+        variant (`str`, *optional*): Which tensors to fetch besides the plain ones, such as `"fp16"`.
+        options: `cache_dir`, `force_download`, `local_files_only`, `revision`, `token` of
+            `huggingface_hub.snapshot_download`.
+
+    Raises:
+        HubError: The hub does not give it; the message says why and what to do.
+    """
+    if os.path.isdir(name):
+        return Path(name)
+    if name == BUNDLED_NAME:
+        return bundled_weights()
+    # A plain file has one dot in its name, one of a variant two.
+    others = ["*/*.*.safetensors"] if variant is None else []
+    with hub_errors(f"{name!r} is no folder here and cannot be loaded from {constants.ENDPOINT}"):
+        given = {key: value for key, value in options.items() if value is not None}
+        wanted = ["*.json", "*.safetensors", "README.md"]
+        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=others, **given))
+
+
+def publish(folder: Path, repo_id: str, private: bool | None, token: str | None, **commit: Any) -> str:
+    """
+    Upload a folder to the hub as one commit, creating the repository where there is none.
+
+    Args:
+        commit: `commit_message`, `create_pr` of `huggingface_hub.upload_folder`.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        HubError: The hub does not take it; the message says why and what to do.
+    """
+    with hub_errors(f"{repo_id!r} cannot be published at {constants.ENDPOINT}"):
+        repo = create_repo(repo_id, private=private, token=token, exist_ok=True).repo_id
+        return str(upload_folder(repo_id=repo, folder_path=folder, token=token, **commit))
+
+
+@contextmanager
+def hub_errors(what: str) -> Iterator[None]:
+    """Turn whatever the hub's client raises into a [`HubError`] that says what failed, why, and what to do."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        hint = next((hint for kind, hint in HINTS if isinstance(error, kind)), OTHER_HINT)
+        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise HubError(f"{what} ({type(error).__name__}: {reason.rstrip('.')}); {hint}") from error

@@ -1,0 +1,292 @@
+"""Frames and sound to mp4 and back; the only owner of encoding."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Final, Self
+
+import av
+import numpy as np
+import soxr
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from ..errors import ImageError, InputError
+from .audio import AudioClip, AudioFile
+
+
+AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+AAC_FRAME: Final = 1024
+AHEAD: Final = 8  # frames that wait for the encoder at most
+PRESETS: Final = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+)  # fmt: skip
+
+
+class VideoWriter:
+    """
+    Write an mp4 (H.264, yuv420p, AAC, moov atom in front) frame by frame, with bounded memory.
+
+    A thread of its own encodes while the next frames are made. The file appears under its name only when all is
+    written; an exception inside the `with` block leaves nothing.
+
+    Args:
+        path: Where the video goes; must end in `.mp4`.
+        fps (`float`): Frames per second; 29.97 is taken as 30000/1001.
+        audio ([`AudioClip`] or [`AudioFile`], *optional*): Goes in whole, from the first frame on.
+        crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
+        preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
+        comment (`str`, *optional*): Goes into the file's metadata.
+
+    Raises:
+        InputError: The path's ending, folder, `crf` or `preset` cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float,
+        audio: AudioClip | AudioFile | None = None,
+        crf: int = 18,
+        preset: str = "fast",
+        comment: str | None = None,
+    ) -> None:
+        check_output_path(path)
+        if not 0 <= crf <= 51:
+            raise InputError(f"crf must be in [0, 51], got {crf}; 18 looks lossless, 28 is small")
+        if preset not in PRESETS:
+            raise InputError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
+        self._path = os.fspath(path)
+        self._temporary = f"{self._path}.part"
+        self._rate = frame_rate(fps)
+        self._options = {"crf": str(crf), "preset": preset}
+        self._comment = comment
+        self._sound = None if audio is None else EncodableSound(audio)
+        self._blocks = iter(()) if self._sound is None else self._sound.blocks()
+        self._block: NDArray[np.float32] | None = None
+        self._video_stream: Any = None
+        self._audio_stream: Any = None
+        self._num_frames = self._num_samples = 0
+        self._container: Any = None
+        self._encoder = ThreadPoolExecutor(1, "encoder")
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        options = {"movflags": "+faststart"}
+        self._container = av.open(self._temporary, "w", format="mp4", options=options)
+        if self._comment is not None:
+            self._container.metadata["comment"] = self._comment
+        return self
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append a frame, uint8 of shape `(height, width, 3)` with even sides."""
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise ImageError(f"frames must be uint8 of shape (height, width, 3), got {frame.dtype} {frame.shape}")
+        if self._video_stream is None:
+            self._open_streams(frame.shape[1], frame.shape[0])
+        if frame.shape[:2] != (self._video_stream.height, self._video_stream.width):
+            raise ImageError(
+                f"all frames must have one size, got {frame.shape[1]} x {frame.shape[0]} after "
+                f"{self._video_stream.width} x {self._video_stream.height}"
+            )
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")  # a copy
+        if len(self._waiting) == AHEAD:
+            self._waiting.popleft().result()
+        self._waiting.append(self._encoder.submit(self._encode, picture))
+
+    def _encode(self, picture: Any) -> None:
+        """Encode a frame and its sound."""
+        picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+        picture.pts = self._num_frames
+        picture.time_base = 1 / self._rate
+        self._container.mux(self._video_stream.encode(picture))
+        self._num_frames += 1
+        self._write_audio(until=self._num_frames / self._rate)
+
+    def _open_streams(self, width: int, height: int) -> None:
+        if width % 2 or height % 2:
+            raise ImageError(f"yuv420p needs even sides, got {width} x {height}; crop or scale the frames")
+        stream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = 1 / self._rate
+        # Say which matrix the colours use: players guess otherwise.
+        context = stream.codec_context
+        context.color_range = context.colorspace = context.color_primaries = context.color_trc = 1
+        self._video_stream = stream
+        if self._sound is not None:
+            self._audio_stream = self._container.add_stream(
+                "aac", rate=self._sound.sampling_rate, layout=self._sound.layout, options={"aac_coder": "fast"}
+            )
+            self._audio_stream.bit_rate = 128_000 * self._sound.num_channels
+            self._block = next(self._blocks, None)
+
+    def _write_audio(self, until: Fraction | None) -> None:
+        """Encode sound up to a time, or to its end."""
+        if self._sound is None or self._audio_stream is None:
+            return
+        rate = self._sound.sampling_rate
+        while self._block is not None:
+            size = self._block.shape[1]
+            if until is not None and self._num_samples + size > until * rate:
+                return
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(np.clip(self._block, -1.0, 1.0)), format="fltp", layout=self._sound.layout
+            )
+            frame.sample_rate, frame.pts, frame.time_base = rate, self._num_samples, Fraction(1, rate)
+            self._container.mux(self._audio_stream.encode(frame))
+            self._num_samples += size
+            self._block = next(self._blocks, None)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                if self._video_stream is None:
+                    raise InputError("a video needs at least one frame, got none")
+                while self._waiting:
+                    self._waiting.popleft().result()
+                self._write_audio(until=None)
+                for stream in (self._video_stream, self._audio_stream):
+                    if stream is not None:
+                        self._container.mux(stream.encode(None))
+                self._container.close()
+                os.replace(self._temporary, self._path)
+        finally:
+            self._encoder.shutdown(cancel_futures=True)
+            self._container.close()
+            if os.path.exists(self._temporary):
+                os.remove(self._temporary)
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames: Iterable[NDArray[np.uint8]],
+    fps: float,
+    audio: AudioClip | AudioFile | None = None,
+    crf: int = 18,
+    preset: str = "fast",
+) -> None:
+    """Write all frames and the sound; arguments are those of [`VideoWriter`]."""
+    with VideoWriter(path, fps, audio, crf, preset) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+
+def check_output_path(path: str | os.PathLike[str]) -> None:
+    """Raise [`InputError`] unless `path` ends in .mp4 and its folder exists and can be written."""
+    text = os.fspath(path)
+    folder = os.path.dirname(text) or "."
+    if not text.lower().endswith(".mp4"):
+        raise InputError(f"the video's name must end in .mp4, got {text!r}")
+    if not os.path.isdir(folder):
+        raise InputError(f"the folder {folder!r} of the video does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"the folder {folder!r} of the video cannot be written")
+
+
+def frame_rate(fps: float) -> Fraction:
+    """Exact rate: whole, or one of the NTSC rates n * 1000/1001 written with three decimals or more."""
+    if not 1 <= fps <= 120:
+        raise InputError(f"fps must be in [1, 120], got {fps}")
+    nearest = round(fps)
+    if abs(fps - nearest) < 1e-6:
+        return Fraction(nearest)
+    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    return ntsc if abs(float(ntsc) - fps) < 1e-5 * fps else Fraction(fps).limit_denominator(1000)
+
+
+class EncodableSound:
+    """
+    Sound as AAC takes it: at most two channels, at a rate that AAC knows, in blocks of 1024.
+
+    Args:
+        audio ([`AudioClip`] or [`AudioFile`]): The sound, read piece by piece.
+    """
+
+    def __init__(self, audio: AudioClip | AudioFile) -> None:
+        self._audio = audio
+        self.sampling_rate = audio.sampling_rate if audio.sampling_rate in AAC_RATES else 48_000
+        self.num_channels = min(audio.num_channels, 2)
+        self.layout = "mono" if self.num_channels == 1 else "stereo"
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the sound, each block `(channels, 1024)`, the last one shorter."""
+        pending = np.zeros((self.num_channels, 0), np.float32)
+        for piece in self._resampled():
+            pending = np.concatenate([pending, piece], axis=1)
+            whole = pending.shape[1] - pending.shape[1] % AAC_FRAME
+            for start in range(0, whole, AAC_FRAME):
+                yield pending[:, start : start + AAC_FRAME]
+            pending = pending[:, whole:]
+        if pending.shape[1]:
+            yield pending
+
+    def _resampled(self) -> Iterator[NDArray[np.float32]]:
+        rate, stream = self._audio.sampling_rate, None
+        if self.sampling_rate != rate:
+            stream = soxr.ResampleStream(rate, self.sampling_rate, self.num_channels, "float32", "HQ")
+        for piece in self._audio.chunks():
+            if len(piece) > 2:
+                piece = np.repeat(piece.mean(0, keepdims=True), 2, axis=0)
+            yield piece if stream is None else stream.resample_chunk(np.ascontiguousarray(piece.T)).T
+        if stream is not None:
+            yield stream.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True).T
+
+
+@dataclass(frozen=True)
+class VideoFile:
+    """
+    A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays, as players turn them) and the path,
+    for its sound.
+    """
+
+    path: str
+    fps: float
+    frames: Iterator[NDArray[np.uint8]]
+
+
+def read_video(path: str | os.PathLike[str]) -> VideoFile:
+    """
+    Open a video; frames are decoded as they are asked for.
+
+    Raises:
+        InputError: Not a video, or without pictures.
+    """
+    name = os.fspath(path)
+    with _open_pictures(name) as (container, stream):
+        fps = float(stream.average_rate or 25)
+        next(container.decode(stream), None)  # a text file named .jpg opens, and fails here
+    return VideoFile(name, fps, (picture for picture, _ in decode_pictures(name)))
+
+
+def decode_pictures(path: str | os.PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:
+    """
+    Yield each frame of a video, uint8 of shape `(height, width, 3)`, and its time in seconds.
+
+    Phones film sideways and note how to turn the picture; here it is turned.
+
+    Raises:
+        InputError: Not a video, or without pictures.
+    """
+    with _open_pictures(os.fspath(path)) as (container, stream):
+        for frame in container.decode(stream):
+            picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            yield np.ascontiguousarray(picture), float((frame.pts or 0) * (frame.time_base or 0))
+
+
+@contextmanager
+def _open_pictures(path: str) -> Iterator[tuple[Any, Any]]:
+    """Open a file's first video stream; failures inside the block become an [`InputError`]."""
+    try:
+        with av.open(path) as container:
+            if not container.streams.video:
+                raise InputError(f"{path} holds no pictures; pass a video file")
+            yield container, container.streams.video[0]
+    except (FFmpegError, OSError) as error:
+        raise InputError(f"{path} cannot be read as a video ({error})") from error

@@ -1,0 +1,1 @@
+"""What the renderer draws: masks, mesh, eyes, mouth, lips, teeth, skin, background, hair, eyewear."""

@@ -1,0 +1,152 @@
+"""What is behind the person: a soft cut-out that never eats into them, and a plate to fill what the head uncovers."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .hair import ellipse, find_strands, share_pixels
+from .inpainting import inpaint
+
+
+THRESHOLD = 0.35
+MARGIN, FEATHER = 0.005, 0.012  # of the picture's width
+UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
+LARGEST = 1024  # pixels of the longer side at which a plate is filled
+EVEN = 8  # rounds of evening out a smooth filling, at each of its sizes
+PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, what with texture alone
+FINE, AROUND = 0.005, 0.015  # of the width: what detail is fine, and how far around a strand's wall is known from
+RIM = 0.012  # of the width: so far the mask may have drawn the outline too wide
+CLEAR = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
+
+
+def reach_of(width: int) -> float:
+    """How far, in pixels, the cut-out reaches beyond the person before it has faded."""
+    return max(2.0, (MARGIN + 0.5 * FEATHER) * width)
+
+
+def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """
+    Alpha of the person, `(height, width)`: fully inside, then a margin, feathered outwards only.
+
+    A soft matte would eat shoulders, a wide margin carry a halo of old background along with a turning head.
+    """
+    height, width = mask.shape
+    margin, feather = max(1, round(MARGIN * width)), max(1, round(FEATHER * width))
+    binary = (mask > THRESHOLD).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
+    grown = cv2.dilate(binary, kernel)
+    distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, 5)
+    alpha = np.clip(1.0 - distance / feather, 0.0, 1.0)
+    # At the picture's border only the person themself: what goes on beyond it is not the margin.
+    for border in (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
+        person = cv2.GaussianBlur(binary[border].astype(np.float32)[None], (0, 0), 0.5 * feather)[0]
+        alpha[border] = np.minimum(alpha[border], person)
+    return (255.0 * alpha).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """
+    A photo taken apart.
+
+    Args:
+        cutout (`np.ndarray` of shape `(height, width, 4)`): The person's colours and alpha.
+        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person: known pixels stay; what a
+            moving head may uncover is filled with the texture around, the rest smoothly.
+        remainder (`np.ndarray` of shape `(height, width, 3)`): int16, what the photo has over the two together.
+    """
+
+    cutout: NDArray[np.uint8]
+    plate: NDArray[np.uint8]
+    remainder: NDArray[np.int16]
+
+
+def separate(image: NDArray[np.uint8], mask: NDArray[np.float32], landmarks: NDArray[np.float32]) -> Layers:
+    """
+    Take a photo apart; what is behind the person in large ones is filled at a smaller size.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): uint8.
+        mask (`np.ndarray` of shape `(height, width)`): Where the person is, in [0, 1].
+        landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
+    """
+    height, width = mask.shape
+    alpha = cut_out(mask)
+    factor = min(1.0, LARGEST / max(height, width))
+    size = (round(factor * width), round(factor * height))
+    small, faded = (cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (image, alpha))
+    plate, unknown, spread = _fill(small, faded, landmarks * np.float32(factor))
+    sure = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > THRESHOLD
+    body = _body(small, sure)
+    if factor < 1.0:
+        # What lies between a known and an unknown pixel of the small picture still is the large one's own.
+        grown, spread, body = (cv2.resize(a, (width, height)) for a in (unknown.astype(np.float32), spread, body))
+        unknown = grown > 0.5
+        plate = np.where(unknown[..., None], cv2.resize(plate, (width, height), interpolation=cv2.INTER_CUBIC), image)
+    person, alpha = share_pixels(image, _inside(mask > THRESHOLD), alpha, plate, unknown, spread, body)
+    whole = 255 * plate.astype(np.int32) + alpha[..., None] * (person.astype(np.int32) - plate)
+    return Layers(np.dstack([person, alpha]), plate, (image - (whole + 127) // 255).astype(np.int16))
+
+
+def _inside(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The person but for a rim that the mask may have wrong; they go on beyond the picture."""
+    return cv2.erode(person.astype(np.uint8), ellipse(max(1, round(RIM * person.shape[1])))) > 0
+
+
+def _body(image: NDArray[np.uint8], person: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """The person's colours, going on smoothly beyond their outline: `(height, width, 3)`."""
+    inside = _inside(person).astype(np.float32)
+    return np.clip(_pull(image * inside[..., None], inside), 0.0, 255.0)
+
+
+def _fill(
+    image: NDArray[np.uint8], alpha: NDArray[np.uint8], landmarks: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
+    """The plate, where it is not the picture itself, and by how many levels it varies nearby."""
+    reach = max(1, round((CLEAR - MARGIN - FEATHER) * image.shape[1]))
+    near = cv2.dilate(alpha, ellipse(reach)) > 0
+    near |= find_strands(image, near)
+    known = (~near).astype(np.float32)
+    if known.mean() < 0.01:
+        return image.copy(), np.zeros(alpha.shape, np.bool_), np.zeros(alpha.shape, np.float32)
+    smooth = np.clip(_pull(image * known[..., None], known), 0.0, 255.0)
+    depth = cv2.distanceTransform(near.astype(np.uint8), cv2.DIST_L2, 5)
+    top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
+    below = np.clip((np.arange(len(image)) - chin) / (chin - top), 0.0, 1.0)[:, None]
+    hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
+    detail, spread = np.moveaxis(_variation(image, known), -1, 0)
+    # A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright.
+    texture = np.clip((detail - PLAIN) / (TEXTURED - PLAIN), 0.0, 1.0)[..., None]
+    plate = smooth + texture * (inpaint(image, near, hidden, smooth) - smooth)
+    return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near, spread
+
+
+def _variation(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By how many levels what is known around varies, finely and more widely: `(height, width, 2)`."""
+    squares = []
+    for width in (FINE * image.shape[1], AROUND * image.shape[1]):
+        width = max(1.5, width)
+        share = cv2.GaussianBlur(known, (0, 0), width)
+        local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
+        squares.append(np.square(image - local).mean(-1) * known)
+    return np.sqrt(np.maximum(_pull(np.dstack(squares), known), 0.0))
+
+
+def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out."""
+    height, width = weight.shape
+    if min(height, width) <= 2:
+        return colour / max(float(weight.sum()), 1e-6) if weight.sum() else colour
+    size = ((width + 1) // 2, (height + 1) // 2)
+    coarse_colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+    coarse_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    share = np.maximum(coarse_weight, 1e-6)[..., None]
+    grown = np.minimum(1.0, 4.0 * coarse_weight)
+    coarse = _pull(coarse_colour / share * grown[..., None], grown)
+    up = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    filled = colour + (1.0 - weight[..., None]) * up
+    for _ in range(EVEN):  # towards the membrane that known pixels span (Laplace's equation)
+        filled = colour + (1.0 - weight[..., None]) * cv2.blur(filled, (3, 3))
+    return filled

@@ -1,0 +1,178 @@
+"""
+What linear shapes leave out of lips.
+
+Lips keep their volume: pushed together they thicken, pulled wide they thin. An open mouth is a lens, not a wedge. And
+lips roll: pressed ones hide their inner side, so that less of their texture shows instead of all of it squeezed.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..animation.coefficients import EXPRESSION_NAMES
+from ..face.fit import FaceFit
+from ..face.landmarks import LOWER_LIP_ROWS, MOUTH_CORNERS, SKIN_BY_LOWER_LIP, SKIN_BY_UPPER_LIP, UPPER_LIP_ROWS
+
+
+Array = NDArray[np.float32]
+
+VOLUME: Final = (0.0, 0.6)  # exponents of both lips' thickness over the inverse of their width: the upper gives way
+THICKNESS_RANGE: Final = (0.85, 1.25)
+LEAST_THICKNESS: Final = 0.4  # of the photo's
+PROFILE: Final = 2.2  # exponent of the profile that an opening tends to, as tracked mouths do at every opening
+ROUNDING: Final = 0.9  # how far it goes there
+SEALED: Final = 0.38  # share of a puckered mouth's half-width that stays shut at each corner
+GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
+SKIN_GIVE: Final = 0.5
+HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture is not theirs alone
+MOST_HIDDEN: Final = 0.65
+
+_UPPER, _LOWER = np.array(UPPER_LIP_ROWS), np.array(LOWER_LIP_ROWS)
+_RIGHT_CORNER, _LEFT_CORNER = MOUTH_CORNERS
+_SKIN = (np.array(SKIN_BY_UPPER_LIP), np.array(SKIN_BY_LOWER_LIP))
+_INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
+
+
+@dataclass(frozen=True)
+class LipShape:
+    """
+    One person's lips.
+
+    Args:
+        rest (`np.ndarray` of shape `(478, 3)`): The photo's landmarks in the head's own frame.
+        rolls (`np.ndarray` of shape `(2,)`): How far its upper and lower lip are rolled in.
+        open_photo (`float`): 1 if the photo's mouth is open, 0 if it is shut, between if it is nearly shut.
+    """
+
+    rest: Array
+    rolls: Array
+    open_photo: float
+
+    def shape(self, vertices: Array, weights: Array, parted: float) -> Array:
+        """
+        Correct the landmarks of one frame.
+
+        Args:
+            vertices (`np.ndarray` of shape `(478, 3)`): In the head's own frame.
+            weights (`np.ndarray` of shape `(52,)`): The frame's expression.
+            parted (`float`): How far the lips have left the photo's, in [0, 1]; 0 changes nothing.
+        """
+        if parted == 0.0:
+            return vertices
+        vertices = vertices.copy()
+        _smooth_line(vertices, self.rest, parted)
+        rounded = roundness(weights)
+        _round_opening(vertices, rounded, parted)
+        # The linear pucker thickens lips by itself.
+        narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
+        _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
+        _keep_apart(vertices, self.rest, parted)
+        return vertices
+
+    def hidden(self, weights: Array) -> Array:
+        """Share of the upper and of the lower lip, `(2,)`, that rolls out of sight beyond the photo's own roll."""
+        return np.clip(0.8 * (_rolls(weights) - self.rolls), 0.0, MOST_HIDDEN)
+
+    def roll(self, source: Array, weights: Array, parted: float) -> Array:
+        """
+        Places in the photo `(vertices, 2)` that the lip landmarks show in one frame: rolled lips show less of their
+        inner side.
+        """
+        rim = HIDDEN_RIM * self.open_photo
+        source = source.copy()
+        for rows, rolled in zip((_UPPER, _LOWER), self.hidden(weights), strict=True):
+            hidden = parted * min(MOST_HIDDEN, rim + float(rolled))
+            source[rows] = _slide(source[rows], hidden)
+        for corner in (_RIGHT_CORNER, _LEFT_CORNER):
+            source[list(corner)] = _slide(source[list(corner)], parted * rim)
+        return source
+
+
+def build_lips(face: FaceFit, gap: float) -> LipShape:
+    """Measure a photo's lips; `gap` is their opening in the photo in inter-ocular distances."""
+    rest = face.head_vertices(face.rest_coefficients()[None])[0]
+    return LipShape(rest=rest, rolls=_rolls(face.expression), open_photo=float(np.clip(gap / 0.02 - 0.5, 0.0, 1.0)))
+
+
+def _width(vertices: Array) -> float:
+    return float(np.linalg.norm(vertices[_LEFT_CORNER[0]] - vertices[_RIGHT_CORNER[0]]))
+
+
+def _rolls(weights: Array) -> Array:
+    """How far the upper and the lower lip are rolled in."""
+    press = 0.35 * (weights[_INDEX["mouthPressLeft"]] + weights[_INDEX["mouthPressRight"]])
+    return press + weights[[_INDEX["mouthRollUpper"], _INDEX["mouthRollLower"]]]
+
+
+def roundness(weights: Array) -> float:
+    """How round the lips are meant to be, in [0, 1]."""
+    return float(min(1.0, weights[_INDEX["mouthPucker"]] + 0.7 * weights[_INDEX["mouthFunnel"]]))
+
+
+def _smooth_line(vertices: Array, rest: Array, share: float) -> None:
+    """Take kinks out of how the line between the lips has moved: linear shapes bend it sharply next to the corners."""
+    moved = vertices - rest
+    right, left = moved[[_RIGHT_CORNER[-1]]], moved[[_LEFT_CORNER[-1]]]
+    line = np.concatenate([right, 0.5 * (moved[_UPPER[-1]] + moved[_LOWER[-1]]), left])
+    smooth = line
+    for _ in range(3):
+        around = np.concatenate([smooth[:1], smooth, smooth[-1:]])
+        smooth = 0.25 * around[:-2] + 0.5 * around[1:-1] + 0.25 * around[2:]
+    shift = share * (smooth - line)
+    for rows, skin in zip((_UPPER, _LOWER), _SKIN, strict=True):
+        vertices[rows] += shift[1:-1]
+        vertices[skin] += SKIN_GIVE * shift[1:-1]
+    for corner, moves in ((_RIGHT_CORNER, shift[0]), (_LEFT_CORNER, shift[-1])):
+        vertices[list(corner)] += moves
+
+
+def _round_opening(vertices: Array, rounded: float, share: float) -> None:
+    """Give the opening the outline of a lens, as high in its middle; rounded lips seal at the corners."""
+    inner_upper, inner_lower = _UPPER[-1], _LOWER[-1]
+    right, left = vertices[_RIGHT_CORNER[-1], 0], vertices[_LEFT_CORNER[-1], 0]
+    middle = 0.5 * (vertices[inner_upper, 0] + vertices[inner_lower, 0])
+    place = np.abs(2.0 * (middle - right) / max(float(left - right), 1e-3) - 1.0) / (1.0 - SEALED * rounded)
+    gap = vertices[inner_lower, 1] - vertices[inner_upper, 1]
+    profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0)
+    change = share * ROUNDING * (profile * gap[len(gap) // 2] - gap)
+    # A jaw that opens takes the lower lip along; rounded lips part evenly.
+    above = 0.1 + 0.4 * rounded
+    for rows, skin, part in ((_UPPER, _SKIN[0], -above), (_LOWER, _SKIN[1], 1.0 - above)):
+        for row, give in zip(rows, GIVE, strict=True):
+            vertices[row, 1] += part * give * change
+        vertices[skin, 1] += SKIN_GIVE * part * change
+
+
+def _thicken(vertices: Array, growth: Array, share: float) -> None:
+    """Scale the rows of both lips, `(2,)`, away from their inner edges; the skin beyond gives way."""
+    for rows, skin, times in zip((_UPPER, _LOWER), _SKIN, growth, strict=True):
+        shift = share * (times - 1.0) * (vertices[rows[:-1]] - vertices[rows[-1]])
+        vertices[rows[:-1]] += shift
+        vertices[skin] += SKIN_GIVE * shift[0]
+
+
+def _keep_apart(vertices: Array, rest: Array, share: float) -> None:
+    """Keep the rows of a lip in order: pressed hard, thin lips would fold over and show the skin behind them."""
+    for rows in (_UPPER, _LOWER):
+        wide = (rest[rows[:-1]] - rest[rows[-1]])[..., :2]
+        now = (vertices[rows[:-1]] - vertices[rows[-1]])[..., :2]
+        ratio = (now * wide).sum(-1) / np.maximum(np.square(wide).sum(-1), 1e-8)
+        missing = share * np.maximum(LEAST_THICKNESS - ratio, 0.0)
+        vertices[rows[:-1], :2] += missing[..., None] * wide
+
+
+def _slide(rows: Array, hidden: float) -> Array:
+    """Move points, of shape `(4, ..., 2)` from the outer edge in, along their lip so that `hidden` of it is lost."""
+    steps = np.linalg.norm(np.diff(rows, axis=0), axis=-1)
+    along = np.concatenate([np.zeros_like(steps[:1]), np.cumsum(steps, axis=0)])
+    wanted = (1.0 - hidden) * along
+    slid = rows.copy()
+    for row in range(1, len(rows)):
+        for previous in range(row):
+            start, length = along[previous], np.maximum(steps[previous], 1e-6)
+            t = np.clip((wanted[row] - start) / length, 0.0, 1.0)[..., None]
+            within = (wanted[row] >= start)[..., None]
+            slid[row] = np.where(within, rows[previous] + t * (rows[previous + 1] - rows[previous]), slid[row])
+    return slid

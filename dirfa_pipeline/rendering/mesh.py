@@ -1,0 +1,144 @@
+"""The mesh that moves a whole picture: the face's triangles, and rings around it that carry hair, ears and neck."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..face.landmarks import OVAL
+
+
+Array = NDArray[np.float32]
+
+NUM_FACE_VERTICES: Final = 468  # the irises are drawn apart
+RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)
+BODY: Final = 0.15  # how much of the way that the head goes the shoulders go too
+ROOM: Final = 0.12  # of the face's height, between face and border: with less of it cut-off hair is held only partly
+STEEPEST: Final = 1.1  # depth a pixel: what a turn may uncover of a slope, the photo's pixels must stretch to show
+_OVAL = np.array(OVAL)
+
+
+@dataclass(frozen=True)
+class HeadMesh:
+    """
+    Args:
+        source (`np.ndarray` of shape `(vertices, 3)`): Vertices in the photo: 468 landmarks, then rings.
+        triangles (`np.ndarray` of shape `(triangles, 3)`): Of all vertices.
+        follow (`np.ndarray` of shape `(ring vertices,)`): How much a ring vertex follows the head: 1 rigidly, 0 stays.
+        give (`np.ndarray` of shape `(ring vertices,)`): How much it follows the skin at its place on the oval.
+        sway (`np.ndarray` of shape `(ring vertices,)`): How much of the head's way it goes, without turning.
+        hold (`np.ndarray` of shape `(2, ring vertices, 2)`): How much it is kept from going right and down, and from
+            going left and up.
+    """
+
+    source: Array
+    triangles: NDArray[np.int32]
+    follow: Array
+    give: Array
+    sway: Array
+    hold: Array
+
+    def deform(self, vertices: Array, transform: Array) -> Array:
+        """
+        Vertices of one frame, `(vertices, 3)`.
+
+        Args:
+            vertices (`np.ndarray` of shape `(478, 3)`): The frame's landmarks.
+            transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the photo.
+        """
+        rings = self.source[NUM_FACE_VERTICES:]
+        rigid = rings @ transform[:, :3].T + transform[:, 3]
+        oval = self.source[_OVAL]
+        residual = vertices[_OVAL] - (oval @ transform[:, :3].T + transform[:, 3])
+        moved = rings + self.follow[:, None] * (rigid - rings)
+        moved += self.sway[:, None] * (oval @ transform[:, :3].T + transform[:, 3] - oval).mean(0)
+        moved += self.give[:, None] * np.tile(residual, (len(rings) // len(_OVAL), 1))
+        way = moved[:, :2] - rings[:, :2]
+        moved[:, :2] -= self.hold[0] * np.maximum(way, 0.0) + self.hold[1] * np.minimum(way, 0.0)
+        return np.concatenate([vertices[:NUM_FACE_VERTICES], moved]).astype(np.float32)
+
+
+def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, height: int) -> HeadMesh:
+    """Put rings around the face of a photo; the last one lies beyond the picture's corners and never moves."""
+    oval = landmarks[_OVAL]
+    centre = 0.5 * (oval.min(0) + oval.max(0))
+    face_height = float(np.ptp(oval[:, 1]))
+    rays = oval - centre
+    up = -rays[:, 1] / np.linalg.norm(rays[:, :2], axis=1)
+    reach = 1.5 * max(np.hypot(x - centre[0], y - centre[1]) for x in (0, width) for y in (0, height))
+    outermost = max(4.0, reach / float(np.linalg.norm(rays[:, :2], axis=1).min()))
+
+    vertices, follow, give, sway = [], [], [], []
+    for scale in (*RING_SCALES, outermost):
+        beyond = scale - 1.0
+        ring = centre + rays * scale
+        # Depth stays near the oval's: deeper rings make the ears balloon when the head turns.
+        ring[:, 2] = oval[:, 2] + face_height * np.minimum(0.16 * beyond + 0.12 * beyond * up, 0.4)
+        above = 0.5 * (up + 1.0)
+        full, none = 0.08 + 0.55 * above, 0.95 + 1.3 * above
+        t = np.clip((beyond - full) / (none - full), 0.0, 1.0)
+        vertices.append(ring)
+        follow.append(np.where(scale == outermost, 0.0, 1.0 - t * t * (3.0 - 2.0 * t)))
+        give.append(np.full(len(_OVAL), np.exp(-((beyond / 0.16) ** 1.5))))
+        sway.append(BODY * (1.0 - follow[-1]) * np.clip(2.0 - beyond, 0.0, 1.0))
+    return HeadMesh(
+        source=np.concatenate([landmarks[:NUM_FACE_VERTICES], *vertices]).astype(np.float32),
+        triangles=np.concatenate([face_triangles, _ring_triangles(len(RING_SCALES) + 1)]).astype(np.int32),
+        follow=np.concatenate(follow).astype(np.float32),
+        give=np.concatenate(give).astype(np.float32),
+        sway=np.concatenate(sway).astype(np.float32),
+        hold=np.zeros((2, len(vertices) * len(_OVAL), 2), np.float32),
+    )
+
+
+def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
+    """
+    Hair and necks that the picture cuts off stay at its border, and stretch, where motion would bring in what it does
+    not show.
+
+    Args:
+        person (`np.ndarray` of shape `(height, width)`): The person's alpha, in [0, 255].
+    """
+    height, width = person.shape
+    oval, rings = mesh.source[_OVAL, :2], mesh.source[NUM_FACE_VERTICES:, :2].reshape(-1, len(_OVAL), 2)
+    face_height = float(np.ptp(oval[:, 1]))
+    hold = np.zeros((2, *rings.shape), np.float32)
+    last = np.array([width - 1.0, height - 1.0], np.float32)
+    for toward, border in enumerate((np.zeros(2, np.float32), last)):
+        for axis in range(2):
+            room = np.maximum((border[axis] - oval[:, axis]) * (2 * toward - 1), 0.0)
+            beyond = (rings[..., axis] - oval[:, axis]) * (2 * toward - 1)
+            share = np.clip(beyond / np.maximum(room, 1.0), 0.0, 1.0)
+            # Only where the person reaches the border, told from where along it a vertex lies.
+            line = (person[:, int(border[0])] if axis == 0 else person[int(border[1])]).astype(np.float32) / 255.0
+            line = cv2.blur(line[None], (2 * round(0.1 * face_height) + 1, 1), borderType=cv2.BORDER_REPLICATE)[0]
+            cut = line[np.clip(np.rint(rings[..., 1 - axis]), 0, len(line) - 1).astype(int)]
+            hold[toward, ..., axis] = share * cut * np.minimum(1.0, room / (ROOM * face_height))
+    return replace(mesh, hold=hold.reshape(2, -1, 2))
+
+
+def soften_relief(landmarks: Array) -> Array:
+    """
+    Bring steep depths forward: landmarks `(478, 3)` whose surface is nowhere steeper than `STEEPEST`.
+
+    The photo shows next to nothing of the sides of the head, and the landmarks there are guesses; as steep as they
+    are, a turn would smear the near side and fold the far one over. This is the deepest surface that is not as steep
+    and lies nowhere behind the landmarks (the lower Lipschitz envelope: McShane, 1934).
+    """
+    distance = np.linalg.norm(landmarks[:, None, :2] - landmarks[None, :, :2], axis=-1)
+    softened = landmarks.copy()
+    softened[:, 2] = (landmarks[:, 2] + STEEPEST * distance).min(1)
+    return softened
+
+
+def _ring_triangles(num_rings: int) -> NDArray[np.int32]:
+    """Strips between neighbouring rings, the first one around the oval, wound like the face's own triangles."""
+    count = len(_OVAL)
+    rings = [_OVAL] + [NUM_FACE_VERTICES + count * ring + np.arange(count) for ring in range(num_rings)]
+    strips = []
+    for inner, outer in zip(rings, rings[1:], strict=False):
+        next_inner, next_outer = np.roll(inner, -1), np.roll(outer, -1)
+        strips += [np.stack([inner, next_inner, outer], 1), np.stack([outer, next_inner, next_outer], 1)]
+    return np.concatenate(strips)

@@ -1,0 +1,225 @@
+"""
+What expressions and head turns do to skin besides moving it: folds that come, folds that go, and light that shifts.
+
+All of it is a gain on the photo's pixels before they are warped, so that it moves with the skin.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..animation.coefficients import EXPRESSION_NAMES
+from ..face.fit import FaceFit
+from ..face.landmarks import OVAL
+
+
+Array = NDArray[np.float32]
+
+# Each fold: lines through landmarks of the subject's right side, depth at weight 1 and width in inter-ocular
+# distances, and what makes it. The left side mirrors it.
+Line = tuple[int | tuple[int, int], ...]  # a pair stands for the point half-way
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Lines in the skin and the expressions that draw them; the darkest of a unit's pixels lose `depth` of light."""
+
+    lines: tuple[Line, ...]
+    depth: float
+    width: float
+    weights: tuple[tuple[str, float], ...]
+
+
+FOLDS: Final[tuple[Fold, ...]] = (
+    Fold(((129, 203, 206, 216, 212),), 0.09, 0.060, (("mouthSmile", 0.9), ("cheekSquint", 0.2), ("noseSneer", 0.5))),
+    Fold(((104, 69, 108, 151), ((63, 104), (105, 69), (107, 108), 9)), 0.07, 0.024,
+         (("browInnerUp", 0.6), ("browOuterUp", 0.5))),
+    Fold((((107, 9), (55, 8), (193, 168)),), 0.10, 0.030, (("browDown", 0.9),)),
+    Fold(((33, (130, 143)), ((25, 130), (35, 111))), 0.05, 0.020,
+         (("cheekSquint", 0.7), ("eyeSquint", 0.4), ("mouthSmile", 0.3))),
+    Fold(((31, 228, 229, 230, 231, 232),), 0.06, 0.040, (("cheekSquint", 0.7), ("eyeSquint", 0.5))),
+    Fold((((57, 43), 202, (202, 210)),), 0.08, 0.050, (("mouthFrown", 0.9),)),
+)  # fmt: skip
+LEFT_SIDE: Final = {
+    129: 358, 203: 423, 206: 426, 216: 436, 212: 432, 104: 333, 69: 299, 108: 337, 151: 151, 63: 293, 105: 334,
+    107: 336, 9: 9, 55: 285, 8: 8, 193: 417, 168: 168, 33: 263, 130: 359, 143: 372, 25: 255, 35: 265, 111: 340,
+    31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430,
+}  # fmt: skip
+RELIGHT: Final = 0.8  # share of the change of light that a turn makes
+FAINT: Final = 0.02  # weights that draw nothing yet
+MOST_RELIGHT: Final = 0.16
+GRID: Final = 24  # rows and columns of the coarse map of light
+
+
+@dataclass(frozen=True)
+class SkinShading:
+    """
+    The skin of one photo.
+
+    Args:
+        window (`tuple[slice, slice]`): Rows and columns of the face.
+        folds (12 pairs): Change of light that each fold makes at weight 1, right side first, and where in the window.
+        own (`np.ndarray` of shape `(12,)`): How far the photo shows each one already.
+        normals (`np.ndarray` of shape `(24, 24, 3)`): Where the skin faces, in the photo.
+        light (`np.ndarray` of shape `(4,)`): Ambient and directed light, whose sum is 1 on average.
+        inside (`np.ndarray` of shape `(height, width)`): 1 on the face, fading out at its outline.
+    """
+
+    window: tuple[slice, slice]
+    folds: tuple[tuple[tuple[slice, slice], Array], ...]
+    own: Array
+    normals: Array
+    light: Array
+    inside: Array
+
+    def shading(self, weights: Array, transform: Array, relaxed: float) -> Array:
+        """
+        Change of light over the window in one frame, `(height, width)`; 0 leaves the photo's.
+
+        Args:
+            weights (`np.ndarray` of shape `(52,)`): The frame's expression.
+            transform (`np.ndarray` of shape `(3, 3)`): The head's turn, and scale, since the photo.
+            relaxed (`float`): How far the photo's own folds have been taken out of the picture, in [0, 1].
+        """
+        change = self._relit(transform / max(float(np.cbrt(np.linalg.det(transform))), 1e-6))
+        amounts = np.maximum(_fold_weights(weights) - (1.0 - relaxed) * self.own - FAINT, 0.0)
+        for index in np.flatnonzero(amounts):
+            place, fold = self.folds[index]
+            change[place] += amounts[index] * fold
+        return change
+
+    def shade(self, picture: NDArray[np.uint8], shading: Array) -> NDArray[np.uint8]:
+        """The picture `(height, width, 4)` with [`shading`] on its skin; itself if that is 0."""
+        if not shading.any():
+            return picture
+        shaded = picture.copy()
+        _apply(shaded[self.window], shading)
+        return shaded
+
+    def _relit(self, rotation: Array) -> Array:
+        """Change of light over the face as it turns: less where it turns away from the light."""
+        if float(np.abs(rotation - np.eye(3)).max()) < 1e-4:
+            return np.zeros(self.inside.shape, np.float32)
+        turned = self.normals @ rotation.T
+        before = np.maximum(self.light[0] + self.normals @ self.light[1:], 0.3)
+        now = np.maximum(self.light[0] + turned @ self.light[1:], 0.3)
+        change = MOST_RELIGHT * np.tanh(RELIGHT * (now / before - 1.0) / MOST_RELIGHT)
+        relit = cv2.resize(change.astype(np.float32), self.inside.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        return np.asarray(relit * self.inside, np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _apply(patch: NDArray[np.uint8], change: Array) -> None:
+    """Multiply the colours of `(height, width, 4)` by 1 + change, in place."""
+    for row in range(patch.shape[0]):
+        for column in range(patch.shape[1]):
+            factor = np.float32(1.0) + change[row, column]
+            if factor == 1.0:
+                continue
+            for channel in range(3):
+                value = factor * patch[row, column, channel] + np.float32(0.5)
+                patch[row, column, channel] = np.uint8(min(max(value, np.float32(0.0)), np.float32(255.0)))
+
+
+def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> SkinShading:
+    """Find a photo's light and lay out the folds."""
+    oval = landmarks[list(OVAL), :2]
+    x0, y0 = np.clip(oval.min(0), 0, np.array(image.shape[1::-1]) - 1).astype(int)
+    x1, y1 = np.clip(oval.max(0) + 1, [x0 + 1, y0 + 1], image.shape[1::-1]).astype(int)
+    rows, columns = window = slice(int(y0), int(y1)), slice(int(x0), int(x1))
+    shape = (rows.stop - rows.start, columns.stop - columns.start)
+    corner = np.array([columns.start, rows.start], np.float32)
+    inside = np.zeros(shape, np.uint8)
+    cv2.fillPoly(inside, [(oval - corner).round().astype(np.int32)], 255)
+    reach = 0.14 * face.scale
+    distance = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    soft = np.clip(distance / reach, 0.0, 1.0)
+    folds = [
+        _draw_fold(fold, landmarks, corner, shape, face.scale, side) for fold in FOLDS for side in ("Right", "Left")
+    ]
+    normals = _normals(landmarks, corner, shape)
+    return SkinShading(
+        window=window,
+        folds=tuple(_crop(fold) for fold in folds),
+        own=_fold_weights(face.expression),
+        normals=normals,
+        light=_light(image[window], normals, soft),
+        inside=(soft * soft * (3.0 - 2.0 * soft)).astype(np.float32),
+    )
+
+
+def _fold_weights(weights: Array) -> Array:
+    """How far an expression draws each fold, right and left: `(12,)` in [0, 1]."""
+    amounts = []
+    for fold in FOLDS:
+        for side in ("Right", "Left"):
+            names = [(name if name in EXPRESSION_NAMES else name + side, share) for name, share in fold.weights]
+            amounts.append(sum(share * float(weights[EXPRESSION_NAMES.index(name)]) for name, share in names))
+    return np.clip(np.array(amounts, np.float32), 0.0, 1.0)
+
+
+def _draw_fold(
+    fold: Fold, landmarks: Array, corner: Array, shape: tuple[int, int], scale: float, side: str
+) -> NDArray[np.float32]:
+    """Dark lines that fade towards their ends, with a lighter ridge along them."""
+    drawing = np.zeros(shape, np.float32)
+    for line in fold.lines:
+        points = np.array([_point(landmarks, place, side) for place in line]) - corner
+        steps = np.linspace(0, len(points) - 1, 8 * len(points))
+        curve = np.stack([np.interp(steps, np.arange(len(points)), points[:, axis]) for axis in (0, 1)], axis=1)
+        strokes = np.zeros(shape, np.float32)
+        for index, (a, b) in enumerate(zip(curve, curve[1:], strict=False)):
+            strength = float(np.sin(np.pi * (index + 0.5) / (len(curve) - 1)) ** 0.7)
+            ends = [tuple((16.0 * end).round().astype(int).tolist()) for end in (a, b)]
+            cv2.line(strokes, ends[0], ends[1], strength, max(1, round(0.5 * fold.width * scale)), cv2.LINE_8, 4)
+        drawing = np.maximum(drawing, strokes)
+    sigma = max(0.7, 0.5 * fold.width * scale)
+    dark, wide = cv2.GaussianBlur(drawing, (0, 0), sigma), cv2.GaussianBlur(drawing, (0, 0), 2.6 * sigma)
+    profile = 0.75 * wide - dark
+    return fold.depth * profile / max(1e-6, float(-profile.min()))
+
+
+def _crop(drawing: Array) -> tuple[tuple[slice, slice], Array]:
+    """The part of a drawing that is not 0."""
+    rows, columns = (np.flatnonzero((np.abs(drawing) > 1e-3).any(axis)) for axis in (1, 0))
+    if len(rows) == 0:
+        return (slice(0, 0), slice(0, 0)), drawing[:0, :0]
+    place = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    return place, np.ascontiguousarray(drawing[place], dtype=np.float32)
+
+
+def _point(landmarks: Array, place: int | tuple[int, int], side: str) -> Array:
+    pair = place if isinstance(place, tuple) else (place, place)
+    return landmarks[[index if side == "Right" else LEFT_SIDE[index] for index in pair], :2].mean(0)
+
+
+def _normals(landmarks: Array, corner: Array, shape: tuple[int, int]) -> Array:
+    """Directions that a smooth head of this width and height faces at a grid of places, towards the viewer."""
+    oval = landmarks[list(OVAL), :2] - corner
+    middle, half = 0.5 * (oval.min(0) + oval.max(0)), 0.5 * np.ptp(oval, axis=0) * [1.12, 1.25]
+    y, x = np.mgrid[0:GRID, 0:GRID].astype(np.float32)
+    nx = ((x + 0.5) / GRID * shape[1] - middle[0]) / half[0]
+    ny = ((y + 0.5) / GRID * shape[0] - middle[1]) / half[1]
+    nz = np.sqrt(np.maximum(1.0 - nx**2 - ny**2, 0.05))
+    normals = np.stack([nx, ny, -nz], axis=-1)
+    return (normals / np.linalg.norm(normals, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _light(patch: NDArray[np.uint8], normals: Array, inside: Array) -> Array:
+    """Fit ambient and directed light to the skin's brightness (first-order spherical harmonics), robustly."""
+    grey = cv2.resize(cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY), (GRID, GRID), interpolation=cv2.INTER_AREA)
+    weight = cv2.resize(inside.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA).ravel()
+    brightness = grey.astype(np.float64).ravel()
+    brightness /= max(float(np.average(brightness, weights=weight + 1e-6)), 1.0)
+    design = np.column_stack([np.ones(GRID * GRID), normals.reshape(-1, 3)])
+    solution = np.array([1.0, 0.0, 0.0, 0.0])
+    for _ in range(5):
+        # Brows, lips, beard and hair are dark for other reasons than the light.
+        robust = weight / (1.0 + np.square((brightness - design @ solution) / 0.15))
+        gram = (design * robust[:, None]).T @ design + np.diag([1e-3, 2.0, 2.0, 8.0])
+        solution = np.linalg.solve(gram, (design * robust[:, None]).T @ brightness)
+    return solution.astype(np.float32)

@@ -1,0 +1,211 @@
+"""Photos of every kind become RGB with even sides; faces are found in them."""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dirfa_pipeline import FaceModel, Portrait
+from dirfa_pipeline.capture.detector import _quiet
+from dirfa_pipeline.capture.pictures import read_image
+from dirfa_pipeline.face.landmarks import LIPS
+from dirfa_pipeline.face.measures import face_size
+
+
+def ramp(width: int = 80, height: int = 70) -> np.ndarray:
+    """Red grows to the right, green downwards, blue is constant."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([3 * x, 3 * y, np.full_like(x, 60)], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (1, lambda a: a),
+        (2, lambda a: a[:, ::-1]),
+        (3, lambda a: a[::-1, ::-1]),
+        (4, lambda a: a[::-1]),
+        (5, lambda a: a.transpose(1, 0, 2)),
+        (6, lambda a: np.rot90(a, -1)),
+        (7, lambda a: np.rot90(a, 2).transpose(1, 0, 2)),
+        (8, lambda a: np.rot90(a)),
+    ],
+)
+def test_exif_turns_the_picture(tmp_path: Path, orientation: int, turn: Callable[[np.ndarray], np.ndarray]) -> None:
+    picture = Image.fromarray(ramp())
+    picture.getexif()[0x0112] = orientation
+    picture.save(tmp_path / "a.png", exif=picture.getexif())
+    for image in (picture, tmp_path / "a.png", str(tmp_path / "a.png")):
+        np.testing.assert_array_equal(read_image(image), turn(ramp()))
+
+
+def clear_left() -> np.ndarray:
+    """The ramp, transparent on its left half, half transparent in its last rows."""
+    alpha = np.full((70, 80, 1), 255, np.uint8)
+    alpha[:, :40] = 0
+    alpha[60:, 40:] = 128
+    return np.concatenate([ramp(), alpha], axis=2)
+
+
+@pytest.mark.parametrize("as_array", [False, True])
+def test_alpha_lies_over_white(as_array: bool) -> None:
+    image = clear_left() if as_array else Image.fromarray(clear_left())
+    seen = read_image(image)
+    assert (seen[:, :40] == 255).all()
+    np.testing.assert_array_equal(seen[:60, 40:], ramp()[:60, 40:])
+    half = 0.5 * ramp()[60:, 40:] + 0.5 * 255
+    np.testing.assert_allclose(seen[60:, 40:], half, atol=2)
+
+
+def test_grey_with_alpha() -> None:
+    seen = read_image(Image.fromarray(clear_left()).convert("LA"))
+    assert (seen[:, :40] == 255).all()
+    assert np.ptp(seen, axis=2).max() == 0
+
+
+def test_clear_palette_colour_becomes_white(tmp_path: Path) -> None:
+    picture = Image.new("P", (80, 70), 1)
+    picture.putpalette([0, 0, 0, 200, 30, 10])
+    picture.paste(0, (0, 0, 40, 70))
+    picture.save(tmp_path / "a.png", transparency=0)
+    seen = read_image(tmp_path / "a.png")
+    assert (seen[:, :40] == 255).all()
+    assert (seen[:, 40:] == [200, 30, 10]).all()
+
+
+GREY = ramp()[..., 0]
+KINDS = {
+    "L": lambda: Image.fromarray(GREY),
+    "array": lambda: GREY,
+    "array with an axis": lambda: GREY[..., None],
+    "float array": lambda: GREY / 255.0,
+    "uint16 array": lambda: GREY.astype(np.uint16) << 8,
+    "I;16": lambda: Image.fromarray(GREY.astype(np.uint16) << 8),
+    "I": lambda: Image.fromarray(GREY.astype(np.int32) << 8),
+    "dark I;16": lambda: Image.fromarray(GREY.astype(np.uint16)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_grey(kind: str) -> None:
+    seen = read_image(KINDS[kind]())
+    expected = np.zeros_like(GREY) if kind == "dark I;16" else GREY
+    np.testing.assert_array_equal(seen, np.repeat(expected[..., None], 3, axis=2))
+
+
+def test_palette_and_cmyk() -> None:
+    few = (ramp() // 64 * 64).astype(np.uint8)
+    np.testing.assert_array_equal(read_image(Image.fromarray(few).quantize(256)), few)
+    assert np.abs(read_image(Image.fromarray(few).convert("CMYK")).astype(int) - few).max() <= 2
+
+
+def test_sixteen_bit_file(tmp_path: Path) -> None:
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png")[..., 1], GREY)
+
+
+def test_colour_arrays() -> None:
+    np.testing.assert_array_equal(read_image(ramp()), ramp())
+    np.testing.assert_array_equal(read_image((ramp() / 255.0).astype(np.float32)), ramp())
+    np.testing.assert_array_equal(read_image(ramp().astype(np.uint16) * 257), ramp())
+
+
+@pytest.mark.parametrize(("width", "height"), [(81, 71), (80, 71), (81, 70), (66, 64)])
+def test_sides_are_even(width: int, height: int) -> None:
+    seen = read_image(ramp(width, height))
+    assert seen.shape == (height - height % 2, width - width % 2, 3)
+    np.testing.assert_array_equal(seen, ramp(width, height)[: len(seen), : seen.shape[1]])
+
+
+@pytest.mark.parametrize(
+    ("size", "max_size", "expected"),
+    [((400, 300), 200, (200, 150)), ((300, 401), 200, (150, 200)), ((400, 300), 400, (400, 300)),
+     ((400, 300), 1000, (400, 300)), ((401, 301), 101, (100, 76))],
+)  # fmt: skip
+def test_max_size(size: tuple[int, int], max_size: int, expected: tuple[int, int]) -> None:
+    assert read_image(Image.new("RGB", size, "teal"), max_size).shape == (*expected[::-1], 3)
+
+
+def test_the_photo_is_left_alone(astronaut: Path) -> None:
+    array = np.array(Image.open(astronaut))
+    before = array.copy()
+    read_image(array)[:] = 0
+    np.testing.assert_array_equal(array, before)
+
+
+def test_portrait(portrait: Portrait, astronaut: Path) -> None:
+    np.testing.assert_array_equal(portrait.image, np.array(Image.open(astronaut)))
+    assert portrait.mask.shape == portrait.image.shape[:2]
+    assert portrait.mask.min() >= 0
+    assert portrait.mask.max() <= 1
+    assert portrait.mask[100:300, 200:250].mean() > 0.9
+    assert portrait.landmarks.shape == (478, 3)
+    np.testing.assert_allclose(portrait.landmarks[:, :2].mean(0), [224, 122], atol=6)
+
+
+def test_same_photo_same_portrait(portrait: Portrait, astronaut: Path, face_model: FaceModel) -> None:
+    again = Portrait.from_image(Image.open(astronaut), face_model)
+    np.testing.assert_array_equal(again.landmarks, portrait.landmarks)
+    np.testing.assert_array_equal(again.mask, portrait.mask)
+
+
+def test_size_of_the_photo_hardly_matters(portrait: Portrait, astronaut: Path, face_model: FaceModel) -> None:
+    large = Portrait.from_image(Image.open(astronaut).resize((1536, 1536), Image.Resampling.LANCZOS), face_model)
+    np.testing.assert_allclose(large.landmarks[:, :2] / 3, portrait.landmarks[:, :2], atol=0.05 * portrait.face.scale)
+    assert large.face.scale == pytest.approx(3 * portrait.face.scale, rel=0.03)
+
+
+@pytest.mark.parametrize("largest_first", [True, False])
+def test_two_faces(astronaut: Path, face_model: FaceModel, largest_first: bool) -> None:
+    head = Image.open(astronaut).crop((90, 0, 360, 300))
+    faces = [head, head.resize((216, 240), Image.Resampling.LANCZOS)]
+    if not largest_first:
+        faces.reverse()
+    both = Image.new("RGB", (486, 300), "grey")
+    both.paste(faces[0], (0, 0))
+    both.paste(faces[1], (faces[0].width, 0))
+    with pytest.warns(UserWarning, match="2 faces found"):
+        portrait = Portrait.from_image(both, face_model)
+    expected = 134 if largest_first else 216 + 134
+    assert portrait.landmarks[:, 0].mean() == pytest.approx(expected, abs=5)
+    assert face_size(portrait.landmarks) > 80
+
+
+def test_overlapping_threads_give_standard_error_back() -> None:
+    before = os.stat(2)
+    entered, leave = threading.Event(), threading.Event()
+
+    def outlast() -> None:
+        with _quiet():
+            entered.set()
+            leave.wait(10)
+
+    with _quiet():
+        thread = threading.Thread(target=outlast)
+        thread.start()
+        assert entered.wait(10)
+    leave.set()
+    thread.join()
+    assert os.path.samestat(os.stat(2), before)
+
+
+def test_hidden_mouth_is_warned_of(portrait: Portrait, face_model: FaceModel) -> None:
+    picture = portrait.image.copy()
+    low, high = portrait.landmarks[list(LIPS), :2].min(0), portrait.landmarks[list(LIPS), :2].max(0)
+    margin = 0.35 * (high - low).max()
+    x0, y0 = (low - margin).astype(int)
+    x1, y1 = (high + margin).astype(int)
+    picture[y0:y1, x0:x1] = (120, 160, 200)
+    with pytest.warns(UserWarning, match=r"mouth may be hidden: .* differ by \d+%"):
+        Portrait.from_image(picture, face_model)
+
+
+def test_visible_mouth_is_not_warned_of(astronaut: Path, face_model: FaceModel) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Portrait.from_image(astronaut, face_model)

@@ -1,0 +1,404 @@
+"""The demo page in real Chromium: what a visitor sees, hears and gets."""
+
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from urllib.request import urlopen
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+
+pytest.importorskip("gradio", reason="the demo is an extra: pip install '.[app]'")
+pytest.importorskip("playwright", reason="playwright drives the browser: pip install '.[test]'")
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
+
+from dirfa_pipeline import Animation, DirfaPipeline
+from dirfa_pipeline.demo import build_demo, launch_options
+from dirfa_pipeline.demo.api import ADDRESS, HELP
+
+
+EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
+PHONE = {"width": 390, "height": 844}
+SECONDS = 1.5
+PATIENCE = 120_000  # milliseconds: busy machines are slow
+expect.set_options(timeout=PATIENCE)
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: `make browser` as root, or apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page on the shipped weights; the server may talk to this machine alone."""
+    outside: list[object] = []
+    connect = socket.socket.connect
+
+    def watched(self: socket.socket, target: object) -> None:
+        if self.family != socket.AF_UNIX and target[0] not in ("127.0.0.1", "::1", "localhost"):
+            outside.append(target)
+        return connect(self, target)
+
+    patch = pytest.MonkeyPatch()
+    patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+    patch.setattr(socket.socket, "connect", watched)
+    demo = build_demo(DirfaPipeline.from_pretrained()).queue()
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **launch_options())
+    yield url.rstrip("/")
+    demo.close()
+    patch.undo()
+    assert not outside
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(driver: Playwright) -> Iterator[Browser]:
+    options = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+    yield chromium
+    chromium.close()
+
+
+Visit = Callable[..., Page]
+
+
+def is_problem(said: ConsoleMessage) -> bool:
+    """Whether the page complains; the 3D viewer tries WebGPU before WebGL, and this Chromium has none."""
+    return said.type == "error" and "during WebGPU creation" not in said.text
+
+
+@pytest.fixture
+def visit(browser: Browser, address: str) -> Iterator[Visit]:
+    """Opens the page as a new visitor; afterwards the console must be clean and nothing asked of other machines."""
+    yield from visits(browser, address)
+
+
+@pytest.fixture
+def visit_with_webgl(driver: Playwright, address: str) -> Iterator[Visit]:
+    """The same in a Chromium that draws WebGL without a graphics card, which slows all else down."""
+    options = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+    yield from visits(chromium, address)
+    chromium.close()
+
+
+def visits(browser: Browser, address: str) -> Iterator[Visit]:
+    """What both kinds of visit share."""
+    contexts: list[BrowserContext] = []
+    problems: list[str] = []
+
+    def note(page: Page) -> None:
+        page.on("console", lambda said: problems.append(said.text) if is_problem(said) else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda sent: None if sent.url.startswith(OURS) else problems.append(sent.url))
+
+    OURS = (address, "data:", "blob:")
+
+    def open_page(**options: object) -> Page:
+        contexts.append(browser.new_context(permissions=["microphone"], **options))
+        contexts[-1].set_default_timeout(PATIENCE)
+        page = contexts[-1].new_page()
+        note(page)
+        page.goto(address)
+        page.get_by_role("button", name="Generate").wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not problems
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginning of the example's speech."""
+    samples, rate = soundfile.read(EXAMPLES / "speech.flac")
+    path = tmp_path_factory.mktemp("clip") / "short.wav"
+    soundfile.write(path, samples[: round(SECONDS * rate)], rate)
+    return path
+
+
+def upload(page: Page, photo: Path, speech: Path, size: int = 384) -> None:
+    """Fill in photo, speech and a small size."""
+    panel = page.get_by_role("tabpanel").first
+    panel.locator("input[type=file]").nth(0).set_input_files(photo)
+    panel.locator("input[type=file]").nth(1).set_input_files(speech)
+    panel.locator("audio, [aria-label='Play']").first.wait_for(state="attached")
+    choose(page, "Longest side in pixels", size)
+
+
+def choose(page: Page, label: str, value: float) -> None:
+    """Type a value into the number box of a slider or a number field."""
+    box = page.get_by_role("spinbutton", name=label)
+    if not box.is_visible():
+        page.get_by_role("button", name="Video").click()
+    box.fill(str(value))
+    box.press("Tab")
+
+
+def generate(page: Page) -> list[bytes]:
+    """Press the button and wait; returns the videos that the page plays."""
+    page.get_by_role("button", name="Generate").click()
+    page.locator("#status progress, #status [role=alert]").wait_for()
+    page.locator("#status [role=status], #status [role=alert]").wait_for()
+    expect(page.locator("#status")).to_contain_text("Done")
+    page.wait_for_function("[...document.querySelectorAll('.take video')].every(video => video.readyState == 4)")
+    sources = page.eval_on_selector_all(".take video", "videos => videos.map(video => video.src)")
+    return [urlopen(source).read() for source in sources]
+
+
+def test_first_visit_to_finished_video(visit: Visit, tmp_path: Path) -> None:
+    page = visit()
+    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.locator("#still img").wait_for()
+    photo = page.get_by_role("tabpanel").first.locator("img").first.get_attribute("src")
+    assert photo and "examples/astronaut.jpg" in photo, "a copy would be removed after a while"
+    choose(page, "Longest side in pixels", 384)
+    (video,) = generate(page)
+    (tmp_path / "take.mp4").write_bytes(video)
+    with av.open(str(tmp_path / "take.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (384, 384)
+        assert container.streams.audio
+        length = float(stream.duration * stream.time_base)
+        assert "AI-generated" in container.metadata["comment"]
+    played = page.locator(".take video").first.evaluate("video => video.duration")
+    spoken = soundfile.info(EXAMPLES / "speech.flac").duration
+    assert length == pytest.approx(spoken, abs=0.05) and played == pytest.approx(spoken, abs=0.1)
+    with page.expect_download() as download:
+        page.locator("a", has_text="KB").last.click()
+    assert download.value.suggested_filename == "take-1.npz"
+    page.get_by_role("tab", name="Inspect").click()
+    assert page.locator("#curves svg polyline").count() == 10
+
+
+def test_controls_do_what_they_say(visit: Visit, clip: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    choose(page, "Takes", 2)
+    seven, eight = seeds = generate_with_seed(page, 7)
+    assert seven != eight
+    page.get_by_role("button", name="Keep this one").nth(1).click()
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("8")
+    expect(page.get_by_role("spinbutton", name="Takes")).to_have_value("1")
+    assert generate(page) == [eight]
+    choose(page, "Diversity", 0)
+    choose(page, "Takes", 2)
+    first, second = generate(page)
+    assert first == second not in seeds
+    page.get_by_role("button", name="New seed").click()
+    expect(page.get_by_role("spinbutton", name="Seed")).not_to_have_value("8")
+
+
+def test_the_still_follows_expressions_and_videos_obey(visit: Visit, clip: Path, tmp_path: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    still = page.locator("#still img")
+    neutral = still.get_attribute("src")
+    page.get_by_label("Expression", exact=True).click()
+    page.get_by_role("option", name="happy").click()
+    expect(still).not_to_have_attribute("src", neutral)
+    happy = still.get_attribute("src")
+    page.get_by_role("button", name="Single expressions").click()
+    choose(page, "Nose sneer", 0.8)
+    expect(still).not_to_have_attribute("src", happy)
+    sneering = still.get_attribute("src")
+    page.get_by_label("Neutralize").check()
+    expect(still).not_to_have_attribute("src", sneering)
+    page.get_by_label("Neutralize").uncheck()
+    expect(still).to_have_attribute("src", sneering)
+    page.get_by_role("button", name="Head and eyes").click()
+    choose(page, "Head motion", 0)
+    choose(page, "Blink rate", 0)
+    generate(page)
+    with page.expect_download() as download:
+        page.locator("a", has_text="KB").last.click()
+    download.value.save_as(tmp_path / "take.npz")
+    take = Animation.load_npz(tmp_path / "take.npz")
+    assert all(np.ptp(take[name]) == 0 for name in ("yaw", "pitch", "roll", "x", "y", "z", "eyeBlinkLeft"))
+    assert take["noseSneerLeft"].min() >= 0.8 and take["cheekSquintLeft"].min() >= 0.5
+
+
+def generate_with_seed(page: Page, seed: int) -> list[bytes]:
+    choose(page, "Seed", seed)
+    return generate(page)
+
+
+def test_unlocked_seed_is_drawn_and_shown(visit: Visit, clip: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    page.get_by_label("Lock the seed").uncheck()
+    generate(page)
+    seed = page.get_by_role("spinbutton", name="Seed").input_value()
+    expect(page.locator("#status")).to_contain_text(f"seed {seed}")
+    assert seed != "1"
+
+
+def test_cancel_stops_the_work(visit: Visit) -> None:
+    page = visit()
+    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.locator("#still img").wait_for()
+    choose(page, "Takes", 4)  # long enough to be caught at it
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#status")).to_contain_text("Rendering")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#status")).to_contain_text("Cancelled")
+    page.wait_for_timeout(1500)
+    expect(page.locator("#status")).to_contain_text("Cancelled")
+    assert page.locator(".take video").count() == 0
+
+
+def test_mistakes_are_explained_and_inputs_kept(visit: Visit, clip: Path, tmp_path: Path) -> None:
+    page = visit()
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("A photo is needed")
+    soundfile.write(tmp_path / "silence.wav", [0.0] * 16_000, 16_000)
+    upload(page, EXAMPLES / "astronaut.jpg", tmp_path / "silence.wav")
+    choose(page, "Seed", 5)
+    page.locator("#still img").wait_for()
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("The audio is silent")
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("5")
+    assert page.get_by_role("img", name="").count() or page.locator("img").count() >= 2
+
+
+def test_a_photo_without_a_face_is_refused_at_once(visit: Visit, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (300, 300), "grey").save(tmp_path / "wall.png")
+    page = visit()
+    page.locator("input[type=file]").nth(0).set_input_files(tmp_path / "wall.png")
+    expect(page.locator("#still [role=alert]")).to_contain_text("face")
+
+
+def test_too_much_is_refused(visit: Visit, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (7000, 6000), "grey").save(tmp_path / "wide.png")
+    soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.1, 121 * 8000), 8000)
+    page = visit()
+    upload(page, tmp_path / "wide.png", tmp_path / "long.wav")
+    expect(page.locator("#still [role=alert]")).to_contain_text("Pictures may hold up to 40 megapixels")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("Speech may last up to 120 s here, got 121 s")
+
+
+def test_large_files_are_refused(browser: Browser, address: str, tmp_path: Path) -> None:
+    """In a context of its own, as Chromium's console tells of the refusal, too."""
+    (tmp_path / "heavy.png").write_bytes(bytes(26_300_000))
+    page = browser.new_page()
+    page.goto(address)
+    page.get_by_role("button", name="Generate").wait_for()
+    page.locator("input[type=file]").nth(0).set_input_files(tmp_path / "heavy.png")
+    expect(page.get_by_text("File(s) exceed the maximum allowed size of 25.0 Mb").first).to_be_visible()
+    page.context.close()
+
+
+def test_examples_have_the_address_of_the_page(visit: Visit, address: str) -> None:
+    page = visit()
+    page.get_by_role("tab", name="API").click()
+    printed = re.findall(r"```\w+\n(.*?)\n```", HELP.replace(ADDRESS, address), re.DOTALL)
+    expect(page.locator("pre code")).to_have_text(printed)
+
+
+def test_two_visitors_at_once(visit: Visit, clip: Path) -> None:
+    """The second waits for the first and sees its place in the queue."""
+    pages = [visit(), visit()]
+    for page, seed in zip(pages, (3, 4), strict=True):
+        upload(page, EXAMPLES / "astronaut.jpg", clip)
+        choose(page, "Seed", seed)
+    choose(pages[0], "Takes", 4)
+    pages[0].get_by_role("button", name="Generate").click()
+    pages[0].locator("#status progress").wait_for()
+    pages[1].get_by_role("button", name="Generate").click()
+    waiting = pages[1].locator("#status [data-testid=status-tracker]", has_text="queue: 1/1")
+    waiting.wait_for()
+    assert waiting.evaluate("line => line.clientHeight") >= 16, "it would be clipped"
+    for page, seed in zip(pages, (3, 4), strict=True):
+        expect(page.locator("#status")).to_contain_text(f"Done: seed {seed}")
+        assert page.locator(".take video").count() == (4 if seed == 3 else 1)
+
+
+def test_microphone(visit: Visit) -> None:
+    """Chromium's fake device beeps once a second."""
+    page = visit()
+    page.get_by_role("button", name="Record audio").click()
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(2500)
+    page.get_by_role("button", name="Stop", exact=True).first.click()
+    page.get_by_role("button", name="Play").first.wait_for()
+
+
+def test_live_by_file_and_by_microphone(visit: Visit, clip: Path) -> None:
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    page.locator("#still img").wait_for()
+    page.get_by_role("tab", name="Live").click()
+    page.get_by_role("button", name="Play the speech").click()
+    expect(page.locator("#live-status")).to_contain_text("Done")
+    face = page.locator("#player img")
+    expect(face).to_be_visible()
+    spoken = face.get_attribute("src")
+    page.locator("#live-microphone").get_by_role("button", name="Record").first.click()
+    expect(page.locator("#live-status")).to_contain_text("Listening")
+    expect(face).not_to_have_attribute("src", spoken)
+    expect(page.locator("#player p")).to_contain_text("s behind the sound")
+
+
+def test_the_head_is_shown_in_3d_and_can_be_kept(visit_with_webgl: Visit, clip: Path, tmp_path: Path) -> None:
+    page = visit_with_webgl()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    generate(page)
+    page.get_by_role("tab", name="3D").click()
+    page.get_by_role("button", name="Build the head").click()
+    expect(page.locator("#head-status")).to_contain_text("The head of seed 1")
+    canvas = page.locator("#head canvas")
+    expect(canvas).to_be_visible()
+    shots = [np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(float)]
+    for _ in range(20):  # until the head is drawn and has moved
+        page.wait_for_timeout(500)
+        shots.append(np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(float))
+        if shots[-1].std() > 20 and np.abs(shots[-1] - shots[-2]).max() > 40:
+            break
+    assert shots[-1].std() > 20, "nothing but background"
+    assert np.abs(shots[-1] - shots[-2]).max() > 40, "the head does not move"
+    with page.expect_download() as download:
+        page.locator("#head-file a").last.click()
+    assert download.value.suggested_filename == "head-1.glb"
+    download.value.save_as(tmp_path / "head.glb")
+    content = (tmp_path / "head.glb").read_bytes()
+    assert content[:4] == b"glTF" and b'"animations":' in content
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fits_a_phone(visit: Visit, scheme: str) -> None:
+    page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
+    for tab in ("Create", "Live", "Inspect", "3D", "API"):
+        page.get_by_role("tab", name=tab).click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_by_keyboard(visit: Visit) -> None:
+    """Tab reaches the button, Enter presses it."""
+    page = visit()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "generate":
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#status [role=alert]")).to_contain_text("A photo is needed")

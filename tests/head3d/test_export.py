@@ -1,0 +1,185 @@
+"""The 3D head: a file whose every index, range and size holds, in the right place and with the animation in it."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dirfa_pipeline import EXPRESSION_NAMES, Animation, AnimationError, FaceRenderer, Portrait
+from dirfa_pipeline.cli import BAD_INPUT, DONE, main
+from dirfa_pipeline.face.landmarks import OVAL
+from dirfa_pipeline.head3d.export import build_glb, export_head
+
+
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+PHOTO = str(Path(__file__).parents[2] / "dirfa_pipeline" / "examples" / "astronaut.jpg")
+
+
+@pytest.fixture(scope="module")
+def talk() -> Animation:
+    time = np.arange(50) / 25
+    return Animation.from_curves(
+        50, jawOpen=0.5 + 0.5 * np.sin(time), yaw=0.2 * np.sin(time), eyeLookInLeft=0.5, y=0.1
+    )
+
+
+@pytest.fixture(scope="module")
+def glb(portrait: Portrait, renderer: FaceRenderer, talk: Animation) -> "Glb":
+    return Glb(build_glb(renderer.prepare(portrait), talk))
+
+
+class Glb:
+    """A reader of our own, to the letter of the specification."""
+
+    def __init__(self, data: bytes) -> None:
+        magic, version, size = struct.unpack_from("<4sII", data)
+        assert (magic, version, size) == (b"glTF", 2, len(data))
+        length, kind = struct.unpack_from("<I4s", data, 12)
+        assert (kind, length % 4) == (b"JSON", 0)
+        self.content = json.loads(data[20 : 20 + length])
+        binary, kind = struct.unpack_from("<I4s", data, 20 + length)
+        assert (kind, 28 + length + binary) == (b"BIN\0", len(data))
+        self.binary = data[28 + length :]
+
+    def accessor(self, index: int) -> np.ndarray:
+        item = self.content["accessors"][index]
+        if "sparse" not in item:
+            return self._values(item)
+        sparse, values = item["sparse"], np.zeros((item["count"], WIDTHS[item["type"]]), np.float32)
+        (rows,) = self._values(item | sparse["indices"] | {"count": sparse["count"], "type": "SCALAR"}).T
+        assert (np.diff(rows.astype(int)) > 0).all()
+        values[rows] = self._values(item | sparse["values"] | {"count": sparse["count"]})
+        return values
+
+    def _values(self, item: dict) -> np.ndarray:
+        view = self.content["bufferViews"][item["bufferView"]]
+        dtype = {5126: np.float32, 5125: np.uint32}[item["componentType"]]
+        width = WIDTHS[item["type"]]
+        values = np.frombuffer(self.binary, dtype, item["count"] * width, view["byteOffset"])
+        assert values.nbytes == view["byteLength"]
+        return values.reshape(item["count"], width)
+
+    def mesh(self, name: str) -> dict:
+        return next(mesh for mesh in self.content["meshes"] if mesh["name"] == name)
+
+    def node(self, name: str) -> int:
+        return next(index for index, node in enumerate(self.content["nodes"]) if node["name"] == name)
+
+    def track(self, name: str, path: str) -> np.ndarray:
+        animation = self.content["animations"][0]
+        target = {"node": self.node(name), "path": path}
+        channel = next(channel for channel in animation["channels"] if channel["target"] == target)
+        return self.accessor(animation["samplers"][channel["sampler"]]["output"])
+
+
+def test_every_array_is_inside_and_as_declared(glb: Glb) -> None:
+    assert glb.content["buffers"][0]["byteLength"] <= len(glb.binary)
+    for view in glb.content["bufferViews"]:
+        assert view["byteOffset"] % 4 == 0
+        assert view["byteOffset"] + view["byteLength"] <= glb.content["buffers"][0]["byteLength"]
+    for index, item in enumerate(glb.content["accessors"]):
+        values = glb.accessor(index)
+        assert np.isfinite(values).all()
+        if "min" in item:
+            np.testing.assert_allclose(values.min(0), item["min"], rtol=1e-6)
+            np.testing.assert_allclose(values.max(0), item["max"], rtol=1e-6)
+    for image in glb.content["images"]:
+        start = glb.content["bufferViews"][image["bufferView"]]["byteOffset"]
+        assert glb.binary[start : start + 8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_meshes_hang_together(glb: Glb) -> None:
+    assert {mesh["name"] for mesh in glb.content["meshes"]} == {
+        "Skin", "LowerTeeth", "UpperTeeth", "Tongue", "MouthCavity", "RightEye", "LeftEye",
+    }  # fmt: skip
+    for mesh in glb.content["meshes"]:
+        (part,) = mesh["primitives"]
+        vertices = glb.accessor(part["attributes"]["POSITION"])
+        places = glb.accessor(part["attributes"]["TEXCOORD_0"])
+        assert len(vertices) == len(places)
+        assert glb.accessor(part["indices"]).max() < len(vertices)
+        for target in part.get("targets", []):
+            assert glb.accessor(target["POSITION"]).shape == vertices.shape
+    reached = {index for node in glb.content["nodes"] for index in node.get("children", [])}
+    assert reached | set(glb.content["scenes"][0]["nodes"]) == set(range(len(glb.content["nodes"])))
+
+
+def test_it_is_a_head_of_human_size_with_named_shapes(glb: Glb) -> None:
+    skin = glb.mesh("Skin")
+    assert skin["extras"]["targetNames"] == list(EXPRESSION_NAMES)
+    part = skin["primitives"][0]
+    vertices = glb.accessor(part["attributes"]["POSITION"])
+    width, height, depth = np.ptp(vertices[:468], axis=0)
+    assert 0.11 < width < 0.18
+    assert 0.14 < height < 0.24
+    assert 0.05 < depth < 0.16
+    chin, nose, brow = vertices[152], vertices[1], vertices[9]
+    assert chin[1] < nose[1] < brow[1]  # y goes up
+    assert nose[2] > vertices[234, 2]  # z comes forward
+    jaw = glb.accessor(part["targets"][EXPRESSION_NAMES.index("jawOpen")]["POSITION"])
+    assert jaw[152, 1] < -0.01
+    assert abs(jaw[9, 1]) < 0.002
+
+
+def test_the_head_is_closed_but_for_eyes_and_mouth(glb: Glb) -> None:
+    """Joined where points coincide, every other edge has two triangles, and these face outwards."""
+    (part,) = glb.mesh("Skin")["primitives"]
+    vertices = glb.accessor(part["attributes"]["POSITION"])
+    size = np.ptp(vertices, axis=0)
+    assert 0.18 < size[2] < 0.36 and 0.26 < size[1] < 0.48  # a whole head and its neck
+    triangles = glb.accessor(part["indices"]).reshape(-1, 3)
+    corners = vertices[triangles].astype(float)
+    volume = np.einsum("ti,ti->t", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() / 6.0
+    assert 0.003 < volume < 0.02  # cubic metres; below 0 the triangles would face inwards
+    shell = vertices[468 : 468 + 33 * 73].reshape(33, 73, 3)
+    np.testing.assert_allclose(shell[:, 0], shell[:, -1])
+    np.testing.assert_allclose(shell[0, :-1:2], vertices[list(OVAL)], atol=1e-6)
+    assert np.ptp(shell[-1], axis=0).max() < 0.002
+    for morph in part["targets"]:
+        moved = glb.accessor(morph["POSITION"])
+        np.testing.assert_allclose(moved[468 : 468 + 72 : 2], moved[list(OVAL)], atol=1e-7)
+
+
+def test_the_tongue_goes_with_the_jaw_and_comes_out(glb: Glb) -> None:
+    (part,) = glb.mesh("Tongue")["primitives"]
+    jaw, out = (
+        glb.accessor(part["targets"][EXPRESSION_NAMES.index(name)]["POSITION"]) for name in ("jawOpen", "tongueOut")
+    )
+    assert jaw[:, 1].max() < -0.01
+    assert 0.015 < out[:, 2].max() < 0.03 and np.abs(out[:, 2]).min() < 0.001
+    lips = glb.accessor(glb.mesh("Skin")["primitives"][0]["attributes"]["POSITION"])[13]
+    tip = glb.accessor(part["attributes"]["POSITION"])[:17].mean(0)
+    assert -0.02 < tip[2] - lips[2] < -0.005 and tip[1] < lips[1]
+
+
+def test_the_animation_is_in_it(glb: Glb, talk: Animation) -> None:
+    weights = glb.track("Skin", "weights").reshape(len(talk), 52)
+    np.testing.assert_allclose(weights, np.clip(talk.coefficients[:, :52], 0, 1))
+    np.testing.assert_array_equal(glb.track("LowerTeeth", "weights").ravel(), weights.ravel())
+    rotation = glb.track("Head", "rotation")
+    np.testing.assert_allclose(np.linalg.norm(rotation, axis=1), 1.0, atol=1e-6)
+    # Turning about the vertical by the yaw, to the right of the picture: positive about glTF's y.
+    turned = 2.0 * np.arcsin(rotation[:, 1])
+    np.testing.assert_allclose(turned - turned[0], talk["yaw"] - talk["yaw"][0], atol=0.02)
+    np.testing.assert_allclose(glb.track("Head", "translation")[:, 1], -0.0063, atol=1e-6)
+    assert glb.track("LeftEye", "rotation")[:, 1].max() < -0.04  # in: to the left of the picture
+    assert abs(glb.track("RightEye", "rotation")[:, 1]).max() < 1e-6
+
+
+def test_export_verb(tmp_path: Path, talk: Animation, capsys: pytest.CaptureFixture[str]) -> None:
+    talk.save_npz(tmp_path / "talk.npz")
+    source, output = str(tmp_path / "talk.npz"), str(tmp_path / "head.glb")
+    assert main(["export", source, "--photo", PHOTO, "-o", output, "--format", "glb"]) == DONE
+    assert len(Glb(Path(output).read_bytes()).content["animations"]) == 1
+    assert main(["export", source, "-o", output]) == BAD_INPUT
+    assert "add --photo PHOTO" in capsys.readouterr().err
+    assert main(["export", source, "-o", str(tmp_path / "a.csv"), "--format", "json"]) == BAD_INPUT
+    assert "must end in .json" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.glb", "talk.npz"]
+
+
+def test_another_ending_is_refused(portrait: Portrait, renderer: FaceRenderer, tmp_path: Path) -> None:
+    with pytest.raises(AnimationError, match=r"ends in \.glb"):
+        export_head(renderer.prepare(portrait), None, tmp_path / "head.obj")

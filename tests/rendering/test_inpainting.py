@@ -1,0 +1,72 @@
+"""Holes filled with the picture's own texture."""
+
+import cv2
+import numpy as np
+import pytest
+
+from dirfa_pipeline.rendering.background import separate
+from dirfa_pipeline.rendering.inpainting import inpaint
+
+
+def stripes(side: int = 120, period: int = 12) -> np.ndarray:
+    """Vertical stripes, `(side, side, 3)`."""
+    row = np.where(np.arange(side) // (period // 2) % 2, 220, 40)
+    return np.repeat(np.broadcast_to(row, (side, side))[..., None], 3, axis=2).astype(np.uint8)
+
+
+def hole_of(shape: tuple[int, ...]) -> np.ndarray:
+    hole = np.zeros(shape[:2], np.bool_)
+    hole[40:80, 45:75] = True
+    return hole
+
+
+def fill(image: np.ndarray, hole: np.ndarray, hidden: np.ndarray | None = None) -> np.ndarray:
+    hidden = np.zeros_like(hole) if hidden is None else hidden
+    return inpaint(image, hole, hidden, np.full(image.shape, 128.0, np.float32))
+
+
+def test_a_pattern_goes_on() -> None:
+    image = stripes()
+    hole = hole_of(image.shape)
+    filled = fill(image, hole)
+    np.testing.assert_array_equal(filled[~hole], image[~hole])
+    assert np.abs(filled - image)[hole].mean() < 10  # a smooth filling misses by 90
+
+
+def test_same_filling_every_time() -> None:
+    image = stripes()
+    hole = hole_of(image.shape)
+    np.testing.assert_array_equal(fill(image, hole), fill(image, hole))
+
+
+@pytest.mark.parametrize(("hole", "hidden"), [(True, False), (True, True)], ids=["nothing known", "nothing seen"])
+def test_the_guess_stays(hole: bool, hidden: bool) -> None:
+    shape = (100, 80)
+    filled = fill(np.zeros((*shape, 3), np.uint8), np.full(shape, hole), np.full(shape, hidden))
+    np.testing.assert_array_equal(filled, 128.0)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (66, 1200), (700, 2100)])
+def test_a_plate_keeps_what_is_far_from_the_person(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    mask = np.zeros(shape, np.float32)
+    mask[20:50, 20:40] = 1.0
+    landmarks = np.array([[20.0, 20.0, 0.0], [40.0, 50.0, 0.0]], np.float32)
+    plate = separate(image, mask, landmarks).plate
+    np.testing.assert_array_equal(plate[:, -10:], image[:, -10:])
+    assert plate.dtype == np.uint8
+    assert (plate[25:45, 25:35] != image[25:45, 25:35]).mean() > 0.9
+
+
+def test_light_goes_on_behind_the_person() -> None:
+    """A wall lit from one spot beside the head has no edge where the head was."""
+    rows, columns = np.indices((200, 200))
+    glow = 50 + 150 * np.exp(-((rows - 110) ** 2 + (columns - 100) ** 2) / 1000)
+    image = np.repeat(glow[..., None], 3, axis=2).astype(np.uint8)
+    mask = ((rows - 100) ** 2 + (columns - 60) ** 2 < 35**2).astype(np.float32)
+    image[mask > 0] = 10
+    landmarks = np.array([[30.0, 65.0, 0.0], [90.0, 135.0, 0.0]], np.float32)
+    plate = separate(image, mask, landmarks).plate[..., 0].astype(np.float32)
+    behind = cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0
+    steepest, lit = (np.hypot(*np.gradient(light)).max() for light in (np.where(behind, plate, glow), glow))
+    assert steepest < 2.5 * lit  # texture from elsewhere would make an edge ten times as steep

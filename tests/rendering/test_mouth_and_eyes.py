@@ -1,0 +1,187 @@
+"""Lips, teeth, lids, irises and skin: what a viewer would notice, measured in the frames."""
+
+import numpy as np
+import pytest
+
+from dirfa_pipeline import Animation, FaceModel, FaceRenderer, Portrait
+from dirfa_pipeline.animation.coefficients import coefficient_index
+from dirfa_pipeline.face.landmarks import (
+    INNER_LIPS,
+    LEFT_EYE,
+    LIPS,
+    LOWER_LIP_ROWS,
+    RIGHT_EYE,
+    UPPER_LIP_ROWS,
+    EyeLandmarks,
+)
+from dirfa_pipeline.models.face_renderer import PreparedPortrait
+from dirfa_pipeline.rendering.eyes import lid_opening
+from dirfa_pipeline.rendering.lips import build_lips
+from dirfa_pipeline.rendering.masks import polygon_mask, window_around
+from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE
+from dirfa_pipeline.rendering.teeth import find_own_teeth
+
+
+@pytest.fixture(scope="module")
+def prepared(renderer: FaceRenderer, portrait: Portrait) -> PreparedPortrait:
+    return renderer.prepare(portrait)
+
+
+def pose(**weights: float) -> np.ndarray:
+    return Animation.from_curves(1, **weights).coefficients
+
+
+def both(name: str, weight: float) -> dict[str, float]:
+    return {f"{name}Left": weight, f"{name}Right": weight}
+
+
+def inside(frame: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Pixels `(n, 3)` of a frame within an outline."""
+    window = window_around(outline, frame.shape, margin=2)
+    assert window is not None
+    return frame[window][polygon_mask(outline, window) > 0.8].astype(float)
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    return pixels @ np.array([0.299, 0.587, 0.114])
+
+
+@pytest.mark.parametrize("beneath", [(225, 220, 205), (200, 130, 130), (60, 40, 40)], ids=["teeth", "tongue", "dark"])
+@pytest.mark.parametrize("slope", [0.0, 0.15])
+def test_own_teeth_end_at_the_seam(beneath: tuple[int, int, int], slope: float) -> None:
+    """The photo's upper row is cut off along the dark line over the lower row, the tongue or the dark."""
+    image = np.full((120, 160, 3), (180, 110, 100), np.uint8)
+    landmarks = np.zeros((478, 3), np.float32)
+    angles = np.linspace(0.0, 2.0 * np.pi, len(INNER_LIPS), endpoint=False)
+    around = np.stack([-np.cos(angles), np.sin(angles)], axis=1)
+    landmarks[list(INNER_LIPS), :2] = np.array([80, 60]) + around * [50, 22]
+    landmarks[list(LIPS), :2] += np.where(landmarks[list(LIPS), :2] == 0, [80, 60], 0)
+    landmarks[[78, 308, 13, 14], :2] = [[30, 60], [130, 60], [80, 38], [80, 82]]
+    y, x = np.mgrid[:120, :160].astype(np.float32)
+    landmarks[:, 1] += slope * (landmarks[:, 0] - 80.0)
+    line = 64.0 + slope * (x - 80.0)
+    mouth = ((x - 80) / 50) ** 2 + ((y - slope * (x - 80.0) - 60) / 22) ** 2 < 1
+    image[mouth] = (235, 228, 214)
+    image[mouth & (y > line)] = beneath
+    image[mouth & (np.abs(y - line) < 1.2)] = (120, 90, 85)
+    own, edge = find_own_teeth(image, landmarks, light=140.0)
+    assert own is not None and edge is not None
+    inner = mouth & (np.abs(x - 80) < 30)
+    assert own[inner & (y < line - 4) & (y > line - 18), 3].mean() > 200
+    assert own[inner & (y > line + 3), 3].mean() < 25
+
+
+def test_eyes_half_shut_in_the_photo_open(
+    renderer: FaceRenderer, prepared: PreparedPortrait, face_model: FaceModel
+) -> None:
+    """A frame from within a blink, taken as the photo, talks with eyes that the face tracker sees open."""
+    blinking = renderer.render(prepared, pose(**both("eyeBlink", 0.78)))[0]
+    photo = Portrait.from_image(blinking, face_model)
+    assert photo.face.blink > 0.1
+    opened = Portrait.from_image(renderer.render(renderer.prepare(photo), pose())[0], face_model)
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        assert lid_opening(eye, opened.landmarks) > 1.3 * lid_opening(eye, photo.landmarks)
+
+
+def test_silence_covers_the_teeth(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Of a toothy smile closed lips remain: nowhere as light and as pale as its teeth."""
+    portrait = prepared.portrait
+    teeth = inside(portrait.image, portrait.landmarks[list(INNER_LIPS), :2])
+    frame = renderer.render(prepared, pose())[0]
+    lips = inside(frame, portrait.face.vertices(pose())[0][list(LIP_OUTLINE), :2])
+
+    def share_pale(pixels: np.ndarray) -> float:
+        pale = pixels.min(1) > 0.78 * pixels.max(1)
+        return float((pale & (grey(pixels) > np.percentile(grey(teeth), 60))).mean())
+
+    assert share_pale(teeth) > 0.25
+    assert share_pale(lips) < 0.02
+
+
+def test_corrections_keep_the_photo(prepared: PreparedPortrait) -> None:
+    lips, face = prepared.lips, prepared.portrait.face
+    np.testing.assert_array_equal(lips.shape(lips.rest, face.expression, 0.0), lips.rest)
+    places = prepared.mesh.source[:, :2]
+    np.testing.assert_array_equal(lips.roll(places, face.expression, 0.0), places)
+
+
+def test_rolled_lips_hide_their_inner_side(prepared: PreparedPortrait) -> None:
+    places, weights = prepared.mesh.source[:, :2], np.zeros(52, np.float32)
+    weights[coefficient_index("mouthRollLower")] = weights[coefficient_index("mouthRollUpper")] = 1.0
+    rolled = prepared.lips.roll(places, weights, 1.0)
+    for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS):
+        whole = np.linalg.norm(places[list(rows[-1])] - places[list(rows[0])], axis=1)
+        shown = np.linalg.norm(rolled[list(rows[-1])] - rolled[list(rows[0])], axis=1)
+        assert (shown < 0.85 * whole).all()
+    others = np.setdiff1d(np.arange(len(places)), LIPS)
+    np.testing.assert_array_equal(rolled[others], places[others])
+
+
+def test_an_open_mouth_is_a_lens(prepared: PreparedPortrait) -> None:
+    """Half-way to the corners it is open by four fifths of its middle, far less next to them, as tracked mouths."""
+    face = prepared.portrait.face
+    wide = pose(jawOpen=0.8)
+    lips = build_lips(face, 0.1)
+    vertices = lips.shape(face.head_vertices(wide)[0], face.expressions(wide)[0], 1.0)
+    gap = vertices[list(LOWER_LIP_ROWS[-1]), 1] - vertices[list(UPPER_LIP_ROWS[-1]), 1]
+    np.testing.assert_allclose(gap[[2, 6]] / gap[4], 0.82, atol=0.06)
+    np.testing.assert_allclose(gap[[0, 8]] / gap[4], 0.36, atol=0.08)
+    pucker = pose(jawOpen=0.15, mouthPucker=0.9)
+    vertices = lips.shape(face.head_vertices(pucker)[0], face.expressions(pucker)[0], 1.0)
+    gap = vertices[list(LOWER_LIP_ROWS[-1]), 1] - vertices[list(UPPER_LIP_ROWS[-1]), 1]
+    assert gap[[0, 8]].max() < 0.2 * gap[4]
+
+
+def test_the_tongue_lifts(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """For l, th and n there is more red between the teeth than for the same jaw without the tongue."""
+    portrait = prepared.portrait
+    opened = pose(jawOpen=0.5)
+    low, high = renderer.render(prepared, np.concatenate([opened, pose(jawOpen=0.5, tongueOut=0.3)]))
+    outline = portrait.face.vertices(opened)[0][list(INNER_LIPS), :2]
+    assert (grey(inside(high, outline)) - grey(inside(low, outline))).mean() > 3.0
+
+
+@pytest.mark.parametrize("eye", [RIGHT_EYE, LEFT_EYE])
+def test_closed_lids_show_no_eye(renderer: FaceRenderer, prepared: PreparedPortrait, eye: EyeLandmarks) -> None:
+    """Where the eye was there is skin and lashes: no white of the eye, and the lids meet."""
+    portrait = prepared.portrait
+    shut = pose(**both("eyeBlink", 1.0))
+    frame = renderer.render(prepared, shut)[0]
+    outline = portrait.landmarks[list(eye.outline), :2]
+    before, after = inside(portrait.image, outline), inside(frame, outline)
+    # The dark iris next to the white makes the photo's contrast.
+    assert grey(after).std() < 0.75 * grey(before).std()
+    red = [(pixels[:, 0] - pixels[:, 2]) / pixels.max(1) for pixels in (before, after)]
+    assert np.percentile(red[1], 10) > np.percentile(red[0], 10) + 0.04
+
+
+def test_gaze_moves_the_iris_within_still_lids(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    portrait = prepared.portrait
+    look = {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}
+    frames = renderer.render(prepared, np.concatenate([pose(), pose(**look)]))
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        outline = portrait.landmarks[list(eye.outline), :2]
+        window = window_around(outline, frames.shape[1:], margin=0)
+        assert window is not None
+        mask = polygon_mask(outline, window)
+        centres = []
+        for frame in frames:
+            dark = mask * np.clip(110.0 - grey(frame[window].astype(float)), 0.0, None)
+            centres.append(float((dark * np.arange(dark.shape[1])).sum() / dark.sum()))
+        assert centres[1] - centres[0] > 0.015 * portrait.face.scale  # to the right of the picture
+
+
+def test_skin_is_the_photos_at_rest(prepared: PreparedPortrait) -> None:
+    """No fold or light is drawn at rest; a frown, raised brows and a turn each change the light somewhere."""
+    portrait, skin = prepared.portrait, prepared.skin
+    weights = portrait.face.expressions(portrait.face.rest_coefficients()[None])[0]
+    assert not skin.shading(weights, np.eye(3, dtype=np.float32), 0.0).any()
+    for name in ("browInnerUp", "browDownLeft", "mouthFrownRight"):
+        changed = weights.copy()
+        changed[coefficient_index(name)] = 1.0
+        shading = skin.shading(changed, np.eye(3, dtype=np.float32), 0.0)
+        assert -0.2 < shading.min() < -0.02
+        assert shading.max() < 0.1
+    turn = portrait.face.head_transforms(pose(yaw=0.3))[0][:, :3]
+    lit = skin.shading(weights, turn, 0.0)
+    assert 0.01 < np.abs(lit).max() < 0.17
