@@ -26,9 +26,9 @@ def main() -> None:
 
 def serve(options: argparse.Namespace) -> None:
     from dirfa_pipeline import DirfaPipeline
+    from dirfa_pipeline.bundled import bundled_weights
     from dirfa_pipeline.demo import build_demo, launch_options
     from dirfa_pipeline.demo.limits import MAX_WAITING
-    from dirfa_pipeline.hub.pretrained import bundled_weights
 
     pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     page = build_demo(pipe).queue(max_size=MAX_WAITING)

@@ -17,6 +17,7 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation.animation import Animation
 from .animation.frame_rate import change_frame_rate
+from .bundled import BUNDLED_NAME
 from .capture.films import FilmedFace, film_face
 from .capture.pictures import ImageInput
 from .capture.portrait import Portrait
@@ -27,7 +28,7 @@ from .direction.expressions import Expression
 from .errors import AnimationError, CheckpointError, InputError
 from .hub.checkpoint import check_component, check_layout
 from .hub.model_card import build_model_card
-from .hub.pretrained import BUNDLED_NAME, DOWNLOAD_OPTIONS, find_weights, publish
+from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
 from .hub.remote_code import is_only_ours, write_hub_code, write_pipeline_code
 from .media.audio import (
     ENCODER_RATE,

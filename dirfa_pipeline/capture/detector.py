@@ -1,75 +1,96 @@
-"""The only door to MediaPipe: landmarks of faces and the mask of the person."""
+"""The only door to the networks that see: landmarks of faces and the mask of the person."""
 
-import os
-import threading
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ..bundled import FACE_DETECTOR, bundled_weights
 from ..face.landmarks import LIPS
 from ..face.measures import face_size
+from .landmarker import FaceFinder, FaceMesh, next_square
+from .network import Network
+from .squares import Square
 
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 DETECTION_SIDE: Final = 1024
 CROP_MARGIN: Final = 0.6  # of the face's size, on each side
+MOST_FACES: Final = 5  # in a photo
+SMALLEST_TILE: Final = 256  # pixels a side: smaller ones show faces too small to be animated
+PERSON_SIZE: Final = 256  # pixels a side of the segmenter's input
+
+FACES_FILE: Final = "faces.tflite"
+LANDMARKS_FILE: Final = "landmarks.tflite"
+PERSON_FILE: Final = "person.tflite"
 
 
 class FaceDetector:
     """
-    The only door to MediaPipe: landmarks and person mask.
+    The only door to the networks that see: landmarks and person mask.
 
     Args:
-        video (`bool`, defaults to `False`): Whether pictures are consecutive frames of one video. Use one detector a
-            thread and a clip.
+        video (`bool`, defaults to `False`): Whether pictures are consecutive frames of one video, of which one face is
+            followed. Use one detector a thread and a clip.
+        folder (`Path`, *optional*): Where the networks' files lie; by default those of the bundled weights.
+
+    Raises:
+        CheckpointError: A file is missing or broken; the message names it.
     """
 
-    def __init__(self, video: bool = False) -> None:
-        with _quiet():
-            from mediapipe.python.solutions import face_mesh
-
-            self._video = video
-            self._mesh = face_mesh.FaceMesh(
-                static_image_mode=not video, refine_landmarks=True, max_num_faces=1 if video else 5,
-                min_detection_confidence=0.4,
-            )  # fmt: skip
+    def __init__(self, video: bool = False, folder: Path | None = None) -> None:
+        self._folder = bundled_weights() / FACE_DETECTOR if folder is None else folder
+        self._video = video
+        self._followed: Square | None = None
+        self._finder = FaceFinder(self._folder / FACES_FILE)
+        self._mesh = FaceMesh(self._folder / LANDMARKS_FILE)
 
     def close(self) -> None:
-        """Give back MediaPipe's threads and memory, which Python's garbage collection does not."""
-        self._mesh.close()
+        """Free the networks' memory; the detector cannot be used any more."""
+        del self._finder, self._mesh
 
     def reset(self) -> None:
         """Forget the frames before: the next one begins another shot."""
-        with _quiet():
-            self._mesh.reset()
+        self._followed = None
 
     def landmarks(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Landmarks of all faces, each `(478, 3)` in pixels with z scaled like x, largest face first."""
-        with _quiet():
-            found = self._mesh.process(image).multi_face_landmarks or []
-        height, width = image.shape[:2]
-        size = np.array([width, height, width], np.float32)
-        faces = [np.array([[p.x, p.y, p.z] for p in face.landmark], np.float32) * size for face in found]
+        if self._video:
+            return self._follow(image)
+        squares = self._finder.find(image, MOST_FACES)
+        faces = [face for square in squares if (face := self._mesh.measure(image, square)) is not None]
         return sorted(faces, key=face_size, reverse=True)
+
+    def _follow(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """The face of the frame before, or the surest one where there was none or it has gone."""
+        face = self._followed and self._mesh.measure(image, self._followed)
+        if face is None:
+            squares = self._finder.find(image, 1)
+            face = self._mesh.measure(image, squares[0]) if squares else None
+        self._followed = None if face is None else next_square(face)
+        return [] if face is None else [face]
 
     def find_faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """
         Landmarks of all faces in a picture of any size.
 
-        Faces are looked for in the whole picture, then near the places that a long-range detector points at; each one
-        is measured again in a crop around it, at its own resolution.
+        Faces are looked for in the whole picture, and if there is none in smaller and smaller tiles of it; each one is
+        measured again in a crop around it, at its own resolution.
         """
         coarse = self._in_box(image, (0, 0, image.shape[1], image.shape[0]))
         boxes = [self._around(face, image) for face in coarse]
         if not boxes:
-            boxes = self._distant_boxes(image)
+            boxes = self._small_boxes(image)
         faces = [face for box in boxes for face in self._in_box(image, box)[:1]]
         return sorted(faces, key=face_size, reverse=True)
 
-    def _in_box(self, image: NDArray[np.uint8], box: tuple[int, int, int, int]) -> list[NDArray[np.float32]]:
+    def _in_box(self, image: NDArray[np.uint8], box: Box) -> list[NDArray[np.float32]]:
         x0, y0, x1, y1 = box
         crop = image[y0:y1, x0:x1]
         factor = min(1.0, DETECTION_SIDE / max(crop.shape[:2]))
@@ -102,7 +123,7 @@ class FaceDetector:
         return float(np.linalg.norm(straight[list(LIPS)] - back[list(LIPS)], axis=1).mean() / unit)
 
     @staticmethod
-    def _around(face: NDArray[np.float32], image: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    def _around(face: NDArray[np.float32], image: NDArray[np.uint8]) -> Box:
         low, high = face[:, :2].min(0), face[:, :2].max(0)
         margin = CROP_MARGIN * (high - low).max()
         limits = np.array(image.shape[1::-1])
@@ -110,60 +131,44 @@ class FaceDetector:
         x1, y1 = np.clip(high + margin, 0, limits).astype(int)
         return int(x0), int(y0), int(x1), int(y1)
 
-    def _distant_boxes(self, image: NDArray[np.uint8]) -> list[tuple[int, int, int, int]]:
-        from mediapipe.python.solutions import face_detection
-
-        height, width = image.shape[:2]
-        with _quiet(), face_detection.FaceDetection(model_selection=1, min_detection_confidence=0.4) as detector:
-            found = detector.process(image).detections or []
-        boxes = []
-        for detection in found:
-            box = detection.location_data.relative_bounding_box
-            corners = np.array([[box.xmin, box.ymin], [box.xmin + box.width, box.ymin + box.height]])
-            boxes.append(self._around((corners * [width, height]).astype(np.float32), image))
-        return boxes
+    def _small_boxes(self, image: NDArray[np.uint8]) -> list[Box]:
+        """Crops around faces too small to be seen in the whole picture; the largest tiles with a face decide."""
+        side = max(image.shape[:2]) // 2
+        while side >= SMALLEST_TILE:
+            faces = [
+                face for tile in _tiles(image.shape[1], image.shape[0], side) for face in self._in_box(image, tile)
+            ]
+            boxes = [self._around(face, image) for face in apart(faces)]
+            if boxes:
+                return boxes
+            side //= 2
+        return []
 
     def person_mask(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probability that a pixel belongs to the person: `(height, width)` in [0, 1]."""
-        from mediapipe.python.solutions import selfie_segmentation
-
-        with _quiet(), selfie_segmentation.SelfieSegmentation(model_selection=0) as segmenter:
-            mask = segmenter.process(image).segmentation_mask
-        return np.asarray(mask, np.float32)
-
-
-class _Silence:
-    """Standard error of the process, closed from when the first thread asks until the last one is done."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._users = 0
-        self._saved = -1
-
-    def begin(self) -> None:
-        with self._lock:
-            if self._users == 0:
-                self._saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-                os.dup2(sink, 2)
-                os.close(sink)
-            self._users += 1
-
-    def end(self) -> None:
-        with self._lock:
-            self._users -= 1
-            if self._users == 0:
-                os.dup2(self._saved, 2)
-                os.close(self._saved)
+        network = Network(self._folder / PERSON_FILE)
+        small = cv2.resize(image, (PERSON_SIZE, PERSON_SIZE), interpolation=cv2.INTER_LINEAR)
+        mask = network(small.astype(np.float32) / 255.0)[0][0, :, :, 0]
+        return np.asarray(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-_silence = _Silence()
+def apart(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """The faces without those that overlapping tiles have found again, largest first, up to five."""
+    kept: list[NDArray[np.float32]] = []
+    for face in sorted(faces, key=face_size, reverse=True):
+        middle = face[:, :2].mean(0)
+        if all(np.linalg.norm(middle - other[:, :2].mean(0)) > 0.5 * face_size(other) for other in kept):
+            kept.append(face)
+    return kept[:MOST_FACES]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MediaPipe's C++ log lines off standard error; threads may overlap."""
-    _silence.begin()
-    try:
-        yield
-    finally:
-        _silence.end()
+def _tiles(width: int, height: int, side: int) -> Iterator[Box]:
+    """Squares that cover a picture and overlap by half, so that each small face lies whole in one of them."""
+    for top in _starts(height, side):
+        for left in _starts(width, side):
+            yield left, top, min(left + side, width), min(top + side, height)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    count = max(1, 2 * math.ceil(length / side) - 1)
+    return [round(start) for start in np.linspace(0, max(0, length - side), count)]

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     progress("loading the renderer")
     from tqdm import tqdm
 
-    from ..hub.pretrained import bundled_weights
+    from ..bundled import bundled_weights
     from ..media.video import write_video
     from ..pipeline_dirfa import DirfaPipeline
 

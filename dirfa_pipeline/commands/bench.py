@@ -110,7 +110,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa bench`: each case in a process of its own, so that peaks and threads do not mix."""
-    from ..hub.pretrained import bundled_weights
+    from ..bundled import bundled_weights
 
     examples = Path(__file__).parents[1] / "examples"
     photo = options.photo or str(examples / "astronaut.jpg")

@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> None:
     import torch
     from tqdm import tqdm
 
+    from ..bundled import bundled_weights
     from ..capture.films import film_face
-    from ..hub.pretrained import bundled_weights
     from ..media.video import write_video
     from ..pipeline_dirfa import DirfaPipeline
 

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     animation, controls = load_animation(options.animation), direction.read_controls(options)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
-    from ..hub.pretrained import bundled_weights
+    from ..bundled import bundled_weights
     from ..models.face_model import FaceModel
 
     face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")

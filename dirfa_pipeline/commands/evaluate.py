@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> None:
     check_aligner([entry.text for entry in entries if entry.scored_by_phones], lexicon)
     embedder = find_embedder(options.embedder) if options.embedder else None
     progress("loading the pipeline")
+    from ..bundled import bundled_weights
     from ..evaluation.evaluate import Settings, evaluate, format_table, quick
-    from ..hub.pretrained import bundled_weights
     from ..pipeline_dirfa import DirfaPipeline
 
     settings = Settings(options.seconds, options.max_size, options.seeds, options.seed, lexicon)

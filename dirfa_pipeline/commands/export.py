@@ -65,9 +65,9 @@ def run(options: argparse.Namespace) -> None:
 
 def export_photo(picture: "NDArray[np.uint8]", animation: "Animation", options: argparse.Namespace) -> None:
     """Fit the photo's head and write it with the animation."""
+    from ..bundled import bundled_weights
     from ..capture.portrait import Portrait
     from ..head3d.export import export_head
-    from ..hub.pretrained import bundled_weights
     from ..models.face_model import FaceModel
     from ..models.face_renderer import FaceRenderer
 

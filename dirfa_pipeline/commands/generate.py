@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
     controls.check_speech(sound)
     progress("loading the pipeline")
     check_device(options.device)
-    from ..hub.pretrained import bundled_weights
+    from ..bundled import bundled_weights
     from ..pipeline_dirfa import DirfaPipeline
 
     pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)

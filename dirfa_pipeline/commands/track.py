@@ -31,8 +31,8 @@ def run(options: argparse.Namespace) -> None:
 
     check_animation_path(options.output)
     read_video(options.video)
+    from ..bundled import bundled_weights
     from ..capture.tracking import track_video
-    from ..hub.pretrained import bundled_weights
     from ..models.face_model import FaceModel
 
     face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")

@@ -8,8 +8,8 @@ from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file
 from torch import nn
 
+from ..bundled import BUNDLED_NAME, bundled_weights
 from ..errors import CheckpointError, InputError
-from .pretrained import BUNDLED_NAME, bundled_weights
 
 
 if TYPE_CHECKING:

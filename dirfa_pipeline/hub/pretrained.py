@@ -17,10 +17,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from ..errors import CheckpointError, HubError, InputError
+from ..bundled import BUNDLED_NAME, bundled_weights
+from ..errors import HubError, InputError
 
 
-BUNDLED_NAME: Final = "dirfa-base"
 DOWNLOAD_OPTIONS: Final = ("cache_dir", "force_download", "local_files_only", "revision", "token")
 
 HINTS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
@@ -35,24 +35,6 @@ HINTS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ..
     (HfHubHTTPError, "check that the token is valid and may do this, and the hub's status"),
 )
 OTHER_HINT: Final = "check the connection and try again; what has arrived is kept"
-
-
-def bundled_weights() -> Path:
-    """
-    Folder of the trained pipeline: `DIRFA_WEIGHTS` if set, else inside the installed package or beside its checkout.
-
-    Raises:
-        CheckpointError: Nothing is there.
-    """
-    package = Path(__file__).parents[1]
-    named = os.environ.get("DIRFA_WEIGHTS")
-    places = [Path(named)] if named else [home / "weights" / BUNDLED_NAME for home in (package, package.parent)]
-    for place in places:
-        if (place / "model_index.json").is_file():
-            return place
-    raise CheckpointError(
-        f"no trained weights in {' or '.join(map(str, places))}; pass --weights with a folder or a hub id"
-    )
 
 
 def find_weights(name: str, variant: str | None = None, **options: Any) -> Path:
@@ -76,7 +58,7 @@ def find_weights(name: str, variant: str | None = None, **options: Any) -> Path:
     others = ["*/*.*.safetensors"] if variant is None else []
     with hub_errors(f"{name!r} is no folder here and cannot be loaded from {constants.ENDPOINT}"):
         given = {key: value for key, value in options.items() if value is not None}
-        wanted = ["*.json", "*.safetensors", "README.md"]
+        wanted = ["*.json", "*.safetensors", "*.tflite", "README.md"]
         return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=others, **given))
 
 

@@ -18,8 +18,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from ..bundled import BUNDLED_NAME
 from ..errors import InputError
-from ..hub.pretrained import BUNDLED_NAME, find_weights
+from ..hub.pretrained import find_weights
 from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
 from . import track_videos

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from dirfa_pipeline import DirfaPipeline, InputError, load_audio, write_video
+from dirfa_pipeline.bundled import bundled_weights
 from dirfa_pipeline.cli import main
 from dirfa_pipeline.evaluation.clip_list import ClipEntry, grid_sentence, read_clip_list, write_clip_list
-from dirfa_pipeline.hub.pretrained import bundled_weights
 
 
 EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
