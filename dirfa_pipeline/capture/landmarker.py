@@ -19,6 +19,7 @@ Array = NDArray[np.float32]
 
 FIND_SIZE: Final = 128  # pixels of BlazeFace's input
 ANCHOR_GRIDS: Final = ((16, 2), (8, 6))  # cells a side, anchors a cell
+BOX_POINTS: Final = 6  # eyes, nose, mouth, ears
 MIN_SCORE: Final = 0.4
 SAME_FACE: Final = 0.3  # intersection over union from which on two boxes show one face
 
@@ -54,7 +55,7 @@ class FaceFinder:
         kept = scores >= MIN_SCORE
         values, anchors = raw[0, kept], self._anchors[kept]
         centre, half = values[:, :2] + anchors, 0.5 * values[:, 2:4]
-        points = (values[:, 4:].reshape(len(values), -1, 2) + anchors[:, None]).reshape(len(values), -1)
+        points = values[:, 4:] + np.tile(anchors, BOX_POINTS)
         return merge_boxes(np.concatenate([centre - half, centre + half, points], axis=1), scores[kept])
 
 
