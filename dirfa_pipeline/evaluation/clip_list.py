@@ -86,10 +86,11 @@ def _read_entry(row: dict[str, Any], where: str, folder: Path) -> ClipEntry:
     return ClipEntry(**paths, **words)  # type: ignore[arg-type]
 
 
-# Held-out clips of training.held_out that last 7 s or more, and the person each shows.
+# Held-out clips of training.held_out that last 7 s or more, and the person each shows: two clips of one person tell
+# how far two real performances are apart.
 HELD_OUT_VIDEOS: Final = {
-    "KristiNoem": "Noem", "Obama_clip1": "Obama", "Obama_clip2": "Obama", "Obama_clip3": "Obama",
-    "reagan_clip1": "Reagan", "latentsync_1": "latentsync",
+    "KristiNoem": "Noem", "reagan_clip1": "Reagan", "latentsync_1": "latentsync",
+    "andrew_clip_1": "andrew", "andrew_clip_2": "andrew",
 }  # fmt: skip
 # Driving samples of 7 s or more, never trained on, with their language.
 HELD_OUT_SAMPLES: Final = {
@@ -99,8 +100,9 @@ HELD_OUT_SAMPLES: Final = {
     "dreamtalk_korean1": "ko", "dreamtalk_chinese1_haierlizhi": "zh", "sadtalker_chinese_news": "zh",
     "sadtalker_japanese": "ja",
 }  # fmt: skip
-# What is said in those of the above that come without their text, as far as it could be made out with certainty.
-HELD_OUT_TEXTS: Final = {
+# What is said in clips that come without their text, as far as it could be made out with certainty. Clips that are
+# trained on serve as real ones to compare with.
+KNOWN_TEXTS: Final = {
     "KristiNoem": "South Dakota has done a great job fighting the spread of covet nineteen together we've flattened "
     "our curve and we have the hospital capacity to care for those who need it that's why I've announced a plan to "
     "start getting South Dakota back to normal this plan continues to rely on South Dakotans to exercise common sense",
@@ -150,12 +152,12 @@ def held_out_clips(data: Path) -> Iterator[ClipEntry]:
     """This project's evaluation list, with paths relative to `data`; long clips first, then GRID's of 3 s."""
     for name, person in HELD_OUT_VIDEOS.items():
         video = Path("video/in_the_wild") / f"{name}.mp4"
-        yield ClipEntry(audio=video, video=video, text=HELD_OUT_TEXTS.get(name, ""), person=person)
+        yield ClipEntry(audio=video, video=video, text=KNOWN_TEXTS.get(name, ""), person=person)
     photos = itertools.cycle(Path("photos") / name for name in HELD_OUT_PHOTOS)
     for name, language in HELD_OUT_SAMPLES.items():
         audio = Path("speech/samples") / f"{name}.flac"
         words = data / audio.with_suffix(".txt")
-        text = " ".join(words.read_text(encoding="utf-8").split()) if words.is_file() else HELD_OUT_TEXTS.get(name, "")
+        text = " ".join(words.read_text(encoding="utf-8").split()) if words.is_file() else KNOWN_TEXTS.get(name, "")
         yield ClipEntry(audio=audio, photo=next(photos), text=text, language=language)
     readings = _read_table((data / "speech" / "librispeech" / "metadata.tsv").read_text(encoding="utf-8"))
     texts = {str(row["file"]): row["text"] or "" for row in readings}
