@@ -11,21 +11,107 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation.easing import ramp, smoothstep
 from ..face.landmarks import EyeLandmarks
-from .masks import polygon_mask, window_around
+from .masks import (
+    SHIFT,
+    Softness,
+    Window,
+    colours_at,
+    corner_of,
+    fixed_point,
+    polygon_mask,
+    whole,
+    whole_window,
+    window_around,
+)
 
 
 Array = NDArray[np.float32]
 
-ALERT: Final = 0.06  # change of the opening, in eye widths, or turn, in iris radii, from which on the filled eye shows
+# Where no source is named, a number was chosen by eye on contact sheets of open, narrow, shut and turning eyes.
+# Lengths: in widths of the eye, from corner to corner, or, for the eyeball, in radii of its iris.
+# Pairs for `ramp`: where it starts, and over how much it goes, below 0 if it falls.
+
+# How an eye is drawn.
+ROOM, LEAST_ROOM = 0.25, 3  # eye widths, but at least so many pixels: what is drawn around the lids' outline
+LEAST_WIDTH: Final = 2.0  # pixels: smaller eyes are left to the mesh
+OPENED: Final = (0.0, 0.05)  # opening over which the eyeball appears
+LEAST_COVER: Final = 0.01  # of a pixel's light: less of the eyeball is not drawn
+CLOSING: Final = (0.05, 0.9)  # share of the photo's opening that is lost: a blink begins beyond what landmarks tremble
 BARED: Final = 0.5  # share of the skin between lashes and crease that a closed lid loses: lashes turn down with it
-LID_LIGHT: Final = 0.65  # a closed lid is no darker than this share of the skin above its crease
+
+# The eyeball under moving lids.
+ALERT: Final = 0.06  # change of the opening, in eye widths, or turn, in iris radii, from which on the filled eye shows
 SHADOW: Final = 0.30  # what a lowered lid's shadow takes from the eyeball
-LASHES: Final = 14  # strokes on a closed lid
-LASH_LENGTH: Final = 0.085  # of the eye's width
-LASH_WIDTH: Final = 0.09  # of the same: how far apart the sides are of what counts as a lash on the lid
+SHADOW_REACH: Final = Softness(1.0, 0.08)  # how far down, and how softly
+SHADOW_ENDS: Final = 1.6  # gain of the light under a lid: from 1 / 1.6 on there is no shadow
+GIVES_WAY: Final = (2.6, -1.5)  # iris radii: the whole iris moves, the white around it gives way as far as this
+
+# The slit between lids that meet.
+SLIT_SHUT: Final = (0.75, 0.2)  # closure over which it is smoothed
+SLIT: Final = 0.05  # eye widths: its strokes
+SLIT_BLUR: Final = Softness(0.7, 0.02)
+SLIT_SKIN: Final = Softness(1.0, 0.09)  # how far around skin is taken from to fill it
+SLIT_FREE, SLIT_FILLED = 1.5, 1.4  # gains of the slit where skin is not taken from, and where it is filled
+
+# Lashes along the closing lid.
+LINE: Final = 0.02  # eye widths: the stroke of the line where they grow
+LINE_CORE, LINE_CORE_BLUR = 1.1, Softness(0.7, 0.014)  # darkness and blur of it
+LINE_HALO, LINE_HALO_BLUR = 0.5, 0.04  # the same of the shade around it, in eye widths
+LASHES: Final = 14  # strokes
+LASH_LENGTH: Final = 0.085  # eye widths
+LASH_STROKE: Final = 0.012  # eye widths
+LASH_SPREAD: Final = (0.7, 0.6)  # lashes' room: before the first one, from the outer corner in; and beside all
+LASH_TAPER: Final = (0.55, 0.45)  # lengths: the middle one's, and by how much the outermost is longer
+LASH_LEAN: Final = (0.75, 0.85)  # outwards, of the outermost; what of it is lost by the innermost
+LASH_DOWN: Final = 0.85  # of their length
+LASH_BLUR: Final = Softness(0.6, 0.010)
+LASH_DARK: Final = 0.6
+LASH_SHOWS: Final = (30.0, 60.0)  # pixels of the eye's width: single lashes show in large eyes only
+DARKENS: Final = 1.2  # gain of the closure: the line is all there before the lid is shut
+
+# The lid's skin, without the open eye's lashes.
+LID_BLUR: Final = Softness(0.7, 0.03)
+LASH_WIDTH: Final = 0.09  # eye widths: how far apart the sides are of what counts as a lash on the lid
+LID_LIGHT: Final = 0.65  # a closed lid is no darker than this share of the skin above its crease
+PAINTED: Final = (1.2, 0.4)  # gain up to which a lid is brightened; what needs more is no skin and painted over
+LID_SOFT: Final = Softness(0.6, 0.2 * LASH_WIDTH)
+LID_CLEARS: Final = (0.2, 0.6)  # closure
+
+# The eyeball without lids, in iris radii.
+BALL_ROOM, BALL_BORDER = 2.0, 1.0  # around the iris; around that and the lids' outline
+SURELY_INSIDE: Final = 0.6  # of the mask of the lids' outline
+LEAST_UNSHADED: Final = 0.4  # of the outline: with less that is not next to shading lids, that is taken too
+RINGS: Final = 12  # of the iris, each of one colour where nothing better is known
+LIMBUS: Final = 1.06  # within which the iris is filled from itself
+MOST_GLINT: Final = 40.0  # levels over a ring's colour: highlights are not mirrored
+WHITE: Final = 1.15  # from which on there is white
+LEAST_WHITE: Final = 8  # pixels
+WHITE_REACH, WHITE_ROUNDS = 0.5, 3  # how far the white is pulled outwards, how often
+WHITE_SHADE: Final = 0.97  # what each round keeps of its light: a ball turns away
+BALL_BLUR: Final = Softness(0.6, 0.05)  # of what is filled in
+BALL_EDGE: Final = Softness(0.7, 0.06)  # between that and what is seen
+
+# An eyeball for a photo caught in a blink, in iris radii.
+CAUGHT: Final = 0.2  # weight of eyeBlink from which on all of the eyeball is made
+SEEN_IRIS: Final = (0.45, 0.9)  # the iris around its pupil, within the limbus
 DARK_IRIS: Final = np.array([60.0, 42.0, 32.0], np.float32)  # where the lids show none
-LIMBUS: Final = 1.06  # radius, in iris radii, within which the iris is filled from itself
+MADE_EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
+MADE_SHADE, MADE_SHADE_END = 0.35, 0.2  # what the upper lid takes from the ball a radius up; how far below the middle
+MADE_WHITE: Final = (0.7, 0.3)  # shares of the skin's light, and of its colour
+MADE_WHITE_ROUND: Final = (1.25, 0.2, 0.6)  # its light in the middle, what it loses a radius, and the least
+MADE_IRIS: Final = (1.1, 0.5, 4, 0.2)  # its light: in the middle, less at the rim, how steeply, more at the bottom
+PUPIL, PUPIL_DARK = 0.42, 0.85  # radius; share of the light that it takes
+GLINT, GLINT_AT, GLINT_LIGHT = 0.13, (-0.28, -0.3), 0.75  # radius; place left and up; share of the way to white
+
+# The colour of lashes.
+LASH_PLACES: Final = np.linspace(-0.15, 0.25, 9)  # of the way from the upper lid's margin to the crease
+LASH_DARKEST: Final = 12  # percentile of these
+LASH_COLOURS: Final = (0.22, 0.62)  # over the skin: no blacker than black, no lighter than light brown
+
+STROKE_KERNEL: Final = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0  # smooths a line through landmarks
+STROKE_STEPS: Final = 5  # a landmark
 
 
 @dataclass(frozen=True)
@@ -61,13 +147,13 @@ class Eye:
         eye = self.landmarks
         outline = target[list(eye.outline), :2]
         width = float(np.linalg.norm(target[eye.outer, :2] - target[eye.inner, :2]))
-        window = window_around(outline, frame.shape, margin=max(3, round(0.25 * width)))
-        if window is None or width < 2.0:
+        window = window_around(outline, frame.shape, margin=max(LEAST_ROOM, round(ROOM * width)))
+        if window is None or width < LEAST_WIDTH:
             return
         closed = self.closure(target)
         now, then = lid_opening(eye, target), lid_opening(eye, self.source)
-        mask = polygon_mask(outline, window) * float(np.clip(now / 0.05, 0.0, 1.0))
-        if mask.max() > 0.01:
+        mask = polygon_mask(outline, window) * ramp(now, *OPENED)
+        if mask.max() > LEAST_COVER:
             self._draw_ball(frame, target, transform, window, mask, abs(now - then))
         if closed > 0.0:
             self._draw_lid_line(frame, target, window, width, closed)
@@ -75,7 +161,7 @@ class Eye:
     def closure(self, target: Array) -> float:
         """How far the lids have closed since the photo: 0 not at all, 1 entirely."""
         now, then = lid_opening(self.landmarks, target), lid_opening(self.landmarks, self.source)
-        return float(np.clip((1.0 - now / max(then, 1e-3) - 0.05) / 0.9, 0.0, 1.0))
+        return ramp(1.0 - now / max(then, 1e-3), *CLOSING)
 
     def turn_lashes(self, places: Array, target: Array) -> None:
         """Let a closing lid show skin where the open one has lashes: moves `places` `(vertices, 2)` in the photo."""
@@ -88,7 +174,7 @@ class Eye:
         places[upper] += share[:, None].astype(np.float32) * (places[crease] - places[upper])
 
     def _draw_ball(
-        self, frame: NDArray[np.uint8], target: Array, transform: Array, window: tuple[slice, slice], mask: Array,
+        self, frame: NDArray[np.uint8], target: Array, transform: Array, window: Window, mask: Array,
         opened: float,
     ) -> None:  # fmt: skip
         rows, columns = window
@@ -98,14 +184,14 @@ class Eye:
         ball = cv2.remap(patch, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
         lid = SHADOW * self.closure(target)
         if lid > 0.0:
-            reach = max(1.0, 0.08 * float(np.ptp(target[list(self.landmarks.outline), 0])))
+            reach = SHADOW_REACH.of(float(np.ptp(target[list(self.landmarks.outline), 0])))
             lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, reach]])
             lit = cv2.GaussianBlur(cv2.warpAffine(mask, lowered, mask.shape[::-1]), (0, 0), reach)
-            ball *= 1.0 - lid * (1.0 - np.clip(1.6 * lit, 0.0, 1.0))[..., None]
+            ball *= 1.0 - lid * (1.0 - np.clip(SHADOW_ENDS * lit, 0.0, 1.0))[..., None]
         part = frame[rows, columns].astype(np.float32)
         frame[rows, columns] = (part + mask[..., None] * (ball - part) + 0.5).astype(np.uint8)
 
-    def _ball_map(self, target: Array, transform: Array, window: tuple[slice, slice]) -> tuple[Array, Array, float]:
+    def _ball_map(self, target: Array, transform: Array, window: Window) -> tuple[Array, Array, float]:
         """
         Where in the patches each pixel of the window comes from: the rigid head, then the turn of the iris; and the
         turn in iris radii.
@@ -122,42 +208,31 @@ class Eye:
         iris, radius = iris_circle(eye, source)
         centre = target[eye.iris[0], :2] - transform[:2, 2] * depth - transform[:2, 3]
         turn = inverse @ centre - iris
-        # The whole iris moves; the white around it gives way within another radius and a half.
         away = np.hypot(source_x - iris[0] - turn[0], source_y - iris[1] - turn[1]) / radius
-        share = np.clip((2.6 - away) / 1.5, 0.0, 1.0)
-        share = share * share * (3.0 - 2.0 * share)
+        share = smoothstep(ramp(away, *GIVES_WAY))
         map_x, map_y = source_x - share * turn[0] - self.corner[0], source_y - share * turn[1] - self.corner[1]
         return map_x, map_y, float(np.hypot(*turn)) / radius
 
     def _draw_lid_line(
-        self, frame: NDArray[np.uint8], target: Array, window: tuple[slice, slice], width: float, closed: float
+        self, frame: NDArray[np.uint8], target: Array, window: Window, width: float, closed: float
     ) -> None:
         """Smooth the slit where lids meet and draw the lashes along the upper one, as they turn down with it."""
-        eye = self.landmarks
-        rows, columns = window
-        corner = np.array([columns.start, rows.start], np.float32)
-        patch = frame[rows, columns].astype(np.float32)
+        eye, corner = self.landmarks, corner_of(window)
+        patch = frame[window].astype(np.float32)
         self._clear_lid(patch, target[:, :2] - corner, width, closed)
-        shut = float(np.clip((closed - 0.75) / 0.2, 0.0, 1.0))
+        shut = ramp(closed, *SLIT_SHUT)
         if shut > 0.0:
-            slit = _stroke(target[[eye.outer, *eye.lower, eye.inner], :2] - corner, patch.shape, 0.05 * width)
-            slit = np.maximum(slit, _stroke(target[list(eye.upper), :2] - corner, patch.shape, 0.05 * width))
-            slit = cv2.GaussianBlur(slit, (0, 0), max(0.7, 0.02 * width))
-            apart = max(1.0, 0.09 * width)
-            open_skin = np.maximum(1.0 - 1.5 * slit, 0.0)[..., None] + 1e-3
-            skin = cv2.GaussianBlur(patch * open_skin, (0, 0), apart)
-            skin /= cv2.GaussianBlur(open_skin, (0, 0), apart)[..., None]
-            patch += (shut * np.clip(1.4 * slit, 0.0, 1.0))[..., None] * (skin - patch)
+            lower, upper = target[[eye.outer, *eye.lower, eye.inner], :2], target[list(eye.upper), :2]
+            slit = np.maximum(*(_stroke(lid - corner, patch.shape, SLIT * width) for lid in (lower, upper)))
+            slit = cv2.GaussianBlur(slit, (0, 0), SLIT_BLUR.of(width))
+            around = SLIT_SKIN.of(width)
+            free = np.maximum(1.0 - SLIT_FREE * slit, 0.0)[..., None] + 1e-3
+            skin = cv2.GaussianBlur(patch * free, (0, 0), around) / cv2.GaussianBlur(free, (0, 0), around)[..., None]
+            patch += (shut * np.clip(SLIT_FILLED * slit, 0.0, 1.0))[..., None] * (skin - patch)
         margin = target[[eye.outer, *eye.upper, eye.inner], :2] - corner
-        line = _stroke(margin, patch.shape, 0.02 * width)
-        line = 1.1 * cv2.GaussianBlur(line, (0, 0), max(0.7, 0.014 * width))
-        line += 0.5 * cv2.GaussianBlur(line, (0, 0), 0.04 * width)
-        # Single lashes show in large eyes only.
-        lashes = cv2.GaussianBlur(_lashes(margin, patch.shape, width, closed), (0, 0), max(0.6, 0.010 * width))
-        lashes *= 0.6 * float(np.clip((width - 30.0) / 60.0, 0.0, 1.0))
-        dark = np.clip(line + lashes, 0.0, 1.0) * min(1.0, 1.2 * closed)
+        dark = _lash_line(margin, patch.shape, width, closed) * min(1.0, DARKENS * closed)
         patch *= 1.0 - dark[..., None] * (1.0 - self.lash)
-        frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+        frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
     def _clear_lid(self, patch: Array, points: Array, width: float, closed: float) -> None:
         """
@@ -166,35 +241,34 @@ class Eye:
         """
         eye = self.landmarks
         margin, crease = points[[eye.outer, *eye.upper, eye.inner]], points[list(eye.crease)]
-        whole = (slice(0, patch.shape[0]), slice(0, patch.shape[1]))
-        lid = polygon_mask(np.concatenate([margin, crease[::-1]]), whole, blur=max(0.7, 0.03 * width))
+        everywhere = whole_window(patch.shape)
+        lid = polygon_mask(np.concatenate([margin, crease[::-1]]), everywhere, blur=LID_BLUR.of(width))
         size = 2 * round(0.5 * LASH_WIDTH * width) + 1
         strokeless = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((1, size), np.uint8))
         above = 0.5 * (crease + points[list(eye.brow_side)])
-        known = polygon_mask(np.concatenate([crease, above[::-1]]), whole)[..., None] + 1e-4
+        known = polygon_mask(np.concatenate([crease, above[::-1]]), everywhere)[..., None] + 1e-4
         skin = cv2.blur(known * patch, (2 * size + 1, 4 * size + 1))
         skin /= cv2.blur(known, (2 * size + 1, 4 * size + 1))[..., None]
         # A little too dark is brightened; what is no skin at all is painted over.
         gain = np.maximum(LID_LIGHT * skin.mean(2, keepdims=True) / (strokeless.mean(2, keepdims=True) + 1.0), 1.0)
-        painted = np.clip((gain - 1.2) / 0.4, 0.0, 1.0)
+        painted = ramp(gain, *PAINTED)
         strokeless = (1.0 - painted) * gain * strokeless + painted * LID_LIGHT * skin
-        strokeless = cv2.GaussianBlur(strokeless, (0, 0), max(0.6, 0.2 * LASH_WIDTH * width))
-        share = float(np.clip((closed - 0.2) / 0.6, 0.0, 1.0))
-        patch += (share * lid)[..., None] * (strokeless - patch)
+        strokeless = cv2.GaussianBlur(strokeless, (0, 0), LID_SOFT.of(width))
+        patch += (ramp(closed, *LID_CLEARS) * lid)[..., None] * (strokeless - patch)
 
 
 def build_eye(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks, blink: float = 0.0) -> Eye:
     """Take an eye out of a photo, caught in as much of a blink, and fill in what its lids hide."""
     iris, radius = iris_circle(eye, landmarks)
     outline = landmarks[list(eye.outline), :2]
-    around = np.concatenate([outline, [iris - 2.0 * radius, iris + 2.0 * radius]])
-    low = np.clip(around.min(0) - radius, 0, np.array(image.shape[1::-1]) - 2).astype(int)
-    high = np.clip(around.max(0) + radius + 2, low + 2, image.shape[1::-1]).astype(int)
+    around = np.concatenate([outline, [iris - BALL_ROOM * radius, iris + BALL_ROOM * radius]])
+    low = np.clip(around.min(0) - BALL_BORDER * radius, 0, np.array(image.shape[1::-1]) - 2).astype(int)
+    high = np.clip(around.max(0) + BALL_BORDER * radius + 2, low + 2, image.shape[1::-1]).astype(int)
     window = slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
     seen = np.ascontiguousarray(image[window])
     filled = _fill_ball(seen, outline - low, iris - low, radius)
     if blink > 0.0:
-        share = min(1.0, blink / 0.2)
+        share = min(1.0, blink / CAUGHT)
         colour = _iris_colour(seen, outline - low, iris - low, radius)
         ball = _make_ball(seen.shape, iris - low, radius, colour, _skin_colour(image, landmarks, eye))
         filled = cv2.addWeighted(ball, share, filled, 1.0 - share, 0.0)
@@ -223,12 +297,11 @@ def lid_opening(eye: EyeLandmarks, points: Array) -> float:
 def _fill_ball(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: float) -> NDArray[np.uint8]:
     """The eyeball without lids: hidden iris from what is across its centre or at the same radius, then the white."""
     shape = seen.shape[:2]
-    window = (slice(0, shape[0]), slice(0, shape[1]))
-    # Lids shade what is next to them.
-    whole = (polygon_mask(outline, window) > 0.6).astype(np.uint8)
-    inside = cv2.erode(whole, np.ones((3, 3), np.uint8))
-    if inside.sum() < 0.4 * whole.sum():
-        inside = whole
+    window = whole_window(shape)
+    between = (polygon_mask(outline, window) > SURELY_INSIDE).astype(np.uint8)
+    inside = cv2.erode(between, np.ones((3, 3), np.uint8))
+    if inside.sum() < LEAST_UNSHADED * between.sum():
+        inside = between
     y, x = np.mgrid[window].astype(np.float32)
     dx, dy = x - iris[0], y - iris[1]
     away = np.hypot(dx, dy) / radius
@@ -242,33 +315,31 @@ def _fill_ball(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: flo
     flipped_y = (iris[1] - dy).astype(np.float32)
     across = cv2.remap(picture, x, flipped_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     across_known = cv2.remap(known, x, flipped_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    rings = np.minimum((away * 12.0 / LIMBUS).astype(int), 12)
-    total = np.bincount(rings.ravel(), known.ravel(), 13)
-    means = np.stack(
-        [np.bincount(rings.ravel(), (known * picture[..., channel]).ravel(), 13) for channel in range(3)], axis=1
-    )
+    rings = np.minimum((away * RINGS / LIMBUS).astype(int), RINGS)
+    total = np.bincount(rings.ravel(), known.ravel(), RINGS + 1)
+    colours = [(known * picture[..., channel]).ravel() for channel in range(3)]
+    means = np.stack([np.bincount(rings.ravel(), colour, RINGS + 1) for colour in colours], axis=1)
     seen_rings = np.flatnonzero(total > 0)
-    nearest = seen_rings[np.abs(np.arange(13)[:, None] - seen_rings).argmin(1)]
+    nearest = seen_rings[np.abs(np.arange(RINGS + 1)[:, None] - seen_rings).argmin(1)]
     radial = (means[nearest] / total[nearest, None])[rings]
     disc = across_known[..., None] * across + (1.0 - across_known[..., None]) * radial
-    # Not the eye's highlight twice.
-    disc = np.minimum(disc, radial + 40.0)
+    disc = np.minimum(disc, radial + MOST_GLINT)
     within = away < LIMBUS
     ball[within & (inside == 0)] = disc[within & (inside == 0)]
 
     # The white: pulled outwards from where it is seen, a little darker as it goes round.
-    white = known * (away > 1.15)
-    if white.sum() < 8:
+    white = known * (away > WHITE)
+    if white.sum() < LEAST_WHITE:
         white = known
-    sigma = 0.5 * radius
-    for _ in range(3):
+    sigma = WHITE_REACH * radius
+    for _ in range(WHITE_ROUNDS):
         weight = cv2.GaussianBlur(white, (0, 0), sigma)
         coarse = cv2.GaussianBlur(ball * white[..., None], (0, 0), sigma) / np.maximum(weight, 1e-6)[..., None]
         grown = (white == 0) & (weight > 1e-4) & ~within & (inside == 0)
-        ball[grown] = 0.97 * coarse[grown]
+        ball[grown] = WHITE_SHADE * coarse[grown]
         white = np.where(grown, 1.0, white)
-    soft = cv2.GaussianBlur(ball, (0, 0), max(0.6, 0.05 * radius))
-    edge = cv2.GaussianBlur(known, (0, 0), max(0.7, 0.06 * radius))[..., None]
+    soft = cv2.GaussianBlur(ball, (0, 0), BALL_BLUR.of(radius))
+    edge = cv2.GaussianBlur(known, (0, 0), BALL_EDGE.of(radius))[..., None]
     blended = np.where(inside[..., None] > 0, picture, soft)
     return np.clip(edge * blended + (1.0 - edge) * soft + 0.5, 0, 255).astype(np.uint8)
 
@@ -278,27 +349,31 @@ def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     x, y = (x - iris[0]) / radius, (y - iris[1]) / radius
     away = np.hypot(x, y)
-    soft = max(0.08, 1.0 / radius)
+    soft = max(MADE_EDGE, 1.0 / radius)
 
     def disc(distance: Array, size: float) -> Array:
         return np.clip((size - distance) / soft + 0.5, 0.0, 1.0)[..., None].astype(np.float32)
 
-    lid = 1.0 - 0.35 * np.clip(0.2 - y, 0.0, 1.0)[..., None]  # its shadow
-    white = (0.7 * skin.mean() + 0.3 * skin) * np.clip(1.25 - 0.2 * away, 0.6, 1.0)[..., None]
-    ring = colour * (1.1 - 0.5 * np.clip(away, 0.0, 1.0) ** 4 + 0.2 * np.clip(y, -1.0, 1.0))[..., None]
+    lid = 1.0 - MADE_SHADE * np.clip(MADE_SHADE_END - y, 0.0, 1.0)[..., None]
+    light, tint = MADE_WHITE
+    middle, falls, least = MADE_WHITE_ROUND
+    white = (light * skin.mean() + tint * skin) * np.clip(middle - falls * away, least, 1.0)[..., None]
+    middle, rim, steep, below = MADE_IRIS
+    ring = colour * (middle - rim * np.clip(away, 0.0, 1.0) ** steep + below * np.clip(y, -1.0, 1.0))[..., None]
     ball = white + disc(away, 1.0) * (ring - white)
-    ball *= 1.0 - 0.85 * disc(away, 0.42)
+    ball *= 1.0 - PUPIL_DARK * disc(away, PUPIL)
     ball *= lid
-    ball += 0.75 * disc(np.hypot(x + 0.28, y + 0.3), 0.13) * (255.0 - ball)
-    return (cv2.GaussianBlur(ball, (0, 0), max(0.6, 0.05 * radius)) + 0.5).clip(0, 255).astype(np.uint8)
+    ball += GLINT_LIGHT * disc(np.hypot(x - GLINT_AT[0], y - GLINT_AT[1]), GLINT) * (255.0 - ball)
+    return (cv2.GaussianBlur(ball, (0, 0), BALL_BLUR.of(radius)) + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def _iris_colour(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: float) -> Array:
     """Colour `(3,)` of what the lids show of the iris around its pupil: its darker half, not lid or glint."""
     y, x = np.mgrid[: seen.shape[0], : seen.shape[1]]
     away = np.hypot(x - iris[0], y - iris[1]) / radius
-    shown = polygon_mask(outline, (slice(0, seen.shape[0]), slice(0, seen.shape[1]))) > 0.5
-    ring = shown & (away < 0.9) & (away > 0.45)
+    shown = polygon_mask(outline, whole_window(seen.shape)) > 0.5
+    pupil, limbus = SEEN_IRIS
+    ring = shown & (away < limbus) & (away > pupil)
     if not ring.any():
         return DARK_IRIS
     colours = seen[ring].astype(np.float32)
@@ -308,42 +383,48 @@ def _iris_colour(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: f
 
 def _skin_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
     """Median colour along the crease over the eye, `(3,)`."""
-    places = np.clip(landmarks[list(eye.crease), :2].round().astype(int), 0, np.array(image.shape[1::-1]) - 1)
-    return np.median(image[places[:, 1], places[:, 0]].astype(np.float32), axis=0)
+    return np.median(colours_at(image, landmarks[list(eye.crease), :2]), axis=0)
 
 
 def _lash_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
     """The darkest of the upper lid's margin over the skin above it, between black and a light brown."""
-    limits = np.array(image.shape[1::-1]) - 1
     upper, crease = landmarks[list(eye.upper), :2], landmarks[list(eye.crease), :2]
-    steps = np.linspace(-0.15, 0.25, 9)[:, None, None]
-    places = np.clip((upper + steps * (crease - upper)).round().astype(int), 0, limits).reshape(-1, 2)
-    margin = np.percentile(image[places[:, 1], places[:, 0]].astype(np.float32), 12, axis=0)
-    return np.clip(margin / np.maximum(_skin_colour(image, landmarks, eye), 1.0), 0.22, 0.62).astype(np.float32)
+    places = upper + LASH_PLACES[:, None, None] * (crease - upper)
+    margin = np.percentile(colours_at(image, places.reshape(-1, 2)), LASH_DARKEST, axis=0)
+    return np.clip(margin / np.maximum(_skin_colour(image, landmarks, eye), 1.0), *LASH_COLOURS).astype(np.float32)
 
 
 def _stroke(points: Array, shape: tuple[int, ...], width: float) -> Array:
     """A smooth curve through points, `(height, width)` in [0, 1]."""
-    t = np.linspace(0, len(points) - 1, 5 * len(points))
+    t = np.linspace(0, len(points) - 1, STROKE_STEPS * len(points))
     x, y = (np.interp(t, np.arange(len(points)), points[:, axis]) for axis in (0, 1))
-    kernel = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
-    curve = np.stack([np.convolve(np.pad(c, 2, mode="edge"), kernel, mode="valid") for c in (x, y)], axis=1)
+    curve = np.stack([np.convolve(np.pad(c, 2, mode="edge"), STROKE_KERNEL, mode="valid") for c in (x, y)], axis=1)
     drawing = np.zeros(shape[:2], np.uint8)
-    cv2.polylines(drawing, [(16.0 * curve).round().astype(np.int32)], False, 255, max(1, round(width)), cv2.LINE_AA, 4)
+    cv2.polylines(drawing, [fixed_point(curve)], False, 255, whole(width), cv2.LINE_AA, SHIFT)
     return drawing.astype(np.float32) / 255.0
+
+
+def _lash_line(margin: Array, shape: tuple[int, ...], width: float, closed: float) -> Array:
+    """How much light lashes and the line where they grow take along the upper lid's margin, in [0, 1]."""
+    line = _stroke(margin, shape, LINE * width)
+    line = LINE_CORE * cv2.GaussianBlur(line, (0, 0), LINE_CORE_BLUR.of(width))
+    line += LINE_HALO * cv2.GaussianBlur(line, (0, 0), LINE_HALO_BLUR * width)
+    lashes = cv2.GaussianBlur(_lashes(margin, shape, width, closed), (0, 0), LASH_BLUR.of(width))
+    lashes *= LASH_DARK * ramp(width, *LASH_SHOWS)
+    return np.clip(line + lashes, 0.0, 1.0)
 
 
 def _lashes(margin: Array, shape: tuple[int, ...], width: float, closed: float) -> Array:
     """Short strokes from the upper lid's margin downwards and outwards, longest in its outer half."""
     outwards = np.sign(margin[0, 0] - margin[-1, 0])
     drawing = np.zeros(shape[:2], np.uint8)
+    (before, beside), (middle, taper), (lean, lost) = LASH_SPREAD, LASH_TAPER, LASH_LEAN
     for stroke in range(LASHES):
-        t = (stroke + 0.7) / (LASHES + 0.6)  # from the outer corner in
+        t = (stroke + before) / (LASHES + beside)  # from the outer corner in
         place = t * (len(margin) - 1)
         root = np.array([np.interp(place, np.arange(len(margin)), margin[:, axis]) for axis in (0, 1)])
-        length = LASH_LENGTH * width * closed * (0.55 + 0.45 * np.cos(np.pi * t))
-        lean = outwards * (0.75 - 0.85 * t)
-        tip = root + length * np.array([lean, 0.85])
-        ends = [tuple((16.0 * end).round().astype(int).tolist()) for end in (root, tip)]
-        cv2.line(drawing, ends[0], ends[1], 255, max(1, round(0.012 * width)), cv2.LINE_AA, 4)
+        length = LASH_LENGTH * width * closed * (middle + taper * np.cos(np.pi * t))
+        tip = root + length * np.array([outwards * (lean - lost * t), LASH_DOWN])
+        ends = [fixed_point(end).tolist() for end in (root, tip)]
+        cv2.line(drawing, *ends, 255, whole(LASH_STROKE * width), cv2.LINE_AA, SHIFT)
     return drawing.astype(np.float32) / 255.0
