@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from dirfa_pipeline.animation.animation import Animation
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.capture.pictures import read_image
 from dirfa_pipeline.capture.portrait import Portrait
 from dirfa_pipeline.face.fit import FaceFit
@@ -54,7 +55,7 @@ def resized(portrait: Portrait, size: int) -> Portrait:
 
 def talk(num_frames: int) -> np.ndarray:
     """A head that turns, speaks and blinks: coefficients `(frames, 58)`."""
-    t = np.arange(num_frames) / 25
+    t = np.arange(num_frames) / ANIMATION_FPS
     blink = (t % 2 < 0.2) * 1.0
     return Animation.from_curves(
         num_frames, jawOpen=0.25 + 0.25 * np.sin(9 * t), yaw=0.25 * np.sin(t), roll=0.1 * np.cos(t),

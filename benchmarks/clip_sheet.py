@@ -13,6 +13,7 @@ from contact_sheet import box_of
 from PIL import Image
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     clip = load_audio(options.speech)
-    length = (options.start + options.frames * options.step) / 25
+    length = (options.start + options.frames * options.step) / ANIMATION_FPS
     clip = AudioClip(clip.samples[:, : int(length * clip.sampling_rate)], clip.sampling_rate)
     rows = []
     for index, photo in enumerate(options.photos):

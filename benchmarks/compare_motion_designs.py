@@ -24,6 +24,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.metrics import frechet_distance, window_features
 from dirfa_pipeline.models.animation_sampler import AnimationSampler, MotionPrior
 from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
@@ -87,7 +88,7 @@ def report(name: str, motions: list[np.ndarray], reference: np.ndarray, millisec
     features = np.concatenate([window_features(motion) for motion in motions if len(motion) > 25])
     degrees = [np.degrees(motion[:, :3]) for motion in motions if len(motion) >= 75]
     spread = np.mean([motion.std(0) for motion in degrees], axis=0)
-    speed = np.mean([25 * np.linalg.norm(np.diff(motion, axis=0), axis=1).mean() for motion in degrees])
+    speed = np.mean([ANIMATION_FPS * np.linalg.norm(np.diff(motion, axis=0), axis=1).mean() for motion in degrees])
     print(
         f"{name:22s} distance {frechet_distance(features, reference):6.2f}   yaw, pitch, roll "
         f"{spread[0]:.1f} {spread[1]:.1f} {spread[2]:.1f}   {speed:5.1f} degrees/s   {milliseconds:.2f} ms a step",

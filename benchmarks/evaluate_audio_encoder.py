@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from transformers import Wav2Vec2Model
 
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.clip_list import grid_sentence
 from dirfa_pipeline.media.audio import encoder_windows, num_frames, pad_for_encoder
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
@@ -62,7 +63,7 @@ def held_out_recordings(data: Path) -> Iterator[tuple[str, Recording]]:
 @torch.no_grad()
 def read_speech(samples: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> np.ndarray:
     """Posteriors `(features, visemes + 1)` of a float waveform at 16 kHz."""
-    frames = num_frames(len(samples), 16_000, 25.0)
+    frames = num_frames(len(samples), 16_000, ANIMATION_FPS)
     padded = torch.from_numpy(pad_for_encoder(samples.astype(np.float32), frames))
     features = [encoder(padded[w.samples][None]).last_hidden_state[0, w.keep] for w in encoder_windows(2 * frames)]
     return sampler.speech(torch.cat(features)[None])[0].numpy()

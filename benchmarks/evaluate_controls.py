@@ -20,13 +20,14 @@ from PIL import Image, ImageOps
 
 from dirfa_pipeline import Animation, Controls, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.capture.pictures import read_image
 from dirfa_pipeline.direction.borrowed_motion import JOIN
 from dirfa_pipeline.direction.expressions import PRESETS
 from dirfa_pipeline.evaluation.clip_list import ClipEntry, read_clip_list
 from dirfa_pipeline.evaluation.evaluate import Settings, phones_of
 from dirfa_pipeline.evaluation.metrics import closure_recall
-from dirfa_pipeline.evaluation.tracking import FPS, cut_out_face, photo_from_video, track_frames, track_video
+from dirfa_pipeline.evaluation.tracking import cut_out_face, photo_from_video, track_frames, track_video
 from dirfa_pipeline.face.measures import lip_aperture
 from dirfa_pipeline.media.audio import AudioClip
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
@@ -50,8 +51,8 @@ def preset_recalls(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings, se
     recalls = {}
     for name in PRESETS:
         animation = Controls(expression=name).apply(drawn, pipe.face_model)
-        track = track_frames(pipe.render(prepared, animation), FPS, pipe.face_model)
-        recalls[name] = closure_recall(lip_aperture(track.landmarks), FPS, phones)[0]
+        track = track_frames(pipe.render(prepared, animation), ANIMATION_FPS, pipe.face_model)
+        recalls[name] = closure_recall(lip_aperture(track.landmarks), ANIMATION_FPS, phones)[0]
     return recalls
 
 
@@ -69,17 +70,18 @@ def pose_correlations(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: Pat
     half and stretched by a fifth; how far the clip moves, in degrees; its fastest step at the seam over any other.
     """
     whole = pipe.track(clip)
-    reference = Animation(whole.coefficients[: round(seconds * FPS)], FPS)
+    reference = Animation(whole.coefficients[: round(seconds * ANIMATION_FPS)], ANIMATION_FPS)
     scores = {}
     for fit, share in (("loop", 1.5), ("stretch", 1.2)):
-        still = Animation.from_curves(round(share * len(reference)), FPS)
+        still = Animation.from_curves(round(share * len(reference)), ANIMATION_FPS)
         borrowed = Controls(motion_from=reference, motion_fit=fit).apply(still, pipe.face_model).coefficients
-        seen = track_frames(pipe.render(prepared, Animation(borrowed, FPS)), FPS, pipe.face_model).coefficients
+        frames = pipe.render(prepared, Animation(borrowed, ANIMATION_FPS))
+        seen = track_frames(frames, ANIMATION_FPS, pipe.face_model).coefficients
         for name, column in ANGLES.items():
             scores[f"{fit} {name}"] = float(np.corrcoef(seen[:, column], borrowed[:, column])[0, 1])
         if fit == "loop":
             steps = np.abs(np.diff(borrowed[:, list(ANGLES.values())], axis=0)).max(1)
-            own = slice(0, len(reference) - round(JOIN * FPS))
+            own = slice(0, len(reference) - round(JOIN * ANIMATION_FPS))
             scores["seam"] = float(steps[own.stop :].max() / steps[own].max())
     moves = np.degrees(reference.coefficients[:, list(ANGLES.values())].std(0))
     return scores | {f"{name} moves": float(value) for name, value in zip(ANGLES, moves, strict=True)}

@@ -17,11 +17,12 @@ from pathlib import Path
 import dlib
 import numpy as np
 import torch
-from contact_sheet import POSES
 from numpy.typing import NDArray
+from poses import POSES
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.evaluation.tracking import sharpness
 from dirfa_pipeline.face.landmarks import LIPS
@@ -63,7 +64,7 @@ def main() -> None:
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     clip = load_audio(options.speech)
-    samples = int(options.frames * options.step / 25 * clip.sampling_rate)
+    samples = int(options.frames * options.step / ANIMATION_FPS * clip.sampling_rate)
     clip = AudioClip(clip.samples[:, :samples], clip.sampling_rate)
     likeness: dict[str, list[float]] = {"head still": [], "head moves": []}
     sharp: list[list[float]] = []
@@ -80,7 +81,7 @@ def main() -> None:
             for kind, coefficients in zip(likeness, (still, moving), strict=True):
                 found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients))]
                 likeness[kind] += [float(photo @ face) for face in found if face is not None]
-            curves = [POSES[name] or {} for name in MOUTHS]
+            curves = [POSES[name] for name in MOUTHS]
             poses = np.stack([Animation.from_curves(1, **curve).coefficients[0] for curve in curves])
             frames = pipe.render(portrait, Animation(poses))
             rest, *mouths = (sharpness(picture, portrait.landmarks, LIPS) for picture in (portrait.image, *frames))

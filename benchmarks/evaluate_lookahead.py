@@ -18,6 +18,7 @@ from evaluate_audio_encoder import closure_events, count_matches, held_out_recor
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline.animation.coefficients import LIP_NAMES
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.media.audio import (
     ENCODER_STRIDE,
     WHOLE_GRID,
@@ -42,7 +43,7 @@ def read_windows(
     wave: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler, grid: EncoderGrid
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posteriors `(features, visemes + 1)` and openings of the jaw `(frames,)` of a float waveform at 16 kHz."""
-    num_features = 2 * num_frames(len(wave), 16_000, 25.0)
+    num_features = 2 * num_frames(len(wave), 16_000, ANIMATION_FPS)
     padded = torch.from_numpy(pad_for_encoder(wave, num_features // 2))
     windows = list(encoder_windows(num_features, grid))
     read: list[torch.Tensor] = [torch.empty(0)] * len(windows)

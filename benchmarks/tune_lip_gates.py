@@ -22,6 +22,7 @@ from evaluate_audio_encoder import read_speech
 from torch import Tensor
 from transformers import Wav2Vec2Model
 
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation import metrics
 from dirfa_pipeline.evaluation.metrics import Phone
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
@@ -90,9 +91,9 @@ def read_tracks(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler)
         for clip in part:
             if clip.audio is None or "lips" not in clip.teaches or "motion" not in clip.teaches:
                 continue
-            level = metrics.loudness(clip.audio, 16_000, len(clip.coefficients), 25.0)
+            level = metrics.loudness(clip.audio, 16_000, len(clip.coefficients), ANIMATION_FPS)
             example = prepare_example(clip, encoder, sampler)
-            clips.append(Clip(validates, example, metrics.silent_frames(level, 25.0)))
+            clips.append(Clip(validates, example, metrics.silent_frames(level, ANIMATION_FPS)))
     return clips
 
 
@@ -106,7 +107,7 @@ def score(sampler: AnimationSampler, readings: list[Reading], clips: list[Clip],
     closed, correlation, still = defaultdict(list), defaultdict(list), []
     for reading in readings:
         curve = aperture(sampler, reading.speech, opening)
-        closed[reading.source].append(metrics.closure_recall(curve, 25.0, reading.closures))
+        closed[reading.source].append(metrics.closure_recall(curve, ANIMATION_FPS, reading.closures))
     for clip in clips:
         ours, real = aperture(sampler, clip.example.speech[None], opening), (clip.example.lips @ opening).numpy()
         correlation[clip.validates].append(metrics.best_lag(ours, real)[1])

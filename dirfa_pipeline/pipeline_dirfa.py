@@ -16,7 +16,7 @@ from PIL import Image
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation.animation import Animation
-from .animation.frame_rate import change_frame_rate
+from .animation.frame_rate import ANIMATION_FPS, change_frame_rate
 from .bundled import BUNDLED_NAME
 from .capture.films import FilmedFace, film_face
 from .capture.pictures import ImageInput
@@ -32,6 +32,7 @@ from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
 from .hub.remote_code import is_only_ours, write_hub_code, write_pipeline_code
 from .media.audio import (
     ENCODER_RATE,
+    FEATURES_PER_FRAME,
     WHOLE_GRID,
     AudioClip,
     AudioFile,
@@ -44,7 +45,6 @@ from .media.audio import (
 )
 from .media.audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
 from .models.animation_sampler import AnimationSampler
-from .models.animation_stream import FEATURES_PER_FRAME
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer, PreparedPortrait
 from .models.strict_model import copy_to_aligned_memory, is_mismatch
@@ -52,7 +52,6 @@ from .pipeline_output import DirfaPipelineOutput
 from .rendering.redraw import dub_frames
 
 
-SAMPLER_FPS: Final = 25.0
 LIVE_LOOKAHEAD: Final = 0.24  # seconds
 MAX_LOOKAHEAD: Final = 1.2  # seconds: nothing later shapes a frame
 RENDER_CHUNK: Final = 25  # frames rendered between two callbacks: one second at the usual rate
@@ -288,7 +287,7 @@ class DirfaPipeline(DiffusionPipeline):
             FaceNotFoundError: Fewer than ten frames show a face that can be dubbed.
         """
         self._check_can_draw()
-        _check_motion(diversity, SAMPLER_FPS)
+        _check_motion(diversity, ANIMATION_FPS)
         sound = load_audio(audio, sampling_rate)
         film = video if isinstance(video, FilmedFace) else film_face(video, self.face_model)
         animation = self.sample_animation(film.fill_with_silence(sound), generator, diversity)
@@ -335,7 +334,7 @@ class DirfaPipeline(DiffusionPipeline):
         audio: AudioClip | AudioFile,
         generator: torch.Generator | None = None,
         diversity: float = 1.0,
-        fps: float = SAMPLER_FPS,
+        fps: float = ANIMATION_FPS,
         lookahead: float | None = None,
     ) -> Animation:
         """
@@ -359,7 +358,7 @@ class DirfaPipeline(DiffusionPipeline):
         audio: AudioClip | AudioFile,
         generators: Sequence[torch.Generator | None],
         diversity: float = 1.0,
-        fps: float = SAMPLER_FPS,
+        fps: float = ANIMATION_FPS,
         lookahead: float | None = None,
     ) -> list[Animation]:
         """
@@ -371,7 +370,7 @@ class DirfaPipeline(DiffusionPipeline):
         takes = self._draw(self._waveform(audio), generators, diversity, lookahead)
         length = num_frames(audio.num_samples, audio.sampling_rate, fps)
         return [
-            Animation(take, SAMPLER_FPS).resample(fps, length) for take in np.concatenate(list(takes), axis=1)
+            Animation(take, ANIMATION_FPS).resample(fps, length) for take in np.concatenate(list(takes), axis=1)
         ]  # fmt: skip
 
     def _draw(
@@ -384,7 +383,7 @@ class DirfaPipeline(DiffusionPipeline):
         """Yield the next coefficients, `(takes, frames, 58)` at 25 fps, as the sound comes."""
         sampler, grid, frames = self.animation_sampler, WHOLE_GRID, None
         if lookahead is not None:
-            frames = round(lookahead * SAMPLER_FPS)
+            frames = round(lookahead * ANIMATION_FPS)
             grid = live_grid(FEATURES_PER_FRAME * frames)
         takes = sampler.start(generators, diversity, frames)
         for features, preview in self._encode(waveform, grid):
@@ -422,7 +421,7 @@ class DirfaPipeline(DiffusionPipeline):
         sampling_rate: int | None = None,
         generator: torch.Generator | None = None,
         diversity: float = 1.0,
-        fps: float = SAMPLER_FPS,
+        fps: float = ANIMATION_FPS,
         max_size: int | None = None,
         lookahead: float | None = LIVE_LOOKAHEAD,
         controls: Controls | None = None,
@@ -484,7 +483,7 @@ class DirfaPipeline(DiffusionPipeline):
             raise InputError(
                 f"audio_chunks must be an iterable of chunks, got {type(audio_chunks).__name__}; wrap one in a list"
             )
-        least = self.animation_sampler.lip_future / SAMPLER_FPS
+        least = self.animation_sampler.lip_future / ANIMATION_FPS
         if lookahead is not None and not (isinstance(lookahead, Real) and least <= lookahead <= MAX_LOOKAHEAD):
             raise InputError(f"lookahead must be None or seconds in [{least}, {MAX_LOOKAHEAD}], got {lookahead!r}")
         if self.feature_extractor.do_normalize:
@@ -506,7 +505,7 @@ class DirfaPipeline(DiffusionPipeline):
     ) -> Iterator[NDArray[np.uint8]]:
         drawn = self._draw(sound.waveform(audio_chunks), generators, diversity, lookahead)
         pieces = change_frame_rate(
-            (pieces[0] for pieces in drawn), SAMPLER_FPS, fps,
+            (pieces[0] for pieces in drawn), ANIMATION_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
         )  # fmt: skip
         for frames, _ in self._render_chunks(prepared, self._direct_pieces(pieces, controls, fps)):
@@ -529,7 +528,7 @@ class DirfaPipeline(DiffusionPipeline):
         animation: Animation | list[Animation] | None = None,
         num_videos_per_prompt: int = 1,
         diversity: float = 1.0,
-        fps: float = SAMPLER_FPS,
+        fps: float = ANIMATION_FPS,
         max_size: int | None = None,
         generator: torch.Generator | list[torch.Generator] | None = None,
         output_type: str = "pil",

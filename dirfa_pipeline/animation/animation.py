@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AnimationError
 from .coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS, check_coefficients, coefficient_index
+from .frame_rate import ANIMATION_FPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Animation:
     """
 
     coefficients: NDArray[np.float32]
-    fps: float = 25.0
+    fps: float = ANIMATION_FPS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficients", check_coefficients(self.coefficients))
@@ -81,7 +82,7 @@ class Animation:
         return Animation(np.stack(columns, axis=1), fps)
 
     @classmethod
-    def from_curves(cls, num_frames: int, fps: float = 25.0, **curves: ArrayLike) -> "Animation":
+    def from_curves(cls, num_frames: int, fps: float = ANIMATION_FPS, **curves: ArrayLike) -> "Animation":
         """Build an animation from named curves; every coefficient not named is zero."""
         return cls(np.zeros((num_frames, NUM_COEFFICIENTS), np.float32), fps).replace(**curves)
 

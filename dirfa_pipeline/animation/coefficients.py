@@ -30,7 +30,6 @@ LIP_NAMES: Final[tuple[str, ...]] = tuple(
     name for name in EXPRESSION_NAMES if name.startswith(("jaw", "mouth")) or name in ("cheekPuff", "tongueOut")
 )
 LIP_INDICES: Final[tuple[int, ...]] = tuple(EXPRESSION_NAMES.index(name) for name in LIP_NAMES)
-GAZE_RANGE: Final = 0.44  # radians that an eyeLook weight of 1 turns the eye, about 25 degrees
 
 
 def coefficient_index(name: str) -> int:

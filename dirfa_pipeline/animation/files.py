@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ..errors import AnimationError
 from .animation import Animation
-from .coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES, GAZE_RANGE
+from .coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES
+from .gaze import eye_angles
 
 
 Path = str | os.PathLike[str]
@@ -107,13 +108,9 @@ def _format_csv(animation: Animation, translation: bool) -> str:
 
 
 def _eye_angles(animation: Animation) -> list[NDArray[np.float32]]:
-    """What the eyeLook weights turn the eyes by, in radians, in the order of `EYE_COLUMNS`."""
-    angles = []
-    for side, (right, left) in (("Left", ("Out", "In")), ("Right", ("In", "Out"))):
-        angles.append(GAZE_RANGE * (animation[f"eyeLook{right}{side}"] - animation[f"eyeLook{left}{side}"]))
-        angles.append(GAZE_RANGE * (animation[f"eyeLookUp{side}"] - animation[f"eyeLookDown{side}"]))
-        angles.append(np.zeros(len(animation), np.float32))
-    return angles
+    """What the eyeLook weights turn the eyes by, in radians, in the order of `EYE_COLUMNS`; eyes do not roll."""
+    roll = np.zeros(len(animation), np.float32)
+    return [*eye_angles(animation.coefficients, "Left"), roll, *eye_angles(animation.coefficients, "Right"), roll]
 
 
 def _parse_csv(text: str, path: str, fps: float | None) -> Animation:

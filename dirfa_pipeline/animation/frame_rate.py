@@ -1,9 +1,13 @@
-"""Coefficients that arrive in pieces, at another frame rate."""
+"""The frame rate of animations, and coefficients that arrive in pieces at another one."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+ANIMATION_FPS: Final = 25.0  # frames a second at which animations are drawn, tracked and taught
 
 
 def change_frame_rate(

@@ -7,13 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.animation import Animation
+from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import FaceNotFoundError
 from ..media.video import decode_pictures
 from ..models.face_model import FaceModel
 from .detector import FaceDetector
-
-
-FPS = 25.0
 
 
 def track_video(path: str | os.PathLike[str], face_model: FaceModel) -> Animation:
@@ -33,7 +31,7 @@ def track_video(path: str | os.PathLike[str], face_model: FaceModel) -> Animatio
         points, _ = to_grid(landmarks, times)
     except ValueError as error:
         raise FaceNotFoundError(f"{os.fspath(path)} cannot be tracked: {error}; pass a video of a face") from error
-    return Animation(face_model.fit_video(points).coefficients, FPS)
+    return Animation(face_model.fit_video(points).coefficients, ANIMATION_FPS)
 
 
 def read_landmarks(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -62,11 +60,11 @@ def to_grid(
     period = float(np.median(np.diff(times)))
     # A video frame is on screen from its time stamp on, for one period.
     shown = times[found] - times[0] + 0.5 * period
-    grid = (np.arange(int((times[-1] - times[0] + period) * FPS)) + 0.5) / FPS
+    grid = (np.arange(int((times[-1] - times[0] + period) * ANIMATION_FPS)) + 0.5) / ANIMATION_FPS
     flat = landmarks[found].reshape(found.sum(), -1)
     right = np.clip(np.searchsorted(shown, grid), 1, len(shown) - 1)
     left = right - 1
     share = np.clip((grid - shown[left]) / np.maximum(shown[right] - shown[left], 1e-6), 0.0, 1.0)[:, None]
     points = (1 - share) * flat[left] + share * flat[right]
     distance = np.minimum(np.abs(grid - shown[left]), np.abs(grid - shown[right]))
-    return points.reshape(len(grid), -1, 3), distance <= 1.5 * max(period, 1 / FPS)
+    return points.reshape(len(grid), -1, 3), distance <= 1.5 * max(period, 1 / ANIMATION_FPS)

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import check_output_path
 from . import direction, progress
@@ -26,7 +27,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     animate.add_argument("photo", help="picture that shows one face from the front")
     animate.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
     animate.add_argument("--sound", help="sound to put under it")
-    animate.add_argument("--fps", type=float, default=25.0, help="frames per second (default 25)")
+    animate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
     animate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     animate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
     animate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")

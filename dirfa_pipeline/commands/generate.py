@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import PRESETS, check_output_path
 from . import check_device, direction, progress
@@ -48,7 +49,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--num-videos", type=int, default=1, help="takes: output-1.mp4 with SEED, -2 with SEED+1, ..."
     )
     generate.add_argument("--diversity", type=float, default=1.0, help="0 no seed matters, 1 as learned, up to 2")
-    generate.add_argument("--fps", type=float, default=25.0, help="frames per second (default 25)")
+    generate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
     generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
     generate.add_argument("--save-animation", help="also write the animation: .npz, .csv or .json")

@@ -8,6 +8,7 @@ from typing import Final
 
 import gradio as gr
 
+from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from .create import Inputs, MakeTakes, order_from
 from .takes import Take
@@ -86,9 +87,9 @@ def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
 
     def generate(
         photo: str | None, speech: str | None, seed: int = 1, takes: int = 1, diversity: float = 1.0,
-        fps: float = 25.0, size: int = 512, label: bool = True, neutral: bool = False, expression: str = "neutral",
-        strength: float = 1.0, head_motion: float = 1.0, gaze: str = "as drawn", blink_rate: float = 1.0,
-        nods: float = 0.0,
+        fps: float = ANIMATION_FPS, size: int = 512, label: bool = True, neutral: bool = False,
+        expression: str = "neutral", strength: float = 1.0, head_motion: float = 1.0, gaze: str = "as drawn",
+        blink_rate: float = 1.0, nods: float = 0.0,
     ) -> Iterator[list[str]]:  # fmt: skip
         """
         Make videos in which the person of a photo says a speech clip.

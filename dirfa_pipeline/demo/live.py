@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..animation.frame_rate import ANIMATION_FPS
 from ..direction.controls import Controls
 from ..errors import InputError
 from ..media.audio import AudioClip
@@ -30,7 +31,6 @@ from .preview import data_uri, prepare_preview
 from .status import show_note, show_problem
 
 
-FPS: Final = 25.0
 CHUNK: Final = 0.2  # seconds of sound sent at a time
 MAX_SESSIONS: Final = 2  # at once: each keeps a core busy
 LIVE_SIDE: Final = 384
@@ -81,9 +81,9 @@ class LiveSession:
         while not self._frames.empty():
             frame, drawn = self._frames.get()
             frames.append(frame)
-            delay = drawn - (self._began or drawn) - (self._sent + len(frames) - 0.5) / FPS
+            delay = drawn - (self._began or drawn) - (self._sent + len(frames) - 0.5) / ANIMATION_FPS
         first, self._sent = self._sent, self._sent + len(frames)
-        return {"first": first, "frames": frames, "fps": FPS, "delay": delay, "ended": not self.alive}
+        return {"first": first, "frames": frames, "fps": ANIMATION_FPS, "delay": delay, "ended": not self.alive}
 
     @property
     def alive(self) -> bool:

@@ -10,6 +10,7 @@ import torch
 
 from ..animation.animation import Animation
 from ..animation.files import save_animation
+from ..animation.frame_rate import ANIMATION_FPS
 from ..direction.controls import Controls, neutralize
 from ..errors import InputError
 from ..media.audio import AudioClip
@@ -46,7 +47,7 @@ class Order:
     seed: int = 1
     takes: int = 1
     diversity: float = 1.0
-    fps: float = 25.0
+    fps: float = ANIMATION_FPS
     size: int = 512
     label: bool = True
     neutral: bool = False

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ..animation.animation import Animation
-from ..animation.coefficients import EXPRESSION_NAMES, GAZE_RANGE, HEAD_NAMES, LIP_INDICES, NUM_EXPRESSIONS
+from ..animation.coefficients import EXPRESSION_NAMES, LIP_INDICES, NUM_EXPRESSIONS
+from ..animation.gaze import gaze_angles, look_weights
 from ..errors import AnimationError, InputError
 from ..media.audio import ENCODER_RATE, AudioClip, AudioFile
 from ..media.audio_stream import mono_waveform
@@ -254,28 +255,16 @@ def _check_angles(values: Any, names: tuple[str, ...], limit: float, what: str) 
             raise InputError(f"the {name} of {what} must be degrees in [-{limit:g}, {limit:g}], got {value!r}")
 
 
-def _mean(coefficients: Array, *names: str) -> Array:
-    return coefficients[:, [_INDEX[name] for name in names]].mean(1)
-
-
-def _room_gaze(coefficients: Array) -> NDArray[np.float64]:
+def _room_gaze(coefficients: Array) -> NDArray:
     """Where the eyes look, `(frames, 2)`: yaw and pitch in radians from the camera, as the sampler counts them."""
-    right = _mean(coefficients, "eyeLookOutLeft", "eyeLookInRight")
-    left = _mean(coefficients, "eyeLookInLeft", "eyeLookOutRight")
-    up, down = (_mean(coefficients, f"eyeLook{way}Left", f"eyeLook{way}Right") for way in ("Up", "Down"))
-    yaw, pitch = (coefficients[:, NUM_EXPRESSIONS + HEAD_NAMES.index(name)] for name in ("yaw", "pitch"))
-    return np.stack([GAZE_RANGE * (right - left) + yaw, GAZE_RANGE * (up - down) + pitch], axis=1)
+    head = coefficients[:, NUM_EXPRESSIONS : NUM_EXPRESSIONS + 2]
+    return np.stack(gaze_angles(coefficients), axis=1) + head
 
 
 def _look(coefficients: Array, room: NDArray) -> None:
     """Turn the eyes so that they look at `room`, whatever the head does."""
     head = coefficients[:, NUM_EXPRESSIONS : NUM_EXPRESSIONS + 2]
-    right, up = ((room - head) / GAZE_RANGE).T
-    ways = {
-        "eyeLookOutLeft": right, "eyeLookInRight": right, "eyeLookInLeft": -right, "eyeLookOutRight": -right,
-        "eyeLookUpLeft": up, "eyeLookUpRight": up, "eyeLookDownLeft": -up, "eyeLookDownRight": -up,
-    }  # fmt: skip
-    for name, value in ways.items():
+    for name, value in look_weights(*(room - head).T).items():
         coefficients[:, _INDEX[name]] = np.clip(value, 0.0, 1.0)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from ..animation.animation import Animation
+from ..animation.frame_rate import ANIMATION_FPS
 from ..capture.pictures import read_image
 from ..capture.portrait import Portrait
 from ..errors import InputError
@@ -29,7 +30,6 @@ from . import metrics
 from .clip_list import ClipEntry
 from .metrics import Array, Phone
 from .tracking import (
-    FPS,
     SAMPLE_STEP,
     Embedder,
     Picture,
@@ -132,7 +132,7 @@ class Clip:
 
     @property
     def group(self) -> str:
-        return "" if len(self.level) >= SHORT * FPS else ", short clips"
+        return "" if len(self.level) >= SHORT * ANIMATION_FPS else ", short clips"
 
 
 # ------------------------------------------------------------------------------------------------- scores of a track
@@ -141,11 +141,11 @@ class Clip:
 def lip_scores(track: Track, phones: Sequence[Phone]) -> Scores:
     """What only the phones can tell."""
     aperture = measures.lip_aperture(track.landmarks)
-    recall, chance = metrics.closure_recall(aperture, FPS, phones)
-    lag, correlation = metrics.best_lag(aperture, metrics.phone_openness(phones, len(aperture), FPS))
+    recall, chance = metrics.closure_recall(aperture, ANIMATION_FPS, phones)
+    lag, correlation = metrics.best_lag(aperture, metrics.phone_openness(phones, len(aperture), ANIMATION_FPS))
     return {
         "closure_recall": recall, "closure_chance": chance, "closure_gain": recall - chance,
-        "open_close_ratio": metrics.open_close_ratio(aperture, FPS, phones),
+        "open_close_ratio": metrics.open_close_ratio(aperture, ANIMATION_FPS, phones),
         "phone_openness": correlation, "phone_lag_frames": float(lag),
     }  # fmt: skip
 
@@ -164,8 +164,9 @@ def reference_scores(track: Track, real: Track) -> Scores:
 def sound_scores(track: Track, level: Array) -> Scores:
     """What the sound's loudness alone can tell."""
     length = min(len(track), len(level))
-    aperture, silent = measures.lip_aperture(track.landmarks)[:length], metrics.silent_frames(level[:length], FPS)
-    beats = metrics.motion_beats(track.rotations[:length], FPS), metrics.speech_beats(level[:length], FPS)
+    level, aperture = level[:length], measures.lip_aperture(track.landmarks)[:length]
+    silent = metrics.silent_frames(level, ANIMATION_FPS)
+    beats = metrics.motion_beats(track.rotations[:length], ANIMATION_FPS), metrics.speech_beats(level, ANIMATION_FPS)
     return {
         "silence_stillness": metrics.silence_stillness(aperture, silent),
         "beat_alignment": metrics.beat_alignment(*beats),
@@ -176,11 +177,11 @@ def motion_scores(track: Track) -> Scores:
     """What needs no sound."""
     aperture = measures.lip_aperture(track.landmarks)
     blinks = metrics.blink_lengths(measures.eye_openness(track.landmarks))
-    return metrics.head_motion(track.rotations, FPS) | {
+    return metrics.head_motion(track.rotations, ANIMATION_FPS) | {
         "aperture_mean": float(aperture.mean()), "aperture_std": float(aperture.std()),
         "aperture_low": float(np.percentile(aperture, 5)),
         "mouth_width_std": float(measures.mouth_width(track.landmarks).std()),
-        "blinks_a_minute": 60.0 * FPS * len(blinks) / len(track),
+        "blinks_a_minute": 60.0 * ANIMATION_FPS * len(blinks) / len(track),
         "blink_frames": float(np.mean(blinks)) if blinks else float("nan"),
         "brow_std": float(100.0 * measures.brow_height(track.landmarks).std()),
         "jitter_rigid": metrics.jitter(track.landmarks, metrics.RIGID),
@@ -226,7 +227,7 @@ def measure_clip(
     end = round(settings.seconds * recording.sampling_rate)
     sound = AudioClip(recording.samples[:, :end], recording.sampling_rate)
     waveform = sound.mono(ENCODER_RATE)
-    count = num_frames(sound.num_samples, sound.sampling_rate, FPS)
+    count = num_frames(sound.num_samples, sound.sampling_rate, ANIMATION_FPS)
     real = None if entry.video is None else track_video(entry.video, settings.seconds, pipe.face_model).cut(count)
     if entry.photo is not None:
         photo = read_image(entry.photo)
@@ -237,10 +238,10 @@ def measure_clip(
     seeds = range(first_seed, first_seed + settings.seeds)
     takes = pipe.sample_animations(sound, [torch.Generator().manual_seed(seed) for seed in seeds])
     sampled: list[Picture] = []
-    ours = track_frames(_keep_some(pipe.render(portrait, takes[0]), sampled), FPS, pipe.face_model)
+    ours = track_frames(_keep_some(pipe.render(portrait, takes[0]), sampled), ANIMATION_FPS, pipe.face_model)
     return Clip(
         entry,
-        metrics.loudness(waveform, ENCODER_RATE, count, FPS),
+        metrics.loudness(waveform, ENCODER_RATE, count, ANIMATION_FPS),
         phones,
         ours,
         track_still(portrait.image, count, pipe.face_model),

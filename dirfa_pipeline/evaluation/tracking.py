@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.coefficients import NUM_EXPRESSIONS
+from ..animation.frame_rate import ANIMATION_FPS
 from ..capture.detector import FaceDetector
+from ..capture.tracking import to_grid
 from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
 from ..face.measures import eye_openness, lip_aperture
 from ..media.video import read_video
 from ..models.face_model import FaceModel
-from ..training.track_videos import to_grid
 from .metrics import Array
 
 
-FPS: Final = 25.0
 SAMPLE_STEP: Final = 10  # frames between two that are looked at for sharpness and identity
 CROP: Final = 0.75  # of the face's size, around a face that is cut out
 
@@ -83,9 +83,9 @@ def track_still(picture: Picture, length: int, face_model: FaceModel, noise: flo
     rng = np.random.default_rng(0)
     noisy = (
         np.clip(picture + rng.normal(0.0, noise, picture.shape), 0, 255).astype(np.uint8)
-        for _ in range(min(length, round(3 * FPS)))
+        for _ in range(min(length, round(3 * ANIMATION_FPS)))
     )
-    track = track_frames(noisy, FPS, face_model)
+    track = track_frames(noisy, ANIMATION_FPS, face_model)
     rows = np.arange(length) % len(track)
     return Track(track.landmarks[rows], track.coefficients[rows], track.face)
 
@@ -96,7 +96,7 @@ def photo_from_video(path: Path, track: Track) -> Picture:
     yaw = np.degrees(track.rotations[:, 0] + track.face.head_angles()[0])
     unfit = lip_aperture(track.landmarks) / 0.1 + np.abs(yaw) / 10.0 + 10.0 * (openness < np.median(openness))
     video = read_video(path)
-    return next(islice(video.frames, int((np.argmin(unfit) + 0.5) / FPS * video.fps), None))
+    return next(islice(video.frames, int((np.argmin(unfit) + 0.5) / ANIMATION_FPS * video.fps), None))
 
 
 def cut_out_face(picture: Picture) -> Picture:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.animation import Animation
-from ..animation.coefficients import EXPRESSION_NAMES, GAZE_RANGE, NUM_EXPRESSIONS
+from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
+from ..animation.gaze import Side, eye_angles
 from ..errors import AnimationError
 from ..face.landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE, EyeLandmarks
 from ..face.rotations import rotation_matrix
@@ -99,13 +100,12 @@ def _tracks(
         (head, "translation", METRES * AXES * values[:, -3:]),
         *((node, "weights", weights) for node in moving),
     ]
-    sides = (("Right", "In", "Out"), ("Left", "Out", "In"))
-    for node, eye, (side, right, left) in zip(eyes, prepared.eyes, sides, strict=True):
+    sides: tuple[Side, ...] = ("Right", "Left")
+    for node, eye, side in zip(eyes, prepared.eyes, sides, strict=True):
         _, radius = _eyeball(prepared, eye)
         turn = EYEBALL[0] / radius  # so that the iris goes as far as on a real one
-        yaw = turn * GAZE_RANGE * (animation[f"eyeLook{right}{side}"] - animation[f"eyeLook{left}{side}"])
-        pitch = turn * GAZE_RANGE * (animation[f"eyeLookUp{side}"] - animation[f"eyeLookDown{side}"])
-        angles = np.stack([yaw, pitch, np.zeros_like(yaw)], axis=1)
+        yaw, pitch = eye_angles(values, side)
+        angles = turn * np.stack([yaw, pitch, np.zeros_like(yaw)], axis=1)
         tracks.append((node, "rotation", _quaternions(rotation_matrix(angles))))
     return times, tracks
 

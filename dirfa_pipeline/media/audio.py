@@ -24,10 +24,12 @@ CLIPPED_SHARE: Final = 0.01
 MAX_PEAK: Final = 16.0  # of full scale: beyond it are integers stored as floats
 MIN_RATE, MAX_RATE = 1_000, 384_000
 
-# The audio encoder: one feature for every 20 ms at 16 kHz. The field is that of the encoder in the bundled weights, of
-# kernels (320, 4, 3) and strides (80, 2, 2); `receptive_field` tells it for others.
+# The audio encoder: one feature for every 20 ms at 16 kHz, two for each of an animation's 25 frames a second. The
+# field is that of the encoder in the bundled weights, of kernels (320, 4, 3) and strides (80, 2, 2); `receptive_field`
+# tells it for others.
 ENCODER_RATE: Final = 16_000
 ENCODER_STRIDE: Final = 320
+FEATURES_PER_FRAME: Final = 2
 ENCODER_RECEPTIVE_FIELD: Final = 320 + 3 * 80 + 2 * 160
 ENCODER_PADDING: Final = (ENCODER_RECEPTIVE_FIELD - ENCODER_STRIDE) // 2
 
@@ -334,7 +336,7 @@ def pad_for_encoder(
     ```
     Feature `i` is centred at `(i + 0.5) * 20` ms; frame `f` at 25 fps owns features `2 f` and `2 f + 1`.
     """
-    total = (2 * frames - 1) * ENCODER_STRIDE + field
+    total = (FEATURES_PER_FRAME * frames - 1) * ENCODER_STRIDE + field
     before = (field - ENCODER_STRIDE) // 2
     padded = np.zeros(total, np.float32)
     kept = min(len(waveform), total - before)

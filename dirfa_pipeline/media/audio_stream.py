@@ -1,5 +1,6 @@
 """Sound that arrives in pieces: to 16 kHz mono, then to the encoder's windows, with bounded memory."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -11,13 +12,13 @@ from ..errors import AudioError
 from .audio import (
     ENCODER_RATE,
     ENCODER_STRIDE,
+    FEATURES_PER_FRAME,
     AudioClip,
     AudioFile,
     EncoderGrid,
     SoundCheck,
     as_sound,
     check_rate,
-    num_frames,
     to_float,
 )
 
@@ -142,7 +143,7 @@ def encoder_inputs(
             start += grid.hop
             oldest = max(0, start - grid.past) * ENCODER_STRIDE
             padded, first = padded[oldest - first :], oldest
-    num_features = 2 * num_frames(num_samples, ENCODER_RATE, 25.0)
+    num_features = FEATURES_PER_FRAME * math.ceil(num_samples / (FEATURES_PER_FRAME * ENCODER_STRIDE))
     missing = (num_features - 1) * ENCODER_STRIDE + field - first - len(padded)
     padded = np.pad(padded, (0, max(0, missing)))
     for rest in range(start, num_features, grid.hop):

@@ -25,7 +25,8 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 from ..animation.coefficients import LIP_INDICES
-from .animation_stream import FEATURES_PER_FRAME, AnimationStream
+from ..media.audio import FEATURES_PER_FRAME
+from .animation_stream import AnimationStream
 from .motion_channels import NUM_MOTIONS
 from .speech_head import VISEME_NAMES, SpeechHead
 from .strict_model import StrictModel

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..animation.coefficients import COEFFICIENT_NAMES, LIP_INDICES
+from ..media.audio import FEATURES_PER_FRAME
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head
 
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .animation_sampler import AnimationSampler
 
 
-FEATURES_PER_FRAME: Final = 2  # 50 Hz speech features, 25 fps animation
 SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
 ROWS: Final = 4  # of each batch of takes; empty ones fill it up

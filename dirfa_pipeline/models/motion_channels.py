@@ -5,7 +5,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from ..animation.coefficients import COEFFICIENT_NAMES, GAZE_RANGE, NUM_COEFFICIENTS
+from ..animation.coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS
+from ..animation.gaze import gaze_angles, look_weights
 
 
 MOTION_NAMES: Final[tuple[str, ...]] = (
@@ -39,15 +40,9 @@ def motion_from_coefficients(coefficients: Tensor) -> Tensor:
     Gaze is measured in the room, not in the head: a head that turns while the eyes stay on the camera has gaze 0.
     """
     head = coefficients[:, -6:]
-    # The subject's left eye looks to the right of the picture when it looks out.
-    right = _mean(coefficients, "eyeLookOutLeft", "eyeLookInRight")
-    left = _mean(coefficients, "eyeLookInLeft", "eyeLookOutRight")
-    up = _mean(coefficients, "eyeLookUpLeft", "eyeLookUpRight")
-    down = _mean(coefficients, "eyeLookDownLeft", "eyeLookDownRight")
-    gaze_yaw = GAZE_RANGE * (right - left) + head[:, 0]
-    gaze_pitch = GAZE_RANGE * (up - down) + head[:, 1]
+    yaw, pitch = gaze_angles(coefficients)
     pairs = [_mean(coefficients, *names) for names in PAIRED.values()]
-    return torch.cat([head, torch.stack([gaze_yaw, gaze_pitch, *pairs], dim=1)], dim=1)
+    return torch.cat([head, torch.stack([yaw + head[:, 0], pitch + head[:, 1], *pairs], dim=1)], dim=1)
 
 
 def limit_head(motion: Tensor) -> Tensor:
@@ -64,13 +59,8 @@ def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
     Weights are clamped to [0, 1]; lips and jaw other than the smile stay 0.
     """
     channel = dict(zip(MOTION_NAMES, motion.unbind(1), strict=True))
-    right = (channel["gazeYaw"] - channel["yaw"]) / GAZE_RANGE
-    up = (channel["gazePitch"] - channel["pitch"]) / GAZE_RANGE
-    weights = {
-        "eyeLookOutLeft": right, "eyeLookInRight": right, "eyeLookInLeft": -right, "eyeLookOutRight": -right,
-        "eyeLookUpLeft": up, "eyeLookUpRight": up, "eyeLookDownLeft": -up, "eyeLookDownRight": -up,
-        "eyeBlinkLeft": blink, "eyeBlinkRight": blink,
-    }  # fmt: skip
+    weights = look_weights(channel["gazeYaw"] - channel["yaw"], channel["gazePitch"] - channel["pitch"])
+    weights |= {"eyeBlinkLeft": blink, "eyeBlinkRight": blink}
     weights |= {name: channel[pair] for pair, names in PAIRED.items() for name in names}
 
     coefficients = motion.new_zeros(len(motion), NUM_COEFFICIENTS)

@@ -14,6 +14,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
+from ..animation.gaze import GAZE_RANGE
 from ..face.landmarks import (
     INNER_LIP_PAIRS,
     LEFT_EYE,
@@ -42,7 +43,6 @@ ICT_SIXTY_EIGHT = (
 
 IRIS_RADIUS = 11.7 / 2 / 63.0  # of the inter-ocular distance: 11.7 mm irises, 63 mm between the eyes
 EYEBALL_RADIUS = 12.0 / 63.0
-GAZE = 0.44  # radians at weight 1
 # Shapes that keep the mouth shut: upper and lower inner lips must move as one.
 CLOSED_SHAPES = (
     "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthPucker", "mouthLeft", "mouthRight",
@@ -148,7 +148,7 @@ def add_irises(vertices: Array) -> Array:
 
 def turn_irises(basis: Array, eye: EyeLandmarks, side: str) -> None:
     """Give the gaze shapes their effect on the iris: the eyeball turns by 25 degrees at weight 1."""
-    reach, depth = EYEBALL_RADIUS * np.sin(GAZE), EYEBALL_RADIUS * (1 - np.cos(GAZE))
+    reach, depth = EYEBALL_RADIUS * np.sin(GAZE_RANGE), EYEBALL_RADIUS * (1 - np.cos(GAZE_RANGE))
     outward = 1.0 if side == "Left" else -1.0  # the subject's left eye looks out to the right of the picture
     moves = {
         "Out": (outward * reach, 0.0),

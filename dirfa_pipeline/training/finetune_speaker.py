@@ -18,9 +18,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
+from ..animation.frame_rate import ANIMATION_FPS
 from ..bundled import BUNDLED_NAME
 from ..errors import InputError
 from ..hub.pretrained import find_weights
+from ..media.audio import ENCODER_RATE
 from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
 from . import track_videos
@@ -45,7 +47,6 @@ from .train_animation_sampler import (
 
 logger = logging.getLogger(__name__)
 
-SAMPLE_RATE, FPS = 16_000, 25
 HELD_BACK = 0.2  # of the clips, or of each clip where there are few
 FEW_CLIPS = 5
 MIN_FRAMES = 75  # 3 s, the length of a training crop
@@ -66,7 +67,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def cut(clip: TrackedClip, start: int, stop: int) -> TrackedClip:
     """Frames `start` to `stop` of a clip, with their sound."""
-    audio = None if clip.audio is None else clip.audio[start * SAMPLE_RATE // FPS : stop * SAMPLE_RATE // FPS]
+    step = round(ENCODER_RATE / ANIMATION_FPS)
+    audio = None if clip.audio is None else clip.audio[start * step : stop * step]
     return replace(
         clip, coefficients=clip.coefficients[start:stop], valid=clip.valid[start:stop],
         eye_openness=clip.eye_openness[start:stop], audio=audio,
@@ -94,8 +96,8 @@ def read_clips(tracks: Path, source: str) -> list[TrackedClip]:
     good = [clip for clip in clips if clip.valid.sum() >= MIN_FRAMES and clip.valid.mean() > 0.6]
     if not good:
         raise InputError(
-            f"no clip shows a face from the front for {MIN_FRAMES / FPS:.0f} s or more: {len(clips)} .mp4 files could "
-            "be tracked at all; film one person from the front, with sound"
+            f"no clip shows a face from the front for {MIN_FRAMES / ANIMATION_FPS:.0f} s or more: {len(clips)} .mp4 "
+            "files could be tracked at all; film one person from the front, with sound"
         )
     return good
 

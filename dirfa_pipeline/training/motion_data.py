@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..animation.coefficients import LIP_INDICES, LIP_NAMES
+from ..animation.frame_rate import ANIMATION_FPS
 from ..models.animation_stream import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
@@ -120,7 +121,7 @@ def blink_profile(clips: list[TrackedClip]) -> Tensor:
 
 def style_of(motion: Tensor) -> Tensor:
     """How lively a stretch is: log mean speed of the head's rotation and of brows, cheeks and smile (per second)."""
-    speed = torch.diff(motion, dim=0).abs() * 25.0
+    speed = torch.diff(motion, dim=0).abs() * ANIMATION_FPS
     head = speed[:, :3].sum(1).mean()
     face = speed[:, MOTION_NAMES.index("browDown") :].sum(1).mean()
     return torch.stack([head, face]).clamp_min(1e-3).log()

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..media.audio import ENCODER_PADDING, ENCODER_RATE, ENCODER_RECEPTIVE_FIELD, ENCODER_STRIDE
+from ..animation.frame_rate import ANIMATION_FPS
+from ..media.audio import ENCODER_PADDING, ENCODER_RATE, ENCODER_RECEPTIVE_FIELD, ENCODER_STRIDE, FEATURES_PER_FRAME
 from ..models.speech_head import VISEME_NAMES
 from .augment import change_some, degrade, uniform
 from .corpus_file import read_source
@@ -91,7 +92,7 @@ class SpeechCorpus:
 
         With `augment` they are sped up or slowed down, and a share of `degraded` goes through [`degrade`].
         """
-        features = 2 * round(seconds * 25)
+        features = FEATURES_PER_FRAME * round(seconds * ANIMATION_FPS)
         length = features * ENCODER_STRIDE
         rows = torch.multinomial(self.weights, size, replacement=True, generator=generator)
         low, high = (0.8, 1.25) if augment else (1.0, 1.0)

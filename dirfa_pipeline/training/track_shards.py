@@ -25,12 +25,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..animation.coefficients import check_coefficients
+from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.audio import ENCODER_RATE
 from .motion_data import TrackedClip
 
 
-TRACK_FPS: Final = 25.0
 CLIPS_PER_SHARD: Final = 200
 ARRAYS: Final = ("coefficients", "valid", "eye_openness")
 
@@ -76,7 +76,7 @@ def member_name(clip_name: str) -> str:
 
 def _members(clip: TrackedClip) -> Iterator[tuple[str, bytes]]:
     facts = {
-        "source": clip.source, "speaker": clip.speaker, "fps": TRACK_FPS, "teaches": list(clip.teaches),
+        "source": clip.source, "speaker": clip.speaker, "fps": ANIMATION_FPS, "teaches": list(clip.teaches),
         "frames": len(clip.valid), "valid_frames": int(clip.valid.sum()), **clip.quality,
     }  # fmt: skip
     yield "json", json.dumps(facts).encode()
@@ -171,8 +171,8 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
             raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard anew with track_videos")
         if "lips" in facts["teaches"] and audio is None:
             raise ShardError(f"{where} teaches lips and lacks .flac; write the shard anew with track_videos")
-        if facts["fps"] != TRACK_FPS:
-            raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {TRACK_FPS:g}")
+        if facts["fps"] != ANIMATION_FPS:
+            raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {ANIMATION_FPS:g}")
         return TrackedClip(
             name=name, coefficients=check_coefficients(arrays["coefficients"]), valid=arrays["valid"].astype(bool),
             eye_openness=arrays["eye_openness"].astype(np.float32), audio=audio, source=facts.get("source", ""),

@@ -26,10 +26,18 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
 from ..animation.coefficients import LIP_INDICES, LIP_NAMES
+from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
-from ..media.audio import encoder_windows, num_frames, pad_for_encoder, receptive_field
+from ..media.audio import (
+    ENCODER_RATE,
+    FEATURES_PER_FRAME,
+    encoder_windows,
+    num_frames,
+    pad_for_encoder,
+    receptive_field,
+)
 from ..models.animation_sampler import AnimationSampler
-from ..models.animation_stream import FEATURES_PER_FRAME, ROWS, MotionDraw, spline_weights
+from ..models.animation_stream import ROWS, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
@@ -95,7 +103,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 @torch.no_grad()
 def speech_of(audio: Tensor, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
     """Posteriors of a 16 kHz waveform, computed exactly as the pipeline does."""
-    frames = num_frames(len(audio), 16_000, 25.0)
+    frames = num_frames(len(audio), ENCODER_RATE, ANIMATION_FPS)
     field = receptive_field(encoder.config.conv_kernel, encoder.config.conv_stride)
     padded = torch.from_numpy(pad_for_encoder(audio.numpy(), frames, field))
     features = [
