@@ -11,10 +11,14 @@ from ..animation.gaze import gaze_angles, look_weights
 
 MOTION_NAMES: Final[tuple[str, ...]] = (
     "yaw", "pitch", "roll", "x", "y", "z", "gazeYaw", "gazePitch",
-    "browDown", "browInnerUp", "browOuterUp", "eyeSquint", "cheekSquint", "smile",
+    "browDown", "browInnerUp", "browOuterUp", "eyeSquint", "cheekSquint", "smile", "eyeWide", "noseSneer",
 )  # fmt: skip
 NUM_MOTIONS: Final = len(MOTION_NAMES)
 HEAD = slice(0, 6)
+GAZE = slice(6, 8)
+FACE = slice(8, NUM_MOTIONS)
+# The channels in which an event can make a gesture that comes and goes: nods, turns, tilts and all of the face.
+GESTURE_CHANNELS: Final = (0, 1, 2, *range(FACE.start, FACE.stop))
 # Channels that change sign when the picture is mirrored.
 MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x", "gazeYaw"))
 
@@ -30,12 +34,14 @@ PAIRED: Final[dict[str, tuple[str, ...]]] = {
     "eyeSquint": ("eyeSquintLeft", "eyeSquintRight"),
     "cheekSquint": ("cheekSquintLeft", "cheekSquintRight"),
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
+    "eyeWide": ("eyeWideLeft", "eyeWideRight"),
+    "noseSneer": ("noseSneerLeft", "noseSneerRight"),
 }
 
 
 def motion_from_coefficients(coefficients: Tensor) -> Tensor:
     """
-    Read the motion channels, of shape `(frames, 14)`, from tracked coefficients, of shape `(frames, 58)`.
+    Read the motion channels, of shape `(frames, 16)`, from tracked coefficients, of shape `(frames, 58)`.
 
     Gaze is measured in the room, not in the head: a head that turns while the eyes stay on the camera has gaze 0.
     """
@@ -54,7 +60,7 @@ def limit_head(motion: Tensor) -> Tensor:
 
 def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
     """
-    Write motion channels `(frames, 14)` and blinks `(frames,)` in [0, 1] as coefficients `(frames, 58)`.
+    Write motion channels `(frames, 16)` and blinks `(frames,)` in [0, 1] as coefficients `(frames, 58)`.
 
     Weights are clamped to [0, 1]; lips and jaw other than the smile stay 0.
     """
