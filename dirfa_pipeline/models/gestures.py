@@ -1,0 +1,73 @@
+"""
+What one event in a voice adds to the motion: steps that stay, and gestures that come and go.
+
+A head moves in overlapping submovements of minimum jerk (Flash and Hogan, 1985, "The coordination of arm movements";
+Flash and Henis, 1991, for their superposition). Each begins three frames before its event, which a stream knows in
+time, and is fastest about there.
+"""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from .motion_channels import GAZE, GESTURE_CHANNELS, NUM_MOTIONS
+
+
+NUM_GESTURES: Final = len(GESTURE_CHANNELS)
+NUM_DRAWN: Final = NUM_MOTIONS + NUM_GESTURES  # a step of every channel, then the gestures
+
+# Frames of 40 ms. Rises of loudness precede the head's fastest moment by about 30 ms (Fotedar and Ghosh, 2017).
+BEGIN: Final = -3.0
+STEP, SLOW_STEP = 9.0, 24.0  # length after accents and ends of phrases; of ticks, when nothing is said
+SACCADE_BEGIN, SACCADE = -1.0, 2.0  # gaze jumps
+ATTACK, RELEASE = 6.0, 11.0  # of gestures: mean rise and fall of tracked brow raises
+REACH: Final = 22  # frames after an event within which everything has come to rest
+
+
+def minimum_jerk(share: Tensor) -> Tensor:
+    """From 0 to 1 with as little jerk as can be: `10 t^3 - 15 t^4 + 6 t^5`; held beyond both ends."""
+    t = share.clamp(0.0, 1.0)
+    return t**3 * (10.0 - 15.0 * t + 6.0 * t**2)
+
+
+def step_curves(since: Tensor, slow: Tensor) -> Tensor:
+    """
+    How much of each channel's step has happened.
+
+    Args:
+        since (`Tensor` of shape `(...)`): Frames since the event.
+        slow (`Tensor` of the same shape): 1 for a tick, 0 for other events.
+
+    Returns:
+        `Tensor` of shape `(..., motions)` in [0, 1].
+    """
+    length = STEP + slow * (SLOW_STEP - STEP)
+    curves = minimum_jerk((since - BEGIN) / length).unsqueeze(-1).repeat_interleave(NUM_MOTIONS, -1)
+    curves[..., GAZE] = minimum_jerk((since - SACCADE_BEGIN) / SACCADE).unsqueeze(-1)
+    return curves
+
+
+def gesture_curve(since: Tensor) -> Tensor:
+    """How much of a gesture is there, in [0, 1], some frames since its event."""
+    rise = minimum_jerk((since - BEGIN) / ATTACK)
+    return rise * (1.0 - minimum_jerk((since - BEGIN - ATTACK) / RELEASE))
+
+
+def compose(since: Tensor, slow: Tensor, drawn: Tensor) -> Tensor:
+    """
+    Motion that some events add.
+
+    Args:
+        since (`Tensor` of shape `(frames, events)`): Frames since each event.
+        slow (`Tensor` of shape `(events,)`): 1 for ticks.
+        drawn (`Tensor` of shape `(..., events, drawn)`): Steps and gestures of each event.
+
+    Returns:
+        `Tensor` of shape `(..., frames, motions)`.
+    """
+    steps, gestures = drawn[..., :NUM_MOTIONS], drawn[..., NUM_MOTIONS:]
+    motion = torch.einsum("fem,...em->...fm", step_curves(since, slow.expand_as(since)), steps)
+    added = torch.einsum("fe,...eg->...fg", gesture_curve(since), gestures)
+    motion[..., list(GESTURE_CHANNELS)] += added
+    return motion
