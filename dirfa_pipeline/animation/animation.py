@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AnimationError
+from ..media.files import whole_file
 from .coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS, check_coefficients, coefficient_index
 from .frame_rate import ANIMATION_FPS
 
@@ -88,12 +89,10 @@ class Animation:
 
     def save_npz(self, path: str | os.PathLike[str]) -> None:
         """Write `coefficients`, `names` and `fps` to a compressed NPZ file, whole or not at all."""
-        temporary = f"{os.fspath(path)}.part"
-        with open(temporary, "wb") as file:
+        with whole_file(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(
                 file, coefficients=self.coefficients, names=np.array(COEFFICIENT_NAMES), fps=np.float64(self.fps)
             )
-        os.replace(temporary, path)
 
     @classmethod
     def load_npz(cls, path: str | os.PathLike[str]) -> "Animation":

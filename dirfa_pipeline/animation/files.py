@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import AnimationError
+from ..media.files import whole_file
 from .animation import Animation
 from .coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES
 from .gaze import eye_angles
@@ -78,10 +79,9 @@ def save_animation(animation: Animation, path: Path, translation: bool = True) -
     if kind == ".npz":
         animation.save_npz(path)
         return
-    temporary = f"{os.fspath(path)}.part"
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        file.write(_format_csv(animation, translation) if kind == ".csv" else _format_json(animation))
-    os.replace(temporary, path)
+    text = _format_csv(animation, translation) if kind == ".csv" else _format_json(animation)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def check_animation_path(path: Path) -> str:

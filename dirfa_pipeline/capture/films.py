@@ -20,13 +20,12 @@ from scipy.signal import savgol_filter
 
 from ..animation.coefficients import LIP_INDICES, NUM_EXPRESSIONS
 from ..errors import FaceNotFoundError, InputError
-from ..face.fit import FaceFit, FrameFits
+from ..face.fit import FaceFit, FaceFitter, FrameFits
 from ..face.landmarks import LIPS
-from ..face.measures import face_size, inner_lip_gap
+from ..face.measures import face_size, whole_lip_aperture
 from ..face.rotations import rotation_angles
 from ..media.audio import AudioClip
 from ..media.video import read_video
-from ..models.face_model import FaceModel
 from .detector import FaceDetector
 from .portrait import MAX_YAW, MIN_FACE
 
@@ -124,7 +123,7 @@ class FilmedFace:
         return AudioClip(np.pad(sound.samples, ((0, 0), (0, missing))), sound.sampling_rate)
 
 
-def film_face(path: str | os.PathLike[str], face_model: FaceModel) -> FilmedFace:
+def film_face(path: str | os.PathLike[str], face_model: FaceFitter) -> FilmedFace:
     """
     Find and fit the face in every frame of a video.
 
@@ -225,7 +224,7 @@ def _steady(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(steady)
 
 
-def _fit_shot(film: FilmedFace, number: int, raw: Array, found: NDArray[np.bool_], face_model: FaceModel) -> None:
+def _fit_shot(film: FilmedFace, number: int, raw: Array, found: NDArray[np.bool_], face_model: FaceFitter) -> None:
     """Fit the frames of a shot into the film's arrays, in pieces that overlap by as much as smoothing sees."""
     runs = _bridge(raw, found, film.shots[number], round(SHORTEST_GAP * film.fps))
     known = np.concatenate([np.arange(run.start, run.stop) for run in runs])
@@ -241,7 +240,7 @@ def _fit_shot(film: FilmedFace, number: int, raw: Array, found: NDArray[np.bool_
             _fit_piece(film, number, raw[seen], kept, kept.start - seen.start, usual, face_model)
 
 
-def _unexplained(points: NDArray[np.float64], face_model: FaceModel, person: FaceFit) -> tuple[FrameFits, NDArray]:
+def _unexplained(points: NDArray[np.float64], face_model: FaceFitter, person: FaceFit) -> tuple[FrameFits, NDArray]:
     """Fits of frames `(frames, 478, 3)`, and what they leave unexplained, in the head's own axes."""
     fits = face_model.fit_frames(points, person)
     local = np.einsum("tij,tvi->tvj", fits.rotation, points - fits.translation[:, None]) / fits.scale[:, None, None]
@@ -249,7 +248,7 @@ def _unexplained(points: NDArray[np.float64], face_model: FaceModel, person: Fac
 
 
 def _fit_piece(
-    film: FilmedFace, number: int, raw: Array, frames: slice, offset: int, usual: NDArray, face_model: FaceModel
+    film: FilmedFace, number: int, raw: Array, frames: slice, offset: int, usual: NDArray, face_model: FaceFitter
 ) -> None:
     """
     Fit frames of one person into the film's arrays; the first of them is number `offset` of `raw`.
@@ -272,7 +271,7 @@ def _fit_piece(
     table["expression"][:, list(LIP_INDICES)] = 0.0
     table["rotation"], table["translation"] = fits.rotation[kept], fits.translation[kept]
     table["scale"] = fits.scale[kept]
-    table["gap"] = [inner_lip_gap(points) for points in steady[kept]] / fits.scale[kept]
+    table["gap"] = [whole_lip_aperture(points) for points in steady[kept]] / fits.scale[kept]
     yaw = np.degrees(rotation_angles(fits.rotation[kept])[:, 0])
     size = np.array([face_size(points) for points in steady[kept].astype(np.float32)])
     table["shown"] = (np.abs(yaw) <= MAX_YAW) & (size >= MIN_FACE)

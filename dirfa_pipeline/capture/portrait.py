@@ -4,21 +4,17 @@ import math
 import warnings
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FaceNotFoundError, ImageError
+from ..face.fit import FaceFit, FaceFitter
 from ..face.landmarks import LIPS, NUM_LANDMARKS, OVAL
-from .mount import find_mount
-
-
-if TYPE_CHECKING:  # pictures are checked before torch is loaded
-    from ..face.fit import FaceFit
-    from ..models.face_model import FaceModel
 from ..face.measures import face_size
 from .detector import FaceDetector
+from .mount import find_mount
 from .pictures import ImageInput, read_image
 
 
@@ -44,13 +40,13 @@ class Portrait:
     image: NDArray[np.uint8]
     mask: NDArray[np.float32]
     landmarks: NDArray[np.float32]
-    face: "FaceFit"
+    face: FaceFit
 
     @classmethod
     def from_image(
         cls,
         image: ImageInput,
-        face_model: "FaceModel",
+        face_model: FaceFitter,
         max_size: int | None = None,
         detector: FaceDetector | None = None,
     ) -> "Portrait":
@@ -68,7 +64,7 @@ class Portrait:
         return cls._detect(picture, face_model, detector)
 
     @classmethod
-    def _detect(cls, picture: NDArray[np.uint8], face_model: "FaceModel", detector: FaceDetector) -> "Portrait":
+    def _detect(cls, picture: NDArray[np.uint8], face_model: FaceFitter, detector: FaceDetector) -> "Portrait":
         faces = detector.find_faces(picture)
         if not faces:
             raise FaceNotFoundError(

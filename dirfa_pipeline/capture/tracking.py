@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from ..animation.animation import Animation
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import FaceNotFoundError
+from ..face.fit import FaceFitter
 from ..media.video import decode_pictures
-from ..models.face_model import FaceModel
 from .detector import FaceDetector
 
 
-def track_video(path: str | os.PathLike[str], face_model: FaceModel) -> Animation:
+def track_video(path: str | os.PathLike[str], face_model: FaceFitter) -> Animation:
     """
     Track the face of a video.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..media.files import whole_file
 from . import progress
 
 
@@ -69,9 +70,8 @@ def run(options: argparse.Namespace) -> None:
     pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights())
     report = evaluate(pipe, entries, settings, embedder, progress)
     if options.json:
-        temporary = f"{options.json}.part"
-        Path(temporary).write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(temporary, options.json)
+        with whole_file(options.json) as temporary:
+            temporary.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
     print(format_table(report))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..animation.animation import Animation
 from ..animation.coefficients import COEFFICIENT_NAMES, HEAD_NAMES, LIP_NAMES
+from ..animation.easing import smoothstep
 
 
 CHANNELS: Final[dict[str, tuple[str, ...]]] = {
@@ -58,7 +59,7 @@ def _looped(values: NDArray[np.float32], num_frames: int, fps: float) -> NDArray
     loop = values[join:].copy()
     if join:
         share = ((np.arange(join) + 1.0) / (join + 1.0))[:, None].astype(np.float32)
-        share = share * share * (3.0 - 2.0 * share)
+        share = smoothstep(share)
         loop[period - join :] = (1.0 - share) * values[period:] + share * values[:join]
     repeated = np.tile(loop, (1 + num_frames // period, 1))
     return np.concatenate([values[:join], repeated])[:num_frames]

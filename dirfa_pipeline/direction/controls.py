@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,15 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ..animation.animation import Animation
 from ..animation.coefficients import EXPRESSION_NAMES, LIP_INDICES, NUM_EXPRESSIONS
+from ..animation.easing import smoothstep
 from ..animation.gaze import gaze_angles, look_weights
 from ..errors import AnimationError, InputError
+from ..face.fit import FaceFit, FaceFitter
 from ..media.audio import ENCODER_RATE, AudioClip, AudioFile
 from ..media.audio_stream import mono_waveform
 from .borrowed_motion import CHANNELS, FITS, borrow_motion
-from .expressions import EASINGS, Expression, check_keyframes, ease, lay_over, lip_openings, parse_expression
+from .expressions import EASINGS, Expression, check_keyframes, ease, lay_over, parse_expression
 
-
-if TYPE_CHECKING:  # controls are checked before torch is loaded
-    from ..face.fit import FaceFit
-    from ..models.face_model import FaceModel
 
 Array = NDArray[np.float32]
 
@@ -126,7 +124,7 @@ class Controls:
     def apply(
         self,
         animation: Animation,
-        face_model: "FaceModel",
+        face_model: FaceFitter,
         audio: AudioClip | AudioFile | None = None,
         start: float = 0.0,
     ) -> Animation:
@@ -156,7 +154,7 @@ class Controls:
         if weights.any() and self.expression_strength:
             shown = np.clip(self.expression_strength * ease(times, keys, weights, self.easing), -1.0, 1.0)
             spoken = coefficients[:, :NUM_EXPRESSIONS]
-            coefficients[:, :NUM_EXPRESSIONS] = lay_over(spoken, shown, lip_openings(face_model))
+            coefficients[:, :NUM_EXPRESSIONS] = lay_over(spoken, shown, face_model.lip_openings)
         return Animation(coefficients, animation.fps)
 
     def _direct_head(self, coefficients: Array, times: NDArray, audio: AudioClip | AudioFile | None) -> None:
@@ -210,7 +208,7 @@ def direct(controls: Controls | None, **shortcuts: Any) -> Controls:
     return replace(controls or Controls(), **given)
 
 
-def neutralize(animation: Animation, face: "FaceFit") -> Animation:
+def neutralize(animation: Animation, face: FaceFit) -> Animation:
     """Take the photo's own expression off brows, eyes, cheeks and nose; its lips and jaw are replaced anyway."""
     coefficients = animation.coefficients.copy()
     coefficients[:, _LOOK] -= face.expression[_LOOK]
@@ -275,8 +273,7 @@ def _blink(coefficients: Array, times: NDArray, moment: float) -> None:
     shut = np.minimum(before, after)
     # A frame as long as the blink must not step over it.
     shut[np.abs(times - moment).argmin()] = float(shut.max() > 0.0)
-    shut = shut * shut * (3.0 - 2.0 * shut)
-    coefficients[:, _BLINKS] = np.maximum(coefficients[:, _BLINKS], shut[:, None])
+    coefficients[:, _BLINKS] = np.maximum(coefficients[:, _BLINKS], smoothstep(shut)[:, None])
 
 
 def _change_blinks(coefficients: Array, times: NDArray, fps: float, rate: float) -> None:

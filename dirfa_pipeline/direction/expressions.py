@@ -9,18 +9,15 @@ shut and open vowels open under every expression.
 import difflib
 from collections.abc import Mapping, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES, LIP_INDICES, LIP_NAMES, NUM_EXPRESSIONS, coefficient_index
+from ..animation.easing import smoothstep
 from ..errors import AnimationError
-from ..face.landmarks import INNER_LIP_PAIRS
 
-
-if TYPE_CHECKING:  # expressions are checked before torch is loaded
-    from ..models.face_model import FaceModel
 
 Array = NDArray[np.float32]
 
@@ -58,7 +55,6 @@ ROUNDED_SHARE: Final = 0.6  # of an expression's lip shape that rounded lips, as
 # Inter-ocular distances: speech that parts the lips less keeps its opening, an expression may widen what is more.
 SPOKEN_OPENING: Final = (0.02, 0.12)
 
-_UPPER, _LOWER = np.array(INNER_LIP_PAIRS).T
 _LIPS = np.array(LIP_INDICES)
 _OTHERS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIPS)
 _OPENERS = [i for i in LIP_INDICES if EXPRESSION_NAMES[i].startswith(("jawOpen", "mouthLowerDown", "mouthUpperUp"))]
@@ -118,7 +114,7 @@ def ease(times: NDArray, key_times: Sequence[float], values: NDArray, easing: st
     start, stop = keys[after - 1], keys[after]
     share = np.clip((times - start) / (stop - start), 0.0, 1.0)
     if easing == "smooth":
-        share = share * share * (3.0 - 2.0 * share)
+        share = smoothstep(share)
     elif easing == "step":
         share = np.floor(share)
     return values[after - 1] + share[:, None] * (values[after] - values[after - 1])
@@ -146,16 +142,7 @@ def _keyframe(index: int, keyframe: Sequence[Any]) -> Array:
         raise AnimationError(f"keyframe {index} of expression: {error}") from None
 
 
-def lip_openings(face_model: "FaceModel") -> Array:
-    """How far each weight parts each of the nine facing pairs of inner-lip landmarks, `(52, 9)`, in inter-ocular
-    distances; nothing but lips and jaw does."""
-    basis = face_model.expression_basis.detach().float().cpu().numpy()
-    openings = basis[:, _LOWER, 1] - basis[:, _UPPER, 1]
-    openings[_OTHERS] = 0.0
-    return openings
-
-
-def aperture(weights: Array, openings: Array) -> Array:
+def aperture_of(weights: Array, openings: Array) -> Array:
     """Mean opening of the inner lips for weights `(frames, 52)`, in inter-ocular distances; lips cannot cross."""
     return np.maximum(weights @ openings, 0.0).mean(1)
 
@@ -166,7 +153,7 @@ def lay_over(weights: Array, expression: Array, openings: Array) -> Array:
 
     Args:
         weights, expression (`np.ndarray` of shape `(frames, 52)`): What speech has, and what is to be shown.
-        openings (`np.ndarray` of shape `(52, 9)`): From [`lip_openings`].
+        openings (`np.ndarray` of shape `(52, 9)`): From [`FaceModel.lip_openings`].
 
     Returns:
         `np.ndarray` of shape `(frames, 52)` whose lips part as speech has them. What of the expression opens the mouth
@@ -174,7 +161,7 @@ def lay_over(weights: Array, expression: Array, openings: Array) -> Array:
     """
     index = EXPRESSION_NAMES.index
     rounded = np.minimum(1.0, weights[:, index("mouthPucker")] + 0.7 * weights[:, index("mouthFunnel")])
-    spoken = aperture(weights, openings)
+    spoken = aperture_of(weights, openings)
     shut, open_from = SPOKEN_OPENING
     open_share = np.clip((spoken - shut) / (open_from - shut), 0.0, 1.0)
     expression = expression.copy()
@@ -196,7 +183,7 @@ def solve_opening(weights: Array, target: Array, openings: Array, steps: int = 4
     """
     direction = (openings.mean(1) * _GIVE).astype(np.float32)
     reach = 1.0 / max(float(np.abs(direction[direction != 0.0]).min()), 1e-4)
-    now = aperture(weights, openings)
+    now = aperture_of(weights, openings)
     wider = now < target
     near, far = np.zeros(len(weights)), np.where(wider, reach, -reach)
 
@@ -208,7 +195,7 @@ def solve_opening(weights: Array, target: Array, openings: Array, steps: int = 4
 
     for _ in range(steps):
         middle = 0.5 * (near + far)
-        reached = aperture(moved(middle), openings)
+        reached = aperture_of(moved(middle), openings)
         short = np.where(wider, reached < target, reached > target)
         near, far = np.where(short, middle, near), np.where(short, far, middle)
     return moved(np.where(np.abs(now - target) < 1e-6, 0.0, far)).astype(np.float32)

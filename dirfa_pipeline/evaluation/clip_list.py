@@ -15,13 +15,13 @@ import csv
 import io
 import itertools
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
+from ..media.files import whole_file
 
 
 COLUMNS: Final = ("audio", "photo", "video", "text", "language", "person")
@@ -171,12 +171,10 @@ def held_out_clips(data: Path) -> Iterator[ClipEntry]:
 
 def write_clip_list(entries: Sequence[ClipEntry], path: Path) -> None:
     """Write a list as TSV, whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(ClipEntry)], delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: "" if value is None else value for name, value in asdict(e).items()} for e in entries)
-    os.replace(temporary, path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,7 +1,7 @@
 """A fitted face: shape, expressions and camera, and the landmarks that coefficients give it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,8 +81,8 @@ class FaceFit:
         weights = self.expressions(coefficients)
         # For a single frame BLAS wakes threads that then spin beside it.
         vertices = self.shape + np.einsum("tk,kvd->tvd", weights, self.basis, optimize=len(weights) > 1)
-        own = lip_gap(self.basis, self.expression[None])[0]
-        share = np.clip((lip_gap(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
+        own = modelled_aperture(self.basis, self.expression[None])[0]
+        share = np.clip((modelled_aperture(self.basis, weights) + 1e-4) / (own + 1e-4), 0.0, 1.0)[:, None, None]
         vertices[:, INNER_LOWER] += 0.5 * share * self.gaps
         vertices[:, INNER_UPPER] -= 0.5 * share * self.gaps
         return _part_lips(vertices, np.minimum(share[..., 0] * self.gaps[:, 1], 0.0)).astype(np.float32)
@@ -137,6 +137,31 @@ class FrameFits:
     scale: NDArray
 
 
+class FaceFitter(Protocol):
+    """
+    What fits faces to landmarks and knows what its weights do.
+
+    A pipeline's [`FaceModel`] is one. Rooms that use it and lie below `models` know it by this.
+    """
+
+    @property
+    def mirrored_landmarks(self) -> list[int]:
+        """For each of the 468 face landmarks the one on the other side of the face."""
+
+    @property
+    def lip_openings(self) -> Array:
+        """How far each weight parts each facing pair of inner-lip landmarks, `(52, 9)`, in inter-ocular distances."""
+
+    def fit_image(self, landmarks: ArrayLike) -> FaceFit:
+        """Fit a face to one photo's landmarks, `(478, 3)` in pixels."""
+
+    def fit_video(self, landmarks: ArrayLike) -> VideoFit:
+        """Fit a clip of one person, `(frames, 478, 3)`."""
+
+    def fit_frames(self, landmarks: ArrayLike, face: FaceFit) -> FrameFits:
+        """Fit more frames, `(frames, 478, 3)`, of a person whom [`fit_video`] knows."""
+
+
 def _part_lips(vertices: NDArray, least: NDArray) -> NDArray:
     """
     Keep lips from passing through each other: facing points that would cross meet half-way, outer rows give in.
@@ -150,7 +175,7 @@ def _part_lips(vertices: NDArray, least: NDArray) -> NDArray:
     return vertices
 
 
-def lip_gap(basis: Array, weights: Array) -> Array:
+def modelled_aperture(basis: Array, weights: Array) -> Array:
     """Mean vertical opening of the inner lips for weights `(frames, 52)`: `(frames,)` in inter-ocular distances."""
     opening = (basis[:, INNER_LOWER, 1] - basis[:, INNER_UPPER, 1]).mean(1)
     return np.maximum(weights @ opening, 0.0)

@@ -24,6 +24,11 @@ class EyeLandmarks:
         """The lid margin as a closed loop."""
         return (self.outer, *self.upper, self.inner, *reversed(self.lower))
 
+    @property
+    def middle_pairs(self) -> tuple[tuple[int, int], ...]:
+        """The three facing pairs, upper and lower, in the middle of the lids."""
+        return tuple(zip(self.upper[2:5], self.lower[2:5], strict=True))
+
 
 RIGHT_EYE: Final = EyeLandmarks(
     outer=33, inner=133,
@@ -51,7 +56,10 @@ LOWER_LIP_ROWS: Final = (
 SKIN_BY_UPPER_LIP: Final = (186, 92, 165, 167, 164, 393, 391, 322, 410)
 SKIN_BY_LOWER_LIP: Final = (43, 106, 182, 83, 18, 313, 406, 335, 273)
 MOUTH_CORNERS: Final = ((61, 76, 62, 78), (291, 306, 292, 308))
+INNER_CORNERS: Final = (78, 308)
+INNER_MIDDLE: Final = (13, 14)  # above and below
 INNER_LIP_PAIRS: Final = tuple(zip(UPPER_LIP_ROWS[-1], LOWER_LIP_ROWS[-1], strict=True))
+MIDDLE_LIP_PAIRS: Final = INNER_LIP_PAIRS[3:6]  # where a mouth opens widest
 INNER_LIPS: Final = (78, *UPPER_LIP_ROWS[-1], 308, *reversed(LOWER_LIP_ROWS[-1]))
 LIPS: Final = tuple(
     sorted(index for rows in (*UPPER_LIP_ROWS, *LOWER_LIP_ROWS, *MOUTH_CORNERS) for index in rows)
@@ -66,7 +74,10 @@ RIGID: Final = (
     1, 4, 5, 6, 195, 197, 168, 2, 98, 327, 129, 358, 45, 275, 51, 281, 114, 343, 33, 133, 362, 263,
     10, 54, 284, 21, 251, 162, 389, 127, 356,
 )  # fmt: skip
-BROWS: Final = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
+# The upper and lower edge of the right brow, then of the left one.
+RIGHT_BROW: Final = ((70, 63, 105, 66, 107), (46, 53, 52, 65, 55))
+LEFT_BROW: Final = ((300, 293, 334, 296, 336), (276, 283, 282, 295, 285))
+BROWS: Final = tuple(index for edge in (*RIGHT_BROW, *LEFT_BROW) for index in edge)
 
 # The 51 inner points of the 68-point mark-up (Sagonas et al., 2013) and the chin.
 SIXTY_EIGHT: Final = {

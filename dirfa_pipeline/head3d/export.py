@@ -18,6 +18,7 @@ from ..animation.gaze import Side, eye_angles
 from ..errors import AnimationError
 from ..face.landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE, EyeLandmarks
 from ..face.rotations import rotation_matrix
+from ..media.files import whole_file
 from ..models.face_renderer import PreparedPortrait
 from ..rendering.eyes import Eye
 from ..rendering.mesh import NUM_FACE_VERTICES
@@ -65,10 +66,8 @@ def export_head(prepared: PreparedPortrait, animation: Animation | None, path: s
     if not name.lower().endswith(".glb"):
         raise AnimationError(f"a 3D head goes to a file that ends in .glb, got {name!r}")
     content = build_glb(prepared, animation)
-    temporary = f"{name}.part"
-    with open(temporary, "wb") as file:
-        file.write(content)
-    os.replace(temporary, name)
+    with whole_file(name) as temporary:
+        temporary.write_bytes(content)
 
 
 def build_glb(prepared: PreparedPortrait, animation: Animation | None = None) -> bytes:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation.easing import smoothstep
 from ..face.landmarks import OVAL
 from ..models.face_renderer import PreparedPortrait
 
@@ -104,7 +105,7 @@ def _hair(prepared: PreparedPortrait, head: Array) -> Array:
     share = np.linspace(0.0, 1.0, len(head))[:, None]
     up = np.clip(share * 2.0 - 1.0, 0.0, 1.0)
     here = here + up * (here[len(head) // 2 :].mean() - here)
-    return (1.0 + _smoothstep(share / FULL_HAIR) * (here - 1.0)).astype(np.float32)
+    return (1.0 + smoothstep(share / FULL_HAIR) * (here - 1.0)).astype(np.float32)
 
 
 def _swell(head: Array, hair: Array) -> Array:
@@ -124,7 +125,7 @@ def _without_background(prepared: PreparedPortrait) -> NDArray[np.uint8]:
     rows, columns = prepared.skin.window
     window = picture[rows, columns]
     normals = cv2.resize(prepared.skin.normals, window.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    share = _smoothstep((np.abs(normals[..., 0]) - CHEEK[0]) / (CHEEK[1] - CHEEK[0]))[..., None]
+    share = smoothstep((np.abs(normals[..., 0]) - CHEEK[0]) / (CHEEK[1] - CHEEK[0]))[..., None]
     smooth = cv2.GaussianBlur(picture, (0, 0), 0.12 * prepared.portrait.face.scale)[rows, columns]
     picture[rows, columns] = (window + share * (smooth - window.astype(np.float32)) + 0.5).astype(np.uint8)
     return picture
@@ -135,7 +136,7 @@ def _person(prepared: PreparedPortrait) -> Array:
     mask = prepared.portrait.mask
     reach = max(1, round(EDGE * prepared.portrait.face.scale))
     inside = cv2.distanceTransform(np.uint8(mask > PERSON), cv2.DIST_L2, 5)
-    return _smoothstep(inside / reach - 0.5)
+    return smoothstep(inside / reach - 0.5)
 
 
 def _paint(prepared: PreparedPortrait, photo: NDArray[np.uint8], head: Array) -> NDArray[np.uint8]:
@@ -153,12 +154,12 @@ def _paint(prepared: PreparedPortrait, photo: NDArray[np.uint8], head: Array) ->
     oval = np.zeros(seen.shape, np.uint8)
     cv2.fillPoly(oval, [prepared.portrait.landmarks[list(OVAL), :2].round().astype(np.int32)], 1)
     free = cv2.remap(seen * (1.0 - oval), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
-    trust = free * _smoothstep((facing - FACING[0]) / (FACING[1] - FACING[0]))
-    trust = np.maximum(trust, _smoothstep(1.0 - share / SEAM))
+    trust = free * smoothstep((facing - FACING[0]) / (FACING[1] - FACING[0]))
+    trust = np.maximum(trust, smoothstep(1.0 - share / SEAM))
     colours = _spread(sampled.astype(np.float32), trust.astype(np.float32), around=True)
     fine = cv2.GaussianBlur(sampled, (0, 0), STRAND).astype(np.float32)
     strands = _strands((sampled - fine) * trust[..., None], share)
-    above = _smoothstep(-4.0 * head[0, :, 1] / np.ptp(head[0, :, 1]))  # hair, not ears or neck
+    above = smoothstep(-4.0 * head[0, :, 1] / np.ptp(head[0, :, 1]))  # hair, not ears or neck
     above = cv2.resize(above[None], (width, 1))[..., None]
     return np.clip(colours + (1.0 - trust[..., None]) * above * strands + 0.5, 0, 255).astype(np.uint8)
 
@@ -209,8 +210,3 @@ def to_picture(prepared: PreparedPortrait, points: NDArray) -> Array:
     """Where the photo shows points `(..., 3)` of the head's own frame: `(..., 2)` in pixels."""
     face = prepared.portrait.face
     return (face.scale * points @ face.rotation.T + face.translation)[..., :2].astype(np.float32)
-
-
-def _smoothstep(t: NDArray) -> Array:
-    t = np.clip(t, 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from types import TracebackType
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, InputError
 from .audio import AudioClip, AudioFile
+from .files import whole_file
 
 
 AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -62,7 +63,6 @@ class VideoWriter:
         if preset not in PRESETS:
             raise InputError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
         self._path = os.fspath(path)
-        self._temporary = f"{self._path}.part"
         self._rate = frame_rate(fps)
         self._options = {"crf": str(crf), "preset": preset}
         self._comment = comment
@@ -73,15 +73,29 @@ class VideoWriter:
         self._audio_stream: Any = None
         self._num_frames = self._num_samples = 0
         self._container: Any = None
+        self._writing = self._write_file()
         self._encoder = ThreadPoolExecutor(1, "encoder")
         self._waiting: deque[Future[None]] = deque()
 
     def __enter__(self) -> Self:
-        options = {"movflags": "+faststart"}
-        self._container = av.open(self._temporary, "w", format="mp4", options=options)
-        if self._comment is not None:
-            self._container.metadata["comment"] = self._comment
+        self._writing.__enter__()
         return self
+
+    @contextmanager
+    def _write_file(self) -> Iterator[None]:
+        """The file is open; it is finished unless something fails."""
+        options = {"movflags": "+faststart"}
+        with (
+            whole_file(self._path) as temporary,
+            closing(av.open(str(temporary), "w", format="mp4", options=options)) as self._container,
+        ):
+            if self._comment is not None:
+                self._container.metadata["comment"] = self._comment
+            try:
+                yield
+                self._finish()
+            finally:
+                self._encoder.shutdown(cancel_futures=True)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Append a frame, uint8 of shape `(height, width, 3)` with even sides."""
@@ -142,26 +156,21 @@ class VideoWriter:
             self._num_samples += size
             self._block = next(self._blocks, None)
 
+    def _finish(self) -> None:
+        """Encode what waits, and the rest of the sound."""
+        if self._video_stream is None:
+            raise InputError("a video needs at least one frame, got none")
+        while self._waiting:
+            self._waiting.popleft().result()
+        self._write_audio(until=None)
+        for stream in (self._video_stream, self._audio_stream):
+            if stream is not None:
+                self._container.mux(stream.encode(None))
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if kind is None:
-                if self._video_stream is None:
-                    raise InputError("a video needs at least one frame, got none")
-                while self._waiting:
-                    self._waiting.popleft().result()
-                self._write_audio(until=None)
-                for stream in (self._video_stream, self._audio_stream):
-                    if stream is not None:
-                        self._container.mux(stream.encode(None))
-                self._container.close()
-                os.replace(self._temporary, self._path)
-        finally:
-            self._encoder.shutdown(cancel_futures=True)
-            self._container.close()
-            if os.path.exists(self._temporary):
-                os.remove(self._temporary)
+        self._writing.__exit__(kind, error, trace)
 
 
 def write_video(

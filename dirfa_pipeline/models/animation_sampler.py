@@ -27,41 +27,13 @@ from torch import Tensor, nn
 from ..animation.coefficients import LIP_INDICES
 from ..media.audio import FEATURES_PER_FRAME
 from .animation_stream import AnimationStream
+from .lip_decoder import LipDecoder, LipGates
 from .motion_channels import NUM_MOTIONS
 from .speech_head import VISEME_NAMES, SpeechHead
 from .strict_model import StrictModel
 
 
 Heard = tuple[Tensor, Tensor]  # keys and values
-
-
-class LipDecoder(nn.Module):
-    """Phone posteriors at 50 Hz -> lip and jaw weights at 25 fps, by convolutions over 0.25 s on each side."""
-
-    def __init__(self, in_channels: int, channels: int, num_lips: int, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.input = nn.Conv1d(in_channels, channels, kernel_size=9, padding=4)
-        self.hidden = nn.ModuleList(
-            nn.Conv1d(channels, channels, kernel_size=5, padding=2 * dilation, dilation=dilation)
-            for dilation in (1, 2)
-        )
-        self.to_frames = nn.Conv1d(channels, channels, kernel_size=FEATURES_PER_FRAME, stride=FEATURES_PER_FRAME)
-        self.output = nn.Conv1d(channels, num_lips, kernel_size=3, padding=1)
-        self.dropout = nn.Dropout(dropout)
-
-    @property
-    def context(self) -> int:
-        """Frames on each side of a frame that shape it."""
-        reach = sum((layer.kernel_size[0] - 1) // 2 * layer.dilation[0] for layer in (self.input, *self.hidden))
-        return math.ceil(reach / FEATURES_PER_FRAME) + (self.output.kernel_size[0] - 1) // 2
-
-    def forward(self, speech: Tensor) -> Tensor:
-        """Map `(batch, 2 * frames, in_channels)` to `(batch, frames, num_lips)`."""
-        hidden = F.gelu(self.input(speech.transpose(1, 2)))
-        for layer in self.hidden:
-            hidden = hidden + self.dropout(F.gelu(layer(hidden)))
-        hidden = F.gelu(self.to_frames(hidden))
-        return self.output(hidden).transpose(1, 2)
 
 
 class TemporalAttention(nn.Module):
@@ -271,12 +243,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         memory (`int`, defaults to 40): Control points of its own past that the transformer sees.
         audio_past, audio_future (`int`): Control steps of speech seen before and after each step.
         style_dim (`int`, defaults to 2): Style values: liveliness of the head, liveliness of the upper face.
-        closure_low, closure_high (`float`): Closure probabilities where the gate begins to shut and is shut.
-        rest_low, rest_high (`float`): Mean chances of silence where the mouth begins to rest and is at rest.
-        rest_length (`int`): Features of a pause over which that mean is: a real mouth does not close in the short gaps
-            of running speech.
-        rest_margin (`int`): Features before a pause's end at which the mouth may open, ahead of the sound.
-        rest_future (`int`): Features ahead that may belong to the pause; they cost a live stream time.
+        closure_low, closure_high, rest_low, rest_high (`float`), rest_length, rest_margin, rest_future (`int`): See
+            [`LipGates`].
         dropout (`float`, defaults to 0.1): While training.
     """
 
@@ -308,6 +276,9 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         speech_dim = len(VISEME_NAMES) + 1
         self.speech_head = SpeechHead(audio_dim)
         self.lip_decoder = LipDecoder(speech_dim, lip_channels, len(LIP_INDICES), dropout)
+        self.lip_gates = LipGates(
+            closure_low, closure_high, rest_low, rest_high, rest_length, rest_margin, rest_future
+        )
         self.motion_prior = MotionPrior(
             speech_dim, style_dim, dim, num_layers, num_heads, flow_channels, flow_steps, memory,
             window=audio_past + 1 + audio_future, dropout=dropout,
@@ -333,30 +304,7 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
     def lips(self, speech: Tensor) -> Tensor:
         """Lip and jaw weights `(batch, frames, lips)` in the order of `LIP_NAMES`, shut at p, b, m and in silence."""
         lips = (self.lip_decoder(speech) * self.lip_gain).clamp(0.0, 1.0)
-        quiet = self._rest_gate(speech)
-        lips = lips * (1.0 - quiet)
-        shut = self._closure_gate(speech) * (1.0 - quiet)
-        lips = lips + shut * (self.closed_lips - lips)
-        return lips * (1.0 - _lone_openings(torch.maximum(shut, quiet)))
-
-    def _closure_gate(self, speech: Tensor) -> Tensor:
-        per_frame = speech[..., -1].unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
-        x = (per_frame - self.config.closure_low) / (self.config.closure_high - self.config.closure_low)
-        x = x.clamp(0.0, 1.0)
-        return x * x * (3.0 - 2.0 * x)
-
-    def _rest_gate(self, speech: Tensor) -> Tensor:
-        config, silence = self.config, speech[..., VISEME_NAMES.index("silence")].unsqueeze(1)
-        padded = F.pad(silence, (self._rest_past, config.rest_future), mode="replicate")
-        pauses = F.avg_pool1d(padded, config.rest_length, stride=1)
-        # The best of the pauses that hold a feature.
-        around = F.max_pool1d(pauses, config.rest_future - config.rest_margin + 1, stride=1)
-        per_frame = around.squeeze(1).unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
-        return ((per_frame - config.rest_low) / (config.rest_high - config.rest_low)).clamp(0.0, 1.0)
-
-    @property
-    def _rest_past(self) -> int:
-        return int(self.config.rest_length - 1 - self.config.rest_margin)
+        return self.lip_gates.shut(lips, self.closed_lips, speech)
 
     def speech_windows(self, speech: Tensor) -> Tensor:
         """Average the speech over control steps; gather each step's window: `(batch, steps, window, speech_dim)`."""
@@ -371,12 +319,12 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
     @property
     def lip_past(self) -> int:
         """Frames of speech before a frame that its [`lips`] hear; they ask whether the frame before it is closed."""
-        return max(self.lip_decoder.context, math.ceil(self._rest_past / FEATURES_PER_FRAME) + 1)
+        return max(self.lip_decoder.context, self.lip_gates.past)
 
     @property
     def lip_future(self) -> int:
         """Frames of speech after a frame that its [`lips`] hear."""
-        return max(self.lip_decoder.context, math.ceil(self.config.rest_future / FEATURES_PER_FRAME) + 1)
+        return max(self.lip_decoder.context, self.lip_gates.future)
 
     @apply_forward_hook
     def start(
@@ -403,9 +351,3 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         """
         take = self.start([generator], diversity)
         return torch.cat([take.push(features), take.finish()], dim=1)[0]
-
-
-def _lone_openings(closed: Tensor) -> Tensor:
-    """How much more closed a frame must be to be no flash of 40 ms between two closed ones: `(batch, frames, 1)`."""
-    around = torch.minimum(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))
-    return (around - closed).clamp_min(0.0)

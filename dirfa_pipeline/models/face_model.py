@@ -21,7 +21,16 @@ from ..animation.coefficients import (
     NUM_EXPRESSIONS,
 )
 from ..errors import ImageError
-from ..face.fit import BLINKS, CAMERA_DISTANCE, LIP_COLUMNS, FaceFit, FrameFits, VideoFit
+from ..face.fit import (
+    BLINKS,
+    CAMERA_DISTANCE,
+    INNER_LOWER,
+    INNER_UPPER,
+    LIP_COLUMNS,
+    FaceFit,
+    FrameFits,
+    VideoFit,
+)
 from ..face.landmarks import (
     INNER_LIP_PAIRS,
     LIPS,
@@ -85,6 +94,17 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
     def inner_lip_pairs(self) -> torch.Tensor:
         """Facing inner-lip landmarks, upper and lower: `(9, 2)`."""
         return torch.tensor(INNER_LIP_PAIRS)
+
+    @property
+    def lip_openings(self) -> Array:
+        """
+        How far each weight parts each of the nine facing pairs of inner-lip landmarks, `(52, 9)`, in inter-ocular
+        distances; nothing but lips and jaw does.
+        """
+        basis = self.expression_basis.detach().float().cpu().numpy()
+        openings = np.zeros((NUM_EXPRESSIONS, len(INNER_LIP_PAIRS)), np.float32)
+        openings[LIP_COLUMNS] = (basis[:, INNER_LOWER, 1] - basis[:, INNER_UPPER, 1])[LIP_COLUMNS]
+        return openings
 
     @property
     def mirrored_landmarks(self) -> list[int]:

@@ -22,7 +22,7 @@ from ..animation.coefficients import EXPRESSION_NAMES, check_coefficients
 from ..capture.mount import Mount, find_mount
 from ..capture.portrait import Portrait
 from ..face.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
-from ..face.measures import inner_lip_gap
+from ..face.measures import whole_lip_aperture
 from ..rendering.background import cut_out, reach_of, separate
 from ..rendering.eyes import Eye, build_eye
 from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
@@ -126,7 +126,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             plate=layers.plate,
             remainder=layers.remainder,
             mouth=build_mouth(portrait.image, portrait.landmarks, portrait.face, (rows[0], rows[1])),
-            lips=build_lips(portrait.face, inner_lip_gap(portrait.landmarks) / portrait.face.scale),
+            lips=build_lips(portrait.face, whole_lip_aperture(portrait.landmarks) / portrait.face.scale),
             eyes=(
                 build_eye(portrait.image, landmarks, RIGHT_EYE, portrait.face.blink),
                 build_eye(portrait.image, landmarks, LEFT_EYE, portrait.face.blink),

@@ -1,24 +1,30 @@
 """What is behind the person: a soft cut-out that never eats into them, and a plate to fill what the head uncovers."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .hair import ellipse, find_strands, share_pixels
+from ..animation.easing import ramp
+from .hair import find_strands, share_pixels
 from .inpainting import inpaint
+from .masks import ellipse, whole
 
 
-THRESHOLD = 0.35
+# Chosen by eye on turned heads before plain and busy walls.
+THRESHOLD: Final = 0.35  # of the person's mask: more is the person
 MARGIN, FEATHER = 0.005, 0.012  # of the picture's width
 UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
-LARGEST = 1024  # pixels of the longer side at which a plate is filled
-EVEN = 8  # rounds of evening out a smooth filling, at each of its sizes
+LARGEST: Final = 1024  # pixels of the longer side at which a plate is filled
+EVEN: Final = 8  # rounds of evening out a smooth filling, at each of its sizes
 PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, what with texture alone
 FINE, AROUND = 0.005, 0.015  # of the width: what detail is fine, and how far around a strand's wall is known from
-RIM = 0.012  # of the width: so far the mask may have drawn the outline too wide
-CLEAR = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
+RIM: Final = 0.012  # of the width: so far the mask may have drawn the outline too wide
+CLEAR: Final = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
+LEAST_WALL: Final = 0.01  # of the picture: with less that is no person's nothing is filled in
+LEAST_BLUR: Final = 1.5  # pixels
 
 
 def reach_of(width: int) -> float:
@@ -33,11 +39,10 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     A soft matte would eat shoulders, a wide margin carry a halo of old background along with a turning head.
     """
     height, width = mask.shape
-    margin, feather = max(1, round(MARGIN * width)), max(1, round(FEATHER * width))
+    margin, feather = whole(MARGIN * width), whole(FEATHER * width)
     binary = (mask > THRESHOLD).astype(np.uint8)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
-    grown = cv2.dilate(binary, kernel)
-    distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, 5)
+    grown = cv2.dilate(binary, ellipse(margin))
+    distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, cv2.DIST_MASK_5)
     alpha = np.clip(1.0 - distance / feather, 0.0, 1.0)
     # At the picture's border only the person themself: what goes on beyond it is not the margin.
     for border in (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
@@ -92,7 +97,7 @@ def separate(image: NDArray[np.uint8], mask: NDArray[np.float32], landmarks: NDA
 
 def _inside(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The person but for a rim that the mask may have wrong; they go on beyond the picture."""
-    return cv2.erode(person.astype(np.uint8), ellipse(max(1, round(RIM * person.shape[1])))) > 0
+    return cv2.erode(person.astype(np.uint8), ellipse(whole(RIM * person.shape[1]))) > 0
 
 
 def _body(image: NDArray[np.uint8], person: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -105,20 +110,20 @@ def _fill(
     image: NDArray[np.uint8], alpha: NDArray[np.uint8], landmarks: NDArray[np.float32]
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
     """The plate, where it is not the picture itself, and by how many levels it varies nearby."""
-    reach = max(1, round((CLEAR - MARGIN - FEATHER) * image.shape[1]))
+    reach = whole((CLEAR - MARGIN - FEATHER) * image.shape[1])
     near = cv2.dilate(alpha, ellipse(reach)) > 0
     near |= find_strands(image, near)
     known = (~near).astype(np.float32)
-    if known.mean() < 0.01:
+    if known.mean() < LEAST_WALL:
         return image.copy(), np.zeros(alpha.shape, np.bool_), np.zeros(alpha.shape, np.float32)
     smooth = np.clip(_pull(image * known[..., None], known), 0.0, 255.0)
     depth = cv2.distanceTransform(near.astype(np.uint8), cv2.DIST_L2, 5)
     top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
-    below = np.clip((np.arange(len(image)) - chin) / (chin - top), 0.0, 1.0)[:, None]
+    below = ramp(np.arange(len(image)), chin, chin - top)[:, None]
     hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
     detail, spread = np.moveaxis(_variation(image, known), -1, 0)
     # A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright.
-    texture = np.clip((detail - PLAIN) / (TEXTURED - PLAIN), 0.0, 1.0)[..., None]
+    texture = ramp(detail, PLAIN, TEXTURED - PLAIN)[..., None]
     plate = smooth + texture * (inpaint(image, near, hidden, smooth) - smooth)
     return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near, spread
 
@@ -127,7 +132,7 @@ def _variation(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[
     """By how many levels what is known around varies, finely and more widely: `(height, width, 2)`."""
     squares = []
     for width in (FINE * image.shape[1], AROUND * image.shape[1]):
-        width = max(1.5, width)
+        width = max(LEAST_BLUR, width)
         share = cv2.GaussianBlur(known, (0, 0), width)
         local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
         squares.append(np.square(image - local).mean(-1) * known)

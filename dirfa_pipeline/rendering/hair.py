@@ -15,22 +15,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation.easing import ramp
+from .masks import Softness, ellipse
+
 
 Array = NDArray[np.float32]
 
+# Chosen by eye on photos of loose hair and turned heads.
 REACH: Final = 0.12  # of the picture's width: how far from the cut-out a strand may go
 SPARSE: Final = 0.05  # share of the wall that strands may cover
 STRAND: Final = 0.02  # of the width: what is broader is no strand
 VISIBLE: Final = 2.5  # levels by which a strand stands out from the wall, at least
+CLEAR: Final = 4.0  # times that the wall varies by, that it stands out as well
 QUIET, BUSY = 3.0, 7.0  # levels that a wall varies by: here strands are told from it, there no longer
-CLEAN: Final = 3.0  # levels off the wall that are still wall
+JOIN, GROW = 3, 2  # pixels over which pieces of a strand belong together, and by which it is found too thin
+CLEAN, NOISE = 3.0, 2.0  # levels off the wall that are still wall, and times that it varies by, more
 FULL: Final = 0.8  # of the way from wall to hair: from here on a pixel is all hair, which varies itself
 FAINT: Final = 0.35  # pixels with a smaller share take the hair's colour: their own is mostly noise
+LEAST_SHARE: Final = 0.02  # that hair is unmixed by
 CONTRAST: Final = 25.0  # levels between hair and wall from which on shares are trusted
 
 
-def ellipse(radius: int) -> NDArray[np.uint8]:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
+# The margin before a busy wall: how far it is off the wall, of how far off the person; blur of that, of the width.
+LIKE_WALL: Final = (0.6, -0.3)
+LIKE_BLUR: Final = Softness(0.7, 0.002)
 
 
 def find_strands(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -48,17 +56,17 @@ def find_strands(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[n
     # Strands are few, so that the median tells how much the wall itself varies.
     quarter = cv2.resize(out, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
     noise = cv2.resize(cv2.medianBlur(quarter, size), (width, height)).astype(np.float32)
-    strong = (out > np.maximum(VISIBLE, 4.0 * noise)) & (noise <= QUIET) & ~near
+    strong = (out > np.maximum(VISIBLE, CLEAR * noise)) & (noise <= QUIET) & ~near
     # Where there are many it is a pattern of the wall.
     box = (2 * round(0.5 * REACH * width) + 1,) * 2
     many, free = (cv2.blur(part.astype(np.float32), box) for part in (strong, ~near))
     strong &= band & (many < SPARSE * free)
-    linked = cv2.morphologyEx((strong | near).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(3))
+    linked = cv2.morphologyEx((strong | near).astype(np.uint8), cv2.MORPH_CLOSE, ellipse(JOIN))
     count, labels = cv2.connectedComponents(linked, connectivity=8)
     touching = np.zeros(count, np.bool_)
     touching[np.unique(labels[near])] = True
     touching[0] = False
-    return (cv2.dilate((strong & touching[labels]).astype(np.uint8), ellipse(2)) > 0) & ~near
+    return (cv2.dilate((strong & touching[labels]).astype(np.uint8), ellipse(GROW)) > 0) & ~near
 
 
 def share_pixels(
@@ -81,11 +89,11 @@ def share_pixels(
     noise = spread[rows, columns]
     apart = np.linalg.norm(seen - wall, axis=1)
     contrast = np.linalg.norm(own - wall, axis=1)
-    floor = CLEAN + 2.0 * noise
+    floor = CLEAN + NOISE * noise
     share = np.clip((apart - floor) / np.maximum(FULL * contrast - floor, 1.0), 0.0, 1.0)
-    plain = np.clip((BUSY - noise) / (BUSY - QUIET), 0.0, 1.0)
-    trust = plain * np.clip((contrast - CONTRAST) / CONTRAST, 0.0, 1.0)
-    unmixed = np.clip(wall + (seen - wall) / np.maximum(share, 0.02)[:, None], 0.0, 255.0)
+    plain = ramp(noise, BUSY, QUIET - BUSY)
+    trust = plain * ramp(contrast, CONTRAST, CONTRAST)
+    unmixed = np.clip(wall + (seen - wall) / np.maximum(share, LEAST_SHARE)[:, None], 0.0, 255.0)
     unmixed += np.clip(1.0 - share / FAINT, 0.0, 1.0)[:, None] * (own - unmixed)
     # Of both opinions as much as they are trusted, as of two layers.
     before = (1.0 - trust) * alpha[rows, columns] / np.float32(255.0)
@@ -116,6 +124,6 @@ def _like_the_wall(image: NDArray[np.uint8], inside: NDArray[np.bool_], unknown:
         colours[labels[known]] = smooth[known]
         off.append(np.linalg.norm(smooth - colours[labels], axis=2))
     from_wall, from_person = off
-    nearer = np.clip((0.6 - from_wall / np.maximum(from_person, 1.0)) / 0.3, 0.0, 1.0)
-    alike = nearer * np.clip((from_person - CONTRAST) / CONTRAST, 0.0, 1.0)
-    return cv2.GaussianBlur(alike.astype(np.float32), (0, 0), max(0.7, 0.002 * image.shape[1]))
+    nearer = ramp(from_wall / np.maximum(from_person, 1.0), *LIKE_WALL)
+    alike = nearer * ramp(from_person, CONTRAST, CONTRAST)
+    return cv2.GaussianBlur(alike.astype(np.float32), (0, 0), LIKE_BLUR.of(image.shape[1]))

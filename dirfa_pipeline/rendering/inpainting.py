@@ -9,18 +9,23 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from .kernels import inner, kernel
 
 
 Array = NDArray[np.float32]
 
+# Chosen by eye on walls that turned heads uncover; sizes and rounds also by the time that they take.
 RADIUS: Final = 3  # of a patch, in pixels
 COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
 FINEST: Final = 512  # matches are only carried over to larger pictures
 ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
 FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a match
 FARNESS: Final = 600.0  # squared levels of colour that a match from the picture's other end must be better by
+LEAST_WEIGHT: Final = 1e-3  # of a pixel deep in the hole
+TRUSTED: Final = 75  # percentile of the matches' costs; a patch that costs twice as much has a weight of 1 / e
+SEEDING: Final = 2654435761  # spreads seeds over 32 bits (Knuth, 1973: the golden ratio's share of them)
 
 
 def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[np.bool_], guess: Array) -> Array:
@@ -58,7 +63,7 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[n
             valid[sources[:, 0], sources[:, 1]] = True
             for seed in range(rounds):
                 cost = match_patches(level, weight, valid, targets, field, FARNESS / max(missing.shape), seed + 1)
-                trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, 75)), 1.0)).astype(np.float32)
+                trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, TRUSTED)), 1.0)).astype(np.float32)
                 level = _vote(level, missing, weight, targets, field, trust)
         picture = level if index == 0 else picture
     return picture
@@ -99,7 +104,7 @@ def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _weight(hole: NDArray[np.bool_]) -> Array:
     """How much a pixel counts: 1 where known, ever less farther into the hole."""
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
-    return np.maximum(FADE**depth, 1e-3).astype(np.float32)
+    return np.maximum(FADE**depth, LEAST_WEIGHT).astype(np.float32)
 
 
 def _doubled(field: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
@@ -120,7 +125,7 @@ def _nearest(places: NDArray[np.int32], sources: NDArray[np.int32]) -> NDArray[n
     return np.where(blocked[rows, columns, None] > 0, by_label[labels[rows, columns]], np.stack([rows, columns], -1))
 
 
-@njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def match_patches(
     picture: Array, weight: Array, valid: NDArray[np.bool_], targets: NDArray[np.int32], field: NDArray[np.int32],
     farness: float, seed: int,
@@ -142,7 +147,7 @@ def match_patches(
     """
     height, width = valid.shape
     costs = np.empty(len(targets), np.float32)
-    state = np.uint32(seed * 2654435761 + 1)
+    state = np.uint32(seed * SEEDING + 1)
     step = 1 if seed % 2 else -1
     for turn in range(len(targets)):
         index = turn if step == 1 else len(targets) - 1 - turn
@@ -178,7 +183,7 @@ def match_patches(
     return costs
 
 
-@njit(cache=True, fastmath=True)
+@inner(fastmath=True)
 def _difference(
     picture: Array, weight: Array, row: int, column: int, other_row: int, other_column: int, farness: float,
     limit: float,
@@ -208,7 +213,7 @@ def _difference(
     return cost / total + far
 
 
-@njit(cache=True, fastmath=True)
+@kernel(fastmath=True)
 def _vote(
     picture: Array, hole: NDArray[np.bool_], weight: Array, targets: NDArray[np.int32], field: NDArray[np.int32],
     trust: Array,

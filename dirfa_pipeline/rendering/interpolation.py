@@ -10,14 +10,15 @@ What it lacks is added along rows and along columns, and to the light alone: eye
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from .kernels import inner
 
 
 BEND: Final = np.float32(0.75)  # of t (1 - t); Keys's 1/2 keeps less of fine texture, 1 makes it harder than it was
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@inner(fastmath=True, inline="always")
 def lost_light(light: NDArray[np.uint8], row: int, column: int, x: float, y: float) -> float:
     """
     What linear interpolation lacks of the cubic at a pixel.

@@ -12,22 +12,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
+from ..animation.easing import ramp
 from ..face.fit import FaceFit
 from ..face.landmarks import LOWER_LIP_ROWS, MOUTH_CORNERS, SKIN_BY_LOWER_LIP, SKIN_BY_UPPER_LIP, UPPER_LIP_ROWS
 
 
 Array = NDArray[np.float32]
 
+# Where no source is named, a number was chosen by eye on contact sheets of mouths.
+
+# How much of a lip is rolled in, and how round both are, from the weights of expressions.
+PRESSED: Final = 0.35  # of each side of mouthPress, that rolls lips as mouthRoll does
+FUNNELLED: Final = 0.7  # of mouthFunnel, that rounds lips as mouthPucker does
+ROLLED: Final = 0.8  # share of a lip that a full roll hides
+MOST_HIDDEN: Final = 0.65
+HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture is not theirs alone
+NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
+
+# The shape of both lips.
+LINE_ROUNDS: Final = 3  # in which the motion of the line between them loses its kinks
 VOLUME: Final = (0.0, 0.6)  # exponents of both lips' thickness over the inverse of their width: the upper gives way
 THICKNESS_RANGE: Final = (0.85, 1.25)
 LEAST_THICKNESS: Final = 0.4  # of the photo's
-PROFILE: Final = 2.2  # exponent of the profile that an opening tends to, as tracked mouths do at every opening
+PROFILE: Final = 2.2  # exponent of the profile that tracked mouths open to (measured: benchmarks/compare_mouths.py)
 ROUNDING: Final = 0.9  # how far it goes there
 SEALED: Final = 0.38  # share of a puckered mouth's half-width that stays shut at each corner
+# Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
+UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
-SKIN_GIVE: Final = 0.5
-HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture is not theirs alone
-MOST_HIDDEN: Final = 0.65
+SKIN_GIVE: Final = 0.5  # of the lip next to it, that skin follows
 
 _UPPER, _LOWER = np.array(UPPER_LIP_ROWS), np.array(LOWER_LIP_ROWS)
 _RIGHT_CORNER, _LEFT_CORNER = MOUTH_CORNERS
@@ -73,7 +86,7 @@ class LipShape:
 
     def hidden(self, weights: Array) -> Array:
         """Share of the upper and of the lower lip, `(2,)`, that rolls out of sight beyond the photo's own roll."""
-        return np.clip(0.8 * (_rolls(weights) - self.rolls), 0.0, MOST_HIDDEN)
+        return np.clip(ROLLED * (_rolls(weights) - self.rolls), 0.0, MOST_HIDDEN)
 
     def roll(self, source: Array, weights: Array, parted: float) -> Array:
         """
@@ -93,7 +106,7 @@ class LipShape:
 def build_lips(face: FaceFit, gap: float) -> LipShape:
     """Measure a photo's lips; `gap` is their opening in the photo in inter-ocular distances."""
     rest = face.head_vertices(face.rest_coefficients()[None])[0]
-    return LipShape(rest=rest, rolls=_rolls(face.expression), open_photo=float(np.clip(gap / 0.02 - 0.5, 0.0, 1.0)))
+    return LipShape(rest=rest, rolls=_rolls(face.expression), open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0))
 
 
 def _width(vertices: Array) -> float:
@@ -102,13 +115,13 @@ def _width(vertices: Array) -> float:
 
 def _rolls(weights: Array) -> Array:
     """How far the upper and the lower lip are rolled in."""
-    press = 0.35 * (weights[_INDEX["mouthPressLeft"]] + weights[_INDEX["mouthPressRight"]])
+    press = PRESSED * (weights[_INDEX["mouthPressLeft"]] + weights[_INDEX["mouthPressRight"]])
     return press + weights[[_INDEX["mouthRollUpper"], _INDEX["mouthRollLower"]]]
 
 
 def roundness(weights: Array) -> float:
     """How round the lips are meant to be, in [0, 1]."""
-    return float(min(1.0, weights[_INDEX["mouthPucker"]] + 0.7 * weights[_INDEX["mouthFunnel"]]))
+    return float(min(1.0, weights[_INDEX["mouthPucker"]] + FUNNELLED * weights[_INDEX["mouthFunnel"]]))
 
 
 def _smooth_line(vertices: Array, rest: Array, share: float) -> None:
@@ -117,7 +130,7 @@ def _smooth_line(vertices: Array, rest: Array, share: float) -> None:
     right, left = moved[[_RIGHT_CORNER[-1]]], moved[[_LEFT_CORNER[-1]]]
     line = np.concatenate([right, 0.5 * (moved[_UPPER[-1]] + moved[_LOWER[-1]]), left])
     smooth = line
-    for _ in range(3):
+    for _ in range(LINE_ROUNDS):
         around = np.concatenate([smooth[:1], smooth, smooth[-1:]])
         smooth = 0.25 * around[:-2] + 0.5 * around[1:-1] + 0.25 * around[2:]
     shift = share * (smooth - line)
@@ -137,8 +150,7 @@ def _round_opening(vertices: Array, rounded: float, share: float) -> None:
     gap = vertices[inner_lower, 1] - vertices[inner_upper, 1]
     profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0)
     change = share * ROUNDING * (profile * gap[len(gap) // 2] - gap)
-    # A jaw that opens takes the lower lip along; rounded lips part evenly.
-    above = 0.1 + 0.4 * rounded
+    above = UPPER_SHARE[0] + UPPER_SHARE[1] * rounded
     for rows, skin, part in ((_UPPER, _SKIN[0], -above), (_LOWER, _SKIN[1], 1.0 - above)):
         for row, give in zip(rows, GIVE, strict=True):
             vertices[row, 1] += part * give * change

@@ -1,44 +1,109 @@
 """What an opening mouth shows: teeth rigid with the skull or the jaw, tongue and shade, in the photo's colours."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
+from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
-from ..face.landmarks import LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
+from ..face.landmarks import INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
+from .masks import colours_at, polygon
 from .teeth import find_own_teeth
 
 
 Array = NDArray[np.float32]
 
-MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance
-TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # of tongue and throat
-TEETH_EXTENT: Final = (64.0, 18.0)  # millimetres that a stored row of teeth covers, width and height
-TONGUE_SIZE: Final = (38.0, 14.0)
-BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
-INCISAL_EDGE, LEAST_EDGE = 4.0, 2.5  # below the closed lip line: usual, and where the photo seems to say less
-MOST_BARED: Final = 11.5  # millimetres of crowns and gums that a lifted lip shows
-COVERED: Final = 2.0  # millimetres of them that rounded lips cover
-LOWER_EDGE: Final = 3.0  # below the closed lip line, with the jaw shut
-LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows
-TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
-LIFTED: Final = 0.3  # tongueOut at which the tip touches the upper teeth
-BACK_SHADE, BLADE_SHADE = 0.55, 0.8  # how light the upper edge is of the tongue's back, and of its blade
-THROAT_WIDTH: Final = 60.0
+# Lengths are in millimetres. "Filmed" numbers were set until rendered mouths were as light as filmed ones (measured:
+# benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths (measured: benchmarks/compare_neutral.py); the
+# others were chosen by eye on contact sheets of mouths.
+
+MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance, whose mean over adults is 63 mm (Dodgson, 2004)
 CHIN: Final = (152, 148, 377)
 
-GAP_WIDTH, GAP_DEPTH = 2.0, 0.55  # reach in millimetres, and share of their shade that stays
-SPIKE: Final = 1.6  # millimetres: what of the gums is narrower
-GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
+
+# Where everything sits.
+class Behind(NamedTuple):
+    """How far behind the closed lips the layers of the mouth lie."""
+
+    throat: float = 12.0
+    tongue: float = 9.0
+    lower: float = 5.0
+    blade: float = 4.0
+    upper: float = 3.0
+
+
+BEHIND: Final = Behind()
+TEETH_EXTENT: Final = (64.0, 18.0)  # that a stored row of teeth covers, width and height
+INCISAL_EDGE: Final = 4.0  # of the upper teeth, below the closed lip line
+EDGE_RANGE: Final = (2.5, 7.0)  # of the same, where the photo tells it
+MOST_BARED: Final = 11.5  # of crowns and gums that a lifted lip shows
+COVERED: Final = 2.0  # of them that rounded lips cover; neutral
+LOWER_EDGE: Final = 3.0  # of the lower teeth, below the closed lip line, with the jaw shut
+LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows; filmed
+LIP_LEFT: Final = 12.0  # way of the chin at which a wide open mouth has left the lip behind
+TONGUE_SIZE: Final = (38.0, 14.0)
+TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
+BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
+TIP_LOW, TIP_HIGH = 2.0, 2.5  # of the blade's top, below the lower teeth's edge, and above the upper ones'
+LIFTED: Final = 0.3  # weight of tongueOut at which the tip touches the upper teeth
+BLADE_COMES: Final = 3.0  # gain of the lift: a third of it brings the blade into sight
+THROAT_SIZE, THROAT_TOP = (60.0, 24.0), 10.0  # and how far its top lies above the closed lip line
+
+
+# Colours: brightness in levels of 255, and shares.
+class Flesh(NamedTuple):
+    """A colour inside the mouth: of the lips' own, and of the skin's light, of which blood leaves most of the red."""
+
+    lips: float
+    light: float
+    left: tuple[float, float, float]
+
+    def colour(self, lips: Array, light: float) -> NDArray[np.float64]:
+        """For one person's lips, `(3,)`, and light."""
+        return self.lips * lips + self.light * light * np.array(self.left)
+
+
+GUM: Final = Flesh(0.60, 0.50, (1.0, 0.60, 0.60))
+TONGUE: Final = Flesh(0.42, 0.54, (1.0, 0.52, 0.50))  # filmed
+THROAT: Final = Flesh(0.32, 0.30, (1.0, 0.42, 0.38))  # filmed
+CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colour is taken
+LUMINANCE: Final = (0.299, 0.587, 0.114)  # ITU-R BT.601
+CHROMA: Final = 5.0  # gain of the skin's saturation: from a fifth on the mouth has all of its own
+ENAMEL: Final = np.array([1.0, 0.965, 0.90])  # teeth in white light
+TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
+ENAMEL_LIGHT: Final = (1.02, 28.0)  # of the skin's light, and levels more
+ENAMEL_SHARE, ENAMEL_SKIN = 0.94, 0.08  # of that light, and of the skin's colour
+BRIGHTEST: Final = 235.0  # levels of teeth
+EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
+EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
+MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
+SURELY_TEETH: Final = 0.75  # of the greatest alpha of the photo's own teeth
+OWN_LIGHT: Final = 60  # percentile of their colours that is theirs
+LEAST_WHITE: Final = 0.85  # brightness of the photo's own teeth over what its skin would give them; filmed
+LOWER_SHADE: Final = 0.88  # light of lower teeth over that of upper ones; filmed
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 ALL_LIGHT: Final = np.ones(3, np.float32)
-LUMINANCE: Final = (0.299, 0.587, 0.114)
-LEAST_WHITE: Final = 0.85  # brightness of the photo's own teeth over what its skin would give them
-EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
+
+# Rows of teeth.
+GAP_WIDTH, GAP_DEPTH = 2.0, 0.55  # reach of light between teeth, and share of their shade that stays; filmed
+SPIKE, SPIKE_BLUR = 1.6, 0.25  # what of the gums is narrower is taken off; blur of what stays, of that width
+GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
+LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
+
+# Tongue and throat, over half the width and over the height of their textures.
+TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels
+THROAT_DARK, THROAT_LIGHTER = 0.5, 0.6  # shade in the middle, and what it gains to the sides; filmed
+THROAT_MIDDLE, THROAT_UPRIGHT = 0.1, 0.5  # how far below the centre it is darkest, and the gain up and down
+TONGUE_TOP: Final = (0.03, 0.62, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
+TONGUE_EDGE, TONGUE_SIDES = 7.0, 4.0  # slopes of its alpha along the top and at the sides
+TONGUE_BENDS: Final = 1.9  # slope at which its light grows from the top
+BACK_SHADE, BLADE_SHADE = 0.55, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
+GROOVE_DEPTH, GROOVE_WIDTH = 0.09, 0.10  # of its light, and half-width
+TONGUE_ROUND: Final = 0.22  # of its light that it loses at the sides
 
 _TONGUE_OUT = EXPRESSION_NAMES.index("tongueOut")
 
@@ -93,26 +158,30 @@ class MouthInterior:
         drop = max(float(chin[1]), 0.0) / MILLIMETRE
         # A lip lifted far above the crowns would bare the gums: the row goes along.
         incisal_edge = self.incisal_edge + min(
-            0.0, float(vertices[13, 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
+            0.0, float(vertices[INNER_MIDDLE[0], 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
         )
         incisal_edge -= rounded * COVERED * MILLIMETRE
-        jaw_edge = self._jaw_edge(drop, float(vertices[14, 1] - self.centre[1]))
+        jaw_edge = self._jaw_edge(drop, float(vertices[INNER_MIDDLE[1], 1] - self.centre[1]))
         rise = TONGUE_RISE + TONGUE_LIFT * drop
         lift = min(1.0, float(weights[_TONGUE_OUT]) / LIFTED)
         # The blade's top goes from behind the lower teeth to behind the upper ones.
-        low, high = jaw_edge + 2.0 * MILLIMETRE, incisal_edge - 2.5 * MILLIMETRE
+        low, high = jaw_edge + TIP_LOW * MILLIMETRE, incisal_edge - TIP_HIGH * MILLIMETRE
         blade = low + lift * min(0.0, high - low)
         painting = np.empty((size[1], size[0], 3), np.float32)
         painting[:] = self.throat[-1, 0, :3]
-        layers = (
-            (self.throat, (THROAT_WIDTH, 24.0 + drop), -10.0 * MILLIMETRE, 12.0),
-            (self.tongue, (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise), jaw_edge - rise * MILLIMETRE, 9.0),
-            (self.lower, TEETH_EXTENT, jaw_edge, 5.0),
-            (self.blade, (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE), blade, 4.0),
-            (self.upper, TEETH_EXTENT, incisal_edge - TEETH_EXTENT[1] * MILLIMETRE, 3.0),
+        back, front = (
+            (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise),
+            (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE),
         )
-        for index, (texture, extent, top, behind) in enumerate(layers):
-            share = min(1.0, 3.0 * lift) if index == 3 else 1.0  # the blade comes up gradually
+        layers = (
+            (self.throat, (THROAT_SIZE[0], THROAT_SIZE[1] + drop), -THROAT_TOP * MILLIMETRE, BEHIND.throat),
+            (self.tongue, back, jaw_edge - rise * MILLIMETRE, BEHIND.tongue),
+            (self.lower, TEETH_EXTENT, jaw_edge, BEHIND.lower),
+            (self.blade, front, blade, BEHIND.blade),
+            (self.upper, TEETH_EXTENT, incisal_edge - TEETH_EXTENT[1] * MILLIMETRE, BEHIND.upper),
+        )
+        for texture, extent, top, behind in layers:
+            share = min(1.0, BLADE_COMES * lift) if texture is self.blade else 1.0
             lit = light if texture is self.upper or texture is self.lower else ALL_LIGHT
             _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner), share, lit)
         if self.own_teeth is not None:
@@ -129,8 +198,7 @@ class MouthInterior:
         They go with the chin. A mouth opened wide pulls it farther down than the lip; the row then stays in sight.
         """
         edge = (LOWER_EDGE + drop) * MILLIMETRE
-        t = min(1.0, drop / 12.0)
-        return edge - t * t * (3.0 - 2.0 * t) * max(0.0, edge - (lip - LOWER_HINT * MILLIMETRE))
+        return edge - smoothstep(drop / LIP_LEFT) * max(0.0, edge - (lip - LOWER_HINT * MILLIMETRE))
 
     def _placement(
         self, texture: Array, extent: tuple[float, float], top: float, behind: float,
@@ -165,75 +233,74 @@ def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows:
     Args:
         rows: Upper and lower teeth as `(height, width, 3)`: brightness, share of gum, alpha.
     """
-    lips = _region_colour(image, landmarks, (*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]))
-    skin = _region_colour(image, landmarks, (50, 280, 205, 425, 101, 330))
+    lips = np.median(colours_at(image, landmarks[[*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]], :2]), axis=0)
+    skin = np.median(colours_at(image, landmarks[list(CHEEKS), :2]), axis=0)
     light = float(skin @ LUMINANCE)
-    chroma = float(np.clip(5.0 * np.ptp(skin) / max(float(skin.max()), 1.0), 0.0, 1.0))
-    # Teeth take the light's colour; the skin tells some of it.
-    tint = np.array([1.0, 0.965, 0.90]) * (np.maximum(skin, 1.0) / max(light, 1.0)) ** 0.12
-    enamel = 0.94 * tint * min(235.0, 1.02 * light + 28.0) + 0.08 * skin
-    # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
-    enamel *= np.clip(EYE_WHITE * _eye_white(image, landmarks) / float(enamel @ LUMINANCE), 1.0, 1.5)
-    enamel *= min(1.0, 235.0 / float(enamel.max()))
+    chroma = float(np.clip(CHROMA * np.ptp(skin) / max(float(skin.max()), 1.0), 0.0, 1.0))
+    enamel = _enamel(skin, light, _eye_white(image, landmarks))
     own, edge = find_own_teeth(image, landmarks, light)
     if own is not None:
-        seen = np.percentile(own[..., :3][own[..., 3] > 0.75 * own[..., 3].max()], 60, axis=0)
+        seen = np.percentile(own[..., :3][own[..., 3] > SURELY_TEETH * own[..., 3].max()], OWN_LIGHT, axis=0)
         # Teeth between hardly parted lips are in their shade, which an open mouth takes off them.
-        shaded = np.clip(LEAST_WHITE * float(enamel @ LUMINANCE) / max(float(seen @ LUMINANCE), 1.0), 1.0, 1.5)
+        lighter = LEAST_WHITE * float(enamel @ LUMINANCE) / max(float(seen @ LUMINANCE), 1.0)
+        shaded = np.clip(lighter, 1.0, MOST_LIGHTER)
         own[..., :3] = np.minimum(shaded * own[..., :3], 255.0)
         enamel = np.minimum(shaded * seen, 255.0)
-    gum = _faded(0.60 * lips + 0.50 * light * np.array([1.0, 0.60, 0.60]), chroma)
-    centre = 0.5 * (face.shape[13] + face.shape[14])
+    enamel = _faded(enamel, chroma)
+    gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
+    upper, lower = INNER_MIDDLE
+    centre = 0.5 * (face.shape[upper] + face.shape[lower])
     incisal_edge, drop = INCISAL_EDGE * MILLIMETRE, 0.0
     if edge is not None:
-        place = np.array([landmarks[13, 0], edge, landmarks[13, 2]], np.float32)
+        place = np.array([landmarks[upper, 0], edge, landmarks[upper, 2]], np.float32)
         measured = float(((place - face.translation) @ face.rotation / face.scale - centre)[1])
-        incisal_edge = float(np.clip(measured, LEAST_EDGE * MILLIMETRE, 7.0 * MILLIMETRE))
+        incisal_edge = float(np.clip(measured, EDGE_RANGE[0] * MILLIMETRE, EDGE_RANGE[1] * MILLIMETRE))
         drop = max(0.0, incisal_edge - measured)
     size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
-    flesh = _faded(0.42 * lips + 0.54 * light * np.array([1.0, 0.52, 0.50]), chroma)
     return MouthInterior(
-        upper=_coloured(rows[0], _faded(enamel, chroma), gum, size),
-        lower=_coloured(rows[1], 0.88 * _faded(enamel, chroma), gum, size),
-        tongue=_tongue(flesh, BACK_SHADE),
-        blade=_tongue(flesh, BLADE_SHADE),
-        throat=_throat(_faded(0.32 * lips + 0.30 * light * np.array([1.0, 0.42, 0.38]), chroma)),
+        upper=_coloured(rows[0], enamel, gum, size),
+        lower=_coloured(rows[1], LOWER_SHADE * enamel, gum, size),
+        tongue=_tongue(tongue, BACK_SHADE),
+        blade=_tongue(tongue, BLADE_SHADE),
+        throat=_throat(throat),
         centre=centre.astype(np.float32),
         incisal_edge=incisal_edge,
         own_teeth=own,
         own_drop=drop,
-        depth=float(landmarks[[13, 14], 2].mean()),
+        depth=float(landmarks[list(INNER_MIDDLE), 2].mean()),
     )
 
 
-def _region_colour(image: NDArray[np.uint8], landmarks: Array, indices: tuple[int, ...]) -> Array:
-    points = landmarks[list(indices), :2].round().astype(int)
-    points = np.clip(points, 0, np.array(image.shape[1::-1]) - 1)
-    return np.median(image[points[:, 1], points[:, 0]].astype(np.float32), axis=0)
+def _enamel(skin: Array, light: float, eye_white: float) -> NDArray[np.float64]:
+    """Colour `(3,)` of teeth in the light that a skin of a colour `(3,)` and the white of the eyes tell."""
+    tint = ENAMEL * (np.maximum(skin, 1.0) / max(light, 1.0)) ** TINT
+    gain, more = ENAMEL_LIGHT
+    enamel = ENAMEL_SHARE * tint * min(BRIGHTEST, gain * light + more) + ENAMEL_SKIN * skin
+    # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
+    enamel *= np.clip(EYE_WHITE * eye_white / float(enamel @ LUMINANCE), 1.0, MOST_LIGHTER)
+    return np.asarray(enamel * min(1.0, BRIGHTEST / float(enamel.max())), np.float64)
 
 
 def _eye_white(image: NDArray[np.uint8], landmarks: Array) -> float:
     """Brightness of the lighter parts of both eyes, without the lightest: highlights."""
-    inside = np.zeros(image.shape[:2], np.uint8)
-    for eye in (RIGHT_EYE, LEFT_EYE):
-        cv2.fillPoly(inside, [landmarks[list(eye.outline), :2].round().astype(np.int32)], 1)
-    pixels = image[inside > 0].astype(np.float32) @ np.array(LUMINANCE, np.float32)
-    return float(np.percentile(pixels, 85)) if len(pixels) else 0.0
+    right, left = (polygon(landmarks[list(eye.outline), :2], image.shape) for eye in (RIGHT_EYE, LEFT_EYE))
+    pixels = image[(right | left) > 0].astype(np.float32) @ np.array(LUMINANCE, np.float32)
+    return float(np.percentile(pixels, EYE_LIGHTEST)) if len(pixels) else 0.0
 
 
-def _faded(colour: Array, chroma: float) -> Array:
+def _faded(colour: NDArray[np.float64], chroma: float) -> NDArray[np.float64]:
     """The colour with only a share of its saturation."""
     grey = float(colour @ LUMINANCE)
     return grey + chroma * (colour - grey)
 
 
-def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
+def _coloured(row: Array, enamel: NDArray[np.float64], gum: NDArray[np.float64], width: float) -> Array:
     """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
     brightness, share, alpha = np.dsplit(row, 3)
     # Gums rise between teeth, but not as spikes.
     spike = round(SPIKE / TEETH_EXTENT[0] * row.shape[1])
     share = cv2.erode(share, np.ones((1, spike), np.uint8))[..., None]
-    share = cv2.GaussianBlur(share, (0, 0), 0.25 * spike)[..., None]
+    share = cv2.GaussianBlur(share, (0, 0), SPIKE_BLUR * spike)[..., None]
     # Light that teeth scatter fills the gaps between them.
     coarse = cv2.GaussianBlur(brightness, (0, 0), GAP_WIDTH / TEETH_EXTENT[0] * row.shape[1])[..., None]
     brightness = np.where(brightness < coarse, coarse + GAP_DEPTH * (brightness - coarse), brightness)
@@ -241,28 +308,31 @@ def _coloured(row: Array, enamel: Array, gum: Array, width: float) -> Array:
     colour = brightness**WARMTH * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
     if width < texture.shape[1]:
-        size = (max(8, round(width)), max(4, round(width * texture.shape[0] / texture.shape[1])))
+        height = width * texture.shape[0] / texture.shape[1]
+        size = (max(LEAST_ROW[0], round(width)), max(LEAST_ROW[1], round(height)))
         texture = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
     return texture
 
 
-def _throat(colour: Array) -> Array:
+def _throat(colour: NDArray[np.float64]) -> Array:
     """Red cheeks and floor around a darkness in the middle."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(-1, 1, TEXTURE_HEIGHT)[:, None]
-    shade = np.clip(0.5 + 0.6 * (x**2 + 0.5 * (y - 0.1) ** 2), 0.0, 1.0)
+    away = x**2 + THROAT_UPRIGHT * (y - THROAT_MIDDLE) ** 2
+    shade = np.clip(THROAT_DARK + THROAT_LIGHTER * away, 0.0, 1.0)
     rgb = shade[..., None] * colour
     return np.concatenate([rgb, np.full((*shade.shape, 1), 255.0)], axis=-1).astype(np.float32)
 
 
-def _tongue(colour: Array, edge: float) -> Array:
+def _tongue(colour: NDArray[np.float64], edge: float) -> Array:
     """A soft hump, lightest where it bends to the front, with a faint groove; `edge` is its shade along the top."""
     x = np.linspace(-1, 1, TEXTURE_WIDTH)[None]
     y = np.linspace(0, 1, TEXTURE_HEIGHT)[:, None]
-    top = 0.03 + 0.62 * np.abs(x) ** 2.6
-    inside = np.clip((y - top) * 7.0, 0, 1)
-    alpha = inside * inside * (3.0 - 2.0 * inside) * np.clip((1.0 - np.abs(x)) * 4.0, 0, 1)
-    over = np.clip((y - top) * 1.9, 0, 1)
-    shade = edge + (1.0 - edge) * np.sin(0.5 * np.pi * over) - 0.09 * np.exp(-((x / 0.10) ** 2)) * over - 0.22 * x**2
+    middle, lower, steep = TONGUE_TOP
+    under = y - (middle + lower * np.abs(x) ** steep)
+    alpha = smoothstep(under * TONGUE_EDGE) * np.clip((1.0 - np.abs(x)) * TONGUE_SIDES, 0, 1)
+    bent = np.clip(under * TONGUE_BENDS, 0, 1)
+    groove = GROOVE_DEPTH * np.exp(-((x / GROOVE_WIDTH) ** 2)) * bent
+    shade = edge + (1.0 - edge) * np.sin(0.5 * np.pi * bent) - groove - TONGUE_ROUND * x**2
     rgb = np.clip(shade[..., None] * colour, 0, 255)
     return np.concatenate([rgb, 255.0 * alpha[..., None]], axis=-1).astype(np.float32)

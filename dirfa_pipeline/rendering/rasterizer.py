@@ -1,16 +1,16 @@
 """The renderer's inner loops, compiled for one CPU thread."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .interpolation import lost_light
+from .kernels import inner, kernel
 
 
 Array = NDArray[np.float32]
 
 
-@njit(cache=True, fastmath=True, nogil=True)
+@kernel(fastmath=True, nogil=True)
 def rasterize_map(
     target: Array, source: Array, triangles: NDArray[np.int32], left: int, top: int, map_x: Array, map_y: Array,
     depth: Array,
@@ -78,7 +78,7 @@ def rasterize_map(
                 ys[place] = y + share * y_step if nearer else ys[place]
 
 
-@njit(cache=True, fastmath=True, inline="always")
+@inner(fastmath=True, inline="always")
 def _along(
     at_a: float, at_b: float, at_c: float, weight_b: float, weight_c: float, step_b: float, step_c: float
 ) -> tuple[np.float32, np.float32]:
@@ -87,7 +87,7 @@ def _along(
     return np.float32(at_a + weight_b * to_b + weight_c * to_c), np.float32(step_b * to_b + step_c * to_c)
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def blend_over_plate(
     warped: NDArray[np.uint8], light: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8],
     remainder: NDArray[np.int16], map_x: Array, map_y: Array, left: int, top: int, margin: float,
@@ -134,7 +134,7 @@ def blend_over_plate(
                 out[row, column, channel] = (min(max(mixed, 0), 65152) * 32897) >> 23
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def lay_over(frame: NDArray[np.uint8], cover: NDArray[np.uint8], own: NDArray[np.int16]) -> None:
     """Draw a mount over a frame, in place, see [`Mount`]."""
     for row in range(cover.shape[0]):

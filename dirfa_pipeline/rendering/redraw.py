@@ -13,7 +13,7 @@ from ..animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS
 from ..capture.films import PERSON_FRAMES, FilmedFace, _even
 from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
-from ..face.measures import eye_openness, inner_lip_gap
+from ..face.measures import eye_openness, whole_lip_aperture
 from ..media.video import read_video
 from ..models.face_renderer import FaceRenderer
 from .lips import LipShape, build_lips
@@ -112,7 +112,7 @@ def _redraw(
     height, width = frame.shape[:2]
     window, mask = lower_face(landmarks, face.scale, (height, width))
     weights = face.expressions(row[None])[0]
-    gap = inner_lip_gap(landmarks) / face.scale
+    gap = whole_lip_aperture(landmarks) / face.scale
     lips: LipShape = replace(build_lips(face, gap), rest=rest)
     head = lips.shape(face.head_vertices(row[None])[0], weights, 1.0)
     vertices = (face.scale * head @ face.rotation.T + face.translation).astype(np.float32)

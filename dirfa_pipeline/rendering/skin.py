@@ -9,24 +9,32 @@ from typing import Final
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
+from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
+from .kernels import kernel
+from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon, shape_of, whole
 
 
 Array = NDArray[np.float32]
 
-# Each fold: lines through landmarks of the subject's right side, depth at weight 1 and width in inter-ocular
-# distances, and what makes it. The left side mirrors it.
-Line = tuple[int | tuple[int, int], ...]  # a pair stands for the point half-way
+Line = tuple[int | tuple[int, int], ...]  # landmarks; a pair stands for the point half-way
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Lines in the skin and the expressions that draw them; the darkest of a unit's pixels lose `depth` of light."""
+    """
+    A fold of the subject's right side, which the left one mirrors, or across the middle.
+
+    Args:
+        lines: Through which landmarks it runs.
+        depth (`float`): Share of the light that its darkest pixels lose.
+        width (`float`): In inter-ocular distances.
+        weights: The expressions that draw it, each without its side, and how far at weight 1.
+    """
 
     lines: tuple[Line, ...]
     depth: float
@@ -34,6 +42,10 @@ class Fold:
     weights: tuple[tuple[str, float], ...]
 
 
+# Where no source is named, a number was chosen by eye on contact sheets of smiles, frowns, raised brows and turns.
+
+# From the nose to the mouth, across the forehead, between the brows, crow's feet, under the eyes, under the corners of
+# the mouth. Which muscles draw them: Ekman and Friesen (1978).
 FOLDS: Final[tuple[Fold, ...]] = (
     Fold(((129, 203, 206, 216, 212),), 0.09, 0.060, (("mouthSmile", 0.9), ("cheekSquint", 0.2), ("noseSneer", 0.5))),
     Fold(((104, 69, 108, 151), ((63, 104), (105, 69), (107, 108), 9)), 0.07, 0.024,
@@ -49,10 +61,25 @@ LEFT_SIDE: Final = {
     107: 336, 9: 9, 55: 285, 8: 8, 193: 417, 168: 168, 33: 263, 130: 359, 143: 372, 25: 255, 35: 265, 111: 340,
     31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430,
 }  # fmt: skip
+FOLD_STEPS: Final = 8  # strokes a landmark
+FOLD_FADES: Final = 0.7  # exponent of the sine by which a line fades towards its ends
+FOLD_CORE: Final = 0.5  # of its width: the stroke
+FOLD_BLUR: Final = Softness(0.7, 0.5)  # of its width
+RIDGE_WIDTH, RIDGE_LIGHT = 2.6, 0.75  # of that blur and of the fold's depth: the skin beside it catches light
+LEAST_DRAWN: Final = 1e-3  # change of light that no pixel shows
+
+FACE_FADES: Final = 0.14  # inter-ocular distances over which shading fades in from the face's outline
 RELIGHT: Final = 0.8  # share of the change of light that a turn makes
-FAINT: Final = 0.02  # weights that draw nothing yet
-MOST_RELIGHT: Final = 0.16
+MOST_RELIGHT: Final = 0.16  # share of the light, towards which greater changes bend
+LEAST_LIGHT: Final = 0.3  # of the mean, that any place of the skin is lit by
+LEAST_TURN: Final = 1e-4  # of a rotation's entries: no turn
 GRID: Final = 24  # rows and columns of the coarse map of light
+ROUND: Final = (1.12, 1.25)  # half-axes of the ball that a head faces like, over those of the face's oval
+STEEPEST: Final = 0.05  # square of the least that it faces the viewer
+LIGHT_ROUNDS: Final = 5  # of the robust fit
+UNLIKE: Final = 0.15  # of the mean light: what differs by more counts less, as brows, lips and beard do
+LIGHT_PRIOR: Final = (1e-3, 2.0, 2.0, 8.0)  # ridge on ambient light, on light from the side, above and the front
+FAINT: Final = 0.02  # weights that draw nothing yet
 
 
 @dataclass(frozen=True)
@@ -69,8 +96,8 @@ class SkinShading:
         inside (`np.ndarray` of shape `(height, width)`): 1 on the face, fading out at its outline.
     """
 
-    window: tuple[slice, slice]
-    folds: tuple[tuple[tuple[slice, slice], Array], ...]
+    window: Window
+    folds: tuple[tuple[Window, Array], ...]
     own: Array
     normals: Array
     light: Array
@@ -102,17 +129,17 @@ class SkinShading:
 
     def _relit(self, rotation: Array) -> Array:
         """Change of light over the face as it turns: less where it turns away from the light."""
-        if float(np.abs(rotation - np.eye(3)).max()) < 1e-4:
+        if float(np.abs(rotation - np.eye(3)).max()) < LEAST_TURN:
             return np.zeros(self.inside.shape, np.float32)
         turned = self.normals @ rotation.T
-        before = np.maximum(self.light[0] + self.normals @ self.light[1:], 0.3)
-        now = np.maximum(self.light[0] + turned @ self.light[1:], 0.3)
+        before = np.maximum(self.light[0] + self.normals @ self.light[1:], LEAST_LIGHT)
+        now = np.maximum(self.light[0] + turned @ self.light[1:], LEAST_LIGHT)
         change = MOST_RELIGHT * np.tanh(RELIGHT * (now / before - 1.0) / MOST_RELIGHT)
         relit = cv2.resize(change.astype(np.float32), self.inside.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(relit * self.inside, np.float32)
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def _apply(patch: NDArray[np.uint8], change: Array) -> None:
     """Multiply the colours of `(height, width, 4)` by 1 + change, in place."""
     for row in range(patch.shape[0]):
@@ -130,14 +157,11 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> Ski
     oval = landmarks[list(OVAL), :2]
     x0, y0 = np.clip(oval.min(0), 0, np.array(image.shape[1::-1]) - 1).astype(int)
     x1, y1 = np.clip(oval.max(0) + 1, [x0 + 1, y0 + 1], image.shape[1::-1]).astype(int)
-    rows, columns = window = slice(int(y0), int(y1)), slice(int(x0), int(x1))
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    corner = np.array([columns.start, rows.start], np.float32)
-    inside = np.zeros(shape, np.uint8)
-    cv2.fillPoly(inside, [(oval - corner).round().astype(np.int32)], 255)
-    reach = 0.14 * face.scale
-    distance = cv2.distanceTransform(np.pad(inside, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    soft = np.clip(distance / reach, 0.0, 1.0)
+    window = slice(int(y0), int(y1)), slice(int(x0), int(x1))
+    shape, corner = shape_of(window), corner_of(window)
+    inside = np.pad(polygon(oval - corner, shape), 1)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    soft = np.clip(distance / (FACE_FADES * face.scale), 0.0, 1.0)
     folds = [
         _draw_fold(fold, landmarks, corner, shape, face.scale, side) for fold in FOLDS for side in ("Right", "Left")
     ]
@@ -148,7 +172,7 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> Ski
         own=_fold_weights(face.expression),
         normals=normals,
         light=_light(image[window], normals, soft),
-        inside=(soft * soft * (3.0 - 2.0 * soft)).astype(np.float32),
+        inside=smoothstep(soft).astype(np.float32),
     )
 
 
@@ -169,23 +193,23 @@ def _draw_fold(
     drawing = np.zeros(shape, np.float32)
     for line in fold.lines:
         points = np.array([_point(landmarks, place, side) for place in line]) - corner
-        steps = np.linspace(0, len(points) - 1, 8 * len(points))
+        steps = np.linspace(0, len(points) - 1, FOLD_STEPS * len(points))
         curve = np.stack([np.interp(steps, np.arange(len(points)), points[:, axis]) for axis in (0, 1)], axis=1)
         strokes = np.zeros(shape, np.float32)
         for index, (a, b) in enumerate(zip(curve, curve[1:], strict=False)):
-            strength = float(np.sin(np.pi * (index + 0.5) / (len(curve) - 1)) ** 0.7)
-            ends = [tuple((16.0 * end).round().astype(int).tolist()) for end in (a, b)]
-            cv2.line(strokes, ends[0], ends[1], strength, max(1, round(0.5 * fold.width * scale)), cv2.LINE_8, 4)
+            strength = float(np.sin(np.pi * (index + 0.5) / (len(curve) - 1)) ** FOLD_FADES)
+            ends = [fixed_point(end).tolist() for end in (a, b)]
+            cv2.line(strokes, *ends, strength, whole(FOLD_CORE * fold.width * scale), cv2.LINE_8, SHIFT)
         drawing = np.maximum(drawing, strokes)
-    sigma = max(0.7, 0.5 * fold.width * scale)
-    dark, wide = cv2.GaussianBlur(drawing, (0, 0), sigma), cv2.GaussianBlur(drawing, (0, 0), 2.6 * sigma)
-    profile = 0.75 * wide - dark
+    blur = FOLD_BLUR.of(fold.width * scale)
+    dark, wide = (cv2.GaussianBlur(drawing, (0, 0), width) for width in (blur, RIDGE_WIDTH * blur))
+    profile = RIDGE_LIGHT * wide - dark
     return fold.depth * profile / max(1e-6, float(-profile.min()))
 
 
-def _crop(drawing: Array) -> tuple[tuple[slice, slice], Array]:
+def _crop(drawing: Array) -> tuple[Window, Array]:
     """The part of a drawing that is not 0."""
-    rows, columns = (np.flatnonzero((np.abs(drawing) > 1e-3).any(axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((np.abs(drawing) > LEAST_DRAWN).any(axis)) for axis in (1, 0))
     if len(rows) == 0:
         return (slice(0, 0), slice(0, 0)), drawing[:0, :0]
     place = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
@@ -200,11 +224,11 @@ def _point(landmarks: Array, place: int | tuple[int, int], side: str) -> Array:
 def _normals(landmarks: Array, corner: Array, shape: tuple[int, int]) -> Array:
     """Directions that a smooth head of this width and height faces at a grid of places, towards the viewer."""
     oval = landmarks[list(OVAL), :2] - corner
-    middle, half = 0.5 * (oval.min(0) + oval.max(0)), 0.5 * np.ptp(oval, axis=0) * [1.12, 1.25]
+    middle, half = 0.5 * (oval.min(0) + oval.max(0)), 0.5 * np.ptp(oval, axis=0) * ROUND
     y, x = np.mgrid[0:GRID, 0:GRID].astype(np.float32)
     nx = ((x + 0.5) / GRID * shape[1] - middle[0]) / half[0]
     ny = ((y + 0.5) / GRID * shape[0] - middle[1]) / half[1]
-    nz = np.sqrt(np.maximum(1.0 - nx**2 - ny**2, 0.05))
+    nz = np.sqrt(np.maximum(1.0 - nx**2 - ny**2, STEEPEST))
     normals = np.stack([nx, ny, -nz], axis=-1)
     return (normals / np.linalg.norm(normals, axis=-1, keepdims=True)).astype(np.float32)
 
@@ -217,9 +241,9 @@ def _light(patch: NDArray[np.uint8], normals: Array, inside: Array) -> Array:
     brightness /= max(float(np.average(brightness, weights=weight + 1e-6)), 1.0)
     design = np.column_stack([np.ones(GRID * GRID), normals.reshape(-1, 3)])
     solution = np.array([1.0, 0.0, 0.0, 0.0])
-    for _ in range(5):
+    for _ in range(LIGHT_ROUNDS):
         # Brows, lips, beard and hair are dark for other reasons than the light.
-        robust = weight / (1.0 + np.square((brightness - design @ solution) / 0.15))
-        gram = (design * robust[:, None]).T @ design + np.diag([1e-3, 2.0, 2.0, 8.0])
+        robust = weight / (1.0 + np.square((brightness - design @ solution) / UNLIKE))
+        gram = (design * robust[:, None]).T @ design + np.diag(LIGHT_PRIOR)
         solution = np.linalg.solve(gram, (design * robust[:, None]).T @ brightness)
     return solution.astype(np.float32)

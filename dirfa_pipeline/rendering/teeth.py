@@ -7,46 +7,58 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, percentile_filter
 
-from ..face.landmarks import INNER_LIPS, LIPS
+from ..face.landmarks import INNER_CORNERS, INNER_LIPS, INNER_MIDDLE, LIPS
+from .masks import polygon, whole
 
 
 Array = NDArray[np.float32]
 
+# Chosen by eye on photos of smiles, by which of their pixels were taken for teeth.
+LIP_EDGE: Final = 0.012  # of the mouth's width: so far lips may reach over their outline
+LEAST_OPENING: Final = 0.06  # of the mouth's width
+LEAST_INSIDE: Final = 40  # pixels of an opening in which teeth can be told from lips
 MIN_TEETH_SHARE: Final = 0.15  # of an open mouth, less is no row of teeth
 MOST_UNEVEN: Final = 0.18  # deviation of brightness over its mean: gloss on lips and bad compression have more
 LEAST_WIDTH: Final = 0.4  # of the mouth's width: one or two teeth between parted lips would not match a drawn row
+DARKEST: Final = (0.55, 0.62)  # teeth are lighter than these shares of the skin's light, and of the mouth's lightest
+LIGHTEST: Final = 90  # percentile of the mouth's light that is its lightest
 MOST_SATURATED: Final = 0.38
+TYPICAL: Final = 40  # percentile of their saturation from which they may exceed
 PALE: Final = 0.12  # saturation by which a tooth may exceed most; lips, gums and tongues exceed it by more
 SHADE: Final = 0.62  # of the teeth's brightness: what is darker above them is the upper lip's shadow, or the lip
+LOWER_ROW: Final = 0.5  # of the opening: what begins lower is the lower row
 EDGE_WINDOW: Final = 0.12  # of a row's width over which its lower edge is evened
+EVEN_EDGE: Final = 35  # percentile of the edges there that is the row's
 LEAST_ROW: Final = 0.4  # of the height of all teeth that the upper row has at least
 SEAM: Final = 0.04  # depth of a seam between the rows, of the whiteness above it
+LEAST_TALL: Final = 8  # pixels of teeth in which a seam can be seen
+ROW_ENDS: Final = 5  # a part of this many at each side, where an upper row ends and seams say little
 SEAM_SIDES: Final = 0.12  # of the teeth's height, within which a seam is compared with what is above and below
 SEAM_GRAIN: Final = 0.05  # of the teeth's width: gaps between neighbours are narrower
 SEAM_STEP: Final = 0.01  # depth that a step up or down costs
 LAST_SEAM: Final = 0.4  # what a seam counts for that has no teeth under it: there the mask ends anyway
 UNDER: Final = 0.02  # depth that draws it down where there is no seam
+ALPHA_BLUR: Final = 0.8  # pixels
+LOWEST: Final = 92  # percentile of their rows that is their lower edge: corners of teeth hang below it
 
 
 def find_own_teeth(
     image: NDArray[np.uint8], landmarks: Array, light: float
 ) -> tuple[NDArray[np.uint8] | None, float | None]:
     """The photo's teeth as RGBA of the whole picture, and the y of their lower edge; `None` where it shows few."""
-    polygon = landmarks[list(INNER_LIPS), :2]
-    inside = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [polygon.round().astype(np.int32)], 1)
-    reach = max(1, round(0.012 * float(np.ptp(landmarks[list(LIPS), 0]))))
-    inside = cv2.erode(inside, np.ones((reach, reach), np.uint8))
-    opening = float(landmarks[14, 1] - landmarks[13, 1])
-    if inside.sum() < 40 or opening < 0.06 * float(np.ptp(landmarks[list(LIPS), 0])):
+    across, (upper, lower) = float(np.ptp(landmarks[list(LIPS), 0])), INNER_MIDDLE
+    reach = whole(LIP_EDGE * across)
+    inside = cv2.erode(polygon(landmarks[list(INNER_LIPS), :2], image.shape), np.ones((reach, reach), np.uint8))
+    opening = float(landmarks[lower, 1] - landmarks[upper, 1])
+    if inside.sum() < LEAST_INSIDE or opening < LEAST_OPENING * across:
         return None, None
     darkest = image.min(2).astype(np.float32)
     teeth = _find_enamel(image.max(2).astype(np.float32), darkest, inside, light)
     if teeth.sum() < MIN_TEETH_SHARE * inside.sum():
         return None, None
     teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
-    teeth = _without_lower_row(teeth, float(landmarks[13, 1]), opening)
-    left, right = landmarks[78, :2], landmarks[308, :2]
+    teeth = _without_lower_row(teeth, float(landmarks[upper, 1]), opening)
+    left, right = landmarks[list(INNER_CORNERS), :2]
     width = max(float(right[0] - left[0]), 1.0)
     teeth &= _above_bite(darkest, teeth, float((right[1] - left[1]) / width))
     if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
@@ -59,18 +71,19 @@ def find_own_teeth(
     shown = brightest[teeth > 0]
     if len(shown) == 0 or shown.std() > MOST_UNEVEN * shown.mean():
         return None, None
-    alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), 0.8)
-    edge = float(np.percentile(np.flatnonzero(teeth.any(1)), 92))
+    alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), ALPHA_BLUR)
+    edge = float(np.percentile(np.flatnonzero(teeth.any(1)), LOWEST))
     return np.dstack([image, alpha.astype(np.uint8)]), edge
 
 
 def _find_enamel(brightest: Array, darkest: Array, inside: NDArray[np.uint8], light: float) -> NDArray[np.uint8]:
     """Light and pale pixels, from the greatest and the least of each pixel's channels."""
     saturation = (brightest - darkest) / np.maximum(brightest, 1.0)
-    threshold = max(0.55 * light, 0.62 * float(np.percentile(brightest[inside > 0], 90)))
+    of_skin, of_mouth = DARKEST
+    threshold = max(of_skin * light, of_mouth * float(np.percentile(brightest[inside > 0], LIGHTEST)))
     teeth = (brightest > threshold) & (saturation < MOST_SATURATED) & (inside > 0)
     if teeth.any():
-        teeth &= saturation < np.percentile(saturation[teeth], 40) + PALE
+        teeth &= saturation < np.percentile(saturation[teeth], TYPICAL) + PALE
     return teeth.astype(np.uint8)
 
 
@@ -79,7 +92,7 @@ def _even_edge(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
     columns = np.flatnonzero(teeth.any(0))
     bottom = teeth.shape[0] - teeth[::-1, columns].argmax(0).astype(np.float32)
     width = max(3, round(EDGE_WINDOW * len(columns)))
-    line = gaussian_filter1d(percentile_filter(bottom, 35, width, mode="nearest"), width / 4, mode="nearest")
+    line = gaussian_filter1d(percentile_filter(bottom, EVEN_EDGE, width, mode="nearest"), width / 4, mode="nearest")
     kept = teeth.copy()
     kept[:, columns] &= np.arange(teeth.shape[0])[:, None] < line
     return kept
@@ -98,7 +111,7 @@ def _upper_part(teeth: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _without_lower_row(teeth: NDArray[np.uint8], lip: float, opening: float) -> NDArray[np.uint8]:
     """Drop patches that begin in the lower part of the opening: these move with the jaw, not with the skull."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(teeth, connectivity=8)
-    keep = stats[:, cv2.CC_STAT_TOP] < lip + 0.5 * opening
+    keep = stats[:, cv2.CC_STAT_TOP] < lip + LOWER_ROW * opening
     keep[0] = False
     return keep[labels].astype(np.uint8)
 
@@ -115,14 +128,14 @@ def _above_bite(whiteness: Array, teeth: NDArray[np.uint8], slope: float) -> NDA
     upright = cv2.warpAffine(teeth, lean, teeth.shape[::-1], flags=cv2.INTER_NEAREST)
     level = cv2.warpAffine(whiteness, lean, teeth.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
     rows, there = np.flatnonzero(upright.any(1)), np.flatnonzero(upright.any(0))
-    if len(rows) < 8:
+    if len(rows) < LEAST_TALL:
         return np.ones_like(teeth)
     box = slice(rows[0], rows[-1] + 2), slice(there[0], there[-1] + 1)
     valley = _valleys(level[box], upright[box])
     gain = valley + UNDER * np.linspace(0.0, 1.0, len(valley), dtype=np.float32)[:, None]
     gain[: round(LEAST_ROW * len(valley))] = -1.0
     seam = _best_path(gain)
-    sides = len(seam) // 5  # where an upper row ends, seams say little
+    sides = len(seam) // ROW_ENDS
     if np.take_along_axis(valley, seam[None], axis=0)[0, sides : len(seam) - sides].mean() < SEAM:
         return np.ones_like(teeth)
     line = np.full(len(columns), float(len(teeth)))

@@ -1,7 +1,6 @@
 """The speech corpus on disk: one .npz a source, its utterances end to end."""
 
 import logging
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..media.audio import ENCODER_RATE
+from ..media.files import whole_file
 from .utterance import Utterance
 
 
@@ -28,8 +28,7 @@ def save_corpus(utterances: Iterable[Utterance], path: Path) -> None:
         raise InputError(f"nothing to write to {path}: no utterance is left")
     rows = [(i, *segment) for i, item in enumerate(items) for segment in item.segments]
     table = np.array(rows, np.float64).reshape(-1, 4)
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as file:
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
         np.savez(
             file,
             samples=np.concatenate([item.samples for item in items]),
@@ -39,7 +38,6 @@ def save_corpus(utterances: Iterable[Utterance], path: Path) -> None:
             segment_times=table[:, 2:].astype(np.float32),
             speakers=np.array([item.speaker for item in items]),
         )
-    os.replace(temporary, path)
     speakers, hours = {item.speaker for item in items}, sum(len(item.samples) for item in items) / ENCODER_RATE / 3600
     logger.info("%s: %d utterances of %d speakers, %.2f hours", path.name, len(items), len(speakers), hours)
 

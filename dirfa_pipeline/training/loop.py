@@ -15,6 +15,8 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from ..media.files import whole_file
+
 
 logger = logging.getLogger(__name__)
 
@@ -220,9 +222,8 @@ class TrainingRun:
             state |= {"best": self.best, "least": self.least}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
         self._export()
-        temporary = self.checkpoint.with_name(self.checkpoint.name + ".part")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
+        with whole_file(self.checkpoint) as temporary:
+            torch.save(state, temporary)
 
     def _export(self) -> None:
         if self.export is None:

@@ -28,6 +28,7 @@ from ..animation.coefficients import check_coefficients
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.audio import ENCODER_RATE
+from ..media.files import whole_file
 from .motion_data import TrackedClip
 
 
@@ -53,8 +54,7 @@ def write_shards(folder: Path, source: str, clips: Iterable[TrackedClip]) -> lis
     names: set[str] = set()
     for index, group in groupby(enumerate(clips), lambda item: item[0] // CLIPS_PER_SHARD):
         path = folder / f"{source}-{index:06d}.tar"
-        temporary = path.with_name(path.name + ".part")
-        with tarfile.open(temporary, "w") as shard:
+        with whole_file(path) as temporary, tarfile.open(temporary, "w") as shard:
             for _, clip in group:
                 name = member_name(clip.name)
                 if name in names:
@@ -62,7 +62,6 @@ def write_shards(folder: Path, source: str, clips: Iterable[TrackedClip]) -> lis
                 names.add(name)
                 for kind, content in _members(clip):
                     _add(shard, f"{name}.{kind}", content)
-        os.replace(temporary, path)
         paths.append(path)
     for path in set(folder.glob(f"{glob.escape(source)}-{'[0-9]' * 6}.tar")) - set(paths):
         path.unlink()

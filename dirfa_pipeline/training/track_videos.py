@@ -3,7 +3,7 @@ Turn talking videos into animation: landmarks, fitted coefficients, quality flag
 
     python -m dirfa_pipeline.training.track_videos FOLDER... --weights weights/dirfa-base --output TRACKS
 
-Each folder becomes a source of the same name. It holds .mp4 files, or it is VoxCeleb2 as distributed:
+Each folder becomes a source of the same name. It holds video files, in folders of its own or not, or it is VoxCeleb2 as distributed:
 `idXXXXX/VIDEO/CLIP.mp4` with the sound inside, in an .m4a beside it or in the same place of a tree named `aac` next to
 `mp4`. A source given with `--lips-only` never teaches head, eyes or brows, one given with `--without-sound` never
 teaches lips. With `--report` the residual and the aperture correlation of every clip are printed; landmarks are kept
@@ -12,7 +12,6 @@ beside the tracks, so that a new FaceModel does not need them detected again.
 
 import argparse
 import logging
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ..capture.tracking import read_landmarks, to_grid
 from ..errors import AudioError, InputError
 from ..face.measures import eye_openness, lip_aperture
 from ..media.audio import ENCODER_RATE, load_audio
+from ..media.files import whole_file
 from ..models.face_model import FaceModel
 from .motion_data import TrackedClip
 from .tally import Tally
@@ -35,6 +35,7 @@ from .track_shards import member_name, write_shards
 logger = logging.getLogger(__name__)
 
 MAX_YAW = np.radians(35.0)
+VIDEO_SUFFIXES: Final = (".mp4", ".mpg", ".mov", ".webm")
 VOXCELEB_PERSON: Final = re.compile(r"id\d{5}")
 CUT = 0.25  # jump of the face between two frames, in inter-ocular distances, that counts as a cut
 
@@ -62,14 +63,15 @@ class Video:
 
 
 def list_videos(folder: Path) -> list[Video]:
-    """The clips of a folder of .mp4 files, or of VoxCeleb2."""
+    """The clips of a folder of videos, or of VoxCeleb2."""
     people = [path for path in sorted(folder.rglob("*.mp4")) if VOXCELEB_PERSON.fullmatch(path.parent.parent.name)]
     if people:
         return [
             Video(path, "/".join(path.with_suffix("").parts[-3:]), voxceleb_sound(path), path.parent.parent.name)
             for path in people
         ]
-    return [Video(path, path.stem, path) for path in sorted(folder.glob("*.mp4"))]
+    files = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in VIDEO_SUFFIXES]
+    return [Video(path, path.stem, path) for path in files]
 
 
 def list_sources(folders: list[Path]) -> dict[str, list[Video]]:
@@ -85,7 +87,9 @@ def list_sources(folders: list[Path]) -> dict[str, list[Video]]:
         if source in sources:
             raise InputError(f"two folders are called {source}, as {folder} is; each source needs a name of its own")
         if not videos:
-            raise InputError(f"{folder} holds no .mp4 file; name a folder of videos, or VoxCeleb2's")
+            raise InputError(
+                f"{folder} holds no video ({', '.join(VIDEO_SUFFIXES)}); name a folder of videos, or VoxCeleb2's"
+            )
         paths: dict[str, Path] = {}
         for video in videos:
             name = member_name(video.name)
@@ -137,10 +141,8 @@ def read_sound(path: Path) -> NDArray[np.float32] | None:
 def save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
     """Write an .npz whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as file:
+    with whole_file(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
-    os.replace(temporary, path)
 
 
 def main(arguments: list[str] | None = None) -> None:

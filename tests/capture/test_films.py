@@ -13,7 +13,7 @@ from dirfa_pipeline import Animation, FaceModel, FaceNotFoundError, FaceRenderer
 from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.capture.films import FilmedFace, _jumps, film_face
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
-from dirfa_pipeline.face.measures import inner_lip_gap
+from dirfa_pipeline.face.measures import whole_lip_aperture
 from dirfa_pipeline.media.video import read_video
 from dirfa_pipeline.rendering.redraw import dub_frames, lower_face
 
@@ -69,7 +69,7 @@ def test_lips_are_those_of_the_new_speech(
     frames = list(dub_frames(film, Animation.from_curves(FRAMES, jawOpen=jaw), renderer))
     with closing(FaceDetector()) as detector:
         gaps = np.array([
-            inner_lip_gap(detector.find_faces(frames[index])[0]) / film.face(index).scale
+            whole_lip_aperture(detector.find_faces(frames[index])[0]) / film.face(index).scale
             for index in np.flatnonzero(film.shown)
         ])  # fmt: skip
     assert least <= np.percentile(gaps, 10) and gaps.mean() <= most, gaps

@@ -23,7 +23,7 @@ from dirfa_pipeline import (
     load_audio,
 )
 from dirfa_pipeline.direction.controls import neutralize, nod_curve
-from dirfa_pipeline.direction.expressions import PRESETS, aperture, expression_weights, lay_over, lip_openings
+from dirfa_pipeline.direction.expressions import PRESETS, aperture_of, expression_weights, lay_over
 from dirfa_pipeline.face.measures import eye_openness, lip_aperture
 
 
@@ -66,9 +66,9 @@ def test_presets_leave_the_lips_right(name: str, take: Animation, face_model: Fa
 def test_expressions_open_no_shut_mouth(
     face_model: FaceModel, weights: np.ndarray, name: str, strength: float
 ) -> None:
-    openings = lip_openings(face_model)
+    openings = face_model.lip_openings
     expression = np.repeat(strength * expression_weights(name)[None], len(weights), axis=0)
-    spoken, laid = aperture(weights, openings), aperture(lay_over(weights, expression, openings), openings)
+    spoken, laid = aperture_of(weights, openings), aperture_of(lay_over(weights, expression, openings), openings)
     assert np.all(laid[spoken < 0.02] <= spoken[spoken < 0.02] + 1e-3)
     assert np.all(laid >= spoken - 1e-3)
 

@@ -27,45 +27,7 @@ from dirfa_pipeline.evaluation.metrics import (
     speech_beats,
     window_features,
 )
-from dirfa_pipeline.face.measures import (
-    BROWS,
-    EYE_CORNERS,
-    EYELIDS,
-    INNER_LIP_PAIRS,
-    brow_height,
-    eye_openness,
-    inter_ocular_distance,
-    lip_aperture,
-    lip_shape,
-    mouth_width,
-)
-
-
-def face(lips: np.ndarray, lids: np.ndarray, distance: float = 100.0) -> np.ndarray:
-    """Landmarks with eyes `distance` apart, each 30 wide, and lips and lids that far apart, in pixels."""
-    landmarks = np.zeros((len(lips), 478, 3))
-    for (outer, inner), lid_pairs, x, side in zip(EYE_CORNERS, EYELIDS, (0, distance), (-1, 1), strict=True):
-        landmarks[:, outer, 0], landmarks[:, inner, 0] = x + side * 15, x - side * 15
-        for upper, lower in lid_pairs:
-            landmarks[:, lower, 1] = lids
-            landmarks[:, upper, 1] = 0
-    for upper, lower in INNER_LIP_PAIRS:
-        landmarks[:, upper, 1], landmarks[:, lower, 1] = 60, 60 + lips
-    return landmarks
-
-
-def test_distances() -> None:
-    landmarks = face(lips=np.array([0.0, 10.0, 25.0]), lids=np.array([9.0, 6.0, 0.0]))
-    np.testing.assert_allclose(inter_ocular_distance(landmarks), 100)
-    np.testing.assert_allclose(lip_aperture(landmarks), [0, 0.1, 0.25])
-    np.testing.assert_allclose(eye_openness(landmarks), [0.3, 0.2, 0], atol=1e-9)
-
-
-def test_scale_and_place_do_not_matter() -> None:
-    landmarks = face(np.array([5.0, 12.0]), np.array([8.0, 4.0]))
-    moved = 2.5 * landmarks + [300.0, -40.0, 7.0]
-    np.testing.assert_allclose(lip_aperture(moved), lip_aperture(landmarks))
-    np.testing.assert_allclose(eye_openness(moved), eye_openness(landmarks))
+from dirfa_pipeline.face.landmarks import LEFT_EYE
 
 
 @pytest.mark.parametrize(
@@ -172,7 +134,8 @@ def test_lag_of_stillness() -> None:
 @pytest.mark.parametrize(("power", "expected"), [(0, 0.0), (1, 0.0), (2, 0.0), (3, 6.0)])
 def test_jitter(power: int, expected: float) -> None:
     """The third difference of t^3 is 6, of anything smoother 0."""
-    landmarks = face(np.zeros(12), np.ones(12))
+    landmarks = np.zeros((12, 478, 3))
+    landmarks[:, [LEFT_EYE.outer, LEFT_EYE.inner], 0] = 100  # eyes so far apart
     landmarks[:, 152, 0] = 0.1 * np.arange(12.0) ** power
     assert jitter(landmarks, [152]) == pytest.approx(expected, abs=1e-6)
 
@@ -187,27 +150,6 @@ def test_head_motion() -> None:
     turning = np.radians(np.arange(10.0))[:, None] * [1, 0, 0]
     assert head_motion(turning, 25)["angular_speed"] == pytest.approx(25)
     assert head_motion(turning[:1], 25)["angular_speed"] == 0.0
-
-
-def test_brows_and_mouth_width() -> None:
-    landmarks = face(np.array([5.0, 5.0]), np.array([8.0, 8.0]))
-    for brow in BROWS:
-        landmarks[:, list(brow), 1] = [[-30.0], [-40.0]]
-    landmarks[:, 61, 0], landmarks[:, 291, 0] = [20, 15], [80, 85]
-    landmarks[:, 61, 1] = landmarks[:, 291, 1] = 62
-    middle = landmarks[:, [i for pair in EYE_CORNERS for i in pair], 1].mean(1)
-    np.testing.assert_allclose(brow_height(landmarks), (middle - [-30, -40]) / 100, atol=1e-6)
-    np.testing.assert_allclose(mouth_width(landmarks), [0.6, 0.7])
-
-
-@pytest.mark.parametrize("angle", [0.0, 0.3, -1.0])
-def test_lip_shape_ignores_where_the_head_is(angle: float) -> None:
-    landmarks = np.random.default_rng(0).normal(size=(6, 478, 3))
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    moved = landmarks.copy()
-    moved[..., :2] = 3.0 * landmarks[..., :2] @ turn.T + [40.0, -7.0]
-    lips = [61, 13, 14, 291]
-    np.testing.assert_allclose(lip_shape(moved, lips), lip_shape(landmarks, lips), atol=1e-9)
 
 
 def test_lip_distance() -> None:

@@ -1,0 +1,109 @@
+"""Lips from what the sound says: a decoder of phone posteriors, and gates that shut the mouth after all smoothing."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..media.audio import FEATURES_PER_FRAME
+from .speech_head import VISEME_NAMES
+
+
+class LipDecoder(nn.Module):
+    """Phone posteriors at 50 Hz -> lip and jaw weights at 25 fps, by convolutions over 0.25 s on each side."""
+
+    def __init__(self, in_channels: int, channels: int, num_lips: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.input = nn.Conv1d(in_channels, channels, kernel_size=9, padding=4)
+        self.hidden = nn.ModuleList(
+            nn.Conv1d(channels, channels, kernel_size=5, padding=2 * dilation, dilation=dilation)
+            for dilation in (1, 2)
+        )
+        self.to_frames = nn.Conv1d(channels, channels, kernel_size=FEATURES_PER_FRAME, stride=FEATURES_PER_FRAME)
+        self.output = nn.Conv1d(channels, num_lips, kernel_size=3, padding=1)
+        self.dropout = nn.Dropout(dropout)
+
+    @property
+    def context(self) -> int:
+        """Frames on each side of a frame that shape it."""
+        reach = sum((layer.kernel_size[0] - 1) // 2 * layer.dilation[0] for layer in (self.input, *self.hidden))
+        return math.ceil(reach / FEATURES_PER_FRAME) + (self.output.kernel_size[0] - 1) // 2
+
+    def forward(self, speech: Tensor) -> Tensor:
+        """Map `(batch, 2 * frames, in_channels)` to `(batch, frames, num_lips)`."""
+        hidden = F.gelu(self.input(speech.transpose(1, 2)))
+        for layer in self.hidden:
+            hidden = hidden + self.dropout(F.gelu(layer(hidden)))
+        hidden = F.gelu(self.to_frames(hidden))
+        return self.output(hidden).transpose(1, 2)
+
+
+@dataclass(frozen=True)
+class LipGates:
+    """
+    Shut the lips at p, b and m, and let them rest in pauses: applied after all smoothing, which opens closures.
+
+    Args:
+        closure_low, closure_high (`float`): Closure probabilities where the gate begins to shut and is shut.
+        rest_low, rest_high (`float`): Mean chances of silence where the mouth begins to rest and is at rest.
+        rest_length (`int`): Features of a pause over which that mean is: a real mouth does not close in the short gaps
+            of running speech.
+        rest_margin (`int`): Features before a pause's end at which the mouth may open, ahead of the sound.
+        rest_future (`int`): Features ahead that may belong to the pause; they cost a live stream time.
+    """
+
+    closure_low: float
+    closure_high: float
+    rest_low: float
+    rest_high: float
+    rest_length: int
+    rest_margin: int
+    rest_future: int
+
+    @property
+    def past(self) -> int:
+        """Frames of speech before a frame that shape its gates; they ask whether the frame before it is closed."""
+        return math.ceil(self._rest_past / FEATURES_PER_FRAME) + 1
+
+    @property
+    def future(self) -> int:
+        """Frames of speech after a frame that shape its gates."""
+        return math.ceil(self.rest_future / FEATURES_PER_FRAME) + 1
+
+    def shut(self, lips: Tensor, closed_lips: Tensor, speech: Tensor) -> Tensor:
+        """
+        Gate `lips`, of shape `(batch, frames, lips)`, by `speech`, of shape `(batch, 2 * frames, visemes + 1)`.
+
+        In pauses they go to zero, at closures to `closed_lips`, of shape `(lips,)`.
+        """
+        quiet = self._rest(speech)
+        lips = lips * (1.0 - quiet)
+        shut = self._closure(speech) * (1.0 - quiet)
+        lips = lips + shut * (closed_lips - lips)
+        return lips * (1.0 - _lone_openings(torch.maximum(shut, quiet)))
+
+    def _closure(self, speech: Tensor) -> Tensor:
+        per_frame = speech[..., len(VISEME_NAMES)].unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
+        x = ((per_frame - self.closure_low) / (self.closure_high - self.closure_low)).clamp(0.0, 1.0)
+        return x * x * (3.0 - 2.0 * x)
+
+    def _rest(self, speech: Tensor) -> Tensor:
+        silence = speech[..., VISEME_NAMES.index("silence")].unsqueeze(1)
+        padded = F.pad(silence, (self._rest_past, self.rest_future), mode="replicate")
+        pauses = F.avg_pool1d(padded, self.rest_length, stride=1)
+        # The best of the pauses that hold a feature.
+        around = F.max_pool1d(pauses, self.rest_future - self.rest_margin + 1, stride=1)
+        per_frame = around.squeeze(1).unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
+        return ((per_frame - self.rest_low) / (self.rest_high - self.rest_low)).clamp(0.0, 1.0)
+
+    @property
+    def _rest_past(self) -> int:
+        return self.rest_length - 1 - self.rest_margin
+
+
+def _lone_openings(closed: Tensor) -> Tensor:
+    """How much more closed a frame must be to be no flash of 40 ms between two closed ones: `(batch, frames, 1)`."""
+    around = torch.minimum(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))
+    return (around - closed).clamp_min(0.0)
