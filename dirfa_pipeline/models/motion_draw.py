@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .gestures import NUM_DRAWN
-from .motion_channels import HEAD, NUM_MOTIONS
+from .motion_channels import FACE, NUM_MOTIONS
 
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class MotionDraw:
         sampler = self._sampler
         aim = (1.0 - sampler.leash) * self._level + steps
         limit = FURTHEST * sampler.level_scale
-        low = torch.cat([-limit[: HEAD.stop + 2], torch.zeros_like(limit[HEAD.stop + 2 :])])
+        low = torch.cat([-limit[: FACE.start], torch.zeros_like(limit[FACE])])
         return torch.minimum(torch.maximum(aim, low), limit) - self._level
 
 
