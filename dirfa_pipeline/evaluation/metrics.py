@@ -34,6 +34,7 @@ OPENNESS: Final = {
 }
 OPENNESS_WIDTH: Final = 0.04  # seconds: standard deviation of the window over which phones blend
 BLINK_LEVEL: Final = 0.55  # of the open eye
+BLINK_MARGIN: Final = 3  # frames each side of a blink in which the lids still move for it
 SILENCE_DEPTH: Final = 30.0  # dB under the loud parts of a clip
 SHORTEST_SILENCE: Final = 0.4  # seconds
 BEAT_WIDTH: Final = 0.1  # seconds
@@ -115,16 +116,19 @@ def best_lag(curve: Array, reference: Array, max_lag: int = 5) -> tuple[int, flo
     return best, scores[best]
 
 
-def loudness(samples: Array, rate: int, count: int, fps: float) -> Array:
-    """Level of the sound around each frame, `(count,)`, in dB relative to full scale."""
+def frame_power(samples: Array, rate: int, count: int, fps: float, window: float) -> Array:
+    """Mean square of the `window` seconds of a waveform around each frame, `(count,)`."""
     power = np.concatenate([[0.0], np.cumsum(np.square(samples.astype(np.float64)))])
-    half = 0.5 / fps
     edges = [
         np.clip(np.round((frame_times(count, fps) + shift) * rate).astype(int), 0, len(samples))
-        for shift in (-half, half)
+        for shift in (-0.5 * window, 0.5 * window)
     ]
-    mean = (power[edges[1]] - power[edges[0]]) / np.maximum(edges[1] - edges[0], 1)
-    return 10.0 * np.log10(np.maximum(mean, 1e-10))
+    return (power[edges[1]] - power[edges[0]]) / np.maximum(edges[1] - edges[0], 1)
+
+
+def loudness(samples: Array, rate: int, count: int, fps: float) -> Array:
+    """Level of the sound around each frame, `(count,)`, in dB relative to full scale."""
+    return 10.0 * np.log10(np.maximum(frame_power(samples, rate, count, fps, 1.0 / fps), 1e-10))
 
 
 def silent_frames(level: Array, fps: float, margin: float = 0.1) -> NDArray[np.bool_]:
@@ -170,15 +174,29 @@ def head_motion(rotations: Array, fps: float) -> dict[str, float]:
     return spread | {"angular_speed": float(speed)}
 
 
-def blink_lengths(openness: Array, level: float = BLINK_LEVEL) -> list[int]:
+def blink_spans(openness: Array, level: float = BLINK_LEVEL) -> list[tuple[int, int]]:
     """
-    Length in frames of each blink: a dip of the eye openness under `level` times its usual (75th percentile) value.
+    First frame of each blink and the first one after it: a dip of the eye openness under `level` times its usual (75th
+    percentile) value.
 
     A blink lasts while the openness is under the middle between the two.
     """
     usual = np.percentile(openness, 75)
     moving = openness < 0.5 * (1.0 + level) * usual
-    return [stop - start for start, stop in runs(moving) if openness[start:stop].min() < level * usual]
+    return [span for span in runs(moving) if openness[slice(*span)].min() < level * usual]
+
+
+def blink_lengths(openness: Array, level: float = BLINK_LEVEL) -> list[int]:
+    """Length in frames of each blink, see [`blink_spans`]."""
+    return [stop - start for start, stop in blink_spans(openness, level)]
+
+
+def lid_spread(openness: Array, margin: int = BLINK_MARGIN) -> tuple[float, float]:
+    """Deviation of the eye openness, and the same without blinks and `margin` frames each side of them."""
+    awake = np.ones(len(openness), bool)
+    for start, stop in blink_spans(openness):
+        awake[max(0, start - margin) : stop + margin] = False
+    return float(openness.std()), float(openness[awake].std()) if awake.any() else float("nan")
 
 
 def count_blinks(openness: Array, level: float = BLINK_LEVEL) -> int:

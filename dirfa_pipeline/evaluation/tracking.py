@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,7 @@ from ..capture.detector import FaceDetector
 from ..capture.tracking import to_grid
 from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
-from ..face.measures import eye_openness, lip_aperture
+from ..face.measures import brow_height, eye_openness, lip_aperture
 from ..media.video import read_video
 from ..models.face_model import FaceModel
 from .metrics import Array
@@ -48,10 +49,20 @@ class Track:
     def __len__(self) -> int:
         return len(self.landmarks)
 
+    @classmethod
+    def of_animation(cls, face: FaceFit, coefficients: Array) -> "Track":
+        """What coefficients `(frames, 58)` show on a face, as if a picture had been drawn and tracked."""
+        return cls(face.vertices(coefficients), coefficients, face)
+
     @property
     def rotations(self) -> Array:
         """Yaw, pitch and roll in radians, `(frames, 3)`."""
         return self.coefficients[:, NUM_EXPRESSIONS : NUM_EXPRESSIONS + 3]
+
+    @cached_property
+    def brows(self) -> Array:
+        """Mean height of the brows over the eye corners, `(frames,)` in IOD, in the face's own frame: no nod is in it."""
+        return brow_height(self.face.head_vertices(self.coefficients))
 
     def cut(self, length: int) -> "Track":
         """The first frames."""

@@ -1,0 +1,68 @@
+"""Tracked clips of real people, as benchmarks compare with them: read from shards, shown on one face."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
+from dirfa_pipeline.evaluation.clip_list import KNOWN_TEXTS, grid_sentence
+from dirfa_pipeline.evaluation.metrics import Phone, runs
+from dirfa_pipeline.evaluation.phones import find_phones
+from dirfa_pipeline.evaluation.scores import Sound
+from dirfa_pipeline.evaluation.tracking import Track
+from dirfa_pipeline.face.fit import FaceFit
+from dirfa_pipeline.media.audio import ENCODER_RATE
+from dirfa_pipeline.training.held_out import VALIDATION_CLIPS, is_held_out
+from dirfa_pipeline.training.motion_data import TrackedClip
+from dirfa_pipeline.training.track_shards import read_shards
+
+
+SAMPLES_PER_FRAME = round(ENCODER_RATE / ANIMATION_FPS)
+
+
+@dataclass(frozen=True, eq=False)
+class RealClip:
+    """The longest stretch of a clip that was tracked well: its motion on the common face, its sound, its phones."""
+
+    name: str
+    track: Track
+    waveform: NDArray[np.float32]
+    sound: Sound
+    phones: list[Phone]
+
+    @property
+    def unseen(self) -> bool:
+        """Whether nothing was trained on it."""
+        return is_held_out(Path(self.name)) or Path(self.name).name in VALIDATION_CLIPS
+
+
+def read_real_clips(tracks: Path, face: FaceFit, shortest: float, longest: float) -> Iterator[RealClip]:
+    """Clips of a folder of shards that show head and lips with their own sound for `shortest` seconds or more."""
+    for clip in read_shards(tracks):
+        start, stop = max(runs(clip.valid), key=lambda span: span[1] - span[0], default=(0, 0))
+        stop = min(stop, start + round(longest * ANIMATION_FPS))
+        if (
+            clip.audio is not None
+            and set(clip.teaches) >= {"lips", "motion"}
+            and stop - start >= shortest * ANIMATION_FPS
+        ):
+            waveform = clip.audio[start * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
+            yield RealClip(
+                clip.name, Track.of_animation(face, clip.coefficients[start:stop]), waveform,
+                Sound.of(waveform, stop - start), phones_of_clip(clip, start / ANIMATION_FPS, stop / ANIMATION_FPS),
+            )  # fmt: skip
+
+
+def phones_of_clip(clip: TrackedClip, start: float, stop: float) -> list[Phone]:
+    """The phones of a part of a clip, in seconds from its start; none where what is said is not known."""
+    name = Path(clip.name).name
+    text = grid_sentence(name) if clip.source.startswith("grid") and len(name) == 6 else KNOWN_TEXTS.get(name, "")
+    phones = find_phones(clip.audio, text) if text and clip.audio is not None else []
+    return [
+        Phone(phone.name, phone.start - start, phone.end - start)
+        for phone in phones
+        if phone.start >= start and phone.end <= stop
+    ]
