@@ -46,9 +46,7 @@ def event_windows(heard: Tensor, first: int, rows: Sequence[int]) -> Tensor:
     windows = []
     for row in rows:
         spans = [(row + start - first, row + stop - first) for start, stop in WINDOW]
-        windows.append(
-            torch.stack([heard[min(max(a, 0), last) : min(max(b, 1), last + 1)].mean(0) for a, b in spans])
-        )
+        windows.append(torch.stack([heard[min(max(a, 0), last) : min(max(b, 1), last + 1)].mean(0) for a, b in spans]))
     return torch.stack(windows)
 
 
@@ -172,7 +170,9 @@ class AnimationStream:
         slow = level.new_tensor([float(event.kind == "tick") for event, _ in self._moving])
         frames = torch.arange(self._frame, stop, device=level.device) + 0.5
         since = frames.unsqueeze(1) - (rows + 0.5) / FEATURES_PER_FRAME
-        return level + compose(since, slow, torch.stack([moved for _, moved in self._moving], dim=1))
+        moved = torch.stack([moved for _, moved in self._moving], dim=1)
+        # Take by take: sums over more of them at once round differently.
+        return level + torch.stack([compose(since, slow, take) for take in moved])
 
     def _lips(self, known: Tensor, stop: int) -> Tensor:
         """Lips of the frames up to `stop`, from all the speech that reaches them."""
@@ -186,11 +186,7 @@ class AnimationStream:
         while self._moving and self._frame - self._moving[0][0].row / FEATURES_PER_FRAME > REACH:
             _, moved = self._moving.pop(0)
             self._level = self._level + moved[:, :NUM_MOTIONS]
-        oldest = min(
-            FEATURES_PER_FRAME * (self._frame - self._sampler.lip_past), self._finder.decided - PAST
-        )
+        oldest = min(FEATURES_PER_FRAME * (self._frame - self._sampler.lip_past), self._finder.decided - PAST)
         oldest = max(self._first, oldest // FEATURES_PER_FRAME * FEATURES_PER_FRAME)
         self._heard = self._heard[:, oldest - self._first :].clone()
         self._first = oldest
-
-

@@ -1,4 +1,4 @@
-"""Tracked clips as training targets: clean lip curves, and motion as spline control points."""
+"""Tracked clips as training targets: clean lip curves, motion channels, blinks."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ..animation.coefficients import LIP_INDICES, LIP_NAMES
 from ..animation.frame_rate import ANIMATION_FPS
-from ..models.animation_stream import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 
@@ -64,7 +63,7 @@ def lip_targets(clip: TrackedClip) -> NDArray[np.float32]:
 
 
 def motion_channels(clip: TrackedClip) -> Tensor:
-    """Motion channels `(frames, 14)`: head and gaze about their median, brows, cheeks and smile above their rest."""
+    """Motion channels `(frames, 16)`: head and gaze about their median, brows, cheeks and smile above their rest."""
     motion = motion_from_coefficients(torch.from_numpy(clip.coefficients))
     valid = torch.from_numpy(clip.valid)
     for column in range(len(MOTION_NAMES)):
@@ -73,23 +72,6 @@ def motion_channels(clip: TrackedClip) -> Tensor:
         if level == 0.2:
             motion[:, column].clamp_(min=0.0)
     return motion
-
-
-def fit_spline(motion: Tensor, valid: Tensor, stride: int, smoothness: float = 0.02) -> Tensor:
-    """
-    Least-squares control points, of shape `(steps + 3, channels)`, of a uniform cubic B-spline (P-spline, Eilers and
-    Marx, 1996: a second-difference penalty carries it over frames that are not `valid`).
-    """
-    num_frames = len(motion)
-    steps = -(-num_frames // stride)
-    rows = torch.zeros(steps * stride, steps + 3, dtype=torch.float64)
-    weights = spline_weights(stride).double()
-    for step in range(steps):
-        rows[step * stride : (step + 1) * stride, step : step + 4] = weights
-    rows = rows[:num_frames] * valid.double().unsqueeze(1)
-    second = torch.diff(torch.eye(steps + 3, dtype=torch.float64), n=2, dim=0)
-    normal = rows.T @ rows + smoothness * second.T @ second + 1e-6 * torch.eye(steps + 3, dtype=torch.float64)
-    return torch.linalg.solve(normal, rows.T @ (motion.double() * valid.unsqueeze(1))).float()
 
 
 def lid_closure(clip: TrackedClip) -> NDArray[np.float32]:

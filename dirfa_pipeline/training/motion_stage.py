@@ -1,0 +1,272 @@
+"""
+How the motion prior is learned: what each event of a voice moved in tracked clips, how that depends on how the event
+sounds, and the flow that draws it.
+"""
+
+import copy
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..media.audio import FEATURES_PER_FRAME
+from ..models.animation_sampler import AnimationSampler
+from ..models.animation_stream import event_windows
+from ..models.gestures import BEGIN, NUM_DRAWN, NUM_GESTURES, gesture_curve, step_curves
+from ..models.listener import NUM_HEARD
+from ..models.motion_channels import GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, NUM_MOTIONS
+from ..models.motion_draw import ROWS, MotionDraw
+from ..models.sound_events import EventFinder, SoundEvent
+from .loop import Schedule, TrainingRun
+from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
+
+
+logger = logging.getLogger(__name__)
+
+STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # a frame, on squared steps and gestures: what no curve tells stays small
+BLINK_WEIGHT: Final = 0.3
+LONG_CLIP: Final = 125  # frames: clips whose spread is measured
+LEASH_ROUNDS: Final = 12
+MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
+SCALE_STEPS, SCALE_RATE, SCALE_RIDGE = 400, 0.02, 20.0  # of the cue scale's fit by maximum likelihood
+MIRRORED_DRAWN: Final = (*MIRRORED, *(NUM_MOTIONS + i for i, c in enumerate(GESTURE_CHANNELS) if c in MIRRORED))
+
+StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed
+
+
+@dataclass(frozen=True)
+class MotionExample:
+    """
+    The events of a clip and what they moved.
+
+    Args:
+        name (`str`): The clip's.
+        cues (`Tensor` of shape `(events, cues)`), windows (`Tensor` of shape `(events, parts, heard_dim)`): How each
+            sounds, and the sound around it.
+        drawn (`Tensor` of shape `(events, drawn)`): Its steps and gestures.
+        level (`Tensor` of shape `(events, motions)`): Where the channels are before it.
+        blinks (`Tensor` of shape `(events,)`): 1 where a blink begins before the next event.
+        style (`Tensor` of shape `(2,)`): How lively the clip is.
+        motion (`Tensor` of shape `(frames, motions)`): The tracked channels.
+        heard (`Tensor` of shape `(rows, heard_dim)`): The whole sound.
+        events (`list[SoundEvent]`)
+    """
+
+    name: str
+    cues: Tensor
+    windows: Tensor
+    drawn: Tensor
+    level: Tensor
+    blinks: Tensor
+    style: Tensor
+    motion: Tensor
+    heard: Tensor
+    events: list[SoundEvent]
+
+
+def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> tuple[Tensor, Tensor]:
+    """
+    Steps and gestures of each event, `(events, drawn)`, that best explain tracked channels `(frames, motions)`, by
+    ridge regression over the `valid` frames; and the level of the channels before each event, `(events, motions)`.
+    """
+    frames = torch.arange(len(motion), dtype=torch.float64) + 0.5
+    rows = torch.tensor([event.row for event in events], dtype=torch.float64)
+    slow = torch.tensor([float(event.kind == "tick") for event in events], dtype=torch.float64)
+    since = frames[:, None] - (rows + 0.5) / FEATURES_PER_FRAME
+    steps, gestures = step_curves(since, slow.expand_as(since)), gesture_curve(since)
+    count, weight = len(events), valid.double().unsqueeze(1)
+    drawn, level = torch.zeros(count, NUM_DRAWN), torch.zeros(count, NUM_MOTIONS)
+    for channel in range(NUM_MOTIONS):
+        parts = [torch.ones(len(motion), 1, dtype=torch.float64), steps[..., channel]]
+        ridge = [1e-6, *[STEP_RIDGE] * count]
+        if channel in GESTURE_CHANNELS:
+            parts.append(gestures)
+            ridge += [GESTURE_RIDGE] * count
+        design = torch.cat(parts, dim=1) * weight
+        normal = design.T @ design + len(motion) * torch.diag(torch.tensor(ridge, dtype=torch.float64))
+        solution = torch.linalg.solve(normal, design.T @ motion[:, channel].double()).float()
+        drawn[:, channel] = solution[1 : 1 + count]
+        level[:, channel] = solution[0] + torch.cumsum(drawn[:, channel], 0) - drawn[:, channel]
+        if channel in GESTURE_CHANNELS:
+            drawn[:, NUM_MOTIONS + GESTURE_CHANNELS.index(channel)] = solution[1 + count :]
+    return drawn, level
+
+
+def motion_example(clip: TrackedClip, heard: Tensor) -> MotionExample:
+    """What the events of a clip moved; `heard`, `(rows, heard_dim)`, is its sound."""
+    frames = len(heard) // FEATURES_PER_FRAME
+    events = EventFinder().find(heard[:, -NUM_HEARD:].numpy(), 0, FEATURES_PER_FRAME * frames)
+    motion, valid = motion_channels(clip)[:frames], torch.from_numpy(clip.valid)[:frames]
+    drawn, level = explain_motion(motion, valid, events)
+    starts = torch.tensor([event.row / FEATURES_PER_FRAME + BEGIN for event in events])
+    blinks = torch.zeros(len(events))
+    for peak in find_blinks(clip):
+        begun = torch.nonzero(starts <= peak - 5)
+        if len(begun):
+            blinks[begun[-1]] = 1.0
+    cues = torch.stack([torch.from_numpy(event.cues) for event in events])
+    windows = event_windows(heard, 0, [event.row for event in events])
+    return MotionExample(clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events)
+
+
+def fit_cue_scale(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
+    """Maximum likelihood of what the events moved, with a ridge on all but the mean spread."""
+    scale = sampler.cue_scale
+    cues, drawn = (torch.cat([getattr(example, name) for example in examples]) for name in ("cues", "drawn"))
+    with torch.no_grad():
+        scale.centre.copy_(cues.mean(0))
+        scale.width.copy_(cues.std(0).clamp_min(1e-3))
+        scale.unit.copy_(drawn.std(0).clamp_min(1e-4))
+        for layer in (scale.mean, scale.log_spread):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    optimizer = torch.optim.Adam([*scale.mean.parameters(), *scale.log_spread.parameters()], SCALE_RATE)
+    for _ in range(SCALE_STEPS):
+        penalty = sum(layer.weight.square().sum() for layer in (scale.mean, scale.log_spread))
+        loss = -scale.log_likelihood(drawn, cues).mean(0).sum() + SCALE_RIDGE / len(cues) * penalty
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    scale.requires_grad_(False)
+
+
+@torch.no_grad()
+def measure_motion(sampler: AnimationSampler, examples: list[MotionExample], clips: list[TrackedClip]) -> None:
+    """Store how far each channel strays, the spread of styles and the course of a blink."""
+    motion = torch.cat([example.motion for example in examples])
+    sampler.level_scale.copy_(motion.std(0).clamp_min(1e-3))
+    styles = torch.stack([example.style for example in examples])
+    sampler.style_mean.copy_(styles.mean(0))
+    sampler.style_std.copy_(styles.std(0).clamp_min(0.1))
+    sampler.blink_shape.copy_(blink_profile(clips))
+
+
+def motion_schedule(steps: int, rate: float = 1e-3, accumulate: int = 1) -> Schedule:
+    """How motion is learned: in few steps, for the clips are few."""
+    return Schedule(steps, rate, 0.3, average=0.95, accumulate=accumulate, checkpoint_every=25, validate_every=10)
+
+
+def crop_motion(
+    examples: list[MotionExample], sampler: AnimationSampler, batch: int, count: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Draw crops of `count` events at most, mirrored half of the time; the window is left out of a third."""
+    weights = torch.tensor([float(len(example.events)) for example in examples])
+    scale = sampler.cue_scale
+    rows: dict[str, list[Tensor]] = {
+        name: [] for name in ("past", "cues", "windows", "drawn", "blinks", "mask", "style")
+    }
+    for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
+        example = examples[index]
+        mean, spread = scale(example.cues)
+        drawn, level = (example.drawn - mean) / spread, example.level / sampler.level_scale
+        if torch.rand(1, generator=generator) < 0.5:
+            mirror = torch.ones(NUM_DRAWN)
+            mirror[list(MIRRORED_DRAWN)] = -1.0
+            drawn, level = (mirror * example.drawn - mean) / spread, mirror[:NUM_MOTIONS] * level
+        drawn = drawn.clamp(-6.0, 6.0)
+        past = torch.cat([level, torch.cat([torch.zeros(1, NUM_DRAWN), drawn[:-1]])], dim=1)
+        windows = example.windows
+        if torch.rand(1, generator=generator) < 0.33:
+            windows = torch.zeros_like(windows)
+        start = int(torch.randint(0, max(1, len(drawn) - count + 1), (1,), generator=generator))
+        here = slice(start, start + count)
+        parts = {
+            "past": past, "cues": (example.cues - scale.centre) / scale.width, "windows": windows, "drawn": drawn,
+            "blinks": example.blinks, "mask": torch.ones(len(drawn)),
+        }  # fmt: skip
+        for name, values in parts.items():
+            rows[name].append(_pad_rows(values[here], count))
+        rows["style"].append((example.style - sampler.style_mean) / sampler.style_std)
+    return {name: torch.stack(values) for name, values in rows.items()}
+
+
+def motion_loss(
+    prior: nn.Module, crop: dict[str, Tensor], generator: torch.Generator, noise: float = 0.0
+) -> dict[str, Tensor]:
+    """
+    Flow matching loss of what events move and negative log-likelihood of blinks, as named terms.
+
+    `noise` is the deviation of what is added to the past, so that the prior learns to mend its own errors.
+    """
+    past = crop["past"] + noise * torch.randn(crop["past"].shape, generator=generator)
+    distribution = prior(past, crop["cues"], crop["windows"], crop["style"])
+    mask = crop["mask"]
+    flow = (distribution.loss(crop["drawn"], generator) * mask).sum() / mask.sum()
+    blink = F.binary_cross_entropy_with_logits(distribution.blink_logits.float(), crop["blinks"], weight=mask)
+    return {"events": flow, "blinks": BLINK_WEIGHT * blink}
+
+
+def train_motion(
+    sampler: AnimationSampler,
+    training: list[MotionExample],
+    validation: list[MotionExample],
+    schedule: Schedule,
+    start: StartRun,
+) -> None:
+    """Fit the motion prior; keeps the weights of the best validation, over crops and noise that stay the same."""
+    fixed = crop_motion(validation, sampler, 2 * MOTION_CROPS, MOTION_EVENTS, torch.Generator().manual_seed(1))
+
+    @torch.no_grad()
+    def validate(prior: nn.Module) -> dict[str, float]:
+        losses = motion_loss(prior.eval(), fixed, torch.Generator().manual_seed(2))
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def export(trained: nn.Module, folder: Path) -> None:
+        whole = copy.deepcopy(sampler)
+        whole.motion_prior.load_state_dict(trained.state_dict())
+        whole.save_pretrained(folder)
+
+    run = start("motion", sampler.motion_prior, schedule, validate=validate, export=export)
+    for generator in run:
+        crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_EVENTS, generator)
+        with run.accelerator.autocast():
+            losses = motion_loss(run.model, crop, generator, noise=0.1)
+        run.update(losses)
+    sampler.motion_prior.load_state_dict(run.best)
+    sampler.eval()
+
+
+@torch.no_grad()
+def roll_out(sampler: AnimationSampler, example: MotionExample, first_seed: int) -> Tensor:
+    """Motion `(takes, frames, motions)` that is drawn for a clip's sound, without limits; as many as at once."""
+    generators = [torch.Generator().manual_seed(first_seed + take) for take in range(ROWS)]
+    draw = MotionDraw(sampler, generators, 1.0)
+    moved = [m for m, _ in draw.events(example.cues, example.windows, torch.ones(len(example.events)))]
+    drawn = torch.stack(moved, dim=1)
+    frames = torch.arange(len(example.motion)) + 0.5
+    rows = torch.tensor([event.row for event in example.events])
+    slow = torch.tensor([float(event.kind == "tick") for event in example.events])
+    since = frames[:, None] - (rows + 0.5) / FEATURES_PER_FRAME
+    steps = torch.einsum("fem,tem->tfm", step_curves(since, slow.expand_as(since)), drawn[..., :NUM_MOTIONS])
+    gestures = torch.einsum("fe,teg->tfg", gesture_curve(since), drawn[..., -NUM_GESTURES:])
+    steps[..., list(GESTURE_CHANNELS)] += gestures
+    return steps
+
+
+@torch.no_grad()
+def calibrate_leash(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
+    """
+    Choose how strongly each channel is led back to rest, so that drawn motion strays as far as tracked motion does.
+
+    Spread is the standard deviation within a clip of 5 s or more, averaged over the clips; what is drawn is as long as
+    the clip is.
+    """
+    long = [example for example in examples if len(example.motion) >= LONG_CLIP]
+    target = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
+    for _ in range(LEASH_ROUNDS):
+        drawn = [roll_out(sampler, example, ROWS * index).std(1).mean(0) for index, example in enumerate(long)]
+        ratio = torch.stack(drawn).mean(0) / target
+        sampler.leash.copy_((sampler.leash + 0.1 * ratio.clamp_min(0.05).log()).clamp(0.0, 0.9))
+    logger.info("spread of rollouts over that of tracks and leash:")
+    for name, *values in zip(MOTION_NAMES, ratio.tolist(), sampler.leash.tolist(), strict=True):
+        logger.info("%12s %.2f %.2f", name, *values)
+
+
+def _pad_rows(values: Tensor, length: int) -> Tensor:
+    """Append zeros along the first dimension."""
+    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])
