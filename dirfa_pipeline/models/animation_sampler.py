@@ -14,7 +14,7 @@ temporally-biased mask lets near frames weigh more. All numbers and the split be
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -276,9 +276,6 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         speech_dim = len(VISEME_NAMES) + 1
         self.speech_head = SpeechHead(audio_dim)
         self.lip_decoder = LipDecoder(speech_dim, lip_channels, len(LIP_INDICES), dropout)
-        self.lip_gates = LipGates(
-            closure_low, closure_high, rest_low, rest_high, rest_length, rest_margin, rest_future
-        )
         self.motion_prior = MotionPrior(
             speech_dim, style_dim, dim, num_layers, num_heads, flow_channels, flow_steps, memory,
             window=audio_past + 1 + audio_future, dropout=dropout,
@@ -300,6 +297,10 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         """
         viseme_logits, closure_logits = self.speech_head(features)
         return torch.cat([viseme_logits.softmax(-1), closure_logits.sigmoid().unsqueeze(-1)], dim=-1)
+
+    @property
+    def lip_gates(self) -> LipGates:
+        return LipGates(**{field.name: self.config[field.name] for field in fields(LipGates)})
 
     def lips(self, speech: Tensor) -> Tensor:
         """Lip and jaw weights `(batch, frames, lips)` in the order of `LIP_NAMES`, shut at p, b, m and in silence."""
