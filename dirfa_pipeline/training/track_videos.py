@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ def read_sound(path: Path) -> NDArray[np.float32] | None:
         return None
 
 
-def save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
+def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """Write an .npz whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
