@@ -25,12 +25,16 @@ def main() -> None:
 
 
 def serve(options: argparse.Namespace) -> None:
+    from dirfa_pipeline.threads import let_threads_sleep
+
+    let_threads_sleep()
     from dirfa_pipeline import DirfaPipeline
     from dirfa_pipeline.bundled import bundled_weights
     from dirfa_pipeline.demo import build_demo, launch_options
     from dirfa_pipeline.demo.limits import MAX_WAITING
 
     pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
+    pipe.set_progress_bar_config(disable=True)  # visitors see the page's own
     page = build_demo(pipe).queue(max_size=MAX_WAITING)
     page.launch(server_name=options.host, server_port=options.port, mcp_server=options.mcp, **launch_options())
 

@@ -2,11 +2,11 @@
 One photo and one speech clip in; a video out in which that person says it.
 
 Names are imported when they are first used, so that the command line answers at once. diffusers looks components up
-among the modules that are already loaded: importing [`DirfaPipeline`] loads all of them.
+among the modules that are already loaded: importing [`DirfaPipeline`] loads all of them. Importing sets no environment
+variable and writes nothing; see [`threads`] for one that helps on small machines.
 """
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
 from .errors import AnimationError, AudioError, CheckpointError, FaceNotFoundError, HubError, ImageError, InputError
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from .models.face_renderer import FaceRenderer
     from .pipeline_dirfa import DirfaPipeline
     from .pipeline_output import DirfaPipelineOutput
-
-# Threads that spin while they wait slow each other down on small machines; must be set before torch starts.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 _MODULES = {
     "animation.animation": ("Animation",),

@@ -8,7 +8,7 @@ from .errors import CheckpointError
 
 
 BUNDLED_NAME: Final = "dirfa-base"
-FACE_DETECTOR: Final = "face_detector"  # folder of the networks that find faces, in every checkpoint
+FACE_DETECTOR: Final = "face_detector"  # a checkpoint's folder with the networks that find faces
 
 
 def bundled_weights() -> Path:
@@ -27,3 +27,14 @@ def bundled_weights() -> Path:
     raise CheckpointError(
         f"no trained weights in {' or '.join(map(str, places))}; pass --weights with a folder or a hub id"
     )
+
+
+def detector_folder(weights: Path | None = None) -> Path:
+    """
+    Folder of the networks that find faces: a checkpoint's own, or the bundled ones where it has none.
+
+    Raises:
+        CheckpointError: Nothing is there.
+    """
+    own = weights and weights / FACE_DETECTOR
+    return own if own and own.is_dir() else bundled_weights() / FACE_DETECTOR

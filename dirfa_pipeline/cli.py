@@ -2,10 +2,13 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
-from .commands import animate, bench, dub, edit, evaluate, export, generate, push, track
+from .commands import animate, bench, dub, edit, evaluate, export, generate, progress, push, track
+from .commands.process import messages_as_lines, open_standard_error
 from .errors import InputError
+from .threads import let_threads_sleep
 from .version import __version__
 
 
@@ -25,24 +28,37 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(commands)
+    for name, place in [("", parser), *commands.choices.items()]:  # before the verb and after it
+        default = argparse.SUPPRESS if name else False
+        place.add_argument("--debug", action="store_true", default=default, help="show where an error came from")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0 when done, 2 for bad input, 130 when interrupted, 1 for anything else."""
+    open_standard_error()
+    let_threads_sleep()
     options = build_parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except InputError as error:
-        print(f"dirfa: error: {error}", file=sys.stderr)
+    with messages_as_lines(options.debug):
+        try:
+            options.run(options)
+            return DONE
+        except (Exception, KeyboardInterrupt) as error:
+            if options.debug:
+                traceback.print_exc()
+            return report(error)
+
+
+def report(error: BaseException) -> int:
+    """Say in one line what went wrong; returns the exit status."""
+    if isinstance(error, InputError):
+        progress(f"error: {error}")
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("dirfa: interrupted, nothing half-written is left", file=sys.stderr)
+    if isinstance(error, KeyboardInterrupt):
+        progress("interrupted, nothing half-written is left")
         return INTERRUPTED
-    except Exception as error:
-        print(f"dirfa: failed: {type(error).__name__}: {error}", file=sys.stderr)
-        return FAILED
-    return DONE
+    progress(f"failed: {type(error).__name__}: {error}; --debug shows where")
+    return FAILED
 
 
 if __name__ == "__main__":

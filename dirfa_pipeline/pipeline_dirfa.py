@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from numbers import Real
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,8 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation.animation import Animation
 from .animation.frame_rate import ANIMATION_FPS, change_frame_rate
-from .bundled import BUNDLED_NAME
+from .bundled import BUNDLED_NAME, FACE_DETECTOR, detector_folder
+from .capture.detector import FaceDetector, copy_networks
 from .capture.films import FilmedFace, film_face
 from .capture.pictures import ImageInput
 from .capture.portrait import Portrait
@@ -94,6 +96,7 @@ class DirfaPipeline(DiffusionPipeline):
         face_renderer: FaceRenderer,
     ) -> None:
         super().__init__()
+        self.detector_folder = detector_folder()
         _check_pair(audio_encoder, animation_sampler)
         self.register_modules(
             feature_extractor=feature_extractor,
@@ -135,6 +138,7 @@ class DirfaPipeline(DiffusionPipeline):
                 raise
             raise CheckpointError(f"a tensor does not fit its component's configuration: {error}") from error
         pipeline.register_to_config(_name_or_path=name_or_path)
+        pipeline.detector_folder = detector_folder(folder)
         for name, component in pipeline.components.items():
             if isinstance(component, torch.nn.Module) and name not in kwargs:
                 check_component(name, component, folder / name, variant)
@@ -155,13 +159,14 @@ class DirfaPipeline(DiffusionPipeline):
         self, save_directory: str | os.PathLike[str], *args: Any, push_to_hub: bool = False, **kwargs: Any
     ) -> None:
         """
-        Save all components and the `pipeline.py` that lets the generic `DiffusionPipeline` load them.
+        Save all components, the networks that find faces and the `pipeline.py` by which `DiffusionPipeline` loads it.
 
         Arguments are those of `DiffusionPipeline.save_pretrained`; `push_to_hub=True` also calls [`push_to_hub`].
         """
         hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
         folder = Path(save_directory)
         super().save_pretrained(folder, *args, **kwargs)
+        copy_networks(self.detector_folder, folder / FACE_DETECTOR)
         write_pipeline_code(folder)
         if push_to_hub:
             self.push_to_hub(hub.pop("repo_id", folder.name), variant=kwargs.get("variant"), **hub)
@@ -250,7 +255,8 @@ class DirfaPipeline(DiffusionPipeline):
         """
         if isinstance(image, Portrait):
             return image
-        return Portrait.from_image(image, self.face_model, max_size=max_size)
+        with closing(FaceDetector(folder=self.detector_folder)) as detector:
+            return Portrait.from_image(image, self.face_model, max_size=max_size, detector=detector)
 
     def track(self, video: str | os.PathLike[str]) -> Animation:
         """
@@ -259,7 +265,7 @@ class DirfaPipeline(DiffusionPipeline):
         Raises:
             InputError, FaceNotFoundError: Not a video, or one without a face in ten frames.
         """
-        return track_video(video, self.face_model)
+        return track_video(video, self.face_model, self.detector_folder)
 
     def dub(
         self,
@@ -289,7 +295,7 @@ class DirfaPipeline(DiffusionPipeline):
         self._check_can_draw()
         _check_motion(diversity, ANIMATION_FPS)
         sound = load_audio(audio, sampling_rate)
-        film = video if isinstance(video, FilmedFace) else film_face(video, self.face_model)
+        film = video if isinstance(video, FilmedFace) else film_face(video, self.face_model, self.detector_folder)
         animation = self.sample_animation(film.fill_with_silence(sound), generator, diversity)
         return dub_frames(film, animation, self.face_renderer)
 
@@ -322,11 +328,16 @@ class DirfaPipeline(DiffusionPipeline):
     def _encode(
         self, waveform: Iterable[NDArray[np.float32]], grid: EncoderGrid
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield the features of each window and, provisionally, of the sound that it hears after them."""
+        """
+        Yield the features of each window, with its prosody in the last columns, and, provisionally, those of the sound
+        that it hears after them.
+        """
         field = receptive_field(self.audio_encoder.config.conv_kernel, self.audio_encoder.config.conv_stride)
         for samples, keep in encoder_inputs(waveform, grid, field):
             inputs = torch.from_numpy(samples).unsqueeze(0).to(self._execution_device, self.audio_encoder.dtype)
             features = self.audio_encoder(inputs).last_hidden_state[0]
+            rows = torch.from_numpy(prosody(samples)).to(features)
+            features = torch.cat([features, rows], dim=1)
             yield features[keep], features[keep.stop :]
 
     def sample_animation(
@@ -385,7 +396,7 @@ class DirfaPipeline(DiffusionPipeline):
         if lookahead is not None:
             frames = round(lookahead * ANIMATION_FPS)
             grid = live_grid(FEATURES_PER_FRAME * frames)
-        takes = sampler.start(generators, diversity, frames)
+        takes = sampler.start(generators, diversity)
         for features, preview in self._encode(waveform, grid):
             features, preview = (part.to(self._execution_device, sampler.dtype) for part in (features, preview))
             yield takes.push(features, None if frames is None else preview).float().cpu().numpy()

@@ -2,6 +2,11 @@
 
 import os
 
+
+# Threads that wait do not spin, see `dirfa_pipeline.threads`: said before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 from spaces import GPU  # before torch: on ZeroGPU it stands in for CUDA
 
 
@@ -14,6 +19,7 @@ from dirfa_pipeline.demo import build_demo, launch_options
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
 pipe = DirfaPipeline.from_pretrained(os.environ.get("DIRFA_MODEL", "dirfa-base")).to(device)
+pipe.set_progress_bar_config(disable=True)  # visitors see the page's own
 demo = build_demo(pipe, on_gpu=GPU(duration=120)).queue(max_size=16)
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
@@ -123,16 +124,23 @@ class FilmedFace:
         return AudioClip(np.pad(sound.samples, ((0, 0), (0, missing))), sound.sampling_rate)
 
 
-def film_face(path: str | os.PathLike[str], face_model: FaceFitter) -> FilmedFace:
+def film_face(
+    path: str | os.PathLike[str], face_model: FaceFitter, detector_folder: Path | None = None
+) -> FilmedFace:
     """
     Find and fit the face in every frame of a video.
+
+    Args:
+        path (`str` or `os.PathLike`): The video.
+        face_model ([`FaceFitter`]): Fits the face.
+        detector_folder (`Path`, *optional*): See [`FaceDetector`].
 
     Raises:
         InputError: Not a video, or one without pictures.
         FaceNotFoundError: Fewer than ten frames show a face of 64 pixels or more, within 35 degrees of the camera.
     """
     video = read_video(path)
-    landmarks, cuts = _find_landmarks(video.frames)
+    landmarks, cuts = _find_landmarks(video.frames, detector_folder)
     if len(landmarks) == 0:
         raise InputError(f"{video.path} holds no frames; pass a video file that plays")
     found = np.isfinite(landmarks[:, 0, 0])
@@ -155,11 +163,13 @@ def film_face(path: str | os.PathLike[str], face_model: FaceFitter) -> FilmedFac
     return film
 
 
-def _find_landmarks(frames: Iterable[NDArray[np.uint8]]) -> tuple[Array, list[int]]:
+def _find_landmarks(
+    frames: Iterable[NDArray[np.uint8]], detector_folder: Path | None
+) -> tuple[Array, list[int]]:
     """Landmarks `(frames, 478, 3)`, NaN where there is no face, and the frames before which the picture is cut."""
     file, cuts = TemporaryFile(), []  # noqa: SIM115
     before, usual, count = None, CUT, 0
-    with closing(FaceDetector(video=True)) as detector:
+    with closing(FaceDetector(video=True, folder=detector_folder)) as detector:
         for count, frame in enumerate(frames, start=1):
             thumbnail = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
             change = 0.0 if before is None else float(np.abs(thumbnail - before).mean())

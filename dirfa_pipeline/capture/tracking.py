@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,16 @@ from ..media.video import decode_pictures
 from .detector import FaceDetector
 
 
-def track_video(path: str | os.PathLike[str], face_model: FaceFitter) -> Animation:
+def track_video(
+    path: str | os.PathLike[str], face_model: FaceFitter, detector_folder: Path | None = None
+) -> Animation:
     """
     Track the face of a video.
+
+    Args:
+        path (`str` or `os.PathLike`): The video.
+        face_model ([`FaceFitter`]): Fits the face.
+        detector_folder (`Path`, *optional*): See [`FaceDetector`].
 
     Returns:
         [`Animation`] at 25 fps, as long as the video; head pose is relative to the clip's median. Frames without a
@@ -26,7 +34,7 @@ def track_video(path: str | os.PathLike[str], face_model: FaceFitter) -> Animati
         InputError: Not a video.
         FaceNotFoundError: A face in fewer than 10 frames.
     """
-    landmarks, times = read_landmarks(path)
+    landmarks, times = read_landmarks(path, detector_folder)
     try:
         points, _ = to_grid(landmarks, times)
     except ValueError as error:
@@ -34,7 +42,9 @@ def track_video(path: str | os.PathLike[str], face_model: FaceFitter) -> Animati
     return Animation(face_model.fit_video(points).coefficients, ANIMATION_FPS)
 
 
-def read_landmarks(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def read_landmarks(
+    path: str | os.PathLike[str], detector_folder: Path | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """
     Landmarks `(frames, 478, 3)` of every frame, NaN where there is no face, and the frames' times in seconds.
 
@@ -42,7 +52,7 @@ def read_landmarks(path: str | os.PathLike[str]) -> tuple[NDArray[np.float32], N
         InputError: Not a video.
     """
     landmarks, times = [], []
-    with closing(FaceDetector(video=True)) as detector:
+    with closing(FaceDetector(video=True, folder=detector_folder)) as detector:
         for picture, time in decode_pictures(path):
             faces = detector.landmarks(picture)
             landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))

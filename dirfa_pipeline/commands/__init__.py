@@ -11,8 +11,9 @@ from ..errors import InputError
 
 
 def progress(text: str) -> None:
-    """Say on the standard error what goes on."""
-    print(f"dirfa: {text}", file=sys.stderr, flush=True)
+    """Say on the standard error what goes on, if there is one: `print` would take the standard output instead."""
+    if sys.stderr is not None:
+        print(f"dirfa: {text}", file=sys.stderr, flush=True)
 
 
 def check_device(name: str) -> None:

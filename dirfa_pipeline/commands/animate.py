@@ -1,13 +1,13 @@
 """`dirfa animate`: an animation file and a photo to mp4."""
 
 import argparse
-import sys
 
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import check_output_path
 from . import direction, progress
 from .files import check_files, check_overwriting
+from .loading import load_pipeline
 
 
 EXAMPLES = """examples:
@@ -54,22 +54,14 @@ def run(options: argparse.Namespace) -> None:
     picture = read_image(options.photo, options.max_size)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
-    progress("loading the renderer")
-    from tqdm import tqdm
-
-    from ..bundled import bundled_weights
     from ..media.video import write_video
-    from ..pipeline_dirfa import DirfaPipeline
 
-    pipeline = DirfaPipeline.from_pretrained(
-        options.weights or bundled_weights(), feature_extractor=None, audio_encoder=None, animation_sampler=None
-    )
+    pipeline = load_pipeline(options.weights, draws=False)
     progress("fitting the face")
     portrait = pipeline.prepare_portrait(picture)
     controls = direction.with_motion(controls, options, pipeline.face_model)
     animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:
         animation = neutralize(animation, portrait.face)
-    bar = tqdm(pipeline.render(portrait, animation), total=len(animation), desc="rendering", file=sys.stderr)
-    write_video(options.output, bar, animation.fps, sound)
+    write_video(options.output, pipeline.render(portrait, animation), animation.fps, sound)
     print(options.output, flush=True)

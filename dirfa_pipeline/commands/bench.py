@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import InputError
 from . import progress
+from .loading import load_pipeline
 
 
 if TYPE_CHECKING:
@@ -159,9 +160,8 @@ def measure(case: Case) -> dict[str, Any]:
 
     torch.set_num_threads(case.threads)
     from ..media.audio import load_audio, open_audio
-    from ..pipeline_dirfa import DirfaPipeline
 
-    pipeline = DirfaPipeline.from_pretrained(case.weights).to(case.device)
+    pipeline = load_pipeline(case.weights, case.device, doing=None)
     result: dict[str, Any] = asdict(case) | {"load_s": time.perf_counter() - began}
     whole = pipeline.prepare_portrait(case.photo)
     picture, clip = frame_head(whole.image, whole.landmarks, case.size), load_audio(case.speech)

@@ -2,12 +2,12 @@
 
 import argparse
 import os
-import sys
 
 from ..errors import InputError
 from ..media.video import PRESETS, check_output_path
-from . import check_device, progress
+from . import progress
 from .files import check_files, check_overwriting
+from .loading import load_pipeline
 
 
 EXAMPLES = """examples:
@@ -44,17 +44,12 @@ def run(options: argparse.Namespace) -> None:
 
     read_video(options.video)
     sound = load_audio(options.speech)
-    progress("loading the pipeline")
-    check_device(options.device)
+    pipeline = load_pipeline(options.weights, options.device, doing="dubbing")
     import torch
-    from tqdm import tqdm
 
-    from ..bundled import bundled_weights
     from ..capture.films import film_face
     from ..media.video import write_video
-    from ..pipeline_dirfa import DirfaPipeline
 
-    pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     progress("finding the face")
     film = film_face(options.video, pipeline.face_model)
     if not film.shown.all():
@@ -62,8 +57,7 @@ def run(options: argparse.Namespace) -> None:
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1
     progress(f"drawing (seed {seed})")
     frames = pipeline.dub(film, sound, generator=torch.Generator().manual_seed(seed))
-    bar = tqdm(frames, total=len(film), desc="dubbing", unit="frame", file=sys.stderr)
-    write_video(options.output, bar, film.fps, sound, options.crf, options.preset)
+    write_video(options.output, frames, film.fps, sound, options.crf, options.preset)
     print(options.output, flush=True)
 
 

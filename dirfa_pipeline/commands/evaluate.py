@@ -1,15 +1,17 @@
 """`dirfa evaluate`: scores of a pipeline over a list of clips."""
 
 import argparse
-import importlib
+import importlib.util
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..media.files import whole_file
 from . import progress
+from .loading import load_pipeline
 
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ EXAMPLES = """examples:
 
 clips.tsv has a header and the columns audio, photo, video, text, language, person (see the module
 dirfa_pipeline.evaluation.clip_list, which also writes this project's own list); without a photo, a frame of the video
-is taken. Phones of clips with text are aligned by pocketsphinx: pip install dirfa-pipeline[train]."""
+is taken. Phones of English clips with text are aligned by pocketsphinx (pip install dirfa-pipeline[train]); without it
+the scores that need them are left out."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,17 +60,15 @@ def run(options: argparse.Namespace) -> None:
     data = Path(options.data) if options.data else None
     entries = read_clip_list(Path(options.list), data)[: options.limit]
     lexicon = Path(options.lexicon) if options.lexicon else None
-    check_aligner([entry.text for entry in entries if entry.scored_by_phones], lexicon)
+    if not can_align([entry.text for entry in entries if entry.scored_by_phones], lexicon):
+        entries = [replace(entry, text="") for entry in entries]
     embedder = find_embedder(options.embedder) if options.embedder else None
-    progress("loading the pipeline")
-    from ..bundled import bundled_weights
+    pipe = load_pipeline(options.weights, doing=None)
     from ..evaluation.evaluate import Settings, evaluate, format_table, quick
-    from ..pipeline_dirfa import DirfaPipeline
 
     settings = Settings(options.seconds, options.max_size, options.seeds, options.seed, lexicon)
     if options.quick:
         entries, settings = quick(entries, settings)
-    pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights())
     report = evaluate(pipe, entries, settings, embedder, progress)
     if options.json:
         with whole_file(options.json) as temporary:
@@ -94,17 +95,23 @@ def check_options(options: argparse.Namespace) -> None:
         raise InputError(f"the folder of --json does not exist: {options.json}")
 
 
-def check_aligner(texts: list[str], lexicon: Path | None) -> None:
-    """Raise [`InputError`] unless phones of these texts can be aligned."""
+def can_align(texts: list[str], lexicon: Path | None) -> bool:
+    """
+    Whether the phones of these texts can be aligned with the sound; says so where pocketsphinx is missing.
+
+    Raises:
+        InputError: Words that nobody can pronounce.
+    """
     if not texts:
-        return
-    try:
-        from ..evaluation.alignment import unpronounceable
-    except ImportError as error:
-        raise InputError(
-            "clips with text need pocketsphinx for their phones: pip install dirfa-pipeline[train], or leave the "
-            "column text empty"
-        ) from error
+        return True
+    if importlib.util.find_spec("pocketsphinx") is None:
+        progress(
+            f"warning: the phones of {len(texts)} clips with text are not scored: that needs pocketsphinx, "
+            "pip install dirfa-pipeline[train]"
+        )
+        return False
+    from ..evaluation.alignment import unpronounceable
+
     words = unpronounceable(texts, lexicon)
     if words:
         shown = ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")
@@ -112,6 +119,7 @@ def check_aligner(texts: list[str], lexicon: Path | None) -> None:
             f"{len(words)} words of the texts are in no dictionary: {shown}; apt-get install flite, which spells "
             "them, or write them into the file of --lexicon, a line each: the word and its ARPAbet phones"
         )
+    return True
 
 
 def find_embedder(name: str) -> "Embedder":

@@ -2,15 +2,15 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import PRESETS, check_output_path
-from . import check_device, direction, progress
+from . import direction, progress
 from .files import check_files, check_overwriting
+from .loading import load_pipeline
 
 
 if TYPE_CHECKING:
@@ -74,12 +74,7 @@ def run(options: argparse.Namespace) -> None:
     sound = None if options.speech is None else open_audio(options.speech)
     given = None if options.animation is None else load_animation(options.animation).resample(options.fps)
     controls.check_speech(sound)
-    progress("loading the pipeline")
-    check_device(options.device)
-    from ..bundled import bundled_weights
-    from ..pipeline_dirfa import DirfaPipeline
-
-    pipeline = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
+    pipeline = load_pipeline(options.weights, options.device, draws=given is None)
     progress("fitting the face")
     portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(picture))
     controls = direction.with_motion(controls, options, pipeline.face_model)
@@ -119,13 +114,10 @@ def save_take(
     options: argparse.Namespace,
 ) -> None:
     """Render and encode one video, frame by frame."""
-    from tqdm import tqdm
-
     from ..media.video import write_video
 
     frames = pipeline.render(portrait, animation)
-    bar = tqdm(frames, total=len(animation), desc="rendering", unit="frame", file=sys.stderr)
-    write_video(path, bar, animation.fps, sound, options.crf, options.preset)
+    write_video(path, frames, animation.fps, sound, options.crf, options.preset)
 
 
 def check_options(options: argparse.Namespace) -> None:

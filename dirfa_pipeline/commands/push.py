@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import progress
+from .loading import load_pipeline
 
 
 EXAMPLES = """examples:
@@ -42,13 +43,11 @@ def run(options: argparse.Namespace) -> None:
     """Run `dirfa push`."""
     metrics = None if options.metrics is None else read_metrics(options.metrics)
     notes = None if options.notes is None else read_text(options.notes, "notes")
-    progress("loading the pipeline")
+    pipeline = load_pipeline(options.weights)
     import torch
 
     from ..hub.model_card import build_model_card
-    from ..pipeline_dirfa import DirfaPipeline
 
-    pipeline = DirfaPipeline.from_pretrained(options.weights)
     if options.dry_run:
         print(build_model_card(pipeline, options.repository, metrics, notes, options.license))
         return

@@ -1,6 +1,7 @@
 """`dirfa track`: the motion of a video as an animation file."""
 
 import argparse
+from pathlib import Path
 
 from . import progress
 from .files import check_files
@@ -31,11 +32,12 @@ def run(options: argparse.Namespace) -> None:
 
     check_animation_path(options.output)
     read_video(options.video)
-    from ..bundled import bundled_weights
+    from ..bundled import bundled_weights, detector_folder
     from ..capture.tracking import track_video
     from ..models.face_model import FaceModel
 
-    face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
+    weights = options.weights or bundled_weights()
+    face_model = FaceModel.from_pretrained(weights, subfolder="face_model")
     progress("tracking")
-    save_animation(track_video(options.video, face_model), options.output)
+    save_animation(track_video(options.video, face_model, detector_folder(Path(weights))), options.output)
     print(options.output, flush=True)

@@ -65,7 +65,7 @@ def draw_curves(animation: Animation, speech: AudioClip) -> str:
     )
 
 
-def _across(share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _across(share: NDArray[np.floating]) -> NDArray[np.floating]:
     return MARGIN + share * (WIDTH - MARGIN)
 
 
@@ -93,7 +93,7 @@ def _waveform(speech: AudioClip, duration: float, top: float) -> str:
     return f'{_title("Sound", top)}<polygon class="wave" points="{_points(outline)}"/>'
 
 
-def _diagram(row: Row, animation: Animation, shares: NDArray[np.float64], top: float) -> str:
+def _diagram(row: Row, animation: Animation, shares: NDArray[np.floating], top: float) -> str:
     values = {name: curve(animation) for name, curve in row.curves.items()}
     low = min(row.low, *(float(curve.min()) for curve in values.values()))
     high = max(row.high, *(float(curve.max()) for curve in values.values()))

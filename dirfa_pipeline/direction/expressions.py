@@ -147,7 +147,7 @@ def aperture_of(weights: Array, openings: Array) -> Array:
     return np.maximum(weights @ openings, 0.0).mean(1)
 
 
-def lay_over(weights: Array, expression: Array, openings: Array) -> Array:
+def lay_over(weights: Array, expression: NDArray[np.floating], openings: Array) -> Array:
     """
     Lay an expression over the weights of speech.
 

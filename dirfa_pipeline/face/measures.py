@@ -17,7 +17,7 @@ from .landmarks import (
 )
 
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 
 def eye_centres(landmarks: Array) -> Array:

@@ -17,7 +17,7 @@ JAW_OPEN = EXPRESSION_NAMES.index("jawOpen")
 
 def solve_weights(
     basis: Array, targets: Array, weights: Array, ridge: float, sparsity: float = 0.0, steps: int = 600
-) -> Array:
+) -> NDArray[np.floating]:
     """
     Bounded least squares for all frames at once: weights in [0, 1] that best explain displacements.
 

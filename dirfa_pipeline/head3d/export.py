@@ -225,7 +225,8 @@ def _add_cavity(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     lips, basis = _resting(prepared)[list(INNER_LIPS)], prepared.portrait.face.basis[:, list(INNER_LIPS)]
     middle = lips.mean(0)
     upwards = np.sin(2.0 * np.pi * np.arange(len(lips)) / len(lips))[:, None]  # from corner over upper lip to corner
-    rings, follow, bright = [lips], [basis], [1.0]
+    follow: list[NDArray[np.floating]] = [basis]
+    rings, bright = [lips], [1.0]
     for depth, height, width, with_lips, with_jaw in CAVITY:
         ring = middle + width * (lips - middle)
         ring[:, 1:2] -= height * MILLIMETRE * upwards

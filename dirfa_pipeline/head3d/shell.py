@@ -164,7 +164,7 @@ def _paint(prepared: PreparedPortrait, photo: NDArray[np.uint8], head: Array) ->
     return np.clip(colours + (1.0 - trust[..., None]) * above * strands + 0.5, 0, 255).astype(np.uint8)
 
 
-def _strands(detail: Array, share: Array) -> Array:
+def _strands(detail: Array, share: NDArray[np.floating]) -> Array:
     """The detail `(height, width, 3)` of the hair over the forehead again and again, to and fro, to the back."""
     first, last = HAIRLINE
     rows = len(detail) - 1

@@ -1,9 +1,10 @@
 """The model card that is published with a pipeline, made from what the pipeline really is."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
+from diffusers import DiffusionPipeline
 from huggingface_hub import ModelCard, ModelCardData
 from safetensors.torch import load_file
 from torch import nn
@@ -11,9 +12,6 @@ from torch import nn
 from ..bundled import BUNDLED_NAME, bundled_weights
 from ..errors import CheckpointError, InputError
 
-
-if TYPE_CHECKING:
-    from ..pipeline_dirfa import DirfaPipeline
 
 TAGS: Final = ("talking-face", "lip-sync", "audio-driven", "arkit", "dirfa")
 
@@ -67,7 +65,7 @@ it and label the result as synthetic."""
 
 
 def build_model_card(
-    pipe: "DirfaPipeline",
+    pipe: DiffusionPipeline,
     repo_id: str,
     metrics: Mapping[str, Any] | None = None,
     notes: str | None = None,
@@ -80,7 +78,7 @@ def build_model_card(
     those of the bundled weights, number for number; about all others the publisher speaks.
 
     Args:
-        pipe ([`DirfaPipeline`]): What is published.
+        pipe (`DiffusionPipeline`): What is published.
         repo_id (`str`): Where; used in the example.
         metrics (*optional*): The report that `dirfa evaluate --json` wrote.
         notes (`str`, *optional*): Markdown about the data and the licences of the components that are not bundled.
@@ -121,7 +119,7 @@ def is_bundled(name: str, module: nn.Module) -> bool:
     )
 
 
-def _modules(pipe: "DirfaPipeline") -> dict[str, nn.Module]:
+def _modules(pipe: DiffusionPipeline) -> dict[str, nn.Module]:
     return {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
 
 
@@ -133,7 +131,7 @@ def _bundled_card() -> ModelCard | None:
     return ModelCard.load(path) if path.is_file() else None
 
 
-def _component_table(pipe: "DirfaPipeline", bundled: set[str]) -> str:
+def _component_table(pipe: DiffusionPipeline, bundled: set[str]) -> str:
     rows = ["| component | class | parameters | weights |", "|---|---|---|---|"]
     for name, part in sorted(pipe.components.items()):
         kind = f"`{type(part).__module__.split('.')[0]}.{type(part).__name__}`"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 
+PACKAGE: Final = __name__.partition(".")[0]
 PIPELINE_FILE: Final = "pipeline.py"
 TEMPLATE: Final = '''"""Lets `DiffusionPipeline` load these weights; needs `pip install dirfa-pipeline`."""
 
@@ -45,8 +46,8 @@ def is_only_ours(folder: Path) -> bool:
 def _files(folder: Path) -> dict[str, str]:
     """Paths and texts of the code for the pipeline in a folder."""
     index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    files = {PIPELINE_FILE: TEMPLATE.format(module=__package__, name=index["_class_name"])}
+    files = {PIPELINE_FILE: TEMPLATE.format(module=PACKAGE, name=index["_class_name"])}
     for part, entry in index.items():
-        if isinstance(entry, list) and str(entry[0]).startswith(f"{__package__}."):
+        if isinstance(entry, list) and str(entry[0]).startswith(f"{PACKAGE}."):
             files[f"{part}/{entry[0]}.py"] = TEMPLATE.format(module=entry[0], name=entry[1])
     return files

@@ -8,11 +8,12 @@ temporally-biased mask lets near moments weigh more. All numbers and the split b
 - lips are nearly determined by the sound, so [`LipDecoder`] regresses them from phone posteriors, and [`LipGates`],
   applied after all smoothing, shut the mouth at p, b and m;
 - everything else is drawn where the voice asks for it: [`EventFinder`] finds accents, ends of phrases and ticks
-  between them, and for each [`MotionPrior`], a causal transformer over these events, draws what head, gaze and face do.
-  Curves are smooth by construction, noise never becomes jitter.
+  between them. For each of them [`MotionPrior`], a causal transformer, draws what head, gaze and face do. Curves
+  are smooth by construction, noise never becomes jitter.
 """
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import torch
 from diffusers import ConfigMixin, ModelMixin
@@ -73,9 +74,6 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         speech_dim = len(VISEME_NAMES) + 1
         self.speech_head = SpeechHead(audio_dim)
         self.lip_decoder = LipDecoder(speech_dim, lip_channels, len(LIP_INDICES), dropout)
-        self.lip_gates = LipGates(
-            closure_low, closure_high, rest_low, rest_high, rest_length, rest_margin, rest_future
-        )
         self.cue_scale = CueScale()
         self.motion_prior = MotionPrior(
             self.heard_dim, style_dim, dim, num_layers, num_heads, flow_channels, flow_steps, memory,
@@ -98,6 +96,11 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         """
         viseme_logits, closure_logits = self.speech_head(features)
         return torch.cat([viseme_logits.softmax(-1), closure_logits.sigmoid().unsqueeze(-1)], dim=-1)
+
+    @property
+    def lip_gates(self) -> LipGates:
+        """The gates that the configuration describes."""
+        return LipGates(**{field.name: self.config[field.name] for field in fields(LipGates)})
 
     def lips(self, speech: Tensor) -> Tensor:
         """

@@ -2,7 +2,8 @@
 Takes drawn while the speech arrives: what is heard in, coefficients out, with bounded memory.
 
 A frame is decided on the sound up to six frames after it: events of the voice that begin to move it three frames
-before they come, and the lips' own context. Nothing depends on how much comes at a time: noise is drawn event by event.
+before they come, and the lips' own context. Nothing depends on how much comes at a time: noise is drawn event by
+event.
 """
 
 from collections.abc import Sequence

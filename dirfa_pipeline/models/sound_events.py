@@ -40,9 +40,9 @@ class SoundEvent:
     Args:
         row (`int`): When, in rows of 20 ms.
         kind (`str`): `"accent"`, a rise of loudness; `"end"` of a phrase; `"tick"`, nothing for a while.
-        cues (`np.ndarray` of shape `(8,)`): Its rise and level of loudness, in tens of decibels; pitch, in octaves, and
-            brightness about the speaker's own; log time since the event before; share of silence before it; and its
-            kind.
+        cues (`np.ndarray` of shape `(8,)`): Its rise and level of loudness, in tens of decibels; pitch, in octaves,
+            and brightness about the speaker's own; log time since the event before; share of silence before it; and
+            its kind.
     """
 
     row: int

@@ -119,7 +119,7 @@ def _fill(
     smooth = np.clip(_pull(image * known[..., None], known), 0.0, 255.0)
     depth = cv2.distanceTransform(near.astype(np.uint8), cv2.DIST_L2, 5)
     top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
-    below = ramp(np.arange(len(image)), chin, chin - top)[:, None]
+    below = ramp(np.arange(len(image), dtype=np.float64), chin, chin - top)[:, None]
     hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
     detail, spread = np.moveaxis(_variation(image, known), -1, 0)
     # A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright.

@@ -29,7 +29,7 @@ from .masks import (
 
 Array = NDArray[np.float32]
 
-# Where no source is named, a number was chosen by eye on contact sheets of open, narrow, shut and turning eyes.
+# Numbers were chosen by eye on contact sheets of open, narrow, shut and turning eyes.
 # Lengths: in widths of the eye, from corner to corner, or, for the eyeball, in radii of its iris.
 # Pairs for `ramp`: where it starts, and over how much it goes, below 0 if it falls.
 
@@ -425,6 +425,6 @@ def _lashes(margin: Array, shape: tuple[int, ...], width: float, closed: float) 
         root = np.array([np.interp(place, np.arange(len(margin)), margin[:, axis]) for axis in (0, 1)])
         length = LASH_LENGTH * width * closed * (middle + taper * np.cos(np.pi * t))
         tip = root + length * np.array([outwards * (lean - lost * t), LASH_DOWN])
-        ends = [fixed_point(end).tolist() for end in (root, tip)]
-        cv2.line(drawing, *ends, 255, whole(LASH_STROKE * width), cv2.LINE_AA, SHIFT)
+        start, end = (fixed_point(place).tolist() for place in (root, tip))
+        cv2.line(drawing, start, end, 255, whole(LASH_STROKE * width), cv2.LINE_AA, SHIFT)
     return drawing.astype(np.float32) / 255.0

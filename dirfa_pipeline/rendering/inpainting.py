@@ -114,14 +114,14 @@ def _doubled(field: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int
     return 2 * coarse + np.stack([rows % 2, columns % 2], -1)
 
 
-def _nearest(places: NDArray[np.int32], sources: NDArray[np.int32]) -> NDArray[np.int32]:
+def _nearest(places: NDArray[np.integer], sources: NDArray[np.int32]) -> NDArray[np.int32]:
     """For each place of a picture, `(height, width, 2)`, the nearest one around which a whole patch is known."""
     blocked = np.ones(places.shape[:2], np.uint8)
     blocked[sources[:, 0], sources[:, 1]] = 0
     _, labels = cv2.distanceTransformWithLabels(blocked, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     by_label = np.zeros((int(labels.max()) + 1, 2), np.int32)
     by_label[labels[sources[:, 0], sources[:, 1]]] = sources
-    rows, columns = (np.clip(places[..., axis], 0, size - 1) for axis, size in enumerate(blocked.shape))
+    rows, columns = (np.clip(places[..., axis], 0, blocked.shape[axis] - 1) for axis in (0, 1))
     return np.where(blocked[rows, columns, None] > 0, by_label[labels[rows, columns]], np.stack([rows, columns], -1))
 
 

@@ -9,23 +9,47 @@ from numpy.typing import NDArray
 from ..animation.coefficients import EXPRESSION_NAMES
 from ..face.fit import FaceFit
 from ..face.landmarks import INNER_LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
-from ..face.measures import inner_lip_gap
-from .masks import polygon_mask, window_around
+from ..face.measures import whole_lip_aperture
+from .masks import Softness, colours_at, corner_of, ellipse, polygon_mask, whole, window_around
 from .mouth_layer import PARTED
 
 
 Array = NDArray[np.float32]
 
-RIM: Final = 0.016  # of the inter-ocular distance: lips next to teeth take their colour
-CORNER: Final = 0.05  # of the same: radius around the corners of the mouth
-CORNERS: Final = ((78, 61), (308, 291))  # inner and outer
-STREAKS: Final = 0.02  # of the same
+# Chosen by eye on contact sheets of smiling photos at rest. Unit: the inter-ocular distance.
+FULL_SMILE: Final = 0.5  # weight of mouthSmile
+LEAST_SMILE: Final = 0.1  # of a full one: less has no creases
+
+# An open mouth, painted over.
+SURELY_OPEN: Final = 0.3  # of the opening's mask: teeth colour its edge too
+RIM: Final = 0.016  # lips next to teeth take their colour
+ROOM: Final = 6  # rims around the mouth that the filling may take colours from
+CORNERS: Final = ((78, 61), (308, 291))  # landmarks, inner and outer
+CORNER: Final = 0.05  # radius around the corners of the mouth that is painted over: shade reaches farther there
+INPAINT: Final = 3  # pixels around a hole's pixel that it is filled from
+STREAKS: Final = Softness(1.0, 0.02)  # what is filled in from single pixels of the rim is streaky
+HOLE_BLUR: Final = Softness(0.5, 0.5)  # of the rim: where the smooth filling goes over into the lips
+
+# The colour of stretched lips.
+LIPS_ROOM: Final = 0.1  # around them
+LIPS_EDGE: Final = Softness(0.7, 0.012)
+LIPS_COARSE: Final = Softness(1.0, 0.05)  # what is coarser is colour, what is finer is texture and stays
+LIPS_MIDDLE: Final = (2, 3, 4, 5, 6)  # columns of their rows
 EVEN: Final = 0.65  # how far a stretched lip's colour goes to the lips' own
+
+# Dots of teeth and of shade on the lips' edges.
+SPECK: Final = Softness(0.7, 0.014)  # half-width of dots to take off
+CORNER_SKIN, CORNER_DISC = 0.09, 0.7  # how far the shade of the corners reaches, and the share of it that is taken off
+
+# Creases of the cheeks.
 SMOOTH: Final = 0.75  # how much of a crease goes at a full smile
-FULL_SMILE: Final = 0.5
-FOLD, AROUND = 0.012, 0.10  # of the same: widths of a fold's bottom, and of what it lies in
-SPECK: Final = 0.014  # of the same: half-width of dots to take off
-CORNER_SKIN: Final = 0.09  # of the same: how far the shade of the corners reaches
+CHEEK_ROOM: Final = 0.2  # around the cheeks
+CHEEK_EDGE, CREASE_LIPS = Softness(1.0, 0.05), Softness(1.0, 0.02)  # of what is smoothed, and of the lips within it
+FOLD, AROUND = Softness(0.8, 0.012), 0.10  # widths of a fold's bottom, and of what it lies in
+GAIN: Final = (0.75, 2.2)  # by which a pixel is darkened or lightened, at most
+TEXTURE: Final = Softness(2.0, 0.06)  # how far around it is looked whether skin is smooth
+HAIRY: Final = 0.07  # contrast: hair, which is dark and light at every place, has more and is left
+
 LIP_OUTLINE: Final = (61, *UPPER_LIP_ROWS[0], 291, *reversed(LOWER_LIP_ROWS[0]))
 CHEEKS: Final = (
     (129, 36, 205, 187, 214, 210, 204, 202, 43, 57, 186, 92, 165, 98),
@@ -43,8 +67,8 @@ def relax(cutout: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> NDArray
         landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
     """
     smile = min(1.0, float(face.expression[_SMILES].mean()) / FULL_SMILE)
-    opened = inner_lip_gap(landmarks) > PARTED * face.scale
-    if smile < 0.1 and not opened:
+    opened = whole_lip_aperture(landmarks) > PARTED * face.scale
+    if smile < LEAST_SMILE and not opened:
         return cutout
     relaxed = cutout.copy()
     if opened:
@@ -59,21 +83,19 @@ def relax(cutout: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> NDArray
 def _paint_over_mouth(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
     """Fill an open mouth, the rim that its teeth colour and its dark corners from the lips around it."""
     outline = landmarks[list(INNER_LIPS), :2]
-    rim = max(1, round(RIM * scale))
-    window = window_around(outline, picture.shape, margin=6 * rim)
+    rim = whole(RIM * scale)
+    window = window_around(outline, picture.shape, margin=ROOM * rim)
     if window is None:
         return
-    inside = (polygon_mask(outline, window) > 0.3).astype(np.uint8)
-    hole = cv2.dilate(inside, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
-    corner = np.array([window[1].start, window[0].start], np.float32)
-    for inner, outer in CORNERS:  # what is dark behind the teeth reaches farther
-        middle = 0.5 * (landmarks[inner, :2] + landmarks[outer, :2]) - corner
-        cv2.circle(hole, middle.round().astype(int).tolist(), max(1, round(CORNER * scale)), 1, -1)
+    inside = (polygon_mask(outline, window) > SURELY_OPEN).astype(np.uint8)
+    hole = cv2.dilate(inside, ellipse(rim))
+    for inner, outer in CORNERS:
+        middle = 0.5 * (landmarks[inner, :2] + landmarks[outer, :2]) - corner_of(window)
+        cv2.circle(hole, middle.round().astype(int).tolist(), whole(CORNER * scale), 1, -1)
     patch = np.ascontiguousarray(picture[window][..., :3])
-    filled = cv2.inpaint(patch, hole, 3, cv2.INPAINT_TELEA)
-    # What is filled in from single pixels of the rim is streaky.
-    weight = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(0.5, 0.5 * rim))[..., None]
-    smooth = cv2.GaussianBlur(filled, (0, 0), max(1.0, STREAKS * scale))
+    filled = cv2.inpaint(patch, hole, INPAINT, cv2.INPAINT_TELEA)
+    weight = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), HOLE_BLUR.of(rim))[..., None]
+    smooth = cv2.GaussianBlur(filled, (0, 0), STREAKS.of(scale))
     weight *= hole[..., None]
     picture[window][..., :3] = (filled * (1.0 - weight) + smooth * weight + 0.5).astype(np.uint8)
 
@@ -81,21 +103,18 @@ def _paint_over_mouth(picture: NDArray[np.uint8], landmarks: Array, scale: float
 def _even_lips(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
     """Bring the coarse colour of the lips to that of their middle; their texture stays."""
     outline = landmarks[list(LIP_OUTLINE), :2]
-    window = window_around(outline, picture.shape, margin=round(0.1 * scale) + 2)
+    window = window_around(outline, picture.shape, margin=round(LIPS_ROOM * scale) + 2)
     if window is None:
         return
-    mask = polygon_mask(outline, window, blur=max(0.7, 0.012 * scale))
+    mask = polygon_mask(outline, window, blur=LIPS_EDGE.of(scale))
     patch = picture[window][..., :3].astype(np.float32)
-    middle = [
-        row[column] for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS) for row in rows[1:2] for column in (2, 3, 4, 5, 6)
-    ]
-    places = np.clip(landmarks[middle, :2].round().astype(int), 0, np.array(picture.shape[1::-1]) - 1)
-    colours = picture[places[:, 1], places[:, 0], :3].astype(np.float32)
+    middle = [row[column] for row in (UPPER_LIP_ROWS[1], LOWER_LIP_ROWS[1]) for column in LIPS_MIDDLE]
+    colours = colours_at(picture, landmarks[middle, :2])[:, :3]
     redness = colours[:, 0] / (colours[:, 1] + 1.0)
     colour = np.median(colours[redness >= np.median(redness)], axis=0)
     # The reddest places are the most shaded ones: their hue, in the light of all.
     colour += max(0.0, float(np.median(colours.mean(1)) - colour.mean()))
-    sigma = max(1.0, 0.05 * scale)
+    sigma = LIPS_COARSE.of(scale)
     weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
     coarse = cv2.GaussianBlur(patch * mask[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
     patch += EVEN * mask[..., None] * (colour - coarse)
@@ -108,15 +127,12 @@ def _clear_specks(picture: NDArray[np.uint8], landmarks: Array, scale: float) ->
     window = window_around(outline, picture.shape, margin=round(CORNER_SKIN * scale) + 2)
     if window is None:
         return
-    soft = max(0.7, SPECK * scale)
-    size = 2 * max(1, round(SPECK * scale)) + 1
-    dot = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    soft, dot = SPECK.of(scale), ellipse(whole(SPECK.share * scale))
     edge = cv2.dilate(polygon_mask(landmarks[list(INNER_LIPS), :2], window), dot)
     dark = polygon_mask(outline, window, blur=soft)
-    corner = np.array([window[1].start, window[0].start], np.float32)
     for _, outer in CORNERS:
-        place = (landmarks[outer, :2] - corner).round().astype(int).tolist()
-        cv2.circle(dark, place, round(0.7 * CORNER_SKIN * scale), 1.0, -1)
+        place = (landmarks[outer, :2] - corner_of(window)).round().astype(int).tolist()
+        cv2.circle(dark, place, round(CORNER_DISC * CORNER_SKIN * scale), 1.0, -1)
     patch = picture[window][..., :3].astype(np.float32)
     for mask, kind in ((dark, cv2.MORPH_CLOSE), (edge, cv2.MORPH_OPEN)):
         patch += cv2.GaussianBlur(mask, (0, 0), soft)[..., None] * (cv2.morphologyEx(patch, kind, dot) - patch)
@@ -129,17 +145,16 @@ def _smooth_creases(
     """Lighten what is darker than its surroundings at the size of a fold; finer texture stays."""
     if strength <= 0.0:
         return
-    window = window_around(outline, picture.shape, margin=round(0.2 * scale))
+    window = window_around(outline, picture.shape, margin=round(CHEEK_ROOM * scale))
     if window is None:
         return
-    mask = polygon_mask(outline, window, blur=max(1.0, 0.05 * scale))
-    mask *= 1.0 - polygon_mask(landmarks[list(LIP_OUTLINE), :2], window, blur=max(1.0, 0.02 * scale))
+    mask = polygon_mask(outline, window, blur=CHEEK_EDGE.of(scale))
+    mask *= 1.0 - polygon_mask(landmarks[list(LIP_OUTLINE), :2], window, blur=CREASE_LIPS.of(scale))
     patch = picture[window][..., :3].astype(np.float32)
-    fine, coarse = (cv2.GaussianBlur(patch, (0, 0), sigma) + 1.0 for sigma in (max(0.8, FOLD * scale), AROUND * scale))
+    fine, coarse = (cv2.GaussianBlur(patch, (0, 0), sigma) + 1.0 for sigma in (FOLD.of(scale), AROUND * scale))
     # Each colour for itself: the bottom of a fold is redder than the skin around it.
-    ratio = np.clip(coarse / fine, 0.75, 2.2)
-    # Hair is dark and light at every place: leave it.
-    texture = cv2.GaussianBlur(np.abs(patch - fine).mean(2), (0, 0), max(2.0, 0.06 * scale)) / coarse.mean(2)
-    smooth = strength * mask * np.exp(-np.square(texture / 0.07))
+    ratio = np.clip(coarse / fine, *GAIN)
+    texture = cv2.GaussianBlur(np.abs(patch - fine).mean(2), (0, 0), TEXTURE.of(scale)) / coarse.mean(2)
+    smooth = strength * mask * np.exp(-np.square(texture / HAIRY))
     patch *= ratio ** smooth[..., None]
     picture[window][..., :3] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)

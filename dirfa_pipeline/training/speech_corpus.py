@@ -126,7 +126,7 @@ class SpeechCorpus:
 
 
 def frame_labels(
-    classes: NDArray[np.int8], times: NDArray[np.float32], centres: NDArray[np.float64]
+    classes: NDArray[np.int8], times: NDArray[np.float32], centres: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Class and soft closure target at each instant of `centres`; outside all segments it is silent."""
     if not len(classes):

@@ -3,7 +3,7 @@ Turn talking videos into animation: landmarks, fitted coefficients, quality flag
 
     python -m dirfa_pipeline.training.track_videos FOLDER... --weights weights/dirfa-base --output TRACKS
 
-Each folder becomes a source of the same name. It holds video files, in folders of its own or not, or it is VoxCeleb2 as distributed:
+Each folder becomes a source of the same name. It holds video files, or it is VoxCeleb2 as distributed:
 `idXXXXX/VIDEO/CLIP.mp4` with the sound inside, in an .m4a beside it or in the same place of a tree named `aac` next to
 `mp4`. A source given with `--lips-only` never teaches head, eyes or brows, one given with `--without-sound` never
 teaches lips. With `--report` the residual and the aperture correlation of every clip are printed; landmarks are kept
@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ def read_sound(path: Path) -> NDArray[np.float32] | None:
         return None
 
 
-def save_arrays(path: Path, arrays: dict[str, NDArray]) -> None:
+def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """Write an .npz whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary, open(temporary, "wb") as file:
