@@ -19,9 +19,9 @@ NUM_DRAWN: Final = NUM_MOTIONS + NUM_GESTURES  # a step of every channel, then t
 
 # Frames of 40 ms. Rises of loudness precede the head's fastest moment by about 30 ms (Fotedar and Ghosh, 2017).
 BEGIN: Final = -3.0
-STEP, SLOW_STEP = 9.0, 24.0  # length after accents and ends of phrases; of ticks, when nothing is said
+STEP, SLOW_STEP = 7.0, 24.0  # length after accents and ends of phrases; of ticks, when nothing is said
 SACCADE_BEGIN, SACCADE = -1.0, 2.0  # gaze jumps
-ATTACK, RELEASE = 6.0, 11.0  # of gestures: mean rise and fall of tracked brow raises
+ATTACK, RELEASE = 5.0, 16.0  # of gestures
 REACH: Final = 22  # frames after an event within which everything has come to rest
 
 

@@ -4,6 +4,7 @@ What is heard of a voice, relative to itself: loudness, pitch and brightness abo
 Nothing here knows the future: a row depends on the rows up to it, so that a stream hears what a file gives.
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,15 +14,24 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
-HEARD_NAMES: Final = ("level", "pitch", "voicing", "brightness", "speaking")
+HEARD_NAMES: Final = ("level", "pitch", "voicing", "brightness", "speaking", "arousal")
 NUM_HEARD: Final = len(HEARD_NAMES)
-LEVEL, PITCH, VOICING, BRIGHTNESS, SPEAKING = range(NUM_HEARD)
+LEVEL, PITCH, VOICING, BRIGHTNESS, SPEAKING, AROUSAL = range(NUM_HEARD)
 
 MEMORY: Final = 300  # rows, 6 s: a speaker who steps back is followed, a phrase is not
 FIRST_ROWS: Final = 10  # that the first row counts as: the mean starts there and moves gently
 LEVEL_RANGE: Final = (-2.0, 1.5)  # tens of decibels about the mean: softer than a voice by 20 dB is background
 VOICED: Final = 0.5  # of the autocorrelation's peak, from which on a row has a pitch
 MOST_STEP: Final = 6.0  # semitones about the running pitch that one row can move it by: octave errors jump further
+
+# A voice is taken to be calm, until two seconds of it have told otherwise. Spreads are mean distances from the mean.
+CALM_ROWS: Final = 100.0
+CALM_PITCH, CALM_LOUDNESS, CALM_BRIGHTNESS = 2.4, 0.42, -2.0
+# What arousal adds up from, so that angry and happy takes of a speaker come before neutral ones and these before sad
+# ones: octaves, tens of decibels and log10 of the share of bright power. Voice carries arousal by its loudness, pitch
+# and spectral balance (Scherer, 2003, "Vocal communication of emotion").
+PITCH_SHARE, LOUDNESS_SHARE, BRIGHTNESS_SHARE = 3.2 / 12.0, 4.8, 1.5
+AROUSED: Final = 0.7  # of that sum, at which arousal is .76
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,8 @@ class Listener:
         rows (`float`): Rows of speech heard, up to `MEMORY`.
         loudness, brightness (`float`): Running means of log10 power and of its share above 2 kHz.
         voiced_rows (`float`), pitch (`float`): The same for the pitch, in semitones, over voiced rows.
+        pitch_spread, loudness_spread, brightness_level (`float`): Running mean distances from these means, and the
+            mean brightness, over voiced rows.
     """
 
     rows: float = 0.0
@@ -40,6 +52,17 @@ class Listener:
     brightness: float = 0.0
     voiced_rows: float = 0.0
     pitch: float = 0.0
+    pitch_spread: float = CALM_PITCH
+    loudness_spread: float = CALM_LOUDNESS
+    brightness_level: float = CALM_BRIGHTNESS
+
+    @property
+    def arousal(self) -> float:
+        """How aroused the voice of the last seconds is, in (-1, 1); whatever its gain."""
+        pitch = PITCH_SHARE * (self.pitch_spread - CALM_PITCH)
+        loudness = LOUDNESS_SHARE * (self.loudness_spread - CALM_LOUDNESS)
+        brightness = BRIGHTNESS_SHARE * (self.brightness_level - CALM_BRIGHTNESS)
+        return math.tanh((pitch + loudness + brightness) / AROUSED)
 
     def hear(self, prosody: Array, speaking: Array) -> tuple[Array, "Listener"]:
         """
@@ -50,9 +73,9 @@ class Listener:
             speaking (`np.ndarray` of shape `(rows,)`): The chance that somebody speaks, in [0, 1].
 
         Returns:
-            `np.ndarray` of shape `(rows, 5)`: level, in tens of decibels about the voice's mean; pitch, in octaves
-            about its own, 0 where nothing is voiced; voicing in [0, 1]; brightness, log10 about its mean; speaking.
-            And the listener for the rows after these.
+            `np.ndarray` of shape `(rows, 6)`: level, in tens of decibels about the voice's mean; pitch, in octaves
+            about its own, 0 where nothing is voiced; voicing in [0, 1]; brightness, log10 about its mean; speaking;
+            arousal. And the listener for the rows after these.
         """
         heard = np.zeros((len(prosody), NUM_HEARD), np.float32)
         state = self
@@ -67,6 +90,7 @@ class Listener:
             heard[row, VOICING] = voicing
             heard[row, BRIGHTNESS] = brightness - state.brightness if state.rows else 0.0
             heard[row, SPEAKING] = weight
+            heard[row, AROUSAL] = state.arousal
         return heard, state
 
     def _after(self, loudness: float, pitch: float, voicing: float, brightness: float, weight: float) -> "Listener":
@@ -89,4 +113,12 @@ class Listener:
             return replace(fresh, voiced_rows=FIRST_ROWS, pitch=pitch)
         voiced = min(self.voiced_rows + 1.0, float(MEMORY))
         step = min(max(pitch - self.pitch, -MOST_STEP), MOST_STEP)
-        return replace(fresh, voiced_rows=voiced, pitch=self.pitch + step / voiced)
+        share = 1.0 / min(voiced + CALM_ROWS, float(MEMORY))
+        return replace(
+            fresh,
+            voiced_rows=voiced,
+            pitch=self.pitch + step / voiced,
+            pitch_spread=self.pitch_spread + share * (abs(step) - self.pitch_spread),
+            loudness_spread=self.loudness_spread + share * (abs(loudness - fresh.loudness) - self.loudness_spread),
+            brightness_level=self.brightness_level + share * (brightness - self.brightness_level),
+        )

@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .gestures import NUM_DRAWN
+from .gestures import NUM_DRAWN, NUM_GESTURES
 from .motion_channels import FACE, NUM_MOTIONS
+from .sound_events import KIND_CUES
 
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ class MotionDraw:
         noise = draw_noise("randn", size, self._generators, self._sampler.leash)
         return F.pad(noise, (0, 0, 0, ROWS - len(noise)))
 
+    def _event_noise(self, tick: bool) -> Tensor:
+        """
+        The noise of one event. A tick makes no gestures and draws none: two voices have their ticks in other places,
+        and takes of one seed for them soon draw other numbers.
+        """
+        if tick:
+            return F.pad(self._noise(NUM_MOTIONS), (0, NUM_GESTURES))
+        return self._noise(NUM_DRAWN)
+
     def events(self, cues: Tensor, windows: Tensor, amplitude: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """
         Go on by some events.
@@ -89,13 +99,15 @@ class MotionDraw:
         for index in range(len(cues)):
             here = [(key[:, index : index + 1], value[:, index : index + 1]) for key, value in heard]
             past = torch.cat([self._level / sampler.level_scale, self._last], dim=-1).unsqueeze(1)
+            tick = bool((cues[index, KIND_CUES] == 0.0).all())
             told = standard[index].expand(ROWS, 1, -1)
             distribution, self._caches = sampler.motion_prior.step(past, told, here, self._style, self._caches)
-            self._last = distribution.sample(self._diversity, self._noise(NUM_DRAWN).unsqueeze(1))[:, 0]
+            self._last = distribution.sample(self._diversity, self._event_noise(tick).unsqueeze(1))[:, 0]
             drawn = amplitude[index] * (mean[index] + spread[index] * self._last)
             steps = self._bounded(drawn[:, :NUM_MOTIONS])
             self._level = self._level + steps
-            drawn = torch.cat([steps, drawn[:, NUM_MOTIONS:]], dim=-1)
+            gestures = torch.zeros_like(drawn[:, NUM_MOTIONS:]) if tick else drawn[:, NUM_MOTIONS:]
+            drawn = torch.cat([steps, gestures], dim=-1)
             yield drawn[:takes], distribution.blink_logits[:takes, 0].sigmoid()
 
     def _bounded(self, steps: Tensor) -> Tensor:

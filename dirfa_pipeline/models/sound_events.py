@@ -19,6 +19,8 @@ Array = NDArray[np.float32]
 KINDS: Final = ("accent", "end", "tick")
 CUE_NAMES: Final = ("rise", "level", "pitch", "brightness", "gap", "pause", "accent", "end")
 NUM_CUES: Final = len(CUE_NAMES)
+RISE, CUE_LEVEL = 0, 1
+KIND_CUES: Final = slice(6, 8)  # both 0 for a tick
 
 DELAY: Final = 6  # rows of 20 ms after an event that it is decided on
 PAST: Final = 80  # rows before an event that it is decided on
@@ -29,7 +31,7 @@ SPOKEN: Final = 0.5  # chance of speech from which on a row counts as spoken
 END_AFTER: Final = 8  # silent rows that end a phrase
 PHRASE: Final = 15  # spoken rows that a phrase has at least
 TICK_SPEAKING, TICK_SILENT = 32, 42  # rows without an event after which one comes of itself
-SILENT: Final = np.array([-2.0, 0.0, 0.0, 0.0, 0.0], np.float32)  # what is heard where there is no sound
+SILENT: Final = np.array([-2.0, 0.0, 0.0, 0.0, 0.0, 0.0], np.float32)  # what is heard where there is no sound
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class EventFinder:
         Decide the rows up to `stop`.
 
         Args:
-            heard (`np.ndarray` of shape `(rows, 5)`): What [`Listener.hear`] gave, from row `first` on: `PAST` rows
+            heard (`np.ndarray` of shape `(rows, 6)`): What [`Listener.hear`] gave, from row `first` on: `PAST` rows
                 before those to decide, as far as there are any, and `DELAY` after them; rows that lack at the end are
                 silent.
             first (`int`): The first row's number.

@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..media.audio import FEATURES_PER_FRAME
+from ..animation.frame_rate import ANIMATION_FPS
+from ..evaluation.beats import Loudness, beat_scores, loudness_of
+from ..media.audio import ENCODER_RATE, FEATURES_PER_FRAME
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import event_windows
-from ..models.gestures import BEGIN, NUM_DRAWN, NUM_GESTURES, gesture_curve, step_curves
+from ..models.gestures import BEGIN, NUM_DRAWN, compose, gesture_curve, step_curves
 from ..models.listener import NUM_HEARD
 from ..models.motion_channels import GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from ..models.motion_draw import ROWS, MotionDraw
-from ..models.sound_events import EventFinder, SoundEvent
+from ..models.motion_prior import CueScale
+from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent
 from .loop import Schedule, TrainingRun
 from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
 
@@ -31,7 +35,19 @@ logger = logging.getLogger(__name__)
 STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # a frame, on squared steps and gestures: what no curve tells stays small
 BLINK_WEIGHT: Final = 0.3
 LONG_CLIP: Final = 125  # frames: clips whose spread is measured
-LEASH_ROUNDS: Final = 12
+CALIBRATION_ROUNDS: Final = 16
+# Of the way from rest that is taken off at each event: no less, for seeds must be forgotten within seconds, and no
+# more, for a head that comes home at once is restless.
+LEASHES: Final = (0.12, 0.5)
+BROW_CHANNELS: Final = tuple(MOTION_NAMES.index(name) for name in ("browInnerUp", "browOuterUp"))
+# What is calibrated to beat as in the tracks: the channels among steps and gestures, what of them, and by which cue.
+BEATS: Final = (
+    ((0, 1, 2, *range(NUM_MOTIONS, NUM_MOTIONS + 3)), "log_spread", RISE),
+    ((*BROW_CHANNELS, *(NUM_MOTIONS + GESTURE_CHANNELS.index(c) for c in BROW_CHANNELS)), "log_spread", RISE),
+    ((NUM_MOTIONS + GESTURE_CHANNELS.index(1),), "mean", CUE_LEVEL),
+)
+BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
+MOST_EFFECT: Final = 0.6  # of one deviation of a cue
 MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
 SCALE_STEPS, SCALE_RATE, SCALE_RIDGE = 400, 0.02, 20.0  # of the cue scale's fit by maximum likelihood
 MIRRORED_DRAWN: Final = (*MIRRORED, *(NUM_MOTIONS + i for i, c in enumerate(GESTURE_CHANNELS) if c in MIRRORED))
@@ -55,6 +71,7 @@ class MotionExample:
         motion (`Tensor` of shape `(frames, motions)`): The tracked channels.
         heard (`Tensor` of shape `(rows, heard_dim)`): The whole sound.
         events (`list[SoundEvent]`)
+        loudness ([`Loudness`]): Of the same frames.
     """
 
     name: str
@@ -67,6 +84,7 @@ class MotionExample:
     motion: Tensor
     heard: Tensor
     events: list[SoundEvent]
+    loudness: Loudness
 
 
 def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> tuple[Tensor, Tensor]:
@@ -74,10 +92,7 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
     Steps and gestures of each event, `(events, drawn)`, that best explain tracked channels `(frames, motions)`, by
     ridge regression over the `valid` frames; and the level of the channels before each event, `(events, motions)`.
     """
-    frames = torch.arange(len(motion), dtype=torch.float64) + 0.5
-    rows = torch.tensor([event.row for event in events], dtype=torch.float64)
-    slow = torch.tensor([float(event.kind == "tick") for event in events], dtype=torch.float64)
-    since = frames[:, None] - (rows + 0.5) / FEATURES_PER_FRAME
+    since, slow = (values.double() for values in _since(len(motion), events))
     steps, gestures = step_curves(since, slow.expand_as(since)), gesture_curve(since)
     count, weight = len(events), valid.double().unsqueeze(1)
     drawn, level = torch.zeros(count, NUM_DRAWN), torch.zeros(count, NUM_MOTIONS)
@@ -85,7 +100,7 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
         parts = [torch.ones(len(motion), 1, dtype=torch.float64), steps[..., channel]]
         ridge = [1e-6, *[STEP_RIDGE] * count]
         if channel in GESTURE_CHANNELS:
-            parts.append(gestures)
+            parts.append(gestures * (1.0 - slow))  # ticks make none
             ridge += [GESTURE_RIDGE] * count
         design = torch.cat(parts, dim=1) * weight
         normal = design.T @ design + len(motion) * torch.diag(torch.tensor(ridge, dtype=torch.float64))
@@ -111,7 +126,10 @@ def motion_example(clip: TrackedClip, heard: Tensor) -> MotionExample:
             blinks[begun[-1]] = 1.0
     cues = torch.stack([torch.from_numpy(event.cues) for event in events])
     windows = event_windows(heard, 0, [event.row for event in events])
-    return MotionExample(clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events)
+    loudness = loudness_of(clip.audio, ENCODER_RATE, frames, ANIMATION_FPS)
+    return MotionExample(
+        clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events, loudness
+    )
 
 
 def fit_cue_scale(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
@@ -237,34 +255,75 @@ def roll_out(sampler: AnimationSampler, example: MotionExample, first_seed: int)
     generators = [torch.Generator().manual_seed(first_seed + take) for take in range(ROWS)]
     draw = MotionDraw(sampler, generators, 1.0)
     moved = [m for m, _ in draw.events(example.cues, example.windows, torch.ones(len(example.events)))]
-    drawn = torch.stack(moved, dim=1)
-    frames = torch.arange(len(example.motion)) + 0.5
-    rows = torch.tensor([event.row for event in example.events])
-    slow = torch.tensor([float(event.kind == "tick") for event in example.events])
-    since = frames[:, None] - (rows + 0.5) / FEATURES_PER_FRAME
-    steps = torch.einsum("fem,tem->tfm", step_curves(since, slow.expand_as(since)), drawn[..., :NUM_MOTIONS])
-    gestures = torch.einsum("fe,teg->tfg", gesture_curve(since), drawn[..., -NUM_GESTURES:])
-    steps[..., list(GESTURE_CHANNELS)] += gestures
-    return steps
+    since, slow = _since(len(example.motion), example.events)
+    return torch.stack([compose(since, slow, take) for take in torch.stack(moved, dim=1)])
 
 
 @torch.no_grad()
-def calibrate_leash(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
+def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
     """
-    Choose how strongly each channel is led back to rest, so that drawn motion strays as far as tracked motion does.
+    Undo what few clips and uncertain times of events cost, by measures of what is drawn for the clips' own sound:
 
-    Spread is the standard deviation within a clip of 5 s or more, averaged over the clips; what is drawn is as long as
-    the clip is.
+    - the leash and, at that one's limits, the unit of each channel, until it strays within a clip of 5 s or
+      more as far as it does in the tracks;
+    - how much more head and brows move after larger rises of loudness, until they beat with the speech, see
+      `evaluation.beats`, as in the tracks; and how much the chin lifts with the level.
     """
     long = [example for example in examples if len(example.motion) >= LONG_CLIP]
-    target = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
-    for _ in range(LEASH_ROUNDS):
-        drawn = [roll_out(sampler, example, ROWS * index).std(1).mean(0) for index, example in enumerate(long)]
-        ratio = torch.stack(drawn).mean(0) / target
-        sampler.leash.copy_((sampler.leash + 0.1 * ratio.clamp_min(0.05).log()).clamp(0.0, 0.9))
-    logger.info("spread of rollouts over that of tracks and leash:")
+    tracked = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
+    aims = _mean_beats(long, [example.motion[None] for example in long])
+    sampler.leash.fill_(LEASHES[0])
+    effects = [0.0] * len(BEATS)
+    for round_ in range(CALIBRATION_ROUNDS):
+        drawn = [roll_out(sampler, example, ROWS * index) for index, example in enumerate(long)]
+        ratio = (torch.stack([takes.std(1).mean(0) for takes in drawn]).mean(0) / tracked).clamp(0.2, 5.0)
+        leash = sampler.leash + 0.1 * ratio.log()
+        sampler.leash.copy_(leash.clamp(*LEASHES))
+        beyond = (sampler.leash != leash).float() * ratio.log()
+        sampler.cue_scale.unit.mul_(torch.exp(-0.3 * torch.cat([beyond, beyond[list(GESTURE_CHANNELS)]])))
+        beats = _mean_beats(long, drawn)
+        for index, (channels, part, cue) in enumerate(BEATS):
+            effect = min(max(effects[index] + BEAT_RATE * (aims[index] - beats[index]), 0.0), MOST_EFFECT)
+            _change_effect(sampler.cue_scale, channels, part, cue, effect - effects[index], examples)
+            effects[index] = effect
+        logger.info("round %d: head, brow, nod beats %s, tracked %s", round_, _rounded(beats), _rounded(aims))
+    logger.info("effects %s", _rounded(effects))
+    logger.info("spread over the tracks', and leash:")
     for name, *values in zip(MOTION_NAMES, ratio.tolist(), sampler.leash.tolist(), strict=True):
         logger.info("%12s %.2f %.2f", name, *values)
+
+
+def _mean_beats(examples: list[MotionExample], motions: list[Tensor]) -> list[float]:
+    """Mean beats of head, brows and chin of takes `(takes, frames, motions)` of each clip."""
+    scores = []
+    for example, takes in zip(examples, motions, strict=True):
+        for take in takes.numpy():
+            brows = take[:, list(BROW_CHANNELS)].mean(1)
+            beats = beat_scores(take[:, :3], brows, example.loudness, ANIMATION_FPS)
+            scores.append([beats["head_beat"], beats["brow_beat"], beats["nods"]])
+    return [float(value) for value in np.nanmean(scores, axis=0)]
+
+
+def _change_effect(
+    scale: CueScale, channels: tuple[int, ...], part: str, cue: int, change: float, examples: list[MotionExample]
+) -> None:
+    """Let a cue raise the spread or the mean of some channels by `change` more; the mean spread stays."""
+    cues = torch.cat([example.cues for example in examples])
+    before = scale(cues)[1].log().mean(0)
+    getattr(scale, part).weight[list(channels), cue] += change
+    scale.log_spread.bias += before - scale(cues)[1].log().mean(0)
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(value, 2) for value in values]
+
+
+def _since(frames: int, events: list[SoundEvent]) -> tuple[Tensor, Tensor]:
+    """Frames since each event, `(frames, events)`, and which events are ticks, `(events,)`."""
+    rows = torch.tensor([event.row for event in events], dtype=torch.float64)
+    slow = torch.tensor([float(event.kind == "tick") for event in events], dtype=torch.float64)
+    since = torch.arange(frames, dtype=torch.float64)[:, None] + 0.5 - (rows + 0.5) / FEATURES_PER_FRAME
+    return since.float(), slow.float()
 
 
 def _pad_rows(values: Tensor, length: int) -> Tensor:
