@@ -12,7 +12,7 @@ GLTF := tests/head3d/gltf/node_modules
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app media test test-fast quality style wheel system browser gltf clean
+.PHONY: demo app media sheet goldens test test-long test-fast quality style wheel system programs browser gltf clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -26,11 +26,25 @@ app: $(VENV)/.installed
 media: $(VENV)/.installed browser
 	$(RUN) docs/make_media.py
 
-test: quality browser gltf
-	$(RUN) -m pytest
+# The faces of the tests in many poses, to be looked at; ZOOM=mouth, eyes or out for details.
+sheet: $(VENV)/.installed
+	$(RUN) benchmarks/contact_sheet.py tests/faces/*.jpg --weights weights/dirfa-base --cell 256 \
+		$(if $(ZOOM),--zoom $(ZOOM)) --output outputs/sheet$(if $(ZOOM),-$(ZOOM)).png
+
+# Accepts a changed look: say in the commit what changed and why, see docs/changing-the-look.md.
+goldens: $(VENV)/.installed
+	$(RUN) benchmarks/accept_goldens.py
+
+# Under twenty minutes on two cores.
+test: quality programs gltf
+	$(RUN) -m pytest -m "not long"
+
+# Hours of streamed sound, and every property on many more examples than in `make test`.
+test-long: $(VENV)/.installed programs
+	$(RUN) -m pytest -m "long or hypothesis" --hypothesis-profile long
 
 test-fast: $(VENV)/.installed
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -m "not slow and not long"
 
 quality: $(VENV)/.installed
 	$(RUN) -m ruff check .
@@ -62,19 +76,17 @@ system:
 			opencv-contrib-python-headless && \
 		$(RUN) -c "import cv2"; }
 
-# The demo page is tested in Chromium; without it those tests are skipped.
+# What tests run that pip does not bring: a browser, voices, ffmpeg, node.
+programs:
+	@tests/install_programs.sh
+
 browser:
-	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
-	else echo "Chromium is missing and cannot be installed from here: the browser tests will be skipped"; fi
+	@tests/install_programs.sh chromium
 
 # The 3D head is checked by Khronos' validator and shown by three.js; without them those tests are skipped.
 gltf:
-	@command -v npm >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
-		&& apt-get install -qq --yes --no-install-recommends nodejs npm >/dev/null; } || true
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(GLTF)/.package-lock.json; \
-	else echo "npm is missing and cannot be installed from here: the glTF tests will be skipped"; fi
+	@tests/install_programs.sh npm
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(GLTF)/.package-lock.json; fi
 
 $(GLTF)/.package-lock.json: tests/head3d/gltf/package-lock.json
 	npm ci --prefix tests/head3d/gltf --silent --no-audit --no-fund

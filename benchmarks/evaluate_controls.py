@@ -25,7 +25,7 @@ from dirfa_pipeline.capture.pictures import read_image
 from dirfa_pipeline.direction.borrowed_motion import JOIN
 from dirfa_pipeline.direction.expressions import PRESETS
 from dirfa_pipeline.evaluation.clip_list import ClipEntry, read_clip_list
-from dirfa_pipeline.evaluation.evaluate import Settings, phones_of
+from dirfa_pipeline.evaluation.measuring import Settings, phones_of
 from dirfa_pipeline.evaluation.metrics import closure_recall
 from dirfa_pipeline.evaluation.tracking import cut_out_face, photo_from_video, track_frames, track_video
 from dirfa_pipeline.face.measures import lip_aperture

@@ -3,16 +3,15 @@ Measure what the sampler draws, without rendering: does it hear, how far does it
 
     python benchmarks/evaluate_motion.py --data DATA --tracks TRACKS [--weights weights/dirfa-base] [--json SCORES]
 
-Takes are drawn for held-out sounds of 7 s or more (see dirfa_pipeline.evaluation.clip_list) and shown, as landmarks, on
-one held-out face. Columns: ours; the same takes beside another clip's sound, which tells what chance gives; real clips
-from TRACKS, written by dirfa_pipeline.training.track_videos, on the same face. Landmarks come from coefficients on all
-sides, so numbers differ somewhat from those of `dirfa evaluate`, which tracks rendered frames. The likelihood rows are
-over real clips that nothing was trained on.
+Takes are drawn for held-out sounds of 7 s or more (see dirfa_pipeline.evaluation.clip_list) and shown, as landmarks,
+on one held-out face. Columns: ours; the same takes beside another clip's sound, which tells what chance gives; real
+clips from TRACKS, written by dirfa_pipeline.training.track_videos, on the same face. Landmarks come from coefficients
+on all sides, so numbers differ somewhat from those of `dirfa evaluate`, which tracks rendered frames. The likelihood
+rows are over real clips that nothing was trained on.
 """
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -46,6 +45,7 @@ from dirfa_pipeline.evaluation.spreads import channel_spreads, format_spreads
 from dirfa_pipeline.evaluation.tracking import Track
 from dirfa_pipeline.face.fit import FaceFit
 from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip, load_audio
+from dirfa_pipeline.media.files import whole_file
 
 
 SHORTEST = 7.0  # seconds of sound
@@ -202,9 +202,8 @@ def main() -> None:
         print("\n" + format_spreads(spreads, channel_spreads([clip.track.coefficients for clip in real])))
     print(f"\n{len(performances)} sounds, {len(real)} real clips, {time.monotonic() - start:.0f} s", file=sys.stderr)
     if options.json:
-        temporary = options.json.with_name(options.json.name + ".part")
-        temporary.write_text(json.dumps(rows, indent=1), encoding="utf-8")
-        os.replace(temporary, options.json)
+        with whole_file(options.json) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Tracked clips of real people, as benchmarks compare with them: read from shards, shown on one face."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class RealClip:
     waveform: NDArray[np.float32]
     sound: Sound
     phones: list[Phone]
+    shows: tuple[str, ...]
 
     @property
     def unseen(self) -> bool:
@@ -39,27 +41,43 @@ class RealClip:
         return is_held_out(Path(self.name)) or Path(self.name).name in VALIDATION_CLIPS
 
 
-def read_real_clips(tracks: Path, face: FaceFit, shortest: float, longest: float) -> Iterator[RealClip]:
-    """Clips of a folder of shards that show head and lips with their own sound for `shortest` seconds or more."""
+def read_real_clips(
+    tracks: Path,
+    face: FaceFit,
+    shortest: float,
+    longest: float,
+    shows: Iterable[str] = ("lips", "motion"),
+    most: int = 30,
+) -> Iterator[RealClip]:
+    """
+    Clips of a folder of shards that show something with their own sound for `shortest` seconds or more.
+
+    Args:
+        tracks (`Path`): The folder.
+        face ([`FaceFit`]): The face that shows them all.
+        shortest, longest (`float`): Seconds; longer clips are cut.
+        shows: The channels that must be the person's own, of `"lips"` and `"motion"`.
+        most (`int`): Clips taken of each source.
+    """
+    taken: Counter[str] = Counter()
     for clip in read_shards(tracks):
         start, stop = max(runs(clip.valid), key=lambda span: span[1] - span[0], default=(0, 0))
         stop = min(stop, start + round(longest * ANIMATION_FPS))
-        if (
-            clip.audio is not None
-            and set(clip.teaches) >= {"lips", "motion"}
-            and stop - start >= shortest * ANIMATION_FPS
-        ):
-            waveform = clip.audio[start * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
-            yield RealClip(
-                clip.name, Track.of_animation(face, clip.coefficients[start:stop]), waveform,
-                Sound.of(waveform, stop - start), phones_of_clip(clip, start / ANIMATION_FPS, stop / ANIMATION_FPS),
-            )  # fmt: skip
+        long_enough = stop - start >= shortest * ANIMATION_FPS
+        if clip.audio is None or not long_enough or not set(shows) <= set(clip.teaches) or taken[clip.source] == most:
+            continue
+        taken[clip.source] += 1
+        waveform = clip.audio[start * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
+        track = Track.of_animation(face, clip.coefficients[start:stop])
+        phones = phones_of_clip(clip, start / ANIMATION_FPS, stop / ANIMATION_FPS)
+        yield RealClip(clip.name, track, waveform, Sound.of(waveform, stop - start), phones, clip.teaches)
 
 
 def phones_of_clip(clip: TrackedClip, start: float, stop: float) -> list[Phone]:
     """The phones of a part of a clip, in seconds from its start; none where what is said is not known."""
     name = Path(clip.name).name
-    text = grid_sentence(name) if clip.source.startswith("grid") and len(name) == 6 else KNOWN_TEXTS.get(name, "")
+    code = name.rpartition("_")[2]  # of GRID's clips, with the speaker before it where there are several
+    text = grid_sentence(code) if clip.source.startswith("grid") and len(code) == 6 else KNOWN_TEXTS.get(name, "")
     phones = find_phones(clip.audio, text) if text and clip.audio is not None else []
     return [
         Phone(phone.name, phone.start - start, phone.end - start)

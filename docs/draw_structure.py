@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 ROOT = Path(__file__).parents[1]
-PACKAGE = "dirfa_pipeline"
+PACKAGE, PIPELINE = "dirfa_pipeline", "pipeline"
 DRAWING = Path(__file__).with_name("structure.md")
 
 PAGE = """\
@@ -69,9 +69,13 @@ def _nodes(tree: ast.AST, typing_too: bool) -> Iterator[ast.AST]:
 
 
 def room_of(module: str) -> str:
-    """The folder, or the single file, right under the package that a module belongs to; the package's own name is
-    `__init__`."""
-    return (module.split(".") + ["__init__"])[1]
+    """
+    The folder, or the single file, right under the package that a module belongs to.
+
+    The files whose names begin with `pipeline_` are one room; the package's own `__init__` is one, too.
+    """
+    name = (module.split(".") + ["__init__"])[1]
+    return PIPELINE if name.startswith(f"{PIPELINE}_") else name
 
 
 def rooms() -> dict[str, dict[str, set[str]]]:
@@ -99,7 +103,8 @@ def direct_arrows(arrows: Mapping[str, Mapping[str, set[str]]]) -> dict[str, lis
 
 def summary(room: str) -> str:
     """The first paragraph of what a room says of itself."""
-    path = ROOT / PACKAGE / room / "__init__.py" if (ROOT / PACKAGE / room).is_dir() else ROOT / PACKAGE / f"{room}.py"
+    names = (f"{room}/__init__.py", f"{room}.py", f"{room}_dirfa.py")
+    path = next(ROOT / PACKAGE / name for name in names if (ROOT / PACKAGE / name).exists())
     words = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return " ".join(words.partition("\n\n")[0].split())
 

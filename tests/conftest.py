@@ -1,5 +1,7 @@
-"""Fixtures: the example photo, the real face parts, a synthetic voice."""
+"""Fixtures: the example photo, the real face parts, a synthetic voice. And what is said of tests that did not run."""
 
+import os
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,43 @@ WEIGHTS = ROOT / "weights" / "dirfa-base"
 
 # Busy machines are slow; what fails once must fail again.
 settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile("steady")
+
+
+def skips(config: pytest.Config) -> dict[str, list[str]]:
+    """The tests that were skipped, by the reason."""
+    tests = defaultdict(list)
+    for report in config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        tests[reason.removeprefix("Skipped: ")].append(report.nodeid)
+    return tests
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where all that tests need is installed, as on the machine of `.ci/run`, a skipped test is a failed one."""
+    if os.environ.get("CI") == "true" and session.exitstatus == pytest.ExitCode.OK and skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How many tests ran, and which did not, by the reason."""
+    stats = terminalreporter.stats
+    ran = sum(len(stats.get(kind, [])) for kind in ("passed", "failed", "xfailed", "xpassed"))
+    skipped = skips(config)
+    options = {"-m": config.option.markexpr, "-k": config.option.keyword}
+    chosen = " ".join(f"{name} {words!r}" for name, words in options.items() if words)
+    terminalreporter.section("what ran")
+    terminalreporter.write_line(
+        f"tests run: {ran}, skipped: {sum(map(len, skipped.values()))}, "
+        f"left out: {len(stats.get('deselected', []))}" + (f" by {chosen}" if chosen else "")
+    )
+    for reason, tests in skipped.items():
+        terminalreporter.write_line(f"skipped: {reason}", yellow=True)
+        for test in tests:
+            terminalreporter.write_line(f"    {test}")
+    if skipped and os.environ.get("CI") == "true":
+        terminalreporter.write_line("CI=true: a skipped test counts as failed", red=True)
 
 
 @pytest.fixture(scope="session")

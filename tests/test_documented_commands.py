@@ -1,4 +1,4 @@
-"""Every command that the documents show exists, with every option that they show."""
+"""What the documents show is there: commands with their options, scripts, links, the ten lines of Python."""
 
 import argparse
 import importlib
@@ -11,7 +11,7 @@ from dirfa_pipeline.cli import build_parser
 
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "weights/README.md")
+DOCUMENTS = ("README.md", "weights/README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 
 
 def commands() -> list[str]:
@@ -49,3 +49,28 @@ def test_verb_exists(line: str) -> None:
 def test_documents_show_commands() -> None:
     assert len(TRAINING) >= 5
     assert len(VERBS) >= 4
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_and_scripts_are_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    missing = [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+    missing += [
+        script for script in re.findall(r"python ((?:benchmarks|docs)/\w+\.py)", text) if not (ROOT / script).exists()
+    ]
+    assert not missing
+
+
+def test_the_readme_fits_on_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 65
+
+
+@pytest.mark.slow
+def test_the_ten_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dirfa_pipeline").symlink_to(ROOT / "dirfa_pipeline")
+    monkeypatch.chdir(tmp_path)
+    code = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in code.splitlines() if line]) <= 10
+    exec(code, {})
+    assert (tmp_path / "talk.mp4").stat().st_size > 100_000

@@ -1,7 +1,6 @@
 """Named facial-animation coefficients over time: the language between sampler, editor and renderer."""
 
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,7 +103,7 @@ class Animation:
                     [str(name) for name in file["names"]],
                     float(file["fps"]),
                 )
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except Exception as error:  # of a damaged file zipfile, zlib and numpy raise whatever they stumble over
             raise AnimationError(
                 f"{os.fspath(path)} is not an animation file: {error}; pass what save_npz or --save-animation wrote"
             ) from error

@@ -114,7 +114,10 @@ def _eye_angles(animation: Animation) -> list[NDArray[np.float32]]:
 
 
 def _parse_csv(text: str, path: str, fps: float | None) -> Animation:
-    rows = [row for row in csv.reader(StringIO(text)) if row]
+    try:
+        rows = [row for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise AnimationError(f"{path} is not a table of comma-separated values: {error}") from error
     if len(rows) < 2:
         raise AnimationError(f"{path} needs a line of column names and one frame or more, got {len(rows)} lines")
     header = [name.strip() for name in rows[0]]

@@ -6,7 +6,7 @@ over it through a soft mask. Nothing outside the mask is touched.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..animation.coefficients import LIP_INDICES, NUM_EXPRESSIONS
 from ..errors import FaceNotFoundError, InputError
 from ..face.fit import FaceFit, FaceFitter, FrameFits
 from ..face.landmarks import LIPS
-from ..face.measures import face_size, whole_lip_aperture
+from ..face.measures import eye_openness, face_size, whole_lip_aperture
 from ..face.rotations import rotation_angles
 from ..media.audio import AudioClip
 from ..media.video import read_video
@@ -33,20 +33,32 @@ from .portrait import MAX_YAW, MIN_FACE
 
 Array = NDArray[np.float32]
 
+# What can be dubbed.
 LEAST_FRAMES: Final = 10  # with a face, as for tracking
 LEAST_SHOT: Final = 5  # frames with a face, for a shot to be dubbed
-CUT: Final = 12.0  # of 255: the mean change of a thumbnail at a cut, if it is four times that of the frames before
-JUMP: Final = 0.25  # inter-ocular distances from frame to frame: further, and six times as far as usual, is a cut, too
-# Frames from which a person's calm face is learned; shots with fewer of them are taken to show who the others show.
-PERSON_FRAMES: Final = (50, 1000)
+
+# Cuts, chosen by trial; a change counts against what is usual at that place of the film.
+CUT, CUT_OVER = 12.0, 4.0  # levels of 255 by which a thumbnail changes on average, and times as much as before
+THUMBNAIL: Final = (32, 18)  # pixels
+USUAL: Final = 0.8  # of what was usual that stays with each frame
+JUMP, JUMP_OVER = 0.25, 6.0  # inter-ocular distances from frame to frame, and times as far as around: a cut as well
+JUMP_AROUND: Final = 13  # frames
+
+# The person, of whom one calm face is learned for each shot.
+PERSON_FRAMES: Final = (50, 1000)  # from so many frames; shots with fewer are taken to show who the others show
 PIECE: Final = 500  # frames fitted at a time
 SHORTEST_GAP: Final = 0.2  # seconds: the tracker loses faces for less, and the old lips must not flash up
+
+# Trembling and speech, told apart (measured: the flicker of benchmarks/evaluate_dubbing.py).
+STEADY_FRAMES, STEADY_DEGREE, LEAST_STEADY = 9, 3, 5  # frames and degree of the smoothing, and fewest frames it takes
 SETTLE: Final = 0.3  # seconds over which what the model leaves unexplained of the lower face is averaged
+SETTLE_SEEN: Final = 4.0  # times as far it looks
 SPEECH_REACH: Final = 0.12  # inter-ocular distances: what speech moves that far is speech's alone
+
 # What of a frame is kept in memory.
 FRAME: Final = np.dtype(
     [
-        ("shown", np.bool_), ("shot", np.int32), ("gap", np.float32), ("scale", np.float32),
+        ("shown", np.bool_), ("shot", np.int32), ("gap", np.float32), ("openness", np.float32), ("scale", np.float32),
         ("expression", np.float32, NUM_EXPRESSIONS), ("rotation", np.float32, (3, 3)), ("translation", np.float32, 3),
     ]
 )  # fmt: skip
@@ -88,6 +100,15 @@ class FilmedFace:
         """Opening of the inner lips in inter-ocular distances: `(frames,)`."""
         return self._frames["gap"]
 
+    @property
+    def openness(self) -> Array:
+        """Opening of the eyes over their width: `(frames,)`, 0 where no face is shown."""
+        return self._frames["openness"]
+
+    def pictures(self) -> Iterator[NDArray[np.uint8]]:
+        """Read its frames, uint8 of shape `(height, width, 3)`, cut to even sides as coders want them."""
+        return map(_with_even_sides, read_video(self.path).frames)
+
     def face(self, index: int) -> FaceFit:
         """The fit of a frame that is shown: without expression, of lips that are shut."""
         frame = self._frames[index]
@@ -124,9 +145,7 @@ class FilmedFace:
         return AudioClip(np.pad(sound.samples, ((0, 0), (0, missing))), sound.sampling_rate)
 
 
-def film_face(
-    path: str | os.PathLike[str], face_model: FaceFitter, detector_folder: Path | None = None
-) -> FilmedFace:
+def film_face(path: str | os.PathLike[str], face_model: FaceFitter, detector_folder: Path | None = None) -> FilmedFace:
     """
     Find and fit the face in every frame of a video.
 
@@ -149,7 +168,7 @@ def film_face(
             f"{video.path} cannot be dubbed: a face was found in {found.sum()} of {len(found)} frames, at least "
             f"{LEAST_FRAMES} are needed; pass a video of a face"
         )
-    starts = sorted({0, *cuts, *_jumps(landmarks)})
+    starts = sorted({0, *cuts, *find_jumps(landmarks)})
     shots = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(found)], strict=True)]
     film = FilmedFace(video.path, video.fps, len(found), shots)
     for number, shot in enumerate(shots):
@@ -163,23 +182,21 @@ def film_face(
     return film
 
 
-def _find_landmarks(
-    frames: Iterable[NDArray[np.uint8]], detector_folder: Path | None
-) -> tuple[Array, list[int]]:
+def _find_landmarks(frames: Iterable[NDArray[np.uint8]], detector_folder: Path | None) -> tuple[Array, list[int]]:
     """Landmarks `(frames, 478, 3)`, NaN where there is no face, and the frames before which the picture is cut."""
     file, cuts = TemporaryFile(), []  # noqa: SIM115
     before, usual, count = None, CUT, 0
     with closing(FaceDetector(video=True, folder=detector_folder)) as detector:
         for count, frame in enumerate(frames, start=1):
-            thumbnail = cv2.resize(frame, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+            thumbnail = cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
             change = 0.0 if before is None else float(np.abs(thumbnail - before).mean())
-            if change > max(CUT, 4.0 * usual):
+            if change > max(CUT, CUT_OVER * usual):
                 cuts.append(count - 1)
                 detector.reset()
             else:
-                usual = 0.8 * usual + 0.2 * change
+                usual = USUAL * usual + (1.0 - USUAL) * change
             before = thumbnail
-            faces = detector.landmarks(_even(frame))
+            faces = detector.landmarks(_with_even_sides(frame))
             file.write((faces[0] if faces else np.full((478, 3), np.nan, np.float32)).tobytes())
     if count == 0:
         return np.zeros((0, 478, 3), np.float32), cuts
@@ -192,16 +209,16 @@ def _temporary_array(frames: int) -> Array:
     return np.memmap(TemporaryFile(), np.float32, "w+", shape=(max(1, frames), 478, 3))
 
 
-def _jumps(landmarks: Array) -> list[int]:
+def find_jumps(landmarks: Array) -> list[int]:
     """Frames before which the face, not the picture, jumps: the same room after a cut."""
     eyes = np.asarray(landmarks[:, [33, 263], :2], np.float64)
     size = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
     steps = np.linalg.norm(np.diff(eyes.mean(1), axis=0), axis=1) / size[1:] + np.abs(np.diff(np.log(size)))
-    usual = median_filter(np.nan_to_num(steps), 13, mode="nearest")
-    return [int(index) + 1 for index in np.flatnonzero(steps > np.maximum(JUMP, 6.0 * usual))]
+    usual = median_filter(np.nan_to_num(steps), JUMP_AROUND, mode="nearest")
+    return [int(index) + 1 for index in np.flatnonzero(steps > np.maximum(JUMP, JUMP_OVER * usual))]
 
 
-def _even(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _with_even_sides(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = (side - side % 2 for side in frame.shape[:2])
     return np.ascontiguousarray(frame[:height, :width])
 
@@ -224,12 +241,12 @@ def _bridge(landmarks: Array, found: NDArray[np.bool_], shot: slice, longest: in
 def _steady(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     Take the trembling out of landmarks `(frames, 478, 3)`, which the chin's pixels would answer (Savitzky and Golay,
-    1964: 9 frames, cubic). Lips are as fast as speech and stay.
+    1964). Lips are as fast as speech and stay.
     """
-    window = min(9, len(points) - 1 + len(points) % 2)
-    if window < 5:
+    window = min(STEADY_FRAMES, len(points) - 1 + len(points) % 2)
+    if window < LEAST_STEADY:
         return points
-    steady = savgol_filter(points, window, 3, axis=0, mode="nearest")
+    steady = savgol_filter(points, window, STEADY_DEGREE, axis=0, mode="nearest")
     steady[:, list(LIPS)] = points[:, list(LIPS)]
     return np.asarray(steady)
 
@@ -242,7 +259,7 @@ def _fit_shot(film: FilmedFace, number: int, raw: Array, found: NDArray[np.bool_
     known = (known if len(known) >= least else np.flatnonzero(found))[:most]
     film._people[number] = person = face_model.fit_video(raw[known]).face
     usual = _unexplained(raw[known].astype(np.float64), face_model, person)[1].mean(0)
-    overlap = round(4.0 * SETTLE * film.fps) + 4
+    overlap = round(SETTLE_SEEN * SETTLE * film.fps) + STEADY_FRAMES // 2
     for run in runs:
         for start in range(run.start, run.stop, PIECE):
             seen = slice(max(run.start, start - overlap), min(run.stop, start + PIECE + overlap))
@@ -272,7 +289,7 @@ def _fit_piece(
     speech = np.linalg.norm(person.basis[list(LIP_INDICES)], axis=-1).max(0) / SPEECH_REACH
     share = np.clip(speech, 0.0, 1.0)[:, None]
     # In short runs and at their ends there is less to average: there what is usual for the person counts more.
-    settled = gaussian_filter1d(unexplained - usual, SETTLE * film.fps, axis=0, mode="constant")
+    settled = gaussian_filter1d(unexplained - usual, SETTLE * film.fps, axis=0, mode="constant", truncate=SETTLE_SEEN)
     settled = usual + min(1.0, len(raw) / PERSON_FRAMES[0]) * settled
     film._shapes[frames] = (person.shape + share * settled + (1.0 - share) * unexplained)[kept]
     film.landmarks[frames] = steady[kept]
@@ -281,6 +298,7 @@ def _fit_piece(
     table["expression"][:, list(LIP_INDICES)] = 0.0
     table["rotation"], table["translation"] = fits.rotation[kept], fits.translation[kept]
     table["scale"] = fits.scale[kept]
+    table["openness"] = eye_openness(film.landmarks[frames])
     table["gap"] = [whole_lip_aperture(points) for points in steady[kept]] / fits.scale[kept]
     yaw = np.degrees(rotation_angles(fits.rotation[kept])[:, 0])
     size = np.array([face_size(points) for points in steady[kept].astype(np.float32)])

@@ -64,7 +64,9 @@ def run(options: argparse.Namespace) -> None:
         entries = [replace(entry, text="") for entry in entries]
     embedder = find_embedder(options.embedder) if options.embedder else None
     pipe = load_pipeline(options.weights, doing=None)
-    from ..evaluation.evaluate import Settings, evaluate, format_table, quick
+    from ..evaluation.evaluate import evaluate, quick
+    from ..evaluation.measuring import Settings
+    from ..evaluation.report import format_report
 
     settings = Settings(options.seconds, options.max_size, options.seeds, options.seed, lexicon)
     if options.quick:
@@ -73,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         with whole_file(options.json) as temporary:
             temporary.write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
-    print(format_table(report))
+    print(format_report(report))
 
 
 def check_options(options: argparse.Namespace) -> None:

@@ -2,8 +2,8 @@
 Does the face move with the speech? Movements at the beats of the sound, and blinks in its pauses.
 
 A movement is band-passed from .15 to 4 Hz; at each of its peaks over one deviation the sound is read, and the mean of
-these readings, in deviations of the sound above its own mean, is the score. A face that does not hear scores 0, whatever
-it does.
+these readings, in deviations of the sound above its own mean, is the score. A face that does not hear scores 0,
+whatever it does.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ QUIET: Final = 25.0  # percent of the frames
 
 @dataclass(frozen=True, eq=False)
 class Loudness:
-    """Log loudness of a clip and its rise, a value a frame: `level` in deviations from the clip's mean, `rise` >= 0."""
+    """Log loudness of a clip and its rise, a value a frame: `level` in deviations from its mean, `rise` 0 or more."""
 
     level: Array
     rise: Array

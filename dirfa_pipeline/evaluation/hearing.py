@@ -1,8 +1,8 @@
 """
 Does the head hear? How alike performances are that should differ.
 
-With one seed, two speeches should give two performances; with one speech, two seeds. Curves of 15 s that know nothing of
-each other correlate by .2 to .3 in absolute value, because they are slow.
+With one seed, two speeches should give two performances; with one speech, two seeds. Curves of 15 s that know nothing
+of each other correlate by .2 to .3 in absolute value, because they are slow.
 """
 
 from collections.abc import Sequence

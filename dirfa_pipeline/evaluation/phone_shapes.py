@@ -40,12 +40,14 @@ def viseme_values(
     curve: Array, fps: float, phones: Sequence[Phone], visemes: Mapping[str, tuple[str, ...]]
 ) -> dict[str, list[float]]:
     """
-    What a curve `(frames,)` does at each viseme, in difference to its mean over the clip.
+    What a curve `(frames,)` does at each viseme, less its mean at all phones but silence.
 
     `visemes` gives those of each phone's name; a phone that is two of them in turn, a diphthong, is left out.
     """
+    here = at_phones(curve, fps, phones)
+    spoken = np.array([phone.name != "SIL" for phone in phones], bool) & np.isfinite(here)
     values: dict[str, list[float]] = {}
-    for phone, value in zip(phones, at_phones(curve - curve.mean(), fps, phones), strict=True):
+    for phone, value in zip(phones, here - here[spoken].mean() if spoken.any() else here, strict=True):
         classes = visemes.get(phone.name, ())
         if len(classes) == 1 and np.isfinite(value):
             values.setdefault(classes[0], []).append(float(value))

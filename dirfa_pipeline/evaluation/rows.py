@@ -13,6 +13,7 @@ class Metric:
     low: float | None = None
     high: float | None = None
     digits: int = 2
+    averaged: bool = False  # the mean over clips counts, for one clip says little; else the median
 
     @property
     def wanted(self) -> str:
@@ -48,7 +49,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "open_close_ratio": Metric("aperture at AA AE AO AY over that at p, b, m", 4.0, None, 1),
     "phone_openness": Metric("correlation of the aperture with what the phones ask for, best lag within 5", 0.55),
     "phone_lag_frames": Metric("that lag; for real video it tells whether its own sound is in time", -1, 1, 0),
-    "width_ee_oo": Metric("width of the mouth at ee less that at oo and w, inter-ocular distances (IOD)", 0.02, None, 3),
+    "width_ee_oo": Metric("width of the mouth at ee less that at oo, w, inter-ocular distances (IOD)", 0.0, None, 3),
     "width_ss_sh": Metric("width at s and z less that at sh, zh, ch and j, IOD", 0.0, None, 3),
     "aperture_correlation": Metric("correlation with the real face that said it, best lag within 5", 0.55),
     "lag_frames": Metric("that lag; positive is late", -1, 1, 0),
@@ -64,14 +65,14 @@ METRICS: Final[Mapping[str, Metric]] = {
     "angular_speed": Metric("mean speed of the head, degrees a second", 18.0, 23.0, 1),
     "blinks_a_minute": Metric("dips of the eye aspect ratio under .55 of its usual value", 15.0, 30.0, 1),
     "blink_frames": Metric("length of a blink, frames", 4.0, 7.0, 1),
-    "quiet_blinks": Metric("share of blinks in the quietest quarter of the clip; .25 by chance"),
+    "quiet_blinks": Metric("share of blinks in the quietest quarter of the clip; .25 by chance", averaged=True),
     "lid_std": Metric("deviation of the eye aspect ratio", 0.05, 0.07, 3),
     "lid_std_awake": Metric("the same without blinks", None, None, 3),
     "brow_std": Metric("deviation of the brows' height, IOD / 100", 1.8, 3.7),
-    "head_beat": Metric("rise of the loudness where the head is fast, deviations", 0.3),
-    "brow_beat": Metric("rise of the loudness where the brows are up, deviations", 0.25),
-    "nods": Metric("loudness where the chin is up, deviations", 0.15),
-    "nods_down": Metric("loudness where the chin is down, deviations"),
+    "head_beat": Metric("rise of the loudness where the head is fast, deviations", 0.3, averaged=True),
+    "brow_beat": Metric("rise of the loudness where the brows are up, deviations", 0.25, averaged=True),
+    "nods": Metric("loudness where the chin is up, deviations", 0.15, averaged=True),
+    "nods_down": Metric("loudness where the chin is down, deviations", averaged=True),
     "jitter_rigid": Metric("third difference of nose and eye corners, IOD / 1000 / frame^3", None, 25.0, 1),
     "jitter_lips": Metric("the same of the lips", None, 50.0, 1),
     "beat_alignment": Metric("nearness of turns of the head to onsets of syllables, 0 to 1"),
@@ -95,13 +96,15 @@ METRICS: Final[Mapping[str, Metric]] = {
     "sharpness": Metric("variance of the Laplacian in the face over that in the photo; noise raises it", 0.6),
     "theval_lip_dynamics": Metric("THEval: deviation of lip distances, pixels of 256 with eyes 64 apart"),
     "theval_brow_dynamics": Metric("THEval: change a frame of the gap of brow and eye, IOD", None, None, 5),
-    "theval_silent_lips": Metric("THEval: deviation of the lips' gap in silences (found by loudness), eyes = 1", None, None, 4),
-    "theval_lip_sync": Metric("THEval: difference of lip gap and volume in speech, each over its range", None, None, 3),
-    "theval_head_motion": Metric("our own angular speed in place of THEval's head motion, degrees a second", None, None, 1),
+    "theval_silent_lips": Metric("THEval: deviation of the lips' gap in silences (by loudness)", None, None, 4),
+    "theval_lip_sync": Metric("THEval: difference of lip gap and volume in speech, each in its range", None, None, 3),
+    "theval_head_motion": Metric("our angular speed in place of THEval's head motion, degrees / s", None, None, 1),
 }  # fmt: skip
 
 
-def format_table(rows: Mapping[str, Mapping[str, float]], metrics: Mapping[str, Metric] = METRICS) -> str:
+def format_table(
+    rows: Mapping[str, Mapping[str, float]], metrics: Mapping[str, Metric] = METRICS, title: str = ""
+) -> str:
     """
     Rows of scores as text: a line a metric, a column a row, the wanted range last, `*` where the first row misses it.
     """
@@ -110,10 +113,12 @@ def format_table(rows: Mapping[str, Mapping[str, float]], metrics: Mapping[str, 
     for key, metric in metrics.items():
         values = [rows[name].get(key) for name in names]
         if any(value is not None for value in values):
-            cells = ["-" if value is None else f"{value:.{metric.digits}f}" for value in values]
+            cells = [
+                "-" if value is None else f"{round(value, metric.digits) + 0.0:.{metric.digits}f}" for value in values
+            ]
             missed = values[0] is not None and not metric.holds(values[0])
             lines.append([key, *cells, metric.wanted + ("  *" if missed else "")])
-    return format_columns([["", *names, "wanted"], *lines])
+    return format_columns([[title, *names, "wanted"], *lines])
 
 
 def format_columns(lines: Sequence[Sequence[str]]) -> str:

@@ -3,8 +3,8 @@ Five measures after THEval ("THEval: Evaluation framework for talking head video
 arXiv 2511.04520), and its score against real clips.
 
 Four are theirs as far as landmarks tell. Silences are found by loudness, not by a network. Lips are measured in a
-picture in which the eyes are as far apart for everybody, because a nearer face would move more. Their head motion needs
-a network as well; [`head_motion`] is an approximation by this project's own tracked pose.
+picture in which the eyes are as far apart for everybody, because a nearer face would move more. Their head motion
+needs a network as well; [`head_motion`] is an approximation by this project's own tracked pose.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,8 @@ from .metrics import Array
 
 # The outer and the inner outline of the lips, 20 landmarks each.
 LIP_OUTLINES: Final = (
-    61, *LOWER_LIP_ROWS[0], 291, *reversed(UPPER_LIP_ROWS[0]), 78, *LOWER_LIP_ROWS[-1], 308, *reversed(UPPER_LIP_ROWS[-1]),
+    61, *LOWER_LIP_ROWS[0], 291, *reversed(UPPER_LIP_ROWS[0]),
+    78, *LOWER_LIP_ROWS[-1], 308, *reversed(UPPER_LIP_ROWS[-1]),
 )  # fmt: skip
 EYE_DISTANCE: Final = 64.0  # pixels of 256: equal framing
 THEVAL_NAMES: Final = ("lip_dynamics", "brow_dynamics", "silent_lips", "lip_sync", "head_motion")

@@ -61,7 +61,7 @@ class Track:
 
     @cached_property
     def brows(self) -> Array:
-        """Mean height of the brows over the eye corners, `(frames,)` in IOD, in the face's own frame: no nod is in it."""
+        """Mean height of the brows over the eye corners, `(frames,)` in IOD, in the face's own frame, without nods."""
         return brow_height(self.face.head_vertices(self.coefficients))
 
     def cut(self, length: int) -> "Track":

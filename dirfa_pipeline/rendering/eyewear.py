@@ -6,15 +6,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation.easing import ramp, smoothstep
 from ..face.fit import FaceFit
 from ..face.landmarks import LEFT_EYE, NUM_LANDMARKS, RIGHT_EYE
 
 
 Array = NDArray[np.float32]
 
-UNIT: Final = 100  # pixels between the eyes in the small picture that rims are looked for in
-RIMS: Final = (0.11, 0.16)  # contrast of rims: none below, certainly glasses above
 BRIDGE: Final = 168
+
+# The small picture, with level eyes, that rims are looked for in; places in it are rows and columns.
+UNIT: Final = 100  # pixels between the eyes
+HEIGHT, WIDTH = 2 * UNIT, 3 * UNIT
+BLUR: Final = 1.5  # pixels: finer than any rim
+SOBEL: Final = 0.125  # makes of the operator levels a pixel
+SKIN: Final = np.s_[120:190, 60:240]  # cheeks and nose, whose light rims are dark or bright against
+LEAST_LIGHT: Final = 10.0  # levels: in darker pictures noise is no rim
+BAR: Final = np.s_[60:125, 140:161]  # where a bar crosses the nose
+RIMS: Final = np.s_[118:158, 75:125], np.s_[118:158, 175:225]  # where rims pass under the eyes
+# Contrast of bar and rims: none below, over so much more certainly glasses. Chosen between photos of bare faces and of
+# glasses.
+CONTRAST: Final = (0.11, 0.05)
+
+# The face behind glasses, in inter-ocular distances; pairs for `ramp`, chosen by eye on photos of glasses: how far
+# from the middle of the eyes it ends.
+ACROSS: Final = (1.25, -0.3)
+DOWN: Final = (0.82, -0.3)
+UP: Final = (0.62, -0.27)
 
 
 def find_glasses(image: NDArray[np.uint8], landmarks: Array) -> float:
@@ -25,24 +43,22 @@ def find_glasses(image: NDArray[np.uint8], landmarks: Array) -> float:
     right, left = (landmarks[[eye.outer, eye.inner], :2].mean(0) for eye in (RIGHT_EYE, LEFT_EYE))
     along = (left - right) / np.square(left - right).sum() * UNIT
     turn = np.array([along, [-along[1], along[0]]])
-    offset = np.array([1.5, 1.0]) * UNIT - turn @ (0.5 * (left + right))
-    upright = cv2.warpAffine(image, np.column_stack([turn, offset]), (3 * UNIT, 2 * UNIT), flags=cv2.INTER_AREA)
-    grey = cv2.GaussianBlur(cv2.cvtColor(upright, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.5)
-    edges = np.abs(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=0.125))
-    light = float(grey[120:190, 60:240].mean()) + 10.0
-    bridge = float(edges[60:125, 140:161].mean(1).max())
-    rims = min(float(np.median(edges[118:158, columns].max(0))) for columns in (slice(75, 125), slice(175, 225)))
-    low, high = RIMS
-    return float(np.clip(((bridge + rims) / light - low) / (high - low), 0.0, 1.0))
+    offset = 0.5 * np.array([WIDTH, HEIGHT]) - turn @ (0.5 * (left + right))
+    upright = cv2.warpAffine(image, np.column_stack([turn, offset]), (WIDTH, HEIGHT), flags=cv2.INTER_AREA)
+    grey = cv2.GaussianBlur(cv2.cvtColor(upright, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), BLUR)
+    edges = np.abs(cv2.Sobel(grey, cv2.CV_32F, 0, 1, scale=SOBEL))
+    light = float(grey[SKIN].mean()) + LEAST_LIGHT
+    bar = float(edges[BAR].mean(1).max())
+    rims = min(float(np.median(edges[place].max(0))) for place in RIMS)
+    return ramp((bar + rims) / light, *CONTRAST)
 
 
 def eyewear_zone(face: FaceFit) -> Array:
     """How much of each landmark, `(478,)` in [0, 1], lies behind glasses: from the brows to the cheeks."""
     middle = face.shape[[RIGHT_EYE.outer, RIGHT_EYE.inner, LEFT_EYE.inner, LEFT_EYE.outer]].mean(0)
     across, down = np.abs(face.shape[:, 0] - middle[0]), face.shape[:, 1] - middle[1]
-    edges = (1.25 - across) / 0.3, (down + 0.62) / 0.27, (0.82 - down) / 0.3
-    zone = np.prod([np.clip(edge, 0.0, 1.0) for edge in edges], axis=0)
-    return (zone * zone * (3.0 - 2.0 * zone)).astype(np.float32)
+    zone = ramp(across, *ACROSS) * ramp(-down, *UP) * ramp(down, *DOWN)
+    return smoothstep(zone).astype(np.float32)
 
 
 def flatten(landmarks: Array, face: FaceFit, share: Array) -> Array:

@@ -7,17 +7,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation.easing import smoothstep
 from ..face.landmarks import OVAL
 
 
 Array = NDArray[np.float32]
 
 NUM_FACE_VERTICES: Final = 468  # the irises are drawn apart
-RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)
-BODY: Final = 0.15  # how much of the way that the head goes the shoulders go too
-ROOM: Final = 0.12  # of the face's height, between face and border: with less of it cut-off hair is held only partly
-STEEPEST: Final = 1.1  # depth a pixel: what a turn may uncover of a slope, the photo's pixels must stretch to show
 _OVAL = np.array(OVAL)
+
+# Chosen by eye on sheets of turned heads (benchmarks/contact_sheet.py). Unit, where none is named: the way from the
+# oval's middle to the oval.
+
+# The rings.
+RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)  # from the middle; all else from the oval
+OUTERMOST, CORNERS_BEYOND = 4.0, 1.5  # the last ring: at least, and over the way to the picture's farthest corner
+DEPTH, DEPTH_UP, MOST_DEPTH = 0.16, 0.12, 0.4  # of the face's height: for each distance, more of it above, and at most
+
+# What follows the head.
+NECK, HAIR = (0.08, 0.95), (0.63, 2.25)  # all that is nearer and nothing farther, below the chin, above the forehead
+SKIN_REACH, SKIN_FADES = 0.16, 1.5  # how far the skin's motion reaches, and how it ends: jaws leave no seam
+BODY: Final = 0.15  # how much of the way that the head goes the shoulders go too
+BODY_END: Final = 2.0  # from where on nothing does
+
+ROOM: Final = 0.12  # of the face's height, between face and border: with less of it cut-off hair is held only partly
+BORDER_AROUND: Final = 0.1  # of the same: how far along the border it is looked for the person
+STEEPEST: Final = 1.1  # depth a pixel: what a turn may uncover of a slope, the photo's pixels must stretch to show
 
 
 @dataclass(frozen=True)
@@ -67,22 +82,21 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
     face_height = float(np.ptp(oval[:, 1]))
     rays = oval - centre
     up = -rays[:, 1] / np.linalg.norm(rays[:, :2], axis=1)
-    reach = 1.5 * max(np.hypot(x - centre[0], y - centre[1]) for x in (0, width) for y in (0, height))
-    outermost = max(4.0, reach / float(np.linalg.norm(rays[:, :2], axis=1).min()))
+    reach = CORNERS_BEYOND * max(np.hypot(x - centre[0], y - centre[1]) for x in (0, width) for y in (0, height))
+    outermost = max(OUTERMOST, reach / float(np.linalg.norm(rays[:, :2], axis=1).min()))
 
     vertices, follow, give, sway = [], [], [], []
     for scale in (*RING_SCALES, outermost):
         beyond = scale - 1.0
         ring = centre + rays * scale
         # Depth stays near the oval's: deeper rings make the ears balloon when the head turns.
-        ring[:, 2] = oval[:, 2] + face_height * np.minimum(0.16 * beyond + 0.12 * beyond * up, 0.4)
+        ring[:, 2] = oval[:, 2] + face_height * np.minimum(DEPTH * beyond + DEPTH_UP * beyond * up, MOST_DEPTH)
         above = 0.5 * (up + 1.0)
-        full, none = 0.08 + 0.55 * above, 0.95 + 1.3 * above
-        t = np.clip((beyond - full) / (none - full), 0.0, 1.0)
+        full, none = (low + (high - low) * above for low, high in zip(NECK, HAIR, strict=True))
         vertices.append(ring)
-        follow.append(np.where(scale == outermost, 0.0, 1.0 - t * t * (3.0 - 2.0 * t)))
-        give.append(np.full(len(_OVAL), np.exp(-((beyond / 0.16) ** 1.5))))
-        sway.append(BODY * (1.0 - follow[-1]) * np.clip(2.0 - beyond, 0.0, 1.0))
+        follow.append(np.where(scale == outermost, 0.0, 1.0 - smoothstep((beyond - full) / (none - full))))
+        give.append(np.full(len(_OVAL), np.exp(-((beyond / SKIN_REACH) ** SKIN_FADES))))
+        sway.append(BODY * (1.0 - follow[-1]) * np.clip(BODY_END - beyond, 0.0, 1.0))
     return HeadMesh(
         source=np.concatenate([landmarks[:NUM_FACE_VERTICES], *vertices]).astype(np.float32),
         triangles=np.concatenate([face_triangles, _ring_triangles(len(RING_SCALES) + 1)]).astype(np.int32),
@@ -104,6 +118,7 @@ def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
     height, width = person.shape
     oval, rings = mesh.source[_OVAL, :2], mesh.source[NUM_FACE_VERTICES:, :2].reshape(-1, len(_OVAL), 2)
     face_height = float(np.ptp(oval[:, 1]))
+    along = 2 * round(BORDER_AROUND * face_height) + 1
     hold = np.zeros((2, *rings.shape), np.float32)
     last = np.array([width - 1.0, height - 1.0], np.float32)
     for toward, border in enumerate((np.zeros(2, np.float32), last)):
@@ -113,7 +128,7 @@ def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
             share = np.clip(beyond / np.maximum(room, 1.0), 0.0, 1.0)
             # Only where the person reaches the border, told from where along it a vertex lies.
             line = (person[:, int(border[0])] if axis == 0 else person[int(border[1])]).astype(np.float32) / 255.0
-            line = cv2.blur(line[None], (2 * round(0.1 * face_height) + 1, 1), borderType=cv2.BORDER_REPLICATE)[0]
+            line = cv2.blur(line[None], (along, 1), borderType=cv2.BORDER_REPLICATE)[0]
             cut = line[np.clip(np.rint(rings[..., 1 - axis]), 0, len(line) - 1).astype(int)]
             hold[toward, ..., axis] = share * cut * np.minimum(1.0, room / (ROOM * face_height))
     return replace(mesh, hold=hold.reshape(2, -1, 2))

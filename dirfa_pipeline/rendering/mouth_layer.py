@@ -6,90 +6,150 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..face.fit import FaceFit
-from ..face.landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
-from ..face.measures import inner_lip_gap
-from .lips import LipShape, roundness
-from .masks import polygon_mask, window_around
+from ..face.landmarks import INNER_CORNERS, INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from .frame_state import FrameState
+from .lips import roundness
+from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon_mask, shape_of, whole, window_around
 from .mouth import MouthInterior
 
 
 Array = NDArray[np.float32]
 
-PARTED: Final = 0.02  # inner-lip gap from which on the mouth is open, in inter-ocular distances
-WIDE: Final = 0.25  # gap from which on light falls in freely
-SHADED, LIT = 0.5, 0.2  # of their light that reaches teeth between closed lips, and gap from which on all does
-BRIGHTEST: Final = 245.0
-LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # what the line between closed lips takes
-WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # light that lips let through or throw back is reddish
-TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth
-ROUNDED: Final = np.array([0.20, 0.27, 0.29], np.float32)  # what protruding lips take; they redden what is left
-OWN_LINE: Final = 0.4  # of it, where the photo's own line is there already
-LINE_END: Final = 0.12  # of the inter-ocular distance, over which that line fades in
-SHARPEN, AROUND = 0.75, 0.12  # strength, and reach around the lips in inter-ocular distances
-MOST_EDGE: Final = 18.0  # grey levels: teeth next to shade need no more
-CURVE_STEPS: Final = 4
+# Lengths and gaps are in inter-ocular distances, light is a share. "Filmed" numbers were set until rendered mouths
+# were as light as filmed ones (measured: benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths
+# (measured: benchmarks/compare_neutral.py); the others were chosen by eye on contact sheets of mouths.
+
+# The opening.
+ROOM: Final = 4  # pixels drawn around the inner lips
+PARTED: Final = 0.02  # gap of the inner lips from which on the mouth is open
+EDGE: Final = Softness(0.7, 0.008)  # of what is seen between the lips
+LEAST_COVER: Final = 0.02  # of a pixel: less of the interior is not drawn
+CURVE_STEPS: Final = 4  # points of the outline for each landmark
+
+# The light inside.
+WIDE: Final = 0.25  # gap from which on light falls in freely; filmed
+FREE, NARROW = 0.33, 0.3  # what a wide mouth adds to the interior's light, what is left in the narrowest; filmed
+SHADED, LIT = 0.5, 0.2  # of their light that reaches teeth in closed lips, and gap from which on all does; neutral
+LIGHT_COMES: Final = 0.5  # exponent of the gap with which it does
+BRIGHTEST: Final = 245.0  # levels of 255; filmed
+WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
+TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
+ROUNDED: Final = np.array([0.20, 0.27, 0.29], np.float32)  # what protruding lips take, red least of all; filmed
+
+# The lips' shade on what is next to them, most of all from above.
+LIP_SHADE: Final = 0.76  # light in it; filmed
+SHADE_DOWN, SHADE_BLUR = 0.016, Softness(1.0, 0.022)  # how far down the upper lip's reaches, and how soft it is
+SHADE_ENDS: Final = (0.12, 0.5)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
+
+# The line between closed lips.
+LINE_GONE: Final = 2.0 * PARTED  # gap from which on there is none
+LIP_LINE: Final = np.array([0.34, 0.48, 0.46], np.float32)  # of the light, that it takes
+OWN_LINE: Final = 0.4  # of that, where the photo's own line is there already
+ROLLED: Final = 0.3  # share of a lip rolled out of sight from which on none of the photo's own line is left
+LINE: Final = 0.008  # the stroke
+CORE_BLUR, SHADOW_BLUR = Softness(0.6, 0.006), Softness(1.2, 0.02)
+CORE, SHADOW = 0.7, 0.8  # darkness of both
+LINE_END, LINE_START = 0.12, 0.35  # way from the corners over which the line grows, and its strength there
+SLIT_BLUR: Final = Softness(1.0, 0.014)  # of what is under it
+
+# Edges given back to moved lips.
+SHARPEN, AROUND = 0.75, 0.12  # strength, and reach around the lips; neutral
+SHARPEN_BLUR: Final = 1.0  # pixels: finer detail is strengthened
+MOST_EDGE: Final = 18.0  # levels of 255: teeth next to shade need no more; filmed
 
 
-def draw_mouth(
-    frame: NDArray[np.uint8], mouth: MouthInterior, lips: LipShape, face: FaceFit, vertices: Array, head: Array,
-    weights: Array, camera: tuple[Array, Array, float], transform: Array, parted: float,
-) -> None:  # fmt: skip
+def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState) -> None:
     """
     Open the lips on teeth, tongue and shade, and draw the line where they meet, in place.
 
     Args:
         frame (`np.ndarray` of shape `(height, width, 3)`): Already warped by the mesh.
-        vertices, head (`np.ndarray` of shape `(478, 3)`): The frame's landmarks in pixels and in the head's own frame.
-        weights (`np.ndarray` of shape `(52,)`): The frame's expression.
-        camera: Rotation, translation and scale of the frame.
-        transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the photo.
-        parted (`float`): How far the lips have left the photo's, in [0, 1]; 0 leaves the photo's mouth.
+        mouth ([`MouthInterior`]): What is behind the lips.
+        state ([`FrameState`]): The frame's pose.
     """
-    scale = camera[2]
-    outline = smooth_outline(vertices[list(INNER_LIPS), :2])
-    window = window_around(outline, frame.shape, margin=4)
-    if window is None or parted == 0.0:
+    outline = smooth_outline(state.vertices[list(INNER_LIPS), :2])
+    window = window_around(outline, frame.shape, ROOM)
+    if window is None or state.parted == 0.0:
         return
-    rows, columns = window
-    patch = frame[rows, columns].astype(np.float32)
-    gap = inner_lip_gap(vertices) / scale
-    mask = polygon_mask(outline, window, blur=max(0.7, 0.008 * scale)) * min(1.0, gap / PARTED)
-    if mask.max() > 0.02:
-        size = (columns.stop - columns.start, rows.stop - rows.start)
-        corner = np.array([columns.start, rows.start], np.float32)
-        opened, rounded = min(1.0, gap / WIDE), roundness(weights)
-        lit = (SHADED + (1.0 - SHADED) * min(1.0, gap / LIT) ** 0.5) ** TEETH_WARMTH
-        painting = mouth.draw(size, corner, head, weights, camera, face, transform, lit, rounded)
-        # Little light falls between lips that are narrow or stand far out.
-        light = (1.0 + 0.33 * opened) * (0.3 + 0.7 * min(1.0, gap / PARTED))
-        painting *= (light * _lip_shade(mask, scale))[..., None] ** WARMTH * (1.0 - ROUNDED * rounded)
-        patch += (parted * mask)[..., None] * (np.minimum(painting, BRIGHTEST) - patch)
-    shut = parted * max(0.0, 1.0 - gap / (2.0 * PARTED))
+    patch, gap = frame[window].astype(np.float32), state.gap
+    mask = polygon_mask(outline, window, EDGE.of(state.camera.scale)) * min(1.0, gap / PARTED)
+    if mask.max() > LEAST_COVER:
+        painting = _interior(mouth, state, window, mask, gap)
+        patch += (state.parted * mask)[..., None] * (np.minimum(painting, BRIGHTEST) - patch)
+    shut = state.parted * max(0.0, 1.0 - gap / LINE_GONE)
     if shut > 0.0:
-        core, shadow = _lip_line(vertices, window, scale)
-        # Along the slit the mesh is a pixel wide and its edge a staircase.
-        smooth = cv2.GaussianBlur(patch, (0, 0), max(1.0, 0.014 * scale))
-        patch += (shut * np.minimum(1.0, core + shadow))[..., None] * (smooth - patch)
-        rolled = min(1.0, float(lips.hidden(weights).max()) / 0.3)
-        strength = shut * (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled))
-        patch *= 1.0 - strength * np.minimum(1.0, 0.7 * core + 0.8 * shadow)[..., None] * LIP_LINE
-    frame[rows, columns] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
-    _sharpen(frame, vertices, scale, parted)
+        _close(patch, state, window, shut)
+    frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+    _sharpen(frame, state)
 
 
-def _sharpen(frame: NDArray[np.uint8], vertices: Array, scale: float, parted: float) -> None:
+def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Array, gap: float) -> Array:
+    """The mouth in the light that falls between the lips: `(height, width, 3)`."""
+    rounded = roundness(state.weights)
+    lit = (SHADED + (1.0 - SHADED) * min(1.0, gap / LIT) ** LIGHT_COMES) ** TEETH_WARMTH
+    painting = mouth.draw(
+        shape_of(window)[::-1], corner_of(window), state.head, state.weights, state.camera, state.rig.face,
+        state.transform, lit, rounded,
+    )  # fmt: skip
+    # Little light falls between lips that are narrow or stand far out.
+    light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
+    painting *= (light * _lip_shade(mask, state.camera.scale))[..., None] ** WARMTH * (1.0 - ROUNDED * rounded)
+    return painting
+
+
+def _lip_shade(mask: Array, scale: float) -> Array:
+    """How light the mouth's interior is next to the lips that shade it, most of all from above."""
+    lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, SHADE_DOWN * scale]])
+    shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
+    inner = cv2.GaussianBlur(shifted, (0, 0), SHADE_BLUR.of(scale))
+    start, slope = SHADE_ENDS
+    return np.clip(LIP_SHADE + slope * (inner - start), LIP_SHADE, 1.0)
+
+
+def _close(patch: Array, state: FrameState, window: Window, shut: float) -> None:
+    """Draw a share of the line where lips meet into a window of the frame, in place."""
+    lips, scale = state.rig.lips, state.camera.scale
+    core, shadow = _lip_line(state.vertices, window, scale)
+    # Along the slit the mesh is a pixel wide and its edge a staircase.
+    smooth = cv2.GaussianBlur(patch, (0, 0), SLIT_BLUR.of(scale))
+    patch += (shut * np.minimum(1.0, core + shadow))[..., None] * (smooth - patch)
+    rolled = min(1.0, float(lips.hidden(state.weights).max()) / ROLLED)
+    strength = shut * (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled))
+    patch *= 1.0 - strength * np.minimum(1.0, CORE * core + SHADOW * shadow)[..., None] * LIP_LINE
+
+
+def _lip_line(vertices: Array, window: Window, scale: float) -> tuple[Array, Array]:
+    """The line between closed lips: a thin core and a soft shadow, each `(height, width)` in [0, 1]."""
+    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    right, left = (vertices[[corner], :2] for corner in INNER_CORNERS)
+    middle = np.concatenate([right, 0.5 * (upper + lower), left])
+    curve = smooth_outline(middle)[: CURVE_STEPS * (len(middle) - 1) + 1]
+    line = np.zeros(shape_of(window), np.uint8)
+    points = fixed_point(curve - corner_of(window))
+    cv2.polylines(line, [points], False, 255, whole(LINE * scale), cv2.LINE_AA, SHIFT)
+    core, shadow = (
+        cv2.GaussianBlur(line, (0, 0), blur.of(scale)).astype(np.float32) for blur in (CORE_BLUR, SHADOW_BLUR)
+    )
+    # It fades where the lips grow together.
+    across = np.mgrid[window][1].astype(np.float32)
+    ends = np.minimum(across - middle[0, 0], middle[-1, 0] - across) / (LINE_END * scale)
+    ends = np.clip(LINE_START + ends, 0.0, 1.0) / 255.0
+    return core * ends, shadow * ends
+
+
+def _sharpen(frame: NDArray[np.uint8], state: FrameState) -> None:
     """Give moved lips and the skin around them back the edges that interpolation between pixels takes, in place."""
-    outline = vertices[list(LIPS), :2]
-    reach = AROUND * scale
-    window = window_around(outline, frame.shape, margin=round(2.0 * reach) + 1)
-    if window is None or parted == 0.0:
+    outline = state.vertices[list(LIPS), :2]
+    reach = AROUND * state.camera.scale
+    window = window_around(outline, frame.shape, round(2.0 * reach) + 1)
+    if window is None:
         return
     hull = cv2.convexHull(outline.astype(np.float32))[:, 0]
-    mask = cv2.blur(cv2.dilate(polygon_mask(hull, window), np.ones((round(reach) + 1,) * 2)), (round(reach) + 1,) * 2)
+    size = (round(reach) + 1,) * 2
+    mask = cv2.blur(cv2.dilate(polygon_mask(hull, window), np.ones(size)), size)
     patch = frame[window].astype(np.float32)
-    edges = np.clip(patch - cv2.GaussianBlur(patch, (0, 0), 1.0), -MOST_EDGE, MOST_EDGE)
-    patch += (SHARPEN * parted * mask)[..., None] * edges
+    edges = np.clip(patch - cv2.GaussianBlur(patch, (0, 0), SHARPEN_BLUR), -MOST_EDGE, MOST_EDGE)
+    patch += (SHARPEN * state.parted * mask)[..., None] * edges
     frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -106,29 +166,3 @@ def smooth_outline(points: Array) -> Array:
             + t**3 * (3.0 * points - before - 3.0 * after + beyond)
         )
     return curve.reshape(-1, 2)
-
-
-def _lip_shade(mask: Array, scale: float) -> Array:
-    """How light the mouth's interior is next to the lips that shade it, most of all from above."""
-    lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.016 * scale]])
-    shifted = cv2.warpAffine(mask, lowered, mask.shape[::-1])
-    inner = cv2.GaussianBlur(shifted, (0, 0), max(1.0, 0.022 * scale))
-    return np.clip(0.76 + 0.5 * (inner - 0.12), 0.76, 1.0)
-
-
-def _lip_line(vertices: Array, window: tuple[slice, slice], scale: float) -> tuple[Array, Array]:
-    """The line between closed lips: a thin core and a soft shadow, each `(height, width)` in [0, 1]."""
-    rows, columns = window
-    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    middle = np.concatenate([vertices[[78], :2], 0.5 * (upper + lower), vertices[[308], :2]])
-    curve = smooth_outline(middle)[: CURVE_STEPS * (len(middle) - 1) + 1]
-    points = ((curve - [columns.start, rows.start]) * 16.0).round().astype(np.int32)
-    line = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-    cv2.polylines(line, [points], False, 255, max(1, round(0.008 * scale)), cv2.LINE_AA, 4)
-    core = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.006 * scale)).astype(np.float32)
-    shadow = cv2.GaussianBlur(line, (0, 0), max(1.2, 0.02 * scale)).astype(np.float32)
-    # It fades where the lips grow together.
-    across = np.mgrid[rows, columns][1].astype(np.float32)
-    ends = np.minimum(across - middle[0, 0], middle[-1, 0] - across) / (LINE_END * scale)
-    ends = np.clip(0.35 + ends, 0.0, 1.0) / 255.0
-    return core * ends, shadow * ends

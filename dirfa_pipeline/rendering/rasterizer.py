@@ -1,4 +1,6 @@
-"""The renderer's inner loops, compiled for one CPU thread."""
+"""The renderer's inner loops, compiled. Each call runs in its own thread and lets others run beside it."""
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,11 @@ from .kernels import inner, kernel
 
 
 Array = NDArray[np.float32]
+
+# Rounding errors of float32, not the look.
+LEAST_AREA: Final = 1e-6  # square pixels, doubled: smaller triangles are seen from their edge
+LEAST_STEP: Final = 1e-12  # change of a barycentric weight from pixel to pixel, below which it does not change
+SLACK: Final = 1e-5  # of a barycentric weight: neighbours overlap by this much, so that no pixel falls between them
 
 
 @kernel(fastmath=True, nogil=True)
@@ -38,7 +45,7 @@ def rasterize_map(
         bx, by = target[b, 0] - left, target[b, 1] - top
         cx, cy = target[c, 0] - left, target[c, 1] - top
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if area >= -1e-6:
+        if area >= -LEAST_AREA:
             continue
         first_row = max(0, int(np.ceil(min(ay, by, cy))))
         last_row = min(height - 1, int(np.floor(max(ay, by, cy))))
@@ -54,11 +61,11 @@ def rasterize_map(
             weight_c = ((bx - ax) * (row - ay) - (by - ay) * (first_column - ax)) * inverse
             start, stop = 0.0, float(last_column - first_column)
             for weight, step in ((1.0 - weight_b - weight_c, step_a), (weight_b, step_b), (weight_c, step_c)):
-                if step > 1e-12:
-                    start = max(start, (-1e-5 - weight) / step)
-                elif step < -1e-12:
-                    stop = min(stop, (-1e-5 - weight) / step)
-                elif weight < -1e-5:
+                if step > LEAST_STEP:
+                    start = max(start, (-SLACK - weight) / step)
+                elif step < -LEAST_STEP:
+                    stop = min(stop, (-SLACK - weight) / step)
+                elif weight < -SLACK:
                     stop = -1.0
             first, last = int(np.ceil(start)), int(np.floor(stop))
             if last < first:

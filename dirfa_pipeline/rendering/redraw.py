@@ -1,7 +1,7 @@
 """The lower face of a filmed frame, drawn anew with other lips."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -10,52 +10,102 @@ from numpy.typing import NDArray
 
 from ..animation.animation import Animation
 from ..animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS
-from ..capture.films import PERSON_FRAMES, FilmedFace, _even
+from ..animation.easing import ramp, smoothstep
+from ..capture.films import PERSON_FRAMES, FilmedFace
 from ..face.fit import FaceFit
-from ..face.landmarks import OVAL
-from ..face.measures import eye_openness, whole_lip_aperture
-from ..media.video import read_video
-from ..models.face_renderer import FaceRenderer
-from .lips import LipShape, build_lips
+from ..face.landmarks import INNER_MIDDLE, NUM_LANDMARKS, OVAL
+from ..face.measures import whole_lip_aperture
+from .frame_state import Rig
+from .lips import build_lips
+from .masks import Window, corner_of, polygon, shape_of
 from .mesh import build_mesh
 from .mouth import MouthInterior, build_mouth
 from .mouth_layer import PARTED, draw_mouth
-from .rasterizer import rasterize_map
 from .relaxed_photo import relax
+from .threads import in_threads
 
 
 Array = NDArray[np.float32]
+Triangles = NDArray[np.int32]
 
+# Chosen by eye on dubbed clips (seen: the sheet of benchmarks/evaluate_dubbing.py).
 FEATHER: Final = 0.18  # of the inter-ocular distance, over which the mask fades in from its outline
 BELOW_JAW: Final = 1.2  # the mask's outline below the jaw, from the nose, over the jaw's own
-_JAW: Final = OVAL[OVAL.index(361) : OVAL.index(132) + 1]
-_CHEEKS: Final = (50, 4, 280)  # the mask's outline from the right cheek over the nose to the left one
+OLD_MOUTH: Final = (PARTED, 1.5 * PARTED)  # gap of the filmed lips over which what is between them is painted over
+JAW: Final = OVAL[OVAL.index(361) : OVAL.index(132) + 1]
+NOSE: Final = 4
+CHEEKS: Final = (50, NOSE, 280)  # the mask's outline from the right cheek over the nose to the left one
 
 
-def dub_frames(film: FilmedFace, animation: Animation, renderer: FaceRenderer) -> Iterator[NDArray[np.uint8]]:
+@dataclass(frozen=True)
+class FilmedFrame:
+    """
+    A frame of a film that shows a face.
+
+    Args:
+        picture (`np.ndarray` of shape `(height, width, 3)`): uint8; the lips are drawn into it.
+        landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
+        face ([`FaceFit`]): The fit, of lips that are shut.
+        rest (`np.ndarray` of shape `(478, 3)`): The person's calm face in the head's own axes.
+        mouth ([`MouthInterior`]): What is behind the lips.
+    """
+
+    picture: NDArray[np.uint8]
+    landmarks: Array
+    face: FaceFit
+    rest: Array
+    mouth: MouthInterior
+
+    @property
+    def gap(self) -> float:
+        """Opening of the filmed lips in inter-ocular distances."""
+        return whole_lip_aperture(self.landmarks) / self.face.scale
+
+    def rig(self, triangles: Triangles) -> Rig:
+        """What of it moves: the lips."""
+        height, width = self.picture.shape[:2]
+        nowhere = np.zeros(NUM_LANDMARKS, np.float32)
+        return Rig(
+            face=self.face,
+            landmarks=self.landmarks,
+            forward=nowhere,
+            stiff=nowhere,
+            mesh=build_mesh(self.landmarks, triangles, width, height),
+            lips=replace(build_lips(self.face, self.gap), rest=self.rest),
+            eyes=(),
+        )
+
+
+def redraw_lips(
+    film: FilmedFace, animation: Animation, triangles: Triangles, teeth: tuple[Array, Array], threads: int
+) -> Iterator[NDArray[np.uint8]]:
     """
     Yield the video's frames, uint8 of shape `(height, width, 3)` with even sides, with the lips of an animation.
 
     Args:
-        film ([`FilmedFace`]): From [`film_face`].
-        animation ([`Animation`]): Its jaw, mouth, cheeks and tongue are used; at another rate or length it is
-            resampled, and held at its end.
-        renderer ([`FaceRenderer`]): Gives triangles and teeth.
+        film ([`FilmedFace`]), animation ([`Animation`]): See [`FaceRenderer.redraw`].
+        triangles (`np.ndarray` of shape `(triangles, 3)`): Of the face's mesh.
+        teeth (two `np.ndarray` of shape `(height, width, 3)`): The upper and the lower row, see [`build_mouth`].
+        threads (`int`): How many frames are drawn at once.
     """
     rows = np.zeros((len(film), NUM_COEFFICIENTS), np.float32)
     lips = list(LIP_INDICES)
     rows[:, lips] = animation.resample(film.fps, len(film)).coefficients[:, lips]
-    triangles = renderer.triangles.detach().cpu().numpy()
-    mouths = _mouths_of(film, renderer)
-    for index, picture in zip(range(len(film)), read_video(film.path).frames, strict=False):
-        frame = _even(picture)
-        if film.shown[index]:
-            face, mouth = film.face(index), mouths[film.shot_of(index)]
-            _redraw(frame, film.landmarks[index], face, film.rest(index), mouth, rows[index], triangles)
-        yield frame
+    mouths = _mouths_of(film, teeth)
+
+    def draw(numbered: tuple[int, NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        index, picture = numbered
+        if not film.shown[index]:
+            return picture
+        frame = FilmedFrame(
+            picture, film.landmarks[index], film.face(index), film.rest(index), mouths[film.shot_of(index)]
+        )
+        return _redraw(frame, rows[index], triangles)
+
+    return in_threads(draw, zip(range(len(film)), film.pictures(), strict=False), threads)
 
 
-def lower_face(landmarks: Array, scale: float, shape: tuple[int, int]) -> tuple[tuple[slice, slice], Array]:
+def lower_face(landmarks: Array, scale: float, shape: tuple[int, ...]) -> tuple[Window, Array]:
     """
     Where a frame is drawn anew: a window, and in it a mask in [0, 1], 1 around lips and chin and 0 at its outline.
 
@@ -64,19 +114,18 @@ def lower_face(landmarks: Array, scale: float, shape: tuple[int, int]) -> tuple[
         scale (`float`): The inter-ocular distance in pixels.
         shape: Height and width of the frame. Pixels outside the window are never touched.
     """
-    nose = landmarks[4, :2]
-    jaw = nose + BELOW_JAW * (landmarks[list(_JAW), :2] - nose)
-    outline = np.concatenate([landmarks[list(_CHEEKS), :2], jaw])
+    nose = landmarks[NOSE, :2]
+    jaw = nose + BELOW_JAW * (landmarks[list(JAW), :2] - nose)
+    outline = np.concatenate([landmarks[list(CHEEKS), :2], jaw])
     x0, y0 = np.clip(np.floor(outline.min(0)), 0, [shape[1] - 1, shape[0] - 1]).astype(int)
     x1, y1 = np.clip(np.ceil(outline.max(0)) + 1, [x0 + 1, y0 + 1], [shape[1], shape[0]]).astype(int)
-    inside = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    cv2.fillPoly(inside, [(outline - [x0, y0]).round().astype(np.int32)], 1)
+    window = slice(int(y0), int(y1)), slice(int(x0), int(x1))
+    inside = polygon(outline - corner_of(window), shape_of(window))
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
-    t = np.clip((distance - 1.0) / (FEATHER * scale), 0.0, 1.0)
-    return (slice(int(y0), int(y1)), slice(int(x0), int(x1))), np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+    return window, np.asarray(smoothstep((distance - 1.0) / (FEATHER * scale)), np.float32)
 
 
-def _mouths_of(film: FilmedFace, renderer: FaceRenderer) -> dict[int, MouthInterior]:
+def _mouths_of(film: FilmedFace, teeth: tuple[Array, Array]) -> dict[int, MouthInterior]:
     """
     The mouth's colours in each shot, from its frame with open eyes whose lips are most shut; short shots, in which
     there may be no good one, take the whole film's.
@@ -88,56 +137,41 @@ def _mouths_of(film: FilmedFace, renderer: FaceRenderer) -> dict[int, MouthInter
         number: _calmest(film, shot if own else slice(0, len(film)))
         for number, (shot, own) in enumerate(zip(film.shots, long, strict=True))
     }
-    upper, lower = (teeth.detach().float().cpu().numpy() for teeth in (renderer.upper_teeth, renderer.lower_teeth))
     drawn = {}
-    for index, picture in zip(range(max(best.values()) + 1), read_video(film.path).frames, strict=False):
+    for index, picture in zip(range(max(best.values()) + 1), film.pictures(), strict=False):
         if index in best.values():
-            mouth = build_mouth(_even(picture), film.landmarks[index], film.face(index), (upper, lower))
+            mouth = build_mouth(picture, film.landmarks[index], film.face(index), teeth)
             drawn[index] = replace(mouth, own_teeth=None, own_drop=0.0)
     return {number: drawn[index] for number, index in best.items()}
 
 
 def _calmest(film: FilmedFace, frames: slice) -> int:
     """The shown frame, among some, with open eyes whose lips are most shut."""
-    openness, shown = eye_openness(film.landmarks[frames]), film.shown[frames]
+    openness, shown = film.openness[frames], film.shown[frames]
     fit = shown & (openness >= np.median(openness[shown]))
     return frames.start + int(np.where(fit, film.gaps[frames], np.inf).argmin())
 
 
-def _redraw(
-    frame: NDArray[np.uint8], landmarks: Array, face: FaceFit, rest: Array, mouth: MouthInterior, row: Array,
-    triangles: NDArray[np.int32],
-) -> None:  # fmt: skip
-    """Draw the lips of one row of coefficients, `(58,)`, into a frame, in place."""
-    height, width = frame.shape[:2]
-    window, mask = lower_face(landmarks, face.scale, (height, width))
-    weights = face.expressions(row[None])[0]
-    gap = whole_lip_aperture(landmarks) / face.scale
-    lips: LipShape = replace(build_lips(face, gap), rest=rest)
-    head = lips.shape(face.head_vertices(row[None])[0], weights, 1.0)
-    vertices = (face.scale * head @ face.rotation.T + face.translation).astype(np.float32)
-
-    mesh = build_mesh(landmarks, triangles, width, height)
-    source = lips.roll(mesh.source[:, :2], weights, 1.0)
-    still = np.eye(3, 4, dtype=np.float32)
-    map_x, map_y, depth = (np.empty(mask.shape, np.float32) for _ in range(3))
-    corner = (window[1].start, window[0].start)
-    rasterize_map(mesh.deform(vertices, still), source, mesh.triangles, *corner, map_x, map_y, depth)
-    drawn = frame.copy()
-    silent = _without_speech(frame, landmarks, face, gap)
-    drawn[window] = cv2.remap(silent, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    mouth = replace(mouth, centre=0.5 * (face.shape[13] + face.shape[14]))
-    camera = (face.rotation, face.translation, face.scale)
-    draw_mouth(drawn, mouth, lips, face, vertices, head, weights, camera, still, 1.0)
-    share, patch = mask[..., None], frame[window].astype(np.float32)
-    patch += share * (drawn[window] - patch)
-    frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+def _redraw(frame: FilmedFrame, row: Array, triangles: Triangles) -> NDArray[np.uint8]:
+    """The picture of a frame with the lips of one row of coefficients, `(58,)`."""
+    picture, face = frame.picture, frame.face
+    window, mask = lower_face(frame.landmarks, face.scale, picture.shape)
+    # None of the old speech's lips may show, however near the new ones are to the calm face.
+    state = frame.rig(triangles).pose(row, parted=1.0)
+    drawn = picture.copy()
+    drawn[window] = state.warp(_without_speech(frame), window).picture
+    draw_mouth(drawn, replace(frame.mouth, centre=face.shape[list(INNER_MIDDLE)].mean(0)), state)
+    patch = picture[window].astype(np.float32)
+    patch += mask[..., None] * (drawn[window] - patch)
+    drawn = picture.copy()
+    drawn[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+    return drawn
 
 
-def _without_speech(frame: NDArray[np.uint8], landmarks: Array, face: FaceFit, gap: float) -> NDArray[np.uint8]:
-    """The frame with its open mouth painted over, gradually as it opens: nothing may switch between frames."""
-    share = float(np.clip((gap / PARTED - 1.0) / 1.5, 0.0, 1.0))
+def _without_speech(frame: FilmedFrame) -> NDArray[np.uint8]:
+    """The picture with its open mouth painted over, gradually as it opens: nothing may switch between frames."""
+    share = ramp(frame.gap, *OLD_MOUTH)
     if share == 0.0:
-        return frame
-    relaxed = relax(frame, landmarks, face)
-    return relaxed if share == 1.0 else cv2.addWeighted(relaxed, share, frame, 1.0 - share, 0.0)
+        return frame.picture
+    relaxed = relax(frame.picture, frame.landmarks, frame.face)
+    return relaxed if share == 1.0 else cv2.addWeighted(relaxed, share, frame.picture, 1.0 - share, 0.0)

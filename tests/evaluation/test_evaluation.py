@@ -88,7 +88,7 @@ def test_names_that_no_dictionary_has_are_said_before_anything_is_loaded(
 ) -> None:
     """Without flite to spell them: an error with the remedy, which then helps. Other languages are not aligned."""
     pytest.importorskip("pocketsphinx")
-    from dirfa_pipeline.commands.evaluate import check_aligner
+    from dirfa_pipeline.commands.evaluate import can_align
     from dirfa_pipeline.evaluation.alignment import spell_out
 
     spell_out.cache_clear()
@@ -102,7 +102,7 @@ def test_names_that_no_dictionary_has_are_said_before_anything_is_loaded(
     error = capsys.readouterr().err
     assert "2 words of the texts are in no dictionary: wenjie, trisolaran; apt-get install flite" in error
     (tmp_path / "words.txt").write_text("Wenjie W AH2 N JH Y EH1\ntrisolaran T R AY S OW L AA R AH N\n")
-    check_aligner([entries[0].text], tmp_path / "words.txt")
+    assert can_align([entries[0].text], tmp_path / "words.txt")
     spell_out.cache_clear()
 
 

@@ -1,5 +1,6 @@
 """Frames: the photo at rest, and what each coefficient changes in it."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, OVAL, RIGHT_EYE
 from dirfa_pipeline.face.measures import eye_openness, lip_aperture
 from dirfa_pipeline.face.rotations import rotation_matrix
-from dirfa_pipeline.models.face_renderer import PreparedPortrait, render_batched
+from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.rendering.mesh import STEEPEST, hold_at_border, soften_relief
 
 
@@ -75,29 +76,33 @@ def test_same_coefficients_same_frames(renderer: FaceRenderer, portrait: Portrai
     np.testing.assert_array_equal(renderer.render(renderer.prepare(portrait), coefficients), first)
 
 
-@pytest.mark.parametrize("size", [1, 3])
-def test_chunks_do_not_matter(renderer: FaceRenderer, prepared: PreparedPortrait, size: int) -> None:
-    wave = np.sin(np.arange(7))
-    talk = Animation.from_curves(7, jawOpen=0.3 + 0.3 * wave, yaw=0.1 * wave, eyeBlinkRight=np.arange(7) % 2)
-    whole = renderer.render(prepared, talk.coefficients)
-    parts = [renderer.render(prepared, talk.coefficients[i : i + size]) for i in range(0, 7, size)]
-    # Matrix products of other sizes round otherwise: a level here and there.
-    np.testing.assert_allclose(np.concatenate(parts).astype(int), whole, atol=1)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_and_chunks_do_not_matter(
+    renderer: FaceRenderer, prepared: PreparedPortrait, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every byte is the same, and frames come in their order."""
+    wave = np.sin(np.arange(13))
+    talk = Animation.from_curves(13, jawOpen=0.3 + 0.3 * wave, yaw=0.1 * wave, eyeBlinkRight=np.arange(13) % 2)
+    alone = [renderer.render(prepared, row[None])[0] for row in talk.coefficients]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    np.testing.assert_array_equal(renderer.render(prepared, talk.coefficients), alone)
+    for frame, expected in zip(renderer.frames(prepared, talk.coefficients), alone, strict=True):
+        np.testing.assert_array_equal(frame, expected)
 
 
-def test_batches_look_the_same(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
-    """What other devices run makes the frames of the CPU's own path, under autocast too."""
-    wave = np.sin(np.arange(6))
-    moving = Animation.from_curves(6, jawOpen=0.3 + 0.3 * wave, yaw=0.35 * wave, roll=-0.2 * wave, y=0.3 * wave)
-    coefficients = np.concatenate([pose(prepared.portrait), moving.coefficients, np.full((1, 58), 5.0)])
-    coefficients = coefficients.astype(np.float32)
-    frames = renderer.render(prepared, coefficients)
-    batched = np.empty_like(frames)
-    with torch.autocast("cpu", torch.bfloat16):
-        render_batched(prepared, coefficients, batched, torch.device("cpu"))
-    difference = np.abs(batched.astype(int) - frames)
-    assert difference.mean(axis=(1, 2, 3)).max() < 0.5
-    assert np.percentile(difference[:-1], 99.9) <= 3
+def test_frames_that_nobody_takes(
+    renderer: FaceRenderer, prepared: PreparedPortrait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Giving up after a frame ends the threads; wrong coefficients are refused before any is asked for."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    before = threading.active_count()
+    frames = renderer.frames(prepared, np.zeros((1000, 58)))
+    next(frames)
+    assert threading.active_count() > before
+    frames.close()
+    assert threading.active_count() == before
+    with pytest.raises(AnimationError):
+        renderer.frames(prepared, np.zeros((2, 57)))
 
 
 def test_blink_changes_only_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
@@ -118,9 +123,7 @@ def test_a_wink_leaves_the_other_eye(renderer: FaceRenderer, prepared: PreparedP
 
 def test_strong_smiles_reach_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
     """As if the cheeks had been lifted by hand; what is lifted more stays, and a weak smile leaves them."""
-    portrait = prepared.portrait
-    sober = replace(portrait.face, expression=np.zeros_like(portrait.face.expression))
-    prepared = replace(prepared, portrait=replace(portrait, face=sober))
+    prepared = replace(prepared, face=replace(prepared.face, expression=np.zeros_like(prepared.face.expression)))
 
     def frame(**weights: float) -> np.ndarray:
         both = {f"{name}{side}": value for name, value in weights.items() for side in ("Left", "Right")}
@@ -255,9 +258,13 @@ def test_a_detector_sees_what_was_asked_for(renderer: FaceRenderer, prepared: Pr
 
 
 def test_closed_lips_look_closed(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
-    """Zero lip weights shut the smiling mouth for a detector too."""
-    frame = renderer.render(prepared, np.zeros((1, 58)))[0]
-    assert lip_aperture(FaceDetector().find_faces(frame)[0][None])[0] < 0.02
+    """
+    Zero lip weights shut the smiling mouth for a detector too, whose landmarks lie up to .04 apart on lips that are
+    plainly shut.
+    """
+    frames = prepared.portrait.image, renderer.render(prepared, np.zeros((1, 58)))[0]
+    smiling, shut = (lip_aperture(FaceDetector().find_faces(frame)[0][None])[0] for frame in frames)
+    assert shut < 0.04 < 0.1 < smiling
 
 
 def test_extreme_coefficients_do_not_break(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:

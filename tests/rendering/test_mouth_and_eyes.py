@@ -84,7 +84,7 @@ def test_eyes_half_shut_in_the_photo_open(
 
 
 def test_silence_covers_the_teeth(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
-    """Of a toothy smile closed lips remain: nowhere as light and as pale as its teeth."""
+    """Of a toothy smile closed lips remain: but for their gloss, nowhere as light and as pale as its teeth."""
     portrait = prepared.portrait
     teeth = inside(portrait.image, portrait.landmarks[list(INNER_LIPS), :2])
     frame = renderer.render(prepared, pose())[0]
@@ -95,7 +95,7 @@ def test_silence_covers_the_teeth(renderer: FaceRenderer, prepared: PreparedPort
         return float((pale & (grey(pixels) > np.percentile(grey(teeth), 60))).mean())
 
     assert share_pale(teeth) > 0.25
-    assert share_pale(lips) < 0.02
+    assert share_pale(lips) < 0.05
 
 
 def test_corrections_keep_the_photo(prepared: PreparedPortrait) -> None:

@@ -1,0 +1,98 @@
+"""
+Compare how far each channel goes, and what the mouth does at each viseme, with tracked people saying the same.
+
+    python benchmarks/compare_spreads.py --tracks TRACKS [--weights weights/dirfa-base] [--unseen]
+
+For each real clip in TRACKS, written by dirfa_pipeline.training.track_videos, a take is drawn for its own sound; both
+are shown on one face. The first table holds spreads of coefficients over clips of 5 s or more; neighbours share their
+motion, so read it with the second: mean aperture and width of the mouth at each viseme, less the mean at all spoken
+ones. `shuffled` are ours at another clip's phones, which is what a mouth that does not listen gives. With
+`--unseen` only clips that nothing was trained on count.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from real_clips import RealClip, read_real_clips
+
+from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
+from dirfa_pipeline.evaluation.metrics import Phone
+from dirfa_pipeline.evaluation.phone_shapes import viseme_means, viseme_values
+from dirfa_pipeline.evaluation.rows import format_columns
+from dirfa_pipeline.evaluation.spreads import channel_spreads, format_spreads
+from dirfa_pipeline.evaluation.tracking import Track
+from dirfa_pipeline.face.fit import FaceFit
+from dirfa_pipeline.face.measures import lip_aperture, mouth_width
+from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip
+from dirfa_pipeline.training.visemes import ARPABET
+
+
+LONG = 5.0  # seconds: less does not show how far somebody goes
+
+Curve = NDArray[np.floating]
+
+
+def draw(pipe: DirfaPipeline, clip: RealClip, face: FaceFit) -> Track:
+    """A take for a real clip's own sound."""
+    generator = torch.Generator().manual_seed(0)
+    take = pipe.sample_animation(AudioClip(clip.waveform[None], ENCODER_RATE), generator)
+    return Track.of_animation(face, take.coefficients)
+
+
+def means(curves: Sequence[Curve], phones: Sequence[Sequence[Phone]]) -> dict[str, float]:
+    """Mean of a curve at each viseme over clips."""
+    pairs = zip(curves, phones, strict=True)
+    return viseme_means([viseme_values(curve, ANIMATION_FPS, spoken, ARPABET) for curve, spoken in pairs])
+
+
+def viseme_table(ours: Sequence[Curve], real: Sequence[Curve], phones: Sequence[Sequence[Phone]], title: str) -> str:
+    """A line a viseme: ours, real, their ratio, ours at shuffled phones; and how they correlate over visemes."""
+    own, true, chance = means(ours, phones), means(real, phones), means(ours, [*phones[1:], *phones[:1]])
+    lines = [[title, "ours", "real", "ratio", "shuffled", ""]]
+    for name in sorted(true, key=lambda name: true[name]):
+        ratio = f"{own[name] / true[name]:.2f}" if abs(true[name]) > 0.005 else "-"
+        shuffled = f"{chance[name]:.3f}" if name in chance else "-"
+        lines.append([name, f"{own[name]:.3f}", f"{true[name]:.3f}", ratio, shuffled, ""])
+    common = [name for name in true if name in chance]
+    columns = [[row[name] for name in common] for row in (own, chance, true)]
+    agreement = np.corrcoef(columns)[2] if len(common) > 2 else np.full(3, np.nan)
+    lines.append(["correlation with real", f"{agreement[0]:.2f}", "", "", f"{agreement[1]:.2f}", ""])
+    return format_columns(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tracks", type=Path, required=True, help="folder of shards of real clips")
+    parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each clip (default 20)")
+    parser.add_argument("--unseen", action="store_true", help="only clips that nothing was trained on")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    portrait = pipe.prepare_portrait(Path(__file__).parents[1] / "dirfa_pipeline" / "examples" / "astronaut.jpg")
+    clips = [
+        clip
+        for clip in read_real_clips(options.tracks, portrait.face, 2.5, options.seconds, shows=("lips",))
+        if clip.unseen or not options.unseen
+    ]
+    ours = [draw(pipe, clip, portrait.face) for clip in clips]
+    whole = [
+        (own.coefficients, clip.track.coefficients)
+        for own, clip in zip(ours, clips, strict=True)
+        if "motion" in clip.shows and len(own) >= LONG * ANIMATION_FPS
+    ]
+    print(f"{len(whole)} clips with head and lips, {sum(bool(clip.phones) for clip in clips)} with text\n")
+    print(format_spreads(*(channel_spreads(side) for side in zip(*whole, strict=True))))
+    said = [(own, clip) for own, clip in zip(ours, clips, strict=True) if clip.phones]
+    for title, curve in (("aperture at", lip_aperture), ("width at", mouth_width)):
+        sides = ([curve(own.landmarks) for own, _ in said], [curve(clip.track.landmarks) for _, clip in said])
+        print("\n" + viseme_table(*sides, [clip.phones for _, clip in said], title))
+
+
+if __name__ == "__main__":
+    main()
