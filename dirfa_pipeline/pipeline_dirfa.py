@@ -46,6 +46,7 @@ from .media.audio import (
     receptive_field,
 )
 from .media.audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
+from .media.prosody import prosody
 from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer, PreparedPortrait

@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 
 PROSODY_NAMES: Final = ("loudness", "pitch", "voicing", "brightness")
 NUM_PROSODY: Final = len(PROSODY_NAMES)
-LEAST_POWER: Final = 1e-7  # of full scale squared, -70 dB: what is quieter is silence
+LEAST_POWER: Final = 1e-9  # of full scale squared, -90 dB, about one step of 16 bits: what is quieter is silence
 PITCH_RANGE: Final = (70.0, 500.0)  # hertz: from a deep man's to a child's voice
 BRIGHT: Final = 2000.0  # hertz: effort and fricatives add energy above
 # A period's second peak is as high as its first; the nearer one counts unless a later one is clearly higher.

@@ -22,16 +22,17 @@ MEMORY: Final = 300  # rows, 6 s: a speaker who steps back is followed, a phrase
 FIRST_ROWS: Final = 10  # that the first row counts as: the mean starts there and moves gently
 LEVEL_RANGE: Final = (-2.0, 1.5)  # tens of decibels about the mean: softer than a voice by 20 dB is background
 VOICED: Final = 0.5  # of the autocorrelation's peak, from which on a row has a pitch
+SILENCE: Final = -8.5  # log10 of full scale squared: digital silence is nobody's voice, whatever precedes it
 MOST_STEP: Final = 6.0  # semitones about the running pitch that one row can move it by: octave errors jump further
 
 # A voice is taken to be calm, until two seconds of it have told otherwise. Spreads are mean distances from the mean.
 CALM_ROWS: Final = 100.0
-CALM_PITCH, CALM_LOUDNESS, CALM_BRIGHTNESS = 2.4, 0.42, -2.0
+CALM_PITCH, CALM_LOUDNESS, CALM_BRIGHTNESS = 2.4, 0.62, -2.0
 # What arousal adds up from, so that angry and happy takes of a speaker come before neutral ones and these before sad
 # ones: octaves, tens of decibels and log10 of the share of bright power. Voice carries arousal by its loudness, pitch
 # and spectral balance (Scherer, 2003, "Vocal communication of emotion").
 PITCH_SHARE, LOUDNESS_SHARE, BRIGHTNESS_SHARE = 3.2 / 12.0, 4.8, 1.5
-AROUSED: Final = 0.7  # of that sum, at which arousal is .76
+AROUSED: Final = 1.0  # of that sum, at which arousal is .76
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Listener:
         return heard, state
 
     def _after(self, loudness: float, pitch: float, voicing: float, brightness: float, weight: float) -> "Listener":
-        if weight < 0.5 or loudness < -6.5:  # digital silence is nobody's voice
+        if weight < 0.5 or loudness < SILENCE:
             return self
         if self.rows == 0.0:
             fresh = replace(self, rows=FIRST_ROWS, loudness=loudness, brightness=brightness)

@@ -40,8 +40,8 @@ class MotionDraw:
     """
     Feeds the motion prior its own draws, one event at a time; starts from the photo's pose.
 
-    Short clips teach how a head moves, not how far it strays in a minute: the leash takes a share of each channel's way
-    from rest off every step, so that rollouts spread as far as tracked clips.
+    Short clips teach how a head moves, not how far it strays in a minute: the leash takes a share of each channel's
+    way from rest off every step, so that rollouts spread as far as tracked clips.
 
     The batch has `ROWS` rows however many takes there are: matrices of another shape would be multiplied in another
     order, and a take among others would differ by rounding from the same take alone.

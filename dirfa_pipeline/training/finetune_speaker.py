@@ -26,23 +26,12 @@ from ..media.audio import ENCODER_RATE
 from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
 from . import track_videos
-from .loop import TrainingRun, remove_checkpoints
+from .lip_stage import calibrate_lips, lip_basis, lip_example, lip_opening, lip_schedule, train_lips
+from .loop import StartRun, TrainingRun, remove_checkpoints
 from .motion_data import TrackedClip
+from .motion_stage import MotionExample, calibrate, motion_example, motion_schedule, train_motion
 from .track_shards import read_shards
-from .train_animation_sampler import (
-    STAGES,
-    StartRun,
-    TrainingExample,
-    calibrate_leash,
-    calibrate_lips,
-    lip_basis,
-    lip_opening,
-    lip_schedule,
-    motion_schedule,
-    prepare_example,
-    train_lips,
-    train_motion,
-)
+from .train_animation_sampler import STAGES, heard_in
 
 
 logger = logging.getLogger(__name__)
@@ -60,7 +49,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--weights", default=BUNDLED_NAME, help="pipeline to begin with: a folder or a hub id")
     parser.add_argument("--work", type=Path, help="where tracks are kept for the next run; OUTPUT-work if left out")
     parser.add_argument("--lip-steps", type=int, default=500, help="0 leaves the lips as they are")
-    parser.add_argument("--motion-steps", type=int, default=150, help="0 learns how far the head moves, not how")
+    parser.add_argument("--motion-steps", type=int, default=40, help="0 learns how far the head moves, not how")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
@@ -103,9 +92,9 @@ def read_clips(tracks: Path, source: str) -> list[TrackedClip]:
 
 
 @torch.no_grad()
-def measure_speaker(sampler: AnimationSampler, examples: list[TrainingExample]) -> None:
+def measure_speaker(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
     """Store how far and how fast this person moves; what the prior learned in these units stays valid."""
-    sampler.motion_scale.copy_(torch.cat([example.points for example in examples]).std(0).clamp_min(1e-3))
+    sampler.level_scale.copy_(torch.cat([example.motion for example in examples]).std(0).clamp_min(1e-3))
     styles = torch.stack([example.style for example in examples])
     sampler.style_mean.copy_(styles.mean(0))
     if len(styles) > 1:
@@ -118,17 +107,22 @@ def finetune(
     """Fit a pipeline's sampler to one person's tracked clips, in place; what does not get better stays as it was."""
     sampler = pipe.animation_sampler
     parts = [[clip for clip in part if clip.valid.any()] for part in hold_back(clips)]
-    training, judging = ([prepare_example(clip, pipe.audio_encoder, sampler) for clip in part] for part in parts)
-    logger.info("%d clips to learn from, %d to judge by", len(training), len(judging))
-    heard = [[example for example in part if example.heard] for part in (training, judging)]
-    if lip_steps and all(heard):
-        train_lips(sampler, heard[0], heard[1], lip_basis(pipe.face_model), lip_schedule(lip_steps, LIP_RATE), start)
-        calibrate_lips(sampler, heard[0], lip_opening(pipe.face_model))
+    heard = {
+        clip.name: heard_in(clip, pipe.audio_encoder, sampler) for p in parts for clip in p if clip.audio is not None
+    }
+    lips = [[lip_example(clip, heard[clip.name]) for clip in part if clip.name in heard] for part in parts]
+    logger.info("%d clips to learn from, %d to judge by", *map(len, parts))
+    if lip_steps and all(lips):
+        train_lips(sampler, lips[0], lips[1], lip_basis(pipe.face_model), lip_schedule(lip_steps, LIP_RATE), start)
+        calibrate_lips(sampler, lips[0], lip_opening(pipe.face_model))
+    training, judging = ([motion_example(c, heard[c.name]) for c in part if c.name in heard] for part in parts)
+    if not training:
+        return
     measure_speaker(sampler, training)
-    if motion_steps:
+    if motion_steps and judging:
         train_motion(sampler, training, judging, motion_schedule(motion_steps, MOTION_RATE), start)
     if any(clip.valid.sum() >= MIN_FRAMES for clip in parts[0]):
-        calibrate_leash(sampler, parts[0], training)
+        calibrate(sampler, training)
 
 
 def main(arguments: list[str] | None = None) -> None:

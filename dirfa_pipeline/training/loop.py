@@ -260,3 +260,6 @@ def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         (folder / f"{name}.pt").unlink(missing_ok=True)
         shutil.rmtree(folder / f"{name}-latest", ignore_errors=True)
+
+
+StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed

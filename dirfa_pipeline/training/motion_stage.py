@@ -3,11 +3,8 @@ How the motion prior is learned: what each event of a voice moved in tracked cli
 sounds, and the flow that draws it.
 """
 
-import copy
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,8 +23,9 @@ from ..models.motion_channels import GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, N
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
 from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent
-from .loop import Schedule, TrainingRun
+from .loop import Schedule, StartRun
 from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
+from .sampler_export import exporter, pad_rows
 
 
 logger = logging.getLogger(__name__)
@@ -51,8 +49,6 @@ MOST_EFFECT: Final = 0.6  # of one deviation of a cue
 MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
 SCALE_STEPS, SCALE_RATE, SCALE_RIDGE = 400, 0.02, 20.0  # of the cue scale's fit by maximum likelihood
 MIRRORED_DRAWN: Final = (*MIRRORED, *(NUM_MOTIONS + i for i, c in enumerate(GESTURE_CHANNELS) if c in MIRRORED))
-
-StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed
 
 
 @dataclass(frozen=True)
@@ -126,6 +122,7 @@ def motion_example(clip: TrackedClip, heard: Tensor) -> MotionExample:
             blinks[begun[-1]] = 1.0
     cues = torch.stack([torch.from_numpy(event.cues) for event in events])
     windows = event_windows(heard, 0, [event.row for event in events])
+    assert clip.audio is not None  # whoever asks saw to it
     loudness = loudness_of(clip.audio, ENCODER_RATE, frames, ANIMATION_FPS)
     return MotionExample(
         clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events, loudness
@@ -198,7 +195,7 @@ def crop_motion(
             "blinks": example.blinks, "mask": torch.ones(len(drawn)),
         }  # fmt: skip
         for name, values in parts.items():
-            rows[name].append(_pad_rows(values[here], count))
+            rows[name].append(pad_rows(values[here], count))
         rows["style"].append((example.style - sampler.style_mean) / sampler.style_std)
     return {name: torch.stack(values) for name, values in rows.items()}
 
@@ -234,12 +231,7 @@ def train_motion(
         losses = motion_loss(prior.eval(), fixed, torch.Generator().manual_seed(2))
         return {name: loss.item() for name, loss in losses.items()}
 
-    def export(trained: nn.Module, folder: Path) -> None:
-        whole = copy.deepcopy(sampler)
-        whole.motion_prior.load_state_dict(trained.state_dict())
-        whole.save_pretrained(folder)
-
-    run = start("motion", sampler.motion_prior, schedule, validate=validate, export=export)
+    run = start("motion", sampler.motion_prior, schedule, validate=validate, export=exporter(sampler, "motion_prior"))
     for generator in run:
         crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_EVENTS, generator)
         with run.accelerator.autocast():
@@ -311,7 +303,7 @@ def _change_effect(
     cues = torch.cat([example.cues for example in examples])
     before = scale(cues)[1].log().mean(0)
     getattr(scale, part).weight[list(channels), cue] += change
-    scale.log_spread.bias += before - scale(cues)[1].log().mean(0)
+    scale.log_spread.bias.add_(before - scale(cues)[1].log().mean(0))
 
 
 def _rounded(values: list[float]) -> list[float]:
@@ -324,8 +316,3 @@ def _since(frames: int, events: list[SoundEvent]) -> tuple[Tensor, Tensor]:
     slow = torch.tensor([float(event.kind == "tick") for event in events], dtype=torch.float64)
     since = torch.arange(frames, dtype=torch.float64)[:, None] + 0.5 - (rows + 0.5) / FEATURES_PER_FRAME
     return since.float(), slow.float()
-
-
-def _pad_rows(values: Tensor, length: int) -> Tensor:
-    """Append zeros along the first dimension."""
-    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])

@@ -1,31 +1,28 @@
 """
 Train the AnimationSampler on tracked clips.
 
-    python -m dirfa_pipeline.training.train_animation_sampler --tracks TRACKS --weights weights/dirfa-base \
-        --speech-head speech_head.safetensors --run RUN --output weights/dirfa-base/animation_sampler
+    python -m dirfa_pipeline.training.train_animation_sampler --tracks TRACKS --weights weights/dirfa-base \\
+        --speech-head weights/dirfa-base --run RUN --output weights/dirfa-base/animation_sampler
 
-`TRACKS` holds the shards that `track_videos` wrote; each clip says whether it teaches lips, motion or both. An
-interrupted run goes on from its last checkpoint, and the sampler as it is then is in `RUN/lips-latest` or
-`RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `accelerate launch` runs it on several processes.
+`TRACKS` holds the shards that `track_videos` wrote; each clip says whether it teaches lips, motion or both.
+`--speech-head` names the speech_head.safetensors that `train_audio_encoder` left, or a pipeline whose sampler has one
+for the same encoder. An interrupted run goes on from its last checkpoint, and the sampler as it is then is in
+`RUN/lips-latest` or `RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `accelerate launch` runs it on
+several processes.
 """
 
 import argparse
-import copy
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import Wav2Vec2Model
 
-from ..animation.coefficients import LIP_INDICES, LIP_NAMES
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.audio import (
@@ -36,361 +33,63 @@ from ..media.audio import (
     pad_for_encoder,
     receptive_field,
 )
+from ..media.prosody import prosody
 from ..models.animation_sampler import AnimationSampler
-from ..models.animation_stream import ROWS, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
-from ..models.motion_channels import MIRRORED, MOTION_NAMES
+from ..models.listener import Listener
 from .held_out import split_clips
-from .loop import Schedule, TrainingRun, remove_checkpoints
-from .motion_data import (
-    CHANNELS,
-    OPENING_NAMES,
-    TrackedClip,
-    blink_profile,
-    find_blinks,
-    fit_spline,
-    lip_targets,
-    motion_channels,
-    style_of,
-)
+from .lip_stage import calibrate_lips, lip_basis, lip_example, lip_opening, lip_schedule, train_lips
+from .loop import TrainingRun, remove_checkpoints
+from .motion_data import CHANNELS, TrackedClip
+from .motion_stage import calibrate, fit_cue_scale, measure_motion, motion_example, motion_schedule, train_motion
 from .tally import Tally
 from .track_shards import read_shards
 
 
 logger = logging.getLogger(__name__)
 
-BLINK_WEIGHT = 0.3
 MIN_VALID_FRAMES, MIN_VALID_SHARE = 50, 0.6  # of a clip that is used
-LONG_CLIP = 75  # frames: clips whose spread is measured
-LEASH_ROUNDS = 12
-LIP_CROPS, MOTION_CROPS = 16, 32  # in a batch
-LIP_FRAMES, MOTION_STEPS = 75, 40  # of a crop
 STAGES = ("lips", "motion")
-
-StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed
-
-
-@dataclass(frozen=True)
-class TrainingExample:
-    """A clip as tensors: posteriors `(2 * frames, visemes + 1)`, lips, validity, and control points with blinks."""
-
-    name: str
-    speech: Tensor  # zeros where the clip has no sound of its own
-    heard: bool
-    teaches: tuple[str, ...]
-    lips: Tensor
-    valid: Tensor
-    points: Tensor
-    blinks: Tensor
-    style: Tensor
+SPEECH_HEAD = "speech_head."  # what the names of its tensors begin with in a sampler
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=Path, required=True, help="folder of shards that track_videos wrote")
     parser.add_argument("--weights", type=Path, required=True, help="folder with audio_encoder and face_model")
-    parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors of the audio encoder")
+    parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors, or a pipeline")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
     parser.add_argument("--lip-steps", type=int, default=1500)
-    parser.add_argument("--motion-steps", type=int, default=250)
+    parser.add_argument("--motion-steps", type=int, default=60)
     parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
 
+def read_speech_head(path: Path) -> dict[str, Tensor]:
+    """The read-out of the audio encoder: from its own file, or from the sampler of a pipeline's folder."""
+    if path.is_file():
+        return load_file(path)
+    tensors = load_file(path / "animation_sampler" / "diffusion_pytorch_model.safetensors")
+    return {name.removeprefix(SPEECH_HEAD): value for name, value in tensors.items() if name.startswith(SPEECH_HEAD)}
+
+
 @torch.no_grad()
-def speech_of(audio: Tensor, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
-    """Posteriors of a 16 kHz waveform, computed exactly as the pipeline does."""
-    frames = num_frames(len(audio), ENCODER_RATE, ANIMATION_FPS)
+def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
+    """What is heard in a clip with sound, `(2 * frames, heard_dim)`, computed exactly as the pipeline does."""
+    assert clip.audio is not None  # whoever asks saw to it
+    frames = num_frames(len(clip.audio), ENCODER_RATE, ANIMATION_FPS)
     field = receptive_field(encoder.config.conv_kernel, encoder.config.conv_stride)
-    padded = torch.from_numpy(pad_for_encoder(audio.numpy(), frames, field))
-    features = [
-        encoder(padded[window.samples].unsqueeze(0)).last_hidden_state[0, window.keep]
-        for window in encoder_windows(FEATURES_PER_FRAME * frames, field=field)
-    ]
-    return sampler.speech(torch.cat(features).unsqueeze(0))[0]
-
-
-def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> TrainingExample:
-    """Turn a tracked clip into tensors of equal length."""
-    frames = len(clip.coefficients)
-    if clip.audio is None:
-        speech = torch.zeros(FEATURES_PER_FRAME * frames, sampler.motion_prior.audio_input.in_features)
-    else:
-        speech = speech_of(torch.from_numpy(clip.audio), encoder, sampler)
-        frames = min(frames, len(speech) // FEATURES_PER_FRAME)
-        speech = speech[: FEATURES_PER_FRAME * frames]
-    motion, valid = motion_channels(clip)[:frames], torch.from_numpy(clip.valid)[:frames]
-    points = fit_spline(motion, valid, sampler.config.stride)
-    blinks = torch.zeros(len(points) - 3)
-    for peak in find_blinks(clip):
-        step = max(0, peak - 5) // sampler.config.stride
-        blinks[min(step, len(blinks) - 1)] = 1.0
-    return TrainingExample(
-        clip.name, speech, clip.audio is not None, clip.teaches, torch.from_numpy(lip_targets(clip))[:frames], valid,
-        points, blinks, style_of(motion),
-    )  # fmt: skip
-
-
-def lip_loss(predicted: Tensor, target: Tensor, valid: Tensor, basis: Tensor) -> Tensor:
-    """
-    Squared error of the lip landmarks, of their velocity and of the aperture: what a viewer sees, not raw weights.
-
-    `basis` is `(lips, landmark coordinates)`, its last columns the opening of each inner-lip pair.
-    """
-    error = (predicted - target) * valid.unsqueeze(-1)
-    shape = (error @ basis).square().mean()
-    velocity = (torch.diff(error, dim=1) @ basis).square().mean()
-    return shape + 0.5 * velocity + 1e-4 * error.square().mean()
-
-
-def lip_basis(face_model: FaceModel) -> Tensor:
-    """Landmark displacement of each lip weight, weighted so that the opening counts as much as all else."""
-    basis = face_model.expression_basis.detach()[list(LIP_INDICES)]
-    outline = basis[:, face_model.lip_landmarks].flatten(1)
-    upper, lower = face_model.inner_lip_pairs.T
-    opening = (basis[:, lower] - basis[:, upper])[..., 1]
-    return torch.cat([outline, 3.0 * opening], dim=1)
-
-
-def pad_rows(values: Tensor, length: int) -> Tensor:
-    """Append zeros along the first dimension."""
-    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])
-
-
-def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generator: torch.Generator) -> list[Tensor]:
-    """Draw crops of speech, lips and validity; a set counts by the root of its length: no single voice rules."""
-    sets = [_set_of(example) for example in examples]
-    totals = {name: sum(len(e.lips) for e, s in zip(examples, sets, strict=True) if s == name) for name in set(sets)}
-    weights = torch.tensor([len(e.lips) / totals[s] ** 0.5 for e, s in zip(examples, sets, strict=True)])
-    crops = []
-    for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
-        example = examples[index]
-        start = int(torch.randint(0, max(1, len(example.lips) - frames + 1), (1,), generator=generator))
-        stop = start + frames
-        parts = (
-            example.speech[FEATURES_PER_FRAME * start : FEATURES_PER_FRAME * stop],
-            example.lips[start:stop],
-            example.valid[start:stop].float(),
-        )
-        crops.append(
-            [pad_rows(p, n) for p, n in zip(parts, (FEATURES_PER_FRAME * frames, frames, frames), strict=True)]
-        )
-    return [torch.stack(parts) for parts in zip(*crops, strict=True)]
-
-
-def lip_schedule(steps: int, rate: float = 2e-3, accumulate: int = 1) -> Schedule:
-    """How lips are learned."""
-    return Schedule(steps, rate, weight_decay=0.05, average=0.99, accumulate=accumulate, validate_every=50)
-
-
-def motion_schedule(steps: int, rate: float = 1e-3, accumulate: int = 1) -> Schedule:
-    """How motion is learned: in few steps, for the clips are few."""
-    return Schedule(steps, rate, 0.3, average=0.95, accumulate=accumulate, checkpoint_every=25, validate_every=10)
-
-
-def exporter(sampler: AnimationSampler, part: str) -> Callable[[nn.Module, Path], None]:
-    """What saves the whole sampler with another state of a part of it, while that part is trained."""
-
-    def export(trained: nn.Module, folder: Path) -> None:
-        whole = copy.deepcopy(sampler)
-        getattr(whole, part).load_state_dict(trained.state_dict())
-        whole.save_pretrained(folder)
-
-    return export
-
-
-def train_lips(
-    sampler: AnimationSampler,
-    training: list[TrainingExample],
-    validation: list[TrainingExample],
-    basis: Tensor,
-    schedule: Schedule,
-    start: StartRun,
-) -> None:
-    """Fit the lip decoder; keeps the weights of the best validation."""
-
-    @torch.no_grad()
-    def validate(decoder: nn.Module) -> dict[str, float]:
-        decoder.eval()
-        losses = [lip_loss(decoder(e.speech[None]), e.lips[None], e.valid[None].float(), basis) for e in validation]
-        return {"loss": float(torch.stack(losses).mean())}
-
-    run = start("lips", sampler.lip_decoder, schedule, validate=validate, export=exporter(sampler, "lip_decoder"))
-    for generator in run:
-        speech, lips, valid = crop_lips(training, LIP_CROPS, LIP_FRAMES, generator)
-        with run.accelerator.autocast():
-            predicted = run.model(speech)
-        run.update({"loss": lip_loss(predicted.float(), lips, valid, basis)})
-    sampler.lip_decoder.load_state_dict(run.best)
-    sampler.eval()
-
-
-@torch.no_grad()
-def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample], opening: Tensor) -> None:
-    """
-    Learn the shape of closed lips from the frames that the closure output marks, and undo what regression to the mean
-    costs: towards the spread that each weight has in the tracks, as far as the opening, gates included, then has it.
-
-    `opening` is what each lip weight adds to it, `(lips,)`.
-    """
-    sampler.eval()
-    closed = torch.cat([
-        e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
-    ])  # fmt: skip
-    if len(closed):
-        shape = closed.mean(0)
-        for name in (*OPENING_NAMES, "mouthClose"):
-            shape[LIP_NAMES.index(name)] = 0.0
-        sampler.closed_lips.copy_(shape)
-
-    predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
-    real = torch.cat([e.lips[e.valid] for e in examples])
-    gain = real.std(0) / predicted.std(0).clamp_min(1e-3)
-    full = torch.where(real.std(0) > 0.01, gain.clamp(1.0, 1.5), torch.ones_like(gain))
-    low, high = 0.0, 1.0
-    for _ in range(6):
-        share = 0.5 * (low + high)
-        sampler.lip_gain.copy_(1.0 + share * (full - 1.0))
-        low, high = (low, share) if opening_spread(sampler, examples, opening) > 1.0 else (share, high)
-    logger.info("lips have %.2f of the full gain", share)
-
-
-@torch.no_grad()
-def opening_spread(sampler: AnimationSampler, examples: list[TrainingExample], opening: Tensor) -> float:
-    """Deviation of the mouth's opening over that in the tracks; every set of clips counts alike."""
-    ratios: dict[str, list[Tensor]] = {}
-    for example in examples:
-        ours = (sampler.lips(example.speech[None])[0] @ opening)[example.valid]
-        real = (example.lips @ opening)[example.valid]
-        ratios.setdefault(_set_of(example), []).append(ours.std() / real.std().clamp_min(1e-3))
-    return float(torch.stack([torch.stack(values).mean() for values in ratios.values()]).mean())
-
-
-def lip_opening(face_model: FaceModel) -> Tensor:
-    """How far each lip weight parts the middle of the lips, `(lips,)`."""
-    basis = face_model.expression_basis.detach()[list(LIP_INDICES)]
-    upper, lower = face_model.inner_lip_pairs.T
-    middle = slice(len(upper) // 3, len(upper) - len(upper) // 3)
-    return (basis[:, lower[middle]] - basis[:, upper[middle]])[..., 1].mean(1)
-
-
-def crop_motion(
-    examples: list[TrainingExample], sampler: AnimationSampler, batch: int, steps: int, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """Draw crops of control points with their speech, mirrored half of the time; speech is left out of a third."""
-    config = sampler.config
-    window = config.audio_past + 1 + config.audio_future
-    weights = torch.tensor([float(max(len(example.blinks) - 5, 1)) for example in examples])
-    rows: dict[str, list[Tensor]] = {"points": [], "windows": [], "style": [], "blinks": [], "mask": []}
-    for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
-        example = examples[index]
-        start = int(torch.randint(0, max(1, len(example.points) - steps - 1), (1,), generator=generator))
-        points = example.points[start : start + steps + 2] / sampler.motion_scale
-        if torch.rand(1, generator=generator) < 0.5:
-            points = points.clone()
-            points[:, list(MIRRORED)] *= -1.0
-        speech_dim = sampler.motion_prior.audio_input.in_features
-        windows = torch.zeros(len(example.blinks) + 2, window, speech_dim)
-        if example.heard and torch.rand(1, generator=generator) > 0.33:
-            real = sampler.speech_windows(example.speech[None])[0]
-            windows = torch.cat([real, real[-1:], real[-1:]])[: len(windows)]
-        present = len(points)
-        windows = windows[start : start + steps + 2][:present]
-        blinks = F.pad(example.blinks, (0, 3))[start : start + steps + 2][:present]
-        rows["points"].append(pad_rows(points, steps + 2))
-        rows["windows"].append(pad_rows(windows, steps + 2))
-        rows["blinks"].append(pad_rows(blinks, steps + 2))
-        rows["mask"].append(pad_rows(torch.ones(present), steps + 2))
-        rows["style"].append((example.style - sampler.style_mean) / sampler.style_std)
-    return {name: torch.stack(values) for name, values in rows.items()}
-
-
-def motion_loss(
-    prior: nn.Module, crop: dict[str, Tensor], generator: torch.Generator, noise: float = 0.0
-) -> dict[str, Tensor]:
-    """
-    Flow matching loss of the control points and negative log-likelihood of blink onsets, as named terms.
-
-    `noise` is the deviation of what is added to the past, so that the prior learns to mend its own errors.
-    """
-    points = crop["points"]
-    past = points + noise * torch.randn(points.shape, generator=generator)
-    history = torch.cat([past[:, 1:-1], past[:, 1:-1] - past[:, :-2]], dim=-1)
-    distribution = prior(history, crop["windows"][:, 2:], crop["style"])
-    mask = crop["mask"][:, 2:]
-    flow = (distribution.loss(points[:, 2:], generator) * mask).sum() / mask.sum()
-    blink = F.binary_cross_entropy_with_logits(distribution.blink_logits.float(), crop["blinks"][:, 2:], weight=mask)
-    return {"points": flow, "blinks": BLINK_WEIGHT * blink}
-
-
-def train_motion(
-    sampler: AnimationSampler,
-    training: list[TrainingExample],
-    validation: list[TrainingExample],
-    schedule: Schedule,
-    start: StartRun,
-) -> None:
-    """Fit the motion prior; keeps the weights of the best validation, over crops and noise that stay the same."""
-    fixed = crop_motion(validation, sampler, 2 * MOTION_CROPS, MOTION_STEPS, torch.Generator().manual_seed(1))
-
-    @torch.no_grad()
-    def validate(prior: nn.Module) -> dict[str, float]:
-        losses = motion_loss(prior.eval(), fixed, torch.Generator().manual_seed(2))
-        return {name: loss.item() for name, loss in losses.items()}
-
-    run = start("motion", sampler.motion_prior, schedule, validate=validate, export=exporter(sampler, "motion_prior"))
-    for generator in run:
-        crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_STEPS, generator)
-        with run.accelerator.autocast():
-            losses = motion_loss(run.model, crop, generator, noise=0.1)
-        run.update(losses)
-    sampler.motion_prior.load_state_dict(run.best)
-    sampler.eval()
-
-
-@torch.no_grad()
-def measure_motion(sampler: AnimationSampler, examples: list[TrainingExample], clips: list[TrackedClip]) -> None:
-    """Store the scale of each channel, the spread of styles and the course of a blink."""
-    points = torch.cat([example.points for example in examples])
-    sampler.motion_scale.copy_(points.std(0).clamp_min(1e-3))
-    styles = torch.stack([example.style for example in examples])
-    sampler.style_mean.copy_(styles.mean(0))
-    sampler.style_std.copy_(styles.std(0).clamp_min(0.1))
-    sampler.blink_shape.copy_(blink_profile(clips))
-
-
-@torch.no_grad()
-def roll_out(sampler: AnimationSampler, speech: Tensor, first_seed: int) -> Tensor:
-    """
-    Motion `(takes, frames, motions)` that the prior draws for posteriors `(2 * frames, visemes + 1)`, without limits.
-
-    There are as many takes as are drawn at once.
-    """
-    draw = MotionDraw(sampler, [torch.Generator().manual_seed(first_seed + take) for take in range(ROWS)], 1.0)
-    points = torch.stack([point for point, _ in draw.steps(sampler.speech_windows(speech[None])[0])], dim=1)
-    weights = spline_weights(sampler.config.stride).to(points)
-    return torch.einsum("sk,tnck->tnsc", weights, points.unfold(1, 4, 1)).flatten(1, 2) * sampler.motion_scale
-
-
-@torch.no_grad()
-def calibrate_leash(sampler: AnimationSampler, clips: list[TrackedClip], examples: list[TrainingExample]) -> None:
-    """
-    Choose how strongly head and gaze are pulled back, so that drawn motion strays as far as tracked motion does.
-
-    Spread is the standard deviation within a clip of 3 s or more, averaged over the clips; what is drawn is as long as
-    the clip is.
-    """
-    channels = slice(0, MOTION_NAMES.index("browDown"))
-    long = [(clip, example) for clip, example in zip(clips, examples, strict=True) if clip.valid.sum() >= LONG_CLIP]
-    target = torch.stack([motion_channels(clip)[torch.from_numpy(clip.valid)].std(0) for clip, _ in long]).mean(0)
-    for _ in range(LEASH_ROUNDS):
-        drawn = [roll_out(sampler, e.speech, ROWS * index).std(1).mean(0) for index, (_, e) in enumerate(long)]
-        ratio = (torch.stack(drawn).mean(0) / target)[channels]
-        sampler.leash[channels] = (sampler.leash[channels] + 0.1 * ratio.log()).clamp(0.0, 0.4)
-    logger.info("spread of rollouts over that of tracks %s, leash %s", ratio, sampler.leash[channels])
+    padded = pad_for_encoder(clip.audio, frames, field)
+    parts = []
+    for window in encoder_windows(FEATURES_PER_FRAME * frames, field=field):
+        samples = padded[window.samples]
+        features = encoder(torch.from_numpy(samples).unsqueeze(0)).last_hidden_state[0]
+        parts.append(torch.cat([features, torch.from_numpy(prosody(samples))], dim=1)[window.keep])
+    heard, _ = sampler.hear(torch.cat(parts), Listener())
+    return heard[0, : FEATURES_PER_FRAME * min(frames, len(clip.coefficients))]
 
 
 def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
@@ -420,10 +119,6 @@ def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
     return parts
 
 
-def _set_of(item: TrackedClip | TrainingExample) -> str:
-    return item.name.split("/")[0]
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Train lips, then motion, and save the sampler."""
     options = parse_arguments(arguments)
@@ -438,25 +133,27 @@ def main(arguments: list[str] | None = None) -> None:
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     sampler = AnimationSampler(audio_dim=encoder.config.hidden_size, dropout=0.2)
-    sampler.speech_head.load_state_dict(load_file(options.speech_head))
+    sampler.speech_head.load_state_dict(read_speech_head(options.speech_head))
     sampler.speech_head.requires_grad_(False)
     sampler.eval()
 
-    training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
-
-    heard = [[example for example in split if "lips" in example.teaches] for split in (training, validation)]
+    heard = {
+        clip.name: heard_in(clip, encoder, sampler) for split in clips for clip in split if clip.audio is not None
+    }
+    lips = [[lip_example(c, heard[c.name]) for c in split if "lips" in c.teaches] for split in clips]
     if options.lip_steps:
         schedule = lip_schedule(options.lip_steps, accumulate=options.accumulate)
-        train_lips(sampler, heard[0], heard[1], lip_basis(face_model), schedule, start)
-        calibrate_lips(sampler, heard[0], lip_opening(face_model))
+        train_lips(sampler, lips[0], lips[1], lip_basis(face_model), schedule, start)
+        calibrate_lips(sampler, lips[0], lip_opening(face_model))
 
-    moving = [[example for example in split if "motion" in example.teaches] for split in (training, validation)]
-    moving_clips = [clip for clip in clips[0] if "motion" in clip.teaches]
-    measure_motion(sampler, moving[0], moving_clips)
-    train_motion(sampler, moving[0], moving[1], motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
+    moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
+    training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
+    measure_motion(sampler, training, moving[0])
+    fit_cue_scale(sampler, training)
+    train_motion(sampler, training, validation, motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
     accelerator.end_training()
     if accelerator.is_main_process:
-        calibrate_leash(sampler, moving_clips, moving[0])
+        calibrate(sampler, training)
         sampler.save_pretrained(options.output)
         logger.info("saved %s", options.output)
         remove_checkpoints(options.run, STAGES)  # the next run must not take them for its own
