@@ -1,9 +1,9 @@
 """One photo and one speech clip in; a video out in which that person says it."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from numbers import Real
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
@@ -11,9 +11,8 @@ from typing import Any, Final, Self
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
-from diffusers.callbacks import MultiPipelineCallbacks, PipelineCallback
+from diffusers.utils import replace_example_docstring
 from numpy.typing import NDArray
-from PIL import Image
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from .animation.animation import Animation
@@ -21,47 +20,58 @@ from .animation.frame_rate import ANIMATION_FPS, change_frame_rate
 from .bundled import BUNDLED_NAME, FACE_DETECTOR, detector_folder
 from .capture.detector import FaceDetector, copy_networks
 from .capture.films import FilmedFace, film_face
-from .capture.pictures import ImageInput
+from .capture.pictures import ImageInput, check_max_size
 from .capture.portrait import Portrait
 from .capture.tracking import track_video
 from .direction.controls import Controls, direct
-from .direction.controls import neutralize as _without_own_expression
+from .direction.controls import neutralize as without_own_expression
 from .direction.expressions import Expression
-from .errors import AnimationError, CheckpointError, InputError
-from .hub.checkpoint import check_component, check_layout
+from .errors import CheckpointError, InputError
+from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
 from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
 from .hub.remote_code import is_only_ours, write_hub_code, write_pipeline_code
-from .media.audio import (
-    ENCODER_RATE,
-    FEATURES_PER_FRAME,
-    WHOLE_GRID,
-    AudioClip,
-    AudioFile,
-    AudioInput,
-    EncoderGrid,
-    check_rate,
-    load_audio,
-    num_frames,
-    receptive_field,
-)
-from .media.audio_stream import SoundStream, encoder_inputs, live_grid, mono_waveform
-from .media.prosody import prosody
+from .media.audio import WHOLE_GRID, AudioClip, AudioFile, AudioInput, check_rate, load_audio, num_frames
+from .media.audio_stream import SoundStream
 from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer, PreparedPortrait
 from .models.strict_model import copy_to_aligned_memory, is_mismatch
-from .pipeline_output import DirfaPipelineOutput
-from .rendering.redraw import dub_frames
+from .pipeline_inputs import (
+    Batch,
+    check_chunks,
+    check_directions,
+    check_lookahead,
+    check_motion,
+    check_rendered,
+    check_streamed,
+    is_path,
+    one_for_each,
+    pair_up,
+)
+from .pipeline_output import DirfaPipelineOutput, convert_frames
+from .pipeline_speech import draw, encode, waveform_of
+from .pipeline_steps import Chunk, StepCallback, Steps
 
 
 LIVE_LOOKAHEAD: Final = 0.24  # seconds
-MAX_LOOKAHEAD: Final = 1.2  # seconds: nothing later shapes a frame
-RENDER_CHUNK: Final = 25  # frames rendered between two callbacks: one second at the usual rate
+STEP: Final = 25  # frames rendered between two callbacks of a call: one second at the usual rate
 HUB_OPTIONS: Final = ("repo_id", "commit_message", "private", "token", "create_pr", "metrics", "notes", "license")
-OUTPUT_TYPES: Final = ("pil", "np", "pt", "animation")
 
-StepCallback = Callable[["DirfaPipeline", int, int, dict[str, Any]], dict[str, Any] | None]
+EXAMPLE_DOC_STRING: Final = """
+        Examples:
+            ```py
+            >>> import numpy as np
+            >>> import torch
+            >>> from dirfa_pipeline import DirfaPipeline, load_audio, write_video
+
+            >>> pipe = DirfaPipeline.from_pretrained("dirfa-base")
+            >>> speech = load_audio("speech.wav")
+            >>> output = pipe("photo.jpg", speech, generator=torch.Generator().manual_seed(7))
+            >>> frames = (np.asarray(frame) for frame in output.frames[0])
+            >>> write_video("talk.mp4", frames, output.fps, speech)
+            ```
+"""
 
 
 class DirfaPipeline(DiffusionPipeline):
@@ -98,7 +108,8 @@ class DirfaPipeline(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self.detector_folder = detector_folder()
-        _check_pair(audio_encoder, animation_sampler)
+        self._interrupt = False
+        check_pair(audio_encoder, animation_sampler)
         self.register_modules(
             feature_extractor=feature_extractor,
             audio_encoder=audio_encoder,
@@ -212,35 +223,34 @@ class DirfaPipeline(DiffusionPipeline):
         self,
         image: Any,
         audio: Any,
+        sampling_rate: int | None,
         animation: Any,
         num_videos_per_prompt: int,
         diversity: float,
         fps: float,
+        max_size: int | None,
+        generator: Any,
         output_type: str,
-        callback_on_step_end_tensor_inputs: Sequence[str],
-    ) -> None:
-        """Check everything that can be checked without reading the picture or the sound."""
-        if output_type not in OUTPUT_TYPES:
-            raise InputError(f"output_type must be one of {', '.join(OUTPUT_TYPES)}, got {output_type!r}")
-        if image is None and output_type != "animation":
-            raise InputError(f"image is needed for output_type={output_type!r}; only 'animation' does without")
-        if audio is None and animation is None:
-            raise InputError("audio or animation is needed: pass the speech, or the coefficients to render")
-        if animation is None:
+        controls: Controls,
+    ) -> Batch:
+        """
+        Check all that can be checked without decoding a file, and pair the inputs up; arguments are those of a call.
+
+        Raises:
+            InputError: Some input breaks a rule.
+        """
+        batch = pair_up(image, audio, animation, num_videos_per_prompt, generator, output_type)
+        check_motion(diversity, fps)
+        if batch.draws:
             self._check_can_draw()
-        for item in _as_list(animation):
-            if item is not None and not isinstance(item, Animation):
-                raise AnimationError(
-                    f"animation must be an Animation or a list of them, got {type(item).__name__}; "
-                    "wrap arrays: Animation(coefficients, fps)"
-                )
-        if not isinstance(num_videos_per_prompt, int | np.integer) or num_videos_per_prompt < 1:
-            raise InputError(f"num_videos_per_prompt must be a whole number from 1, got {num_videos_per_prompt!r}")
-        _check_motion(diversity, fps)
-        unknown = [name for name in callback_on_step_end_tensor_inputs if name not in self._callback_tensor_inputs]
-        if unknown:
+        return batch.checked(sampling_rate, max_size, controls)
+
+    def _check_can_draw(self) -> None:
+        missing = [name for name in self._optional_components if getattr(self, name) is None]
+        if missing:
             raise InputError(
-                f"callback_on_step_end_tensor_inputs must be among {self._callback_tensor_inputs}, got {unknown}"
+                f"this pipeline was loaded without {', '.join(missing)} and cannot animate speech; pass animation= "
+                "or load all components"
             )
 
     def prepare_portrait(self, image: ImageInput | Portrait, max_size: int | None = None) -> Portrait:
@@ -248,8 +258,10 @@ class DirfaPipeline(DiffusionPipeline):
         Find, fit and cut out the face of a photo; a [`Portrait`] passes through.
 
         Args:
-            image: A `PIL.Image.Image`, an array of shape `(height, width[, channels])`, or a path.
-            max_size (`int`, *optional*): Longest side of the result in pixels; larger photos are scaled down.
+            image (`PIL.Image.Image`, `np.ndarray`, `str` or [`Portrait`]): A picture, an array of shape
+                `(height, width[, channels])`, or a path.
+            max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the result in pixels;
+                larger photos are scaled down.
 
         Raises:
             ImageError, FaceNotFoundError: The picture cannot be read, or shows no face that can be animated.
@@ -263,168 +275,128 @@ class DirfaPipeline(DiffusionPipeline):
         """
         Turn a video of a face into an [`Animation`] at 25 fps; `pipe(photo, animation=...)` re-enacts it.
 
+        Args:
+            video (`str` or `os.PathLike`): Anything PyAV reads that shows a face.
+
         Raises:
             InputError, FaceNotFoundError: Not a video, or one without a face in ten frames.
         """
         return track_video(video, self.face_model, self.detector_folder)
 
-    def dub(
-        self,
-        video: str | os.PathLike[str] | FilmedFace,
-        audio: AudioInput,
-        sampling_rate: int | None = None,
-        generator: torch.Generator | None = None,
-        diversity: float = 1.0,
-    ) -> Iterator[NDArray[np.uint8]]:
+    def encode_audio(self, audio: AudioInput, sampling_rate: int | None = None) -> torch.Tensor:
         """
-        Let the person of a video say something else: the video keeps its frames, and only the lips are drawn anew.
-
-        Args:
-            video: A path, or what [`film_face`] made of one.
-            audio, sampling_rate: The speech, as [`__call__`] takes it, no longer than the video.
-            generator (`torch.Generator`, *optional*): Makes the draw repeatable.
-            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; of it only the smile shows.
-
-        Yields:
-            `np.ndarray` of shape `(height, width, 3)`, uint8: every frame of the video at its own size, made even.
-            Frames without a usable face come back as they are, and so do pixels away from the lower face.
-
-        Raises:
-            InputError: Not a video, one without frames, or speech that is longer than it.
-            FaceNotFoundError: Fewer than ten frames show a face that can be dubbed.
-        """
-        self._check_can_draw()
-        _check_motion(diversity, ANIMATION_FPS)
-        sound = load_audio(audio, sampling_rate)
-        film = video if isinstance(video, FilmedFace) else film_face(video, self.face_model, self.detector_folder)
-        animation = self.sample_animation(film.fill_with_silence(sound), generator, diversity)
-        return dub_frames(film, animation, self.face_renderer)
-
-    def encode_audio(self, audio: AudioClip | AudioFile) -> torch.Tensor:
-        """
-        Turn sound into speech features, of shape `(2 * num_frames, dim)`: two for each frame at 25 fps.
+        Turn sound into speech features.
 
         Windows lie on a fixed grid and overlap, so the result is the same for every caller.
+
+        Args:
+            audio, sampling_rate: The speech, as [`__call__`] takes it.
+
+        Returns:
+            `torch.Tensor` of shape `(2 * num_frames, dim)`: two features for each frame at 25 fps.
         """
         self._check_can_draw()
-        return torch.cat([features for features, _ in self._encode(self._waveform(audio), WHOLE_GRID)])
-
-    def _check_can_draw(self) -> None:
-        missing = [name for name in self._optional_components if getattr(self, name) is None]
-        if missing:
-            raise InputError(
-                f"this pipeline was loaded without {', '.join(missing)} and cannot animate speech; pass animation= "
-                "or load all components"
-            )
-
-    def _waveform(self, audio: AudioClip | AudioFile) -> Iterator[NDArray[np.float32]]:
-        """The sound at 16 kHz, piece by piece; whole where the feature extractor must see all of it."""
-        waveform = mono_waveform(audio)
-        if not self.feature_extractor.do_normalize:
-            return waveform
-        whole = np.concatenate(list(waveform))
-        return iter(self.feature_extractor(whole, sampling_rate=ENCODER_RATE, return_tensors="np").input_values)
-
-    @torch.no_grad()
-    def _encode(
-        self, waveform: Iterable[NDArray[np.float32]], grid: EncoderGrid
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """
-        Yield the features of each window, with its prosody in the last columns, and, provisionally, those of the sound
-        that it hears after them.
-        """
-        field = receptive_field(self.audio_encoder.config.conv_kernel, self.audio_encoder.config.conv_stride)
-        for samples, keep in encoder_inputs(waveform, grid, field):
-            inputs = torch.from_numpy(samples).unsqueeze(0).to(self._execution_device, self.audio_encoder.dtype)
-            features = self.audio_encoder(inputs).last_hidden_state[0]
-            rows = torch.from_numpy(prosody(samples)).to(features)
-            features = torch.cat([features, rows], dim=1)
-            yield features[keep], features[keep.stop :]
+        waveform = waveform_of(self, _as_sound(audio, sampling_rate))
+        return torch.cat([features for features, _ in encode(self, waveform, WHOLE_GRID)])
 
     def sample_animation(
         self,
-        audio: AudioClip | AudioFile,
+        audio: AudioInput,
         generator: torch.Generator | None = None,
         diversity: float = 1.0,
         fps: float = ANIMATION_FPS,
         lookahead: float | None = None,
+        sampling_rate: int | None = None,
     ) -> Animation:
         """
         Draw one animation for the sound.
 
         Args:
-            audio ([`AudioClip`] or [`AudioFile`]): The speech.
+            audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or [`AudioFile`]): The speech, as [`__call__`] takes it;
+                an [`AudioFile`] stays on the disk.
             generator (`torch.Generator`, *optional*): Makes the draw repeatable.
-            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2].
-            fps (`float`, defaults to 25): Frames per second.
-            lookahead (`float`, *optional*): Seconds of sound heard before a frame is decided, as [`stream`] has it.
-                All that helps by default.
+            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2].
+            fps (`float`, *optional*, defaults to 25): Frames per second.
+            lookahead (`float`, *optional*, defaults to all that helps): Seconds of sound heard before a frame is
+                decided, as [`stream`] has it.
+            sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
 
         Returns:
             [`Animation`] at `fps` whose length is that of the sound, rounded up to whole frames.
+
+        Raises:
+            InputError: Some argument breaks a rule.
         """
-        return self.sample_animations(audio, [generator], diversity, fps, lookahead)[0]
+        return self.sample_animations(audio, [generator], diversity, fps, lookahead, sampling_rate)[0]
 
     def sample_animations(
         self,
-        audio: AudioClip | AudioFile,
+        audio: AudioInput,
         generators: Sequence[torch.Generator | None],
         diversity: float = 1.0,
         fps: float = ANIMATION_FPS,
         lookahead: float | None = None,
+        sampling_rate: int | None = None,
     ) -> list[Animation]:
         """
         Draw a take for each generator, hearing the sound once: four cost about a tenth more than one.
 
-        Each is the take that [`sample_animation`] draws with its generator, to the last bit.
+        Each is the take that [`sample_animation`] draws with its generator, to the last bit; the other arguments are
+        the same.
         """
         self._check_can_draw()
-        takes = self._draw(self._waveform(audio), generators, diversity, lookahead)
-        length = num_frames(audio.num_samples, audio.sampling_rate, fps)
-        return [
-            Animation(take, ANIMATION_FPS).resample(fps, length) for take in np.concatenate(list(takes), axis=1)
-        ]  # fmt: skip
+        check_motion(diversity, fps)
+        check_lookahead(lookahead, self._least_lookahead)
+        generators = one_for_each(list(generators), len(generators))
+        sound = _as_sound(audio, sampling_rate)
+        takes = np.concatenate(list(draw(self, waveform_of(self, sound), generators, diversity, lookahead)), axis=1)
+        length = num_frames(sound.num_samples, sound.sampling_rate, fps)
+        return [Animation(take, ANIMATION_FPS).resample(fps, length) for take in takes]
 
-    def _draw(
+    @property
+    def _least_lookahead(self) -> float:
+        """Seconds of sound that the lips of a frame need after it."""
+        return self.animation_sampler.lip_future / ANIMATION_FPS
+
+    def render(
         self,
-        waveform: Iterable[NDArray[np.float32]],
-        generators: Sequence[torch.Generator | None],
-        diversity: float,
-        lookahead: float | None,
-    ) -> Iterator[NDArray[np.float32]]:
-        """Yield the next coefficients, `(takes, frames, 58)` at 25 fps, as the sound comes."""
-        sampler, grid, frames = self.animation_sampler, WHOLE_GRID, None
-        if lookahead is not None:
-            frames = round(lookahead * ANIMATION_FPS)
-            grid = live_grid(FEATURES_PER_FRAME * frames)
-        takes = sampler.start(generators, diversity)
-        for features, preview in self._encode(waveform, grid):
-            features, preview = (part.to(self._execution_device, sampler.dtype) for part in (features, preview))
-            yield takes.push(features, None if frames is None else preview).float().cpu().numpy()
-        yield takes.finish().float().cpu().numpy()
-
-    def render(self, portrait: Portrait | PreparedPortrait, animation: Animation) -> Iterator[NDArray[np.uint8]]:
+        portrait: Portrait | PreparedPortrait,
+        animation: Animation,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
+    ) -> Iterator[NDArray[np.uint8]]:
         """
-        Yield the frames of a video one by one, each uint8 of shape `(height, width, 3)`; memory stays bounded.
+        Make the frames of a video one by one; memory stays bounded.
 
-        For several videos of one portrait, prepare it once: `pipe.face_renderer.prepare(portrait)`.
+        Args:
+            portrait ([`Portrait`] or [`PreparedPortrait`]): Whom; for several videos of one portrait, prepare it once:
+                `pipe.face_renderer.prepare(portrait)`.
+            animation ([`Animation`]): How the face moves.
+            callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
+                given.
+
+        Yields:
+            `np.ndarray` of shape `(height, width, 3)`, uint8.
+
+        Raises:
+            InputError: Some argument breaks a rule; at once.
         """
-        # A CPU makes one frame at a time: whoever takes them is not kept waiting, then flooded.
-        size = 1 if self.face_renderer.device.type == "cpu" else RENDER_CHUNK
-        for frames, _ in self._render_chunks(self._prepared(portrait), [animation.coefficients], size):
-            yield from frames
+        check_rendered(portrait, animation)
+        steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
+        return steps.frames(self._render_pieces(portrait, [animation.coefficients]), len(animation))
+
+    def _render_pieces(
+        self, portrait: Portrait | PreparedPortrait, pieces: Iterable[NDArray[np.float32]]
+    ) -> Iterator[Chunk]:
+        """Frames one by one, each with its coefficients."""
+        prepared = self._prepared(portrait)
+        for piece in pieces:
+            for frame, row in zip(self.face_renderer.frames(prepared, piece), piece, strict=True):
+                yield frame[None], row[None]
 
     def _prepared(self, portrait: Portrait | PreparedPortrait) -> PreparedPortrait:
         return portrait if isinstance(portrait, PreparedPortrait) else self.face_renderer.prepare(portrait)
-
-    @torch.no_grad()
-    def _render_chunks(
-        self, prepared: PreparedPortrait, pieces: Iterable[NDArray[np.float32]], size: int = RENDER_CHUNK
-    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.float32]]]:
-        for piece in pieces:
-            for start in range(0, len(piece), size):
-                coefficients = piece[start : start + size]
-                yield self.face_renderer.render(prepared, coefficients), coefficients
 
     def stream(
         self,
@@ -437,6 +409,8 @@ class DirfaPipeline(DiffusionPipeline):
         max_size: int | None = None,
         lookahead: float | None = LIVE_LOOKAHEAD,
         controls: Controls | None = None,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
     ) -> Iterator[NDArray[np.uint8]]:
         """
         Make a talking video while the speech arrives.
@@ -446,19 +420,23 @@ class DirfaPipeline(DiffusionPipeline):
         `lookahead` and [`render`]. Closing the iterator frees everything.
 
         Args:
-            image: A photo as `PIL.Image.Image`, array or path, or one prepared before.
-            audio_chunks: The speech, an iterable of arrays of any length, integers or floats, mono or stereo, of
-                `(sampling_rate, array)` tuples or of [`AudioClip`]s.
+            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or [`PreparedPortrait`]): A photo, or one
+                prepared before.
+            audio_chunks (`Iterable`): The speech: arrays of any length, integers or floats, mono or stereo,
+                `(sampling_rate, array)` tuples or [`AudioClip`]s.
             sampling_rate (`int`, *optional*): Samples per second, where chunks are arrays.
             generator (`torch.Generator`, *optional*): Makes the draw repeatable.
-            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2].
-            fps (`float`, defaults to 25): Frames per second.
-            max_size (`int`, *optional*): Longest side of the video; the photo's own size by default.
+            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2].
+            fps (`float`, *optional*, defaults to 25): Frames per second.
+            max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the video.
             lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound heard before a frame is decided, 0.24
-                to 1.2; a frame comes about 0.12 s later than that. More makes lips truer, see the README; `None` hears
+                to 1.2; a frame comes about 0.12 s later than that. More makes lips truer; `None` hears
                 all that helps and gives the video that [`__call__`] gives, 9 s late.
             controls ([`Controls`], *optional*): What can be decided frame by frame: all but `nods`, `motion_from`, and
                 blink rates other than 0 and 1.
+            callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
+                given.
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, uint8: at the end, as many frames as cover the sound.
@@ -466,62 +444,27 @@ class DirfaPipeline(DiffusionPipeline):
         Raises:
             InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
         """
-        self._check_stream(audio_chunks, diversity, fps, lookahead)
-        directed = direct(controls)
-        if not directed.follows_frames:
-            raise InputError(
-                "a stream cannot look ahead: controls may not have nods, motion_from or a blink_rate but 0 and 1"
-            )
+        self._check_can_draw()
+        check_motion(diversity, fps)
+        check_chunks(audio_chunks)
+        check_lookahead(lookahead, self._least_lookahead)
+        check_max_size(max_size)
+        check_streamed(self.feature_extractor, directed := direct(controls))
+        generators = one_for_each(generator, 1)
+        steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
         sound = SoundStream(sampling_rate)
-        portrait = image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
-        prepared = self._prepared(portrait)
+        prepared = self._prepared(
+            image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+        )
         # The first frame ever compiles loops, for seconds: not while somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
-        return self._stream_frames(
-            prepared,
-            sound,
-            audio_chunks,
-            _generators(generator, 1),
-            diversity,
-            fps,
-            lookahead,
-            directed,
-        )
-
-    def _check_stream(self, audio_chunks: Any, diversity: float, fps: float, lookahead: float | None) -> None:
-        self._check_can_draw()
-        _check_motion(diversity, fps)
-        if isinstance(audio_chunks, str | os.PathLike | np.ndarray | tuple) or not isinstance(audio_chunks, Iterable):
-            raise InputError(
-                f"audio_chunks must be an iterable of chunks, got {type(audio_chunks).__name__}; wrap one in a list"
-            )
-        least = self.animation_sampler.lip_future / ANIMATION_FPS
-        if lookahead is not None and not (isinstance(lookahead, Real) and least <= lookahead <= MAX_LOOKAHEAD):
-            raise InputError(f"lookahead must be None or seconds in [{least}, {MAX_LOOKAHEAD}], got {lookahead!r}")
-        if self.feature_extractor.do_normalize:
-            raise InputError(
-                "this pipeline's feature_extractor normalises over the whole clip and cannot stream; "
-                "use weights with do_normalize=False"
-            )
-
-    def _stream_frames(
-        self,
-        prepared: PreparedPortrait,
-        sound: SoundStream,
-        audio_chunks: Iterable[Any],
-        generators: Sequence[torch.Generator | None],
-        diversity: float,
-        fps: float,
-        lookahead: float | None,
-        controls: Controls,
-    ) -> Iterator[NDArray[np.uint8]]:
-        drawn = self._draw(sound.waveform(audio_chunks), generators, diversity, lookahead)
+        drawn = draw(self, sound.waveform(audio_chunks), generators, diversity, lookahead)
         pieces = change_frame_rate(
             (pieces[0] for pieces in drawn), ANIMATION_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
         )  # fmt: skip
-        for frames, _ in self._render_chunks(prepared, self._direct_pieces(pieces, controls, fps)):
-            yield from frames
+        directed_pieces = self._direct_pieces(pieces, directed, fps)
+        return steps.frames(self._render_pieces(prepared, directed_pieces), total=float("inf"))
 
     def _direct_pieces(
         self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float
@@ -531,7 +474,52 @@ class DirfaPipeline(DiffusionPipeline):
             yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps).coefficients
             done += len(piece)
 
+    def dub(
+        self,
+        video: str | os.PathLike[str] | FilmedFace,
+        audio: AudioInput,
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+        diversity: float = 1.0,
+        callback_on_step_end: StepCallback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
+    ) -> Iterator[NDArray[np.uint8]]:
+        """
+        Let the person of a video say something else: the video keeps its frames, and only the lips are drawn anew.
+
+        Args:
+            video (`str`, `os.PathLike` or [`FilmedFace`]): A path, or what [`film_face`] made of one.
+            audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or [`AudioFile`]): The speech, as [`__call__`] takes it,
+                no longer than the video.
+            sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
+            generator (`torch.Generator`, *optional*): Makes the draw repeatable.
+            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2]; of it only the
+                smile shows.
+            callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
+                given.
+
+        Yields:
+            `np.ndarray` of shape `(height, width, 3)`, uint8: every frame of the video at its own size, made even.
+            Frames without a usable face come back as they are, and so do pixels away from the lower face.
+
+        Raises:
+            InputError: Not a video, one without frames, or speech that is longer than it.
+            FaceNotFoundError: Fewer than ten frames show a face that can be dubbed.
+        """
+        self._check_can_draw()
+        check_motion(diversity)
+        one_for_each(generator, 1)
+        steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
+        sound = load_audio(audio, sampling_rate)
+        film = video if isinstance(video, FilmedFace) else film_face(video, self.face_model, self.detector_folder)
+        animation = self.sample_animation(film.fill_with_silence(sound), generator, diversity)
+        rows = animation.resample(film.fps, len(film)).coefficients
+        frames = self.face_renderer.redraw(film, animation)
+        return steps.frames(((frame[None], row[None]) for frame, row in zip(frames, rows, strict=False)), len(film))
+
     @torch.no_grad()
+    @replace_example_docstring(EXAMPLE_DOC_STRING)
     def __call__(
         self,
         image: ImageInput | Portrait | list[ImageInput | Portrait] | None = None,
@@ -557,85 +545,79 @@ class DirfaPipeline(DiffusionPipeline):
         Make talking videos.
 
         Args:
-            image: A photo as `PIL.Image.Image`, array or path, a [`Portrait`] prepared before, or a list of these.
-            audio: Speech as a path to anything PyAV reads, a `(sampling_rate, array)` tuple, an array with
-                `sampling_rate`, an [`AudioClip`], or a list of these. A list of images and a list of sounds pair up;
-                a single one of either serves all of the other.
+            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or a list of these, *optional*): The photo, as
+                a picture, an array of shape `(height, width[, channels])` or a path, or prepared before. A list of
+                images and a list of sounds pair up; a single one of either serves all of the other.
+            audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or a list of these, *optional*): The speech, as a path
+                to anything PyAV reads, a `(sampling_rate, array)` tuple, or an array with `sampling_rate`.
             sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
-            animation ([`Animation`] or a list, *optional*): Rendered instead of drawing one for the speech, after
-                resampling to `fps`.
-            num_videos_per_prompt (`int`, defaults to 1): Takes for each pair.
-            diversity (`float`, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the centre of what was
-                learned, the same for every seed, 1 the learned spread.
-            fps (`float`, defaults to 25): Frames per second.
-            max_size (`int`, *optional*): Longest side of the video; the photo's own size by default. A [`Portrait`]
+            animation ([`Animation`] or a list of them, *optional*): Rendered instead of drawing one for the speech,
+                after resampling to `fps`.
+            num_videos_per_prompt (`int`, *optional*, defaults to 1): Takes for each pair.
+            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the centre of
+                what was learned, the same for every seed, 1 the learned spread.
+            fps (`float`, *optional*, defaults to 25): Frames per second.
+            max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the video. A [`Portrait`]
                 keeps the size it was prepared at.
-            generator (`torch.Generator` or a list, *optional*): Makes the draw repeatable. A list holds one for each
-                video and gives each the take it would have alone, within rounding.
-            output_type (`str`, defaults to `"pil"`): `"pil"`, `"np"`, `"pt"`, or `"animation"` to stop before
-                rendering.
-            return_dict (`bool`, defaults to `True`): Whether to return a [`DirfaPipelineOutput`] or a plain tuple.
+            generator (`torch.Generator` or a list of them, *optional*): Makes the draw repeatable. A list holds one
+                for each video and gives each the take it would have alone, within rounding.
+            output_type (`str`, *optional*, defaults to `"pil"`): `"pil"`, `"np"`, `"pt"`, or `"animation"` to stop
+                before rendering.
+            return_dict (`bool`, *optional*, defaults to `True`): Whether to return a [`DirfaPipelineOutput`] or a
+                plain tuple.
             callback_on_step_end (`Callable`, *optional*): Called as `callback(pipe, step, frame, tensors)` after each
-                rendered chunk of at most 25 frames, `step` counting on over all videos and `frame` from 0 in each;
-                what it returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the video at
-                hand ends there and the ones after it are left out of `frames`.
-            callback_on_step_end_tensor_inputs (`Sequence[str]`, defaults to `("frames",)`): What the callback is
-                given: `"frames"`, `"coefficients"`. A `PipelineCallback` of diffusers names its own.
+                step of at most 25 frames, `step` counting on over all videos and `frame` from 0 in each; what it
+                returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the video at hand
+                ends there and the ones after it are left out of `frames`.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What the
+                callback is given: `"frames"` of shape `(frames, height, width, 3)`, uint8, and `"coefficients"` of
+                shape `(frames, 58)`. A `PipelineCallback` of diffusers names its own.
             controls ([`Controls`], *optional*): How the takes are directed: expression, head, eyes, blinks.
-            expression, expression_strength (*optional*): Instead of those of `controls`: a preset such as `"happy"`,
-                named ARKit weights, or keyframes `[("sad", 0.0), ("happy", 2.5)]`; and their scale in [0, 2].
-            neutralize (`bool`, defaults to `False`): Whether the photo's own expression is taken off first.
-            motion_from ([`Animation`] or a path, *optional*): Instead of that of `controls`: a video, or what
-                [`track`] made of one, whose head motion and blinks (`controls.motion_channels`) are used.
+            expression (`str`, `dict` or `list`, *optional*): Instead of that of `controls`: a preset such as
+                `"happy"`, named ARKit weights, or keyframes `[("sad", 0.0), ("happy", 2.5)]`.
+            expression_strength (`float`, *optional*): Instead of that of `controls`: its scale in [0, 2].
+            neutralize (`bool`, *optional*, defaults to `False`): Whether the photo's own expression is taken off
+                first.
+            motion_from ([`Animation`], `str` or `os.PathLike`, *optional*): Instead of that of `controls`: a video, or
+                what [`track`] made of one, whose head motion and blinks (`controls.motion_channels`) are used.
+
+        Examples:
 
         Returns:
             [`DirfaPipelineOutput`], or a tuple of its fields in order.
 
         Raises:
             InputError: Some input breaks a rule; the message states the rule, the value and the remedy. All inputs
-                are checked before any is processed.
+                are checked before any is decoded, and all are decoded before anything is drawn.
         """
-        if isinstance(callback_on_step_end, PipelineCallback | MultiPipelineCallbacks):
-            callback_on_step_end_tensor_inputs = callback_on_step_end.tensor_inputs
-        self.check_inputs(
-            image, audio, animation, num_videos_per_prompt, diversity, fps, output_type,
-            callback_on_step_end_tensor_inputs,
+        steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
+        directed = check_directions(
+            controls, neutralize, motion_from, output_type,
+            expression=expression, expression_strength=expression_strength,
         )  # fmt: skip
-        if isinstance(motion_from, str | os.PathLike):
-            motion_from = self.track(motion_from)
-        directed = direct(
-            controls, expression=expression, expression_strength=expression_strength, motion_from=motion_from
-        )
-        if neutralize and output_type == "animation":
-            raise InputError("neutralize needs the photo's fit: use output_type 'pil', 'np' or 'pt'")
+        batch = self.check_inputs(
+            image, audio, sampling_rate, animation, num_videos_per_prompt, diversity, fps, max_size, generator,
+            output_type, directed,
+        )  # fmt: skip
         self._interrupt = False
-        clips = [None if item is None else load_audio(item, sampling_rate) for item in _as_list(audio)]
-        animations = _as_list(animation)
-        images = _as_list(image) if output_type != "animation" else [None]
-        num_items = _batch_size(image=images, audio=clips, animation=animations)
-        clips, animations = _spread(clips, num_items), _spread(animations, num_items)
-        for index, (clip, given) in enumerate(zip(clips, animations, strict=True)):
-            if clip is None and given is None:
-                raise InputError(f"each item needs audio or an animation; item {index} of {num_items} has neither")
-        generators = _generators(generator, num_items * num_videos_per_prompt)
-        portraits: list[Any] = [None if item is None else self.prepare_portrait(item, max_size) for item in images]
 
-        takes = self._sample_takes(clips, animations, generators, num_videos_per_prompt, diversity, fps)
-        sounds = [clip for clip in clips for _ in range(num_videos_per_prompt)]
+        batch = batch.read(max_size)
+        portraits: list[Any] = [None if item is None else self.prepare_portrait(item) for item in batch.images]
+        if is_path(motion_from):
+            directed = replace(directed, motion_from=self.track(motion_from))
+
+        sounds, portraits = batch.for_each_video(batch.sounds), batch.for_each_video(portraits)
         takes = [
-            directed.apply(take, self.face_model, sound) for take, sound in zip(takes, sounds, strict=True)
-        ]  # fmt: skip
+            directed.apply(take, self.face_model, sound)
+            for take, sound in zip(self._draw_takes(batch, diversity, fps), sounds, strict=True)
+        ]
+        if neutralize:
+            takes = [
+                without_own_expression(take, portrait.face) for take, portrait in zip(takes, portraits, strict=True)
+            ]
         videos = None
         if output_type != "animation":
-            portraits = [item for item in _spread(portraits, num_items) for _ in range(num_videos_per_prompt)]
-            if neutralize:
-                takes = [
-                    _without_own_expression(take, portrait.face)
-                    for take, portrait in zip(takes, portraits, strict=True)
-                ]
-            videos = self._render_videos(
-                portraits, takes, output_type, callback_on_step_end, callback_on_step_end_tensor_inputs
-            )
+            videos = self._render_videos(portraits, takes, output_type, steps)
         self.maybe_free_model_hooks()
 
         output = DirfaPipelineOutput(
@@ -645,122 +627,49 @@ class DirfaPipeline(DiffusionPipeline):
             sampling_rate=[None if sound is None else sound.sampling_rate for sound in sounds],
             fps=fps,
         )
-        return output if return_dict else tuple(output.values()) if videos is not None else (None, *output.values())
+        return output if return_dict else (videos, output.audio, takes, output.sampling_rate, fps)
 
     @property
     def interrupt(self) -> bool:
         """Whether a callback asked the running call to stop."""
         return self._interrupt
 
-    def _sample_takes(
-        self,
-        clips: list[AudioClip | None],
-        animations: list[Animation | None],
-        generators: list[torch.Generator | None],
-        num_takes: int,
-        diversity: float,
-        fps: float,
-    ) -> list[Animation]:
+    def _draw_takes(self, batch: Batch, diversity: float, fps: float) -> list[Animation]:
+        """An animation for each video, drawn or given."""
         takes: list[Animation] = []
-        for clip, animation in zip(clips, animations, strict=True):
+        for sound, animation in zip(batch.spread(batch.sounds), batch.spread(batch.animations), strict=True):
             if animation is not None:
-                takes += [animation.resample(fps)] * num_takes
-                continue
-            assert clip is not None  # __call__ saw to it
-            takes += self.sample_animations(clip, generators[len(takes) : len(takes) + num_takes], diversity, fps)
+                takes += [animation.resample(fps)] * batch.takes
+            else:
+                generators = batch.generators[len(takes) : len(takes) + batch.takes]
+                takes += self.sample_animations(sound, generators, diversity, fps)
         return takes
 
     def _render_videos(
-        self,
-        portraits: list[Any],
-        takes: list[Animation],
-        output_type: str,
-        callback: StepCallback | None,
-        callback_inputs: Sequence[str],
+        self, portraits: list[Portrait], takes: list[Animation], output_type: str, steps: Steps
     ) -> list[Any]:
-        videos, step = [], 0
+        """The videos of all takes, fewer if a callback interrupts."""
+        videos: list[Any] = []
         prepared = None
-        with self.progress_bar(total=sum(len(take) for take in takes)) as progress_bar:
+        with self.progress_bar(total=sum(len(take) for take in takes)) as bar:
             for portrait, take in zip(portraits, takes, strict=True):
-                chunks: list[NDArray[np.uint8]] = []
                 if prepared is None or prepared.portrait is not portrait:  # takes of one portrait share it
                     prepared = self.face_renderer.prepare(portrait)
-                for frames, coefficients in self._render_chunks(prepared, [take.coefficients]):
-                    if callback is not None:
-                        given = {"frames": frames, "coefficients": coefficients}
-                        changed = callback(
-                            self, step, sum(map(len, chunks)), {name: given[name] for name in callback_inputs}
-                        )
-                        frames = (changed or {}).get("frames", frames)
-                    chunks.append(frames)
-                    step += 1
-                    progress_bar.update(len(frames))
+                parts = []
+                for frames in steps.take(self._render_steps(prepared, take.coefficients), bar):
+                    parts.append(frames)
                     if self.interrupt:
                         break
-                videos.append(_convert_frames(np.concatenate(chunks), output_type))
+                videos.append(convert_frames(np.concatenate(parts), output_type))
                 if self.interrupt:
                     break
         return videos
 
-
-def _check_pair(audio_encoder: Wav2Vec2Model | None, animation_sampler: AnimationSampler | None) -> None:
-    """Raise [`CheckpointError`] unless the sampler takes what the encoder gives, as far as both are there."""
-    if audio_encoder is None:
-        return
-    given = audio_encoder.config
-    receptive_field(given.conv_kernel, given.conv_stride)
-    if animation_sampler is not None and given.hidden_size != animation_sampler.config.audio_dim:
-        raise CheckpointError(
-            f"audio_encoder gives features of width {given.hidden_size}, but animation_sampler takes "
-            f"{animation_sampler.config.audio_dim}; use an encoder with the sampler that was trained on it"
-        )
+    def _render_steps(self, prepared: PreparedPortrait, coefficients: NDArray[np.float32]) -> Iterator[Chunk]:
+        for start in range(0, len(coefficients), STEP):
+            rows = coefficients[start : start + STEP]
+            yield self.face_renderer.render(prepared, rows), rows
 
 
-def _check_motion(diversity: float, fps: float) -> None:
-    if not isinstance(diversity, Real) or not 0.0 <= diversity <= 2.0:
-        raise InputError(f"diversity must be a number in [0, 2], got {diversity!r}")
-    if not isinstance(fps, Real) or not 1 <= fps <= 120:
-        raise InputError(f"fps must be a number in [1, 120], got {fps!r}")
-
-
-def _as_list(value: Any) -> list[Any]:
-    """A list stays one; anything else, a `(sampling_rate, array)` tuple included, is one item."""
-    return list(value) if isinstance(value, list) else [value]
-
-
-def _batch_size(**inputs: list[Any]) -> int:
-    sizes = {name: len(items) for name, items in inputs.items()}
-    empty = [name for name, size in sizes.items() if size == 0]
-    if empty:
-        raise InputError(f"{empty[0]} must not be an empty list")
-    if len(set(sizes.values()) - {1}) > 1:
-        raise InputError(f"lists of inputs must have equal lengths or hold a single item, got {sizes}")
-    return max(sizes.values())
-
-
-def _spread(items: list[Any], size: int) -> list[Any]:
-    return items * size if len(items) == 1 else items
-
-
-def _generators(
-    generator: torch.Generator | list[torch.Generator] | None, num_videos: int
-) -> list[torch.Generator | None]:
-    for item in generator if isinstance(generator, list) else [generator]:
-        if item is not None and not isinstance(item, torch.Generator):
-            raise InputError(
-                f"generator must be a torch.Generator or a list of them, got {item!r}; "
-                "pass torch.Generator().manual_seed(seed)"
-            )
-    if not isinstance(generator, list):
-        return [generator] * num_videos
-    if len(generator) != num_videos:
-        raise InputError(f"a list of generators needs one for each of the {num_videos} videos, got {len(generator)}")
-    return list(generator)
-
-
-def _convert_frames(frames: NDArray[np.uint8], output_type: str) -> Any:
-    if output_type == "pil":
-        return [Image.fromarray(frame) for frame in frames]
-    if output_type == "np":
-        return frames.astype(np.float32) / 255.0
-    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255.0
+def _as_sound(audio: AudioInput, sampling_rate: int | None) -> AudioClip | AudioFile:
+    return audio if isinstance(audio, AudioFile) else load_audio(audio, sampling_rate)

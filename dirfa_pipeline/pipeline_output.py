@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from diffusers.utils import BaseOutput
 from numpy.typing import NDArray
+from PIL import Image
 
 from .animation.animation import Animation
 
@@ -30,3 +32,12 @@ class DirfaPipelineOutput(BaseOutput):
     animation: list[Animation]
     sampling_rate: list[int | None]
     fps: float
+
+
+def convert_frames(frames: NDArray[np.uint8], output_type: str) -> Any:
+    """A video `(frames, height, width, 3)` as `output_type` asks: `"pil"`, `"np"` or `"pt"`."""
+    if output_type == "pil":
+        return [Image.fromarray(frame) for frame in frames]
+    if output_type == "np":
+        return frames.astype(np.float32) / 255.0
+    return torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255.0

@@ -339,25 +339,11 @@ def test_encoders_normalise_by_layer(place: str) -> None:
     assert encoder.config.feat_extract_norm == "layer"
 
 
-@pytest.mark.slow
-def test_threads_wait_without_spinning() -> None:
-    """Set before torch starts, unless the user decided otherwise."""
-    script = "import os, dirfa_pipeline\nprint(os.environ['OMP_WAIT_POLICY'], os.environ['GOMP_SPINCOUNT'])"
-    bare = {"OMP_WAIT_POLICY": "", "GOMP_SPINCOUNT": ""}
-    unset = "import os\nfor name in ('OMP_WAIT_POLICY', 'GOMP_SPINCOUNT'): del os.environ[name]\n"
-    assert fresh(unset + script, **bare) == "PASSIVE 0"
-    assert fresh(script, OMP_WAIT_POLICY="ACTIVE", GOMP_SPINCOUNT="9") == "ACTIVE 9"
-    loaded = "import sys, dirfa_pipeline\nprint('torch' in sys.modules)"
-    assert fresh(loaded) == "False"
-
-
-def test_one_opencv_and_no_onnx() -> None:
-    """Two OpenCV packages overwrite each other; onnx pulls a protobuf that mediapipe cannot use."""
+def test_numpy_of_today_and_one_opencv() -> None:
+    """Two OpenCV packages overwrite each other's files."""
     providers = packages_distributions()
     assert len(set(providers["cv2"])) == 1
-    assert "onnx" not in providers
-    assert int(version("numpy").split(".")[0]) == 1
-    assert int(version("protobuf").split(".")[0]) == 4
+    assert int(version("numpy").split(".")[0]) >= 2
 
 
 def test_torch_is_installed_first() -> None:

@@ -26,23 +26,23 @@ FLOORS = (
     {"__main__"},
 )
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
-MODULES = modules()
+MODULES, ROOMS = modules(), rooms()
 
 
 def test_every_room_has_its_floor() -> None:
-    assert rooms().keys() == FLOOR.keys()
+    assert ROOMS.keys() == FLOOR.keys()
 
 
 @pytest.mark.parametrize("room", sorted(FLOOR))
 def test_imports_point_downwards(room: str) -> None:
     """Those that only type checkers see, too: what a room must know of another to be read counts."""
-    wrong = {target: sorted(by) for target, by in rooms()[room].items() if FLOOR[target] >= FLOOR[room]}
+    wrong = {target: sorted(by) for target, by in ROOMS[room].items() if FLOOR[target] >= FLOOR[room]}
     assert not wrong, f"{room}, on floor {FLOOR[room]}, may not import these: {wrong}"
 
 
 def test_nothing_else_imports_training() -> None:
     """What learns may use everything; what runs must not need it."""
-    assert not [room for room, targets in rooms().items() if "training" in targets]
+    assert not [room for room, targets in ROOMS.items() if "training" in targets]
 
 
 def test_modules_do_not_import_each_other_in_a_circle() -> None:

@@ -1,6 +1,7 @@
 """Streaming: frames as sound arrives, equal to the whole clip's, for any cut of any kind of sound."""
 
 import gc
+import resource
 import weakref
 from collections.abc import Iterator
 from fractions import Fraction
@@ -25,6 +26,7 @@ from dirfa_pipeline.media.audio import (
     pad_for_encoder,
 )
 from dirfa_pipeline.media.audio_stream import SoundStream, encoder_inputs, mono_waveform
+from dirfa_pipeline.pipeline_speech import draw
 
 
 SIZES = st.lists(st.integers(0, 9000), min_size=1, max_size=6).filter(any)
@@ -153,7 +155,7 @@ def test_animation_does_not_depend_on_the_cut(sizes: list[int], lookahead: float
     pipeline, clip = tiny_pipeline(), speech(2.3)
     whole = pipeline.sample_animation(clip, seeded(), lookahead=lookahead).coefficients
     waveform = SoundStream(16_000).waveform(cut(clip.samples, sizes))
-    pieces = np.concatenate([takes[0] for takes in pipeline._draw(waveform, [seeded()], 1.0, lookahead)])
+    pieces = np.concatenate([takes[0] for takes in draw(pipeline, waveform, [seeded()], 1.0, lookahead)])
     np.testing.assert_allclose(pieces, whole, atol=1e-5)
 
 
@@ -252,11 +254,25 @@ def test_the_file_is_read_piece_by_piece(tmp_path: Path) -> None:
     np.testing.assert_allclose(waveform, clip.mono(16_000), atol=1e-6)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_an_hour_streams_through_the_same_memory(pipeline: DirfaPipeline, astronaut: Path) -> None:
+    """What the process took at its peak in the first six minutes is all that it takes in the hour."""
+    second = speech(1.0).samples
+    small = pipeline.prepare_portrait(astronaut, max_size=176)
+    peaks = []
+    for frame, _ in enumerate(pipeline.stream(small, (second for _ in range(3600)), 16_000, seeded()), start=1):
+        if frame in (6 * 60 * 25, 60 * 60 * 25):
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    first, last = peaks
+    assert last - first < 8.0  # MiB
+
+
 @pytest.mark.slow
-def test_the_example_of_the_readme_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_documented_example_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     root = Path(__file__).parents[1]
-    section = (root / "README.md").read_text().partition("## Streaming")[2]
+    page = (root / "docs" / "streaming.md").read_text()
     monkeypatch.chdir(root)
-    exec(section.partition("```python\n")[2].partition("```")[0], {})
+    exec(page.partition("```python\n")[2].partition("```")[0], {})
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines if line.startswith("frame")] == [str(index) for index in range(75)]

@@ -85,7 +85,7 @@ def test_every_import_is_a_requirement() -> None:
         project["dependencies"] + project["optional-dependencies"]["app"] + project["optional-dependencies"]["train"]
     )
     names = {re.split(r"[\[<>=]", requirement)[0] for requirement in named}
-    known = {"cv2": "opencv-contrib-python", "PIL": "pillow"}
+    known = {"cv2": "opencv-python-headless", "PIL": "pillow", "ai_edge_litert": "ai-edge-litert"}
     imported = set()
     for path in (ROOT / "dirfa_pipeline").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,7 +1,7 @@
 """`dirfa evaluate`: scores of a pipeline over a list of clips."""
 
 import argparse
-import importlib.util
+import importlib
 import json
 import os
 from dataclasses import replace
@@ -106,14 +106,14 @@ def can_align(texts: list[str], lexicon: Path | None) -> bool:
     """
     if not texts:
         return True
-    if importlib.util.find_spec("pocketsphinx") is None:
+    try:
+        from ..evaluation.alignment import unpronounceable
+    except ImportError:
         progress(
             f"warning: the phones of {len(texts)} clips with text are not scored: that needs pocketsphinx, "
             "pip install dirfa-pipeline[train]"
         )
         return False
-    from ..evaluation.alignment import unpronounceable
-
     words = unpronounceable(texts, lexicon)
     if words:
         shown = ", ".join(words[:8]) + (", ..." if len(words) > 8 else "")

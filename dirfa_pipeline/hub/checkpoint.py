@@ -3,11 +3,13 @@
 import json
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from torch import nn
 
 from ..errors import CheckpointError
+from ..media.audio import receptive_field
 from ..models.strict_model import raise_faults
 
 
@@ -67,6 +69,19 @@ def check_component(name: str, module: nn.Module, folder: Path, variant: str | N
         if expected[key] != stored[key]
     ]
     raise_faults(f"{name}: the checkpoint in {folder}", faults)
+
+
+def check_pair(audio_encoder: Any, animation_sampler: Any) -> None:
+    """Raise [`CheckpointError`] unless the sampler takes what the encoder gives, as far as both are there."""
+    if audio_encoder is None:
+        return
+    given = audio_encoder.config
+    receptive_field(given.conv_kernel, given.conv_stride)
+    if animation_sampler is not None and given.hidden_size != animation_sampler.config.audio_dim:
+        raise CheckpointError(
+            f"audio_encoder gives features of width {given.hidden_size}, but animation_sampler takes "
+            f"{animation_sampler.config.audio_dim}; use an encoder with the sampler that was trained on it"
+        )
 
 
 def variant_of(path: Path) -> str | None:

@@ -13,6 +13,7 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
     LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -30,11 +31,15 @@ HINTS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ..
         (RepositoryNotFoundError, LocalTokenNotFoundError),
         "check the name; a private repository needs `hf auth login` or a valid token=",
     ),
-    (LocalEntryNotFoundError, f"connect to the network, or load the bundled {BUNDLED_NAME!r}, which needs none"),
     (HFValidationError, f"pass a folder, the bundled {BUNDLED_NAME!r}, or a hub id such as 'user/name'"),
     (HfHubHTTPError, "check that the token is valid and may do this, and the hub's status"),
+    # What the hub's HTTP client raises where no answer comes; its name differs between versions of the hub's package.
+    (
+        (HfHubHTTPError.__bases__[0], ConnectionError, TimeoutError),
+        "check the connection and try again; what has arrived is kept",
+    ),
 )
-OTHER_HINT: Final = "check the connection and try again; what has arrived is kept"
+WITHOUT_NETWORK: Final = f"or load the bundled {BUNDLED_NAME!r}, which needs no network"
 
 
 def find_weights(name: str, variant: str | None = None, **options: Any) -> Path:
@@ -88,6 +93,29 @@ def hub_errors(what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        hint = next((hint for kind, hint in HINTS if isinstance(error, kind)), OTHER_HINT)
+        hint = hint_for(error)
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise HubError(f"{what} ({type(error).__name__}: {reason.rstrip('.')}); {hint}") from error
+
+
+def hint_for(error: Exception) -> str:
+    """What to do about an error of the hub's client; the connection is blamed only where it failed."""
+    if isinstance(error, LocalEntryNotFoundError):
+        return _hint_for_missing(error.__cause__)
+    for kind, hint in HINTS:
+        if isinstance(error, kind):
+            return hint
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"check that {constants.HF_HUB_CACHE} can be written and has room, or pass cache_dir="
+    return "the connection is not to blame; the error that this one was raised from says more"
+
+
+def _hint_for_missing(cause: BaseException | None) -> str:
+    """What to do where the cache lacks a file, by what kept it from being fetched."""
+    if cause is None:
+        return f"leave local_files_only out to fetch it, {WITHOUT_NETWORK}"
+    if isinstance(cause, OfflineModeIsEnabled):
+        return f"unset HF_HUB_OFFLINE to fetch it, {WITHOUT_NETWORK}"
+    if isinstance(cause, HfHubHTTPError):
+        return f"the hub has trouble of its own, try again later, {WITHOUT_NETWORK}"
+    return f"connect to the network, {WITHOUT_NETWORK}"

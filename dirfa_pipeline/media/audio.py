@@ -110,7 +110,7 @@ class AudioFile:
             yield from _decode(container, stream)
 
 
-AudioInput = str | os.PathLike[str] | tuple[int, ArrayLike] | ArrayLike | AudioClip
+AudioInput = str | os.PathLike[str] | tuple[int, ArrayLike] | ArrayLike | AudioClip | AudioFile
 
 
 def resample(samples: NDArray[np.float32], rate: int, new_rate: int) -> NDArray[np.float32]:
@@ -128,7 +128,8 @@ def load_audio(audio: Any, sampling_rate: int | None = None) -> AudioClip:
     Args:
         audio: A path to anything PyAV reads (wav, mp3, m4a, opus, flac, a video with sound), a
             `(sampling_rate, array)` tuple as Gradio gives, or an array with `sampling_rate`. Arrays are `(samples,)`
-            or two-dimensional with the shorter axis as channels; integers are scaled by their type's range.
+            or two-dimensional with the shorter axis as channels; integers are scaled by their type's range. An
+            [`AudioClip`] or [`AudioFile`] is taken as it is.
         sampling_rate (`int`, *optional*): Samples per second of an array.
 
     Raises:
@@ -137,6 +138,8 @@ def load_audio(audio: Any, sampling_rate: int | None = None) -> AudioClip:
     """
     if isinstance(audio, AudioClip):
         clip = audio
+    elif isinstance(audio, AudioFile):
+        clip = _read_file(audio.path)
     elif isinstance(audio, str | os.PathLike):
         clip = _read_file(os.fspath(audio))
     elif isinstance(audio, tuple):
@@ -162,6 +165,12 @@ def open_audio(path: str | os.PathLike[str]) -> AudioFile:
             check.update(block)
     check.finish(rate)
     return AudioFile(name, rate, check.num_channels, check.num_samples)
+
+
+def check_audio_file(path: str | os.PathLike[str]) -> None:
+    """Raise [`AudioError`] unless the file is there; what is in it shows when it is decoded."""
+    if not os.path.isfile(path):
+        raise AudioError(f"audio file not found: {os.fspath(path)}")
 
 
 def check_rate(sampling_rate: Any) -> int:
@@ -215,8 +224,7 @@ def _read_file(path: str) -> AudioClip:
 @contextmanager
 def _open_sound(path: str) -> Iterator[tuple[Any, Any]]:
     """Open a file's first audio stream; failures inside the block become an [`AudioError`]."""
-    if not os.path.isfile(path):
-        raise AudioError(f"audio file not found: {path}")
+    check_audio_file(path)
     try:
         with av.open(path) as container:
             if not container.streams.audio:

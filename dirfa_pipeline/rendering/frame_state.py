@@ -17,7 +17,7 @@ from ..face.fit import FaceFit
 from ..face.landmarks import INNER_MIDDLE, LIPS
 from ..face.measures import whole_lip_aperture
 from .eyes import Eye
-from .lips import LipShape
+from .lips import LipShape, roundness
 from .masks import Window, shape_of
 from .mesh import HeadMesh
 from .rasterizer import rasterize_map
@@ -131,6 +131,11 @@ class FrameState:
     def gap(self) -> float:
         """Opening of the inner lips in inter-ocular distances."""
         return whole_lip_aperture(self.vertices) / self.camera.scale
+
+    @property
+    def rounded(self) -> float:
+        """How round the lips are meant to be, in [0, 1]."""
+        return roundness(self.weights)
 
     def warp(self, picture: NDArray[np.uint8], window: Window) -> Warped:
         """What a window shows of a picture `(height, width, channels)` that the mesh moves."""

@@ -11,7 +11,8 @@ from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
 from ..face.landmarks import INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
-from .masks import colours_at, polygon
+from .frame_state import Camera, FrameState
+from .masks import Window, colours_at, corner_of, polygon, shape_of
 from .teeth import find_own_teeth
 
 
@@ -132,42 +133,36 @@ class MouthInterior:
     own_drop: float
     depth: float
 
-    def draw(
-        self, size: tuple[int, int], corner: Array, vertices: Array, weights: Array,
-        camera: tuple[Array, Array, float], face: FaceFit, transform: Array, light: Array, rounded: float,
-    ) -> Array:  # fmt: skip
+    def draw(self, state: FrameState, window: Window, light: Array) -> Array:
         """
-        Paint the interior for one frame.
+        Paint the interior in a window of one frame.
+
+        A weight of tongueOut up to .3 lifts the tip to the upper teeth, as in l, th and n; beyond, it stays there.
+        Rounded lips cover more of the teeth that they stand off.
 
         Args:
-            size: Width and height of the window to paint.
-            corner (`np.ndarray` of shape `(2,)`): Where the window lies in the picture.
-            vertices (`np.ndarray` of shape `(478, 3)`): The frame's landmarks in the head's own frame.
-            weights (`np.ndarray` of shape `(52,)`): The frame's expression. tongueOut up to .3 lifts the tip to the
-                upper teeth, as in l, th and n; beyond, it stays there.
-            camera: Rotation, translation and scale of the frame.
-            face: The fit, for the chin's rest place.
-            transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion, for the photo's own teeth.
+            state ([`FrameState`]): The frame's pose.
+            window (`tuple[slice, slice]`): Rows and columns of the frame.
             light (`np.ndarray` of shape `(3,)`): Share of their light that reaches the teeth between the lips.
-            rounded (`float`): How round the lips are, in [0, 1]: they cover more of the teeth that they stand off.
 
         Returns:
             `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
         """
-        chin = (vertices[list(CHIN)] - face.shape[list(CHIN)]).mean(0)
+        vertices, rest, camera, corner = state.head, state.rig.face.shape, state.camera, corner_of(window)
+        chin = (vertices[list(CHIN)] - rest[list(CHIN)]).mean(0)
         drop = max(float(chin[1]), 0.0) / MILLIMETRE
         # A lip lifted far above the crowns would bare the gums: the row goes along.
         incisal_edge = self.incisal_edge + min(
             0.0, float(vertices[INNER_MIDDLE[0], 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
         )
-        incisal_edge -= rounded * COVERED * MILLIMETRE
+        incisal_edge -= state.rounded * COVERED * MILLIMETRE
         jaw_edge = self._jaw_edge(drop, float(vertices[INNER_MIDDLE[1], 1] - self.centre[1]))
         rise = TONGUE_RISE + TONGUE_LIFT * drop
-        lift = min(1.0, float(weights[_TONGUE_OUT]) / LIFTED)
+        lift = min(1.0, float(state.weights[_TONGUE_OUT]) / LIFTED)
         # The blade's top goes from behind the lower teeth to behind the upper ones.
         low, high = jaw_edge + TIP_LOW * MILLIMETRE, incisal_edge - TIP_HIGH * MILLIMETRE
         blade = low + lift * min(0.0, high - low)
-        painting = np.empty((size[1], size[0], 3), np.float32)
+        painting = np.empty((*shape_of(window), 3), np.float32)
         painting[:] = self.throat[-1, 0, :3]
         back, front = (
             (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise),
@@ -185,9 +180,10 @@ class MouthInterior:
             lit = light if texture is self.upper or texture is self.lower else ALL_LIGHT
             _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner), share, lit)
         if self.own_teeth is not None:
-            linear = transform[:2, :2]
-            offset = transform[:2, 2] * self.depth + transform[:2, 3] - corner
-            offset = offset + camera[2] * camera[0][:2, 1] * (self.own_drop + incisal_edge - self.incisal_edge)
+            linear = state.transform[:2, :2]
+            offset = state.transform[:2, 2] * self.depth + state.transform[:2, 3] - corner
+            lowered = self.own_drop + incisal_edge - self.incisal_edge
+            offset = offset + camera.scale * camera.rotation[:2, 1] * lowered
             _lay(painting, self.own_teeth, np.column_stack([linear, offset]), lit=light)
         return painting
 
@@ -201,9 +197,8 @@ class MouthInterior:
         return edge - smoothstep(drop / LIP_LEFT) * max(0.0, edge - (lip - LOWER_HINT * MILLIMETRE))
 
     def _placement(
-        self, texture: Array, extent: tuple[float, float], top: float, behind: float,
-        camera: tuple[Array, Array, float], corner: Array,
-    ) -> Array:  # fmt: skip
+        self, texture: Array, extent: tuple[float, float], top: float, behind: float, camera: Camera, corner: Array
+    ) -> Array:
         """Affine map `(2, 3)` from a texture's pixels to the window, for a plane that far (in mm) behind the lips."""
         rotation, translation, scale = camera
         width, height = extent[0] * MILLIMETRE, extent[1] * MILLIMETRE

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from ..face.landmarks import INNER_CORNERS, INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from .frame_state import FrameState
-from .lips import roundness
 from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon_mask, shape_of, whole, window_around
 from .mouth import MouthInterior
 
@@ -85,15 +84,11 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
 
 def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Array, gap: float) -> Array:
     """The mouth in the light that falls between the lips: `(height, width, 3)`."""
-    rounded = roundness(state.weights)
     lit = (SHADED + (1.0 - SHADED) * min(1.0, gap / LIT) ** LIGHT_COMES) ** TEETH_WARMTH
-    painting = mouth.draw(
-        shape_of(window)[::-1], corner_of(window), state.head, state.weights, state.camera, state.rig.face,
-        state.transform, lit, rounded,
-    )  # fmt: skip
+    painting = mouth.draw(state, window, lit)
     # Little light falls between lips that are narrow or stand far out.
     light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
-    painting *= (light * _lip_shade(mask, state.camera.scale))[..., None] ** WARMTH * (1.0 - ROUNDED * rounded)
+    painting *= (light * _lip_shade(mask, state.camera.scale))[..., None] ** WARMTH * (1.0 - ROUNDED * state.rounded)
     return painting
 
 
