@@ -293,7 +293,8 @@ class DirfaPipeline(DiffusionPipeline):
             audio, sampling_rate: The speech, as [`__call__`] takes it.
 
         Returns:
-            `torch.Tensor` of shape `(2 * num_frames, dim)`: two features for each frame at 25 fps.
+            `torch.Tensor` of shape `(2 * num_frames, dim + 4)`: two features for each frame at 25 fps, and in the last
+            columns loudness, pitch, voicing and brightness, see [`prosody`].
         """
         self._check_can_draw()
         waveform = waveform_of(self, _as_sound(audio, sampling_rate))

@@ -18,6 +18,7 @@ from .media.audio import (
     receptive_field,
 )
 from .media.audio_stream import encoder_inputs, live_grid, mono_waveform
+from .media.prosody import prosody
 
 
 if TYPE_CHECKING:
@@ -37,12 +38,16 @@ def waveform_of(pipe: "DirfaPipeline", audio: AudioClip | AudioFile) -> Iterator
 def encode(
     pipe: "DirfaPipeline", waveform: Iterable[NDArray[np.float32]], grid: EncoderGrid
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield the features of each window and, provisionally, of the sound that it hears after them."""
+    """
+    Yield the features of each window, with its prosody in the last columns, and, provisionally, those of the sound
+    that it hears after them.
+    """
     encoder = pipe.audio_encoder
     field = receptive_field(encoder.config.conv_kernel, encoder.config.conv_stride)
     for samples, keep in encoder_inputs(waveform, grid, field):
         inputs = torch.from_numpy(samples).unsqueeze(0).to(pipe._execution_device, encoder.dtype)
         features = encoder(inputs).last_hidden_state[0]
+        features = torch.cat([features, torch.from_numpy(prosody(samples)).to(features)], dim=1)
         yield features[keep], features[keep.stop :]
 
 
@@ -59,7 +64,7 @@ def draw(
     if lookahead is not None:
         frames = round(lookahead * ANIMATION_FPS)
         grid = live_grid(FEATURES_PER_FRAME * frames)
-    takes = sampler.start(generators, diversity, frames)
+    takes = sampler.start(generators, diversity)
     for features, preview in encode(pipe, waveform, grid):
         features, preview = (part.to(pipe._execution_device, sampler.dtype) for part in (features, preview))
         yield takes.push(features, None if frames is None else preview).float().cpu().numpy()
