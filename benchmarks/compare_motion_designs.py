@@ -1,148 +1,206 @@
 """
-Compare two designs of the sampler's random part, trained alike on the same tracks.
+Compare designs of the sampler's random part, trained alike on the same tracks: does it help to hear?
 
-    python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 250]
+    python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 60]
 
-`flow` is what ships: a small network leads from noise to the next control point in eight steps. `mixture` lets the
-same transformer give a mixture of four Gaussians for it, trained by maximum likelihood. Both drive themselves over the
-sound of the clips, then their head, gaze and face are set beside the tracked: Frechet distance of windows of a second
-to the validation clips, deviation of yaw, pitch and roll within a clip, speed of the head.
+`events` is what ships: motion is drawn at the accents, ends of phrases and ticks of a voice, by how each sounds.
+`deaf` knows when an event comes and of which kind it is, and nothing else of the sound. `clock` hears, but draws at
+2.4 ticks a second in place of the voice's events. Every fourth clip with sound and a moving head is held out. On these,
+
+- the loss of the flow, for two training seeds, and the log-likelihood of the cue scale, each for the own sound and for
+  that of events of the same kind in other clips. Losses of a column compare, those of two designs do not: they draw
+  other events;
+- what is drawn for their sound beside the tracks: beats of head, brows and chin (dirfa_pipeline.evaluation.beats);
+  likeness, the mean absolute correlation of yaw, pitch, roll and brows of two clips with one seed; Frechet distance of
+  windows of a second to the held-out tracks; deviation of yaw, pitch and roll within a clip in degrees; speed of the
+  head in degrees a second.
 """
 
 import argparse
 import logging
-import math
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
-from dirfa_pipeline.evaluation.metrics import frechet_distance, window_features
-from dirfa_pipeline.models.animation_sampler import AnimationSampler, MotionPrior
-from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
+from dirfa_pipeline.evaluation.hearing import absolute_correlations
+from dirfa_pipeline.evaluation.metrics import frechet_distance, head_motion, window_features
+from dirfa_pipeline.models.animation_sampler import AnimationSampler
+from dirfa_pipeline.models.sound_events import KIND_CUES, EventFinder
 from dirfa_pipeline.training.loop import TrainingRun
-from dirfa_pipeline.training.motion_data import motion_channels
-from dirfa_pipeline.training.train_animation_sampler import (
-    calibrate_leash,
+from dirfa_pipeline.training.motion_data import TrackedClip
+from dirfa_pipeline.training.motion_stage import (
+    BROW_CHANNELS,
+    MOTION_EVENTS,
+    MotionExample,
+    calibrate,
+    crop_motion,
+    fit_cue_scale,
+    mean_beats,
     measure_motion,
+    motion_example,
+    motion_loss,
     motion_schedule,
-    prepare_example,
-    read_clips,
     roll_out,
     train_motion,
 )
+from dirfa_pipeline.training.train_animation_sampler import heard_in, read_clips
 
 
-NUM_GAUSSIANS = 4
+HELD_OUT = 4  # of so many clips, one
+SEEDS = (0, 1)  # of training
+CROPS = 256  # that the loss is measured on
+CLOCK = round(50 / 2.4)  # rows between its ticks
+SHORTEST = 75  # frames of a clip that spreads and correlations are measured on
 
 
-@dataclass
-class Mixture:
-    """A mixture of Gaussians for the next control point: logits `(..., 4)`, means and log_stds `(..., 4, motions)`."""
+class Clock(EventFinder):
+    """Ticks at a fixed rate, whatever is heard."""
 
-    logits: Tensor
-    means: Tensor
-    log_stds: Tensor
-    blink_logits: Tensor
-
-    def loss(self, points: Tensor, generator: torch.Generator) -> Tensor:
-        """Negative log-likelihood a channel, `(batch, steps)`."""
-        z = (points.unsqueeze(-2) - self.means) * torch.exp(-self.log_stds)
-        log_density = (-0.5 * z.square() - self.log_stds - 0.5 * math.log(2 * math.pi)).sum(-1)
-        return -torch.logsumexp(self.logits.log_softmax(-1) + log_density, dim=-1) / NUM_MOTIONS
-
-    def sample(self, diversity: float, normal: Tensor) -> Tensor:
-        """Draw a control point; `diversity` scales its distance to the mean."""
-        mean = (self.logits.softmax(-1).unsqueeze(-1) * self.means).sum(-2)
-        chosen = torch.distributions.Categorical(logits=self.logits).sample()
-        index = chosen[..., None, None].expand(*chosen.shape, 1, NUM_MOTIONS)
-        draw = self.means.gather(-2, index) + self.log_stds.gather(-2, index).exp() * normal.unsqueeze(-2)
-        return mean + diversity * (draw.squeeze(-2) - mean)
+    def _kind(self, heard: NDArray, rise: NDArray, at: int, row: int) -> str | None:
+        return "tick" if row - self._last >= CLOCK else None
 
 
-class MixturePrior(MotionPrior):
-    """The shipped transformer with a mixture in place of the flow."""
-
-    def __init__(self, dim: int, **sizes: int) -> None:
-        super().__init__(dim=dim, **sizes)
-        self.output = nn.Linear(dim, NUM_GAUSSIANS * (1 + 2 * NUM_MOTIONS) + 1)
-
-    def _distribution(self, output: Tensor, points: Tensor) -> Mixture:
-        sizes = [NUM_GAUSSIANS, NUM_GAUSSIANS * NUM_MOTIONS, NUM_GAUSSIANS * NUM_MOTIONS, 1]
-        logits, offsets, log_stds, blink = output.split(sizes, dim=-1)
-        means = points[..., None, :NUM_MOTIONS] + offsets.unflatten(-1, (NUM_GAUSSIANS, NUM_MOTIONS))
-        log_stds = log_stds.unflatten(-1, (NUM_GAUSSIANS, NUM_MOTIONS)).clamp(-5.0, 1.0)
-        return Mixture(logits, means, log_stds, blink.squeeze(-1))
+def deafened(example: MotionExample) -> MotionExample:
+    """The same events, of which nothing but time and kind is known."""
+    cues = torch.zeros_like(example.cues)
+    cues[:, KIND_CUES] = example.cues[:, KIND_CUES]
+    return replace(example, cues=cues, windows=torch.zeros_like(example.windows))
 
 
-def report(name: str, motions: list[np.ndarray], reference: np.ndarray, milliseconds: float) -> None:
-    """Print one row."""
-    features = np.concatenate([window_features(motion) for motion in motions if len(motion) > 25])
-    degrees = [np.degrees(motion[:, :3]) for motion in motions if len(motion) >= 75]
-    spread = np.mean([motion.std(0) for motion in degrees], axis=0)
-    speed = np.mean([ANIMATION_FPS * np.linalg.norm(np.diff(motion, axis=0), axis=1).mean() for motion in degrees])
-    print(
-        f"{name:22s} distance {frechet_distance(features, reference):6.2f}   yaw, pitch, roll "
-        f"{spread[0]:.1f} {spread[1]:.1f} {spread[2]:.1f}   {speed:5.1f} degrees/s   {milliseconds:.2f} ms a step",
-        flush=True,
+@dataclass(frozen=True)
+class Design:
+    """Where events come from, and what is kept of them."""
+
+    finder: type[EventFinder] = EventFinder
+    keep: Callable[[MotionExample], MotionExample] = lambda example: example
+
+
+DESIGNS = {"events": Design(), "deaf": Design(keep=deafened), "clock": Design(Clock)}
+
+
+def exchanged(examples: list[MotionExample], generator: np.random.Generator) -> list[MotionExample]:
+    """Each event with the cues and the window of one of the same kind in another of the clips."""
+    result = []
+    for example in examples:
+        cues, windows = example.cues.clone(), example.windows.clone()
+        others = [(e, i, event.kind) for e in examples if e is not example for i, event in enumerate(e.events)]
+        for index, event in enumerate(example.events):
+            alike = [(e, i) for e, i, kind in others if kind == event.kind]
+            if alike:
+                other, place = alike[generator.integers(len(alike))]
+                cues[index], windows[index] = other.cues[place], other.windows[place]
+        result.append(replace(example, cues=cues, windows=windows))
+    return result
+
+
+@torch.no_grad()
+def flow_loss(sampler: AnimationSampler, own: list[MotionExample], heard: list[MotionExample]) -> float:
+    """Loss of what `own` events moved where the prior hears those of `heard`."""
+    crop, other = (
+        crop_motion(examples, sampler, CROPS, MOTION_EVENTS, torch.Generator().manual_seed(1))
+        for examples in (own, heard)
     )
+    crop |= {name: other[name] for name in ("cues", "windows")}
+    return motion_loss(sampler.motion_prior.eval(), crop, torch.Generator().manual_seed(2))["events"].item()
+
+
+def likelihood(sampler: AnimationSampler, own: list[MotionExample], heard: list[MotionExample]) -> float:
+    """Mean log-likelihood of a step or gesture of `own` events by the cues of `heard`."""
+    scores = [sampler.cue_scale.log_likelihood(a.drawn, b.cues) for a, b in zip(own, heard, strict=True)]
+    return torch.cat(scores).mean().item()
+
+
+def motion_row(examples: list[MotionExample], motions: list[Tensor], reference: NDArray) -> dict[str, float]:
+    """The numbers of takes `(takes, frames, motions)` of each clip."""
+    takes = [take.numpy() for clip in motions for take in clip]
+    long = [clip.numpy() for clip in motions if clip.shape[1] >= SHORTEST]
+    pairs = [
+        absolute_correlations(*(np.column_stack([m[:, :3], m[:, list(BROW_CHANNELS)].mean(1)]) for m in both))
+        for one, other in combinations(long, 2)
+        for both in zip(one, other, strict=True)  # take by take: of one seed
+    ]
+    heads = [head_motion(take[:, :3], ANIMATION_FPS) for take in takes if len(take) >= SHORTEST]
+    beats = dict(zip(("head beat", "brow beat", "nods"), mean_beats(examples, motions), strict=True))
+    likeness = dict(zip(("yaw", "pitch", "roll", "brows"), np.mean(pairs, axis=0), strict=True))
+    features = np.concatenate([window_features(take) for take in takes])
+    return (
+        beats
+        | {f"likeness of {name}": float(value) for name, value in likeness.items()}
+        | {"distance": frechet_distance(features, reference)}
+        | {name: float(np.mean([head[name] for head in heads])) for name in heads[0]}
+    )
+
+
+def examples_of(
+    design: Design, clips: list[TrackedClip], heard: dict[str, Tensor]
+) -> tuple[list[MotionExample], list[MotionExample]]:
+    """To train on, and held out."""
+    examples = [design.keep(motion_example(clip, heard[clip.name], design.finder)) for clip in clips]
+    training = [example for index, example in enumerate(examples) if index % HELD_OUT]
+    return training, examples[::HELD_OUT]
+
+
+def evaluate(
+    design: Design, template: AnimationSampler, clips: list[TrackedClip], heard: dict[str, Tensor], steps: int
+) -> dict[str, float]:
+    """Train a design and measure it."""
+    training, held_out = examples_of(design, clips, heard)
+    other = exchanged(held_out, np.random.default_rng(0))
+    row: dict[str, float] = {}
+    for seed in SEEDS:
+        torch.manual_seed(seed)
+        sampler = AnimationSampler.from_config(template.config).eval()
+        measure_motion(sampler, training, [clip for index, clip in enumerate(clips) if index % HELD_OUT])
+        fit_cue_scale(sampler, training)
+        with tempfile.TemporaryDirectory() as folder:
+            start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=Path(folder), seed=seed)
+            train_motion(sampler, training, held_out, motion_schedule(steps), start)
+        row[f"loss, seed {seed}"] = flow_loss(sampler, held_out, held_out)
+        row[f"loss, seed {seed}, other sound"] = flow_loss(sampler, held_out, other)
+    row["likelihood"] = likelihood(sampler, held_out, held_out)
+    row["likelihood, other sound"] = likelihood(sampler, held_out, other)
+    calibrate(sampler, training)
+    reference = np.concatenate([window_features(example.motion.numpy()) for example in held_out])
+    return row | motion_row(held_out, [roll_out(sampler, example, 0) for example in held_out], reference)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=60)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
-    sampler = AnimationSampler.from_pretrained(options.weights / "animation_sampler").eval()
-    clips = [[clip for clip in part if "motion" in clip.teaches] for part in read_clips(options.tracks)]
-    training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
-    real = [[motion_channels(clip)[torch.from_numpy(clip.valid)].numpy() for clip in split] for split in clips]
-    reference = np.concatenate([window_features(motion) for motion in real[1] if len(motion) > 25])
-    report("tracked, training", real[0], reference, 0.0)
-    report("tracked, validation", real[1], reference, 0.0)
-
-    config = sampler.config
-    sizes = {
-        "speech_dim": sampler.motion_prior.audio_input.in_features, "style_dim": config.style_dim,
-        "num_layers": config.num_layers,
-        "num_heads": config.num_heads, "memory": config.memory, "dropout": config.dropout,
-        "window": config.audio_past + 1 + config.audio_future, "flow_channels": config.flow_channels,
-        "flow_steps": config.flow_steps,
-    }  # fmt: skip
-    torch.manual_seed(options.seed)
-    designs = {"flow": MotionPrior(dim=config.dim, **sizes), "mixture": MixturePrior(config.dim, **sizes)}
-    for name, prior in designs.items():
-        sampler.motion_prior = prior
-        sampler.leash.zero_()
-        measure_motion(sampler, training, clips[0])
-        with tempfile.TemporaryDirectory() as folder:
-            start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=Path(folder), seed=options.seed)
-            train_motion(sampler, training, validation, motion_schedule(options.steps), start)
-        for label in (name, f"{name}, leashed"):
-            if label != name:
-                calibrate_leash(sampler.eval(), clips[0], training)
-            began = time.monotonic()
-            # A seed of its own for each: a seed also chooses how lively the take is.
-            drawn = [
-                take.numpy()
-                for index, example in enumerate(training + validation)
-                for take in roll_out(sampler.eval(), example.speech, 100 * index)
-            ]
-            steps = sum(len(motion) for motion in drawn) / config.stride
-            report(label, drawn, reference, 1000 * (time.monotonic() - began) / steps)
+    template = AnimationSampler.from_pretrained(options.weights / "animation_sampler").eval()
+    clips = [
+        clip
+        for part in read_clips(options.tracks)
+        for clip in part
+        if "motion" in clip.teaches and clip.audio is not None
+    ]
+    heard = {clip.name: heard_in(clip, encoder, template) for clip in clips}
+    rows = {name: evaluate(design, template, clips, heard, options.steps) for name, design in DESIGNS.items()}
+    held_out = examples_of(DESIGNS["events"], clips, heard)[1]
+    tracked = [example.motion[None] for example in held_out]
+    reference = np.concatenate([window_features(motion[0].numpy()) for motion in tracked])
+    rows["tracked"] = motion_row(held_out, tracked, reference)
+    print(f"{len(held_out)} of {len(clips)} clips held out, {sum(m.shape[1] for m in tracked) / ANIMATION_FPS:.0f} s")
+    print(f"{'':28s}" + "".join(f"{name:>10s}" for name in rows))
+    for name in rows["events"]:
+        print(f"{name:28s}" + "".join(f"{row.get(name, float('nan')):10.3f}" for row in rows.values()))
 
 
 if __name__ == "__main__":

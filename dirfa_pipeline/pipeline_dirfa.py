@@ -308,6 +308,8 @@ class DirfaPipeline(DiffusionPipeline):
         fps: float = ANIMATION_FPS,
         lookahead: float | None = None,
         sampling_rate: int | None = None,
+        expressiveness: float = 1.0,
+        follow_arousal: bool = False,
     ) -> Animation:
         """
         Draw one animation for the sound.
@@ -321,6 +323,10 @@ class DirfaPipeline(DiffusionPipeline):
             lookahead (`float`, *optional*, defaults to all that helps): Seconds of sound heard before a frame is
                 decided, as [`stream`] has it.
             sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
+            expressiveness (`float`, *optional*, defaults to 1.0): Scale, in [0, 2], of what head, eyes and brows do: 0
+                is deadpan, 1 as real talkers, 2 a stage.
+            follow_arousal (`bool`, *optional*, defaults to `False`): Whether an aroused voice is drawn with more of
+                it and a calm one with less, as by `expression="auto"`.
 
         Returns:
             [`Animation`] at `fps` whose length is that of the sound, rounded up to whole frames.
@@ -328,7 +334,9 @@ class DirfaPipeline(DiffusionPipeline):
         Raises:
             InputError: Some argument breaks a rule.
         """
-        return self.sample_animations(audio, [generator], diversity, fps, lookahead, sampling_rate)[0]
+        return self.sample_animations(
+            audio, [generator], diversity, fps, lookahead, sampling_rate, expressiveness, follow_arousal
+        )[0]
 
     def sample_animations(
         self,
@@ -338,6 +346,8 @@ class DirfaPipeline(DiffusionPipeline):
         fps: float = ANIMATION_FPS,
         lookahead: float | None = None,
         sampling_rate: int | None = None,
+        expressiveness: float = 1.0,
+        follow_arousal: bool = False,
     ) -> list[Animation]:
         """
         Draw a take for each generator, hearing the sound once: four cost about a tenth more than one.
@@ -346,11 +356,13 @@ class DirfaPipeline(DiffusionPipeline):
         the same.
         """
         self._check_can_draw()
-        check_motion(diversity, fps)
+        check_motion(diversity, fps, expressiveness)
         check_lookahead(lookahead, self._least_lookahead)
         generators = one_for_each(list(generators), len(generators))
         sound = _as_sound(audio, sampling_rate)
-        takes = np.concatenate(list(draw(self, waveform_of(self, sound), generators, diversity, lookahead)), axis=1)
+        waveform = waveform_of(self, sound)
+        pieces = draw(self, waveform, generators, diversity, lookahead, expressiveness, follow_arousal)
+        takes = np.concatenate(list(pieces), axis=1)
         length = num_frames(sound.num_samples, sound.sampling_rate, fps)
         return [Animation(take, ANIMATION_FPS).resample(fps, length) for take in takes]
 
@@ -412,6 +424,7 @@ class DirfaPipeline(DiffusionPipeline):
         controls: Controls | None = None,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
+        expressiveness: float = 1.0,
     ) -> Iterator[NDArray[np.uint8]]:
         """
         Make a talking video while the speech arrives.
@@ -438,6 +451,7 @@ class DirfaPipeline(DiffusionPipeline):
             callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
             callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
                 given.
+            expressiveness (`float`, *optional*, defaults to 1.0): As in [`__call__`].
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, uint8: at the end, as many frames as cover the sound.
@@ -446,7 +460,7 @@ class DirfaPipeline(DiffusionPipeline):
             InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
         """
         self._check_can_draw()
-        check_motion(diversity, fps)
+        check_motion(diversity, fps, expressiveness)
         check_chunks(audio_chunks)
         check_lookahead(lookahead, self._least_lookahead)
         check_max_size(max_size)
@@ -459,7 +473,8 @@ class DirfaPipeline(DiffusionPipeline):
         )
         # The first frame ever compiles loops, for seconds: not while somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
-        drawn = draw(self, sound.waveform(audio_chunks), generators, diversity, lookahead)
+        waveform = sound.waveform(audio_chunks)
+        drawn = draw(self, waveform, generators, diversity, lookahead, expressiveness, directed.follows_arousal)
         pieces = change_frame_rate(
             (pieces[0] for pieces in drawn), ANIMATION_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
@@ -541,6 +556,7 @@ class DirfaPipeline(DiffusionPipeline):
         expression_strength: float | None = None,
         neutralize: bool = False,
         motion_from: Animation | str | os.PathLike[str] | None = None,
+        expressiveness: float = 1.0,
     ) -> DirfaPipelineOutput | tuple[Any, ...]:
         """
         Make talking videos.
@@ -575,12 +591,15 @@ class DirfaPipeline(DiffusionPipeline):
                 shape `(frames, 58)`. A `PipelineCallback` of diffusers names its own.
             controls ([`Controls`], *optional*): How the takes are directed: expression, head, eyes, blinks.
             expression (`str`, `dict` or `list`, *optional*): Instead of that of `controls`: a preset such as
-                `"happy"`, named ARKit weights, or keyframes `[("sad", 0.0), ("happy", 2.5)]`.
+                `"happy"`, `"auto"` for motion as lively as the voice, named ARKit weights, or keyframes
+                `[("sad", 0.0), ("happy", 2.5)]`.
             expression_strength (`float`, *optional*): Instead of that of `controls`: its scale in [0, 2].
             neutralize (`bool`, *optional*, defaults to `False`): Whether the photo's own expression is taken off
                 first.
             motion_from ([`Animation`], `str` or `os.PathLike`, *optional*): Instead of that of `controls`: a video, or
                 what [`track`] made of one, whose head motion and blinks (`controls.motion_channels`) are used.
+            expressiveness (`float`, *optional*, defaults to 1.0): Scale, in [0, 2], of what head, eyes and brows do
+                where takes are drawn: 0 is deadpan, 1 as real talkers, 2 a stage.
 
         Examples:
 
@@ -600,6 +619,7 @@ class DirfaPipeline(DiffusionPipeline):
             image, audio, sampling_rate, animation, num_videos_per_prompt, diversity, fps, max_size, generator,
             output_type, directed,
         )  # fmt: skip
+        check_motion(diversity, fps, expressiveness)
         self._interrupt = False
 
         batch = batch.read(max_size)
@@ -610,7 +630,9 @@ class DirfaPipeline(DiffusionPipeline):
         sounds, portraits = batch.for_each_video(batch.sounds), batch.for_each_video(portraits)
         takes = [
             directed.apply(take, self.face_model, sound)
-            for take, sound in zip(self._draw_takes(batch, diversity, fps), sounds, strict=True)
+            for take, sound in zip(
+                self._draw_takes(batch, diversity, fps, expressiveness, directed), sounds, strict=True
+            )
         ]
         if neutralize:
             takes = [
@@ -635,7 +657,9 @@ class DirfaPipeline(DiffusionPipeline):
         """Whether a callback asked the running call to stop."""
         return self._interrupt
 
-    def _draw_takes(self, batch: Batch, diversity: float, fps: float) -> list[Animation]:
+    def _draw_takes(
+        self, batch: Batch, diversity: float, fps: float, expressiveness: float, directed: Controls
+    ) -> list[Animation]:
         """An animation for each video, drawn or given."""
         takes: list[Animation] = []
         for sound, animation in zip(batch.spread(batch.sounds), batch.spread(batch.animations), strict=True):
@@ -643,7 +667,10 @@ class DirfaPipeline(DiffusionPipeline):
                 takes += [animation.resample(fps)] * batch.takes
             else:
                 generators = batch.generators[len(takes) : len(takes) + batch.takes]
-                takes += self.sample_animations(sound, generators, diversity, fps)
+                takes += self.sample_animations(
+                    sound, generators, diversity, fps,
+                    expressiveness=expressiveness, follow_arousal=directed.follows_arousal,
+                )  # fmt: skip
         return takes
 
     def _render_videos(

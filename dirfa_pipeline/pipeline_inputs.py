@@ -108,10 +108,11 @@ def pair_up(
     return Batch(size, takes, images, sounds, animations, one_for_each(generator, size * takes))
 
 
-def check_motion(diversity: Any, fps: Any = ANIMATION_FPS) -> None:
-    """Raise [`InputError`] unless motion can be drawn with that spread, at that frame rate."""
-    if not isinstance(diversity, Real) or not 0.0 <= float(diversity) <= 2.0:
-        raise InputError(f"diversity must be a number in [0, 2], got {diversity!r}")
+def check_motion(diversity: Any, fps: Any = ANIMATION_FPS, expressiveness: Any = 1.0) -> None:
+    """Raise [`InputError`] unless motion can be drawn with that spread and scale, at that frame rate."""
+    for name, value in (("diversity", diversity), ("expressiveness", expressiveness)):
+        if not isinstance(value, Real) or not 0.0 <= float(value) <= 2.0:
+            raise InputError(f"{name} must be a number in [0, 2], got {value!r}")
     if not isinstance(fps, Real) or not 1 <= float(fps) <= 120:
         raise InputError(f"fps must be a number in [1, 120], got {fps!r}")
 

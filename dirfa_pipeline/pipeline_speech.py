@@ -58,13 +58,15 @@ def draw(
     generators: Sequence[torch.Generator | None],
     diversity: float,
     lookahead: float | None,
+    expressiveness: float = 1.0,
+    follow_arousal: bool = False,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the next coefficients, `(takes, frames, 58)` at 25 fps, as the sound comes."""
     sampler, grid, frames = pipe.animation_sampler, WHOLE_GRID, None
     if lookahead is not None:
         frames = round(lookahead * ANIMATION_FPS)
         grid = live_grid(FEATURES_PER_FRAME * frames)
-    takes = sampler.start(generators, diversity)
+    takes = sampler.start(generators, diversity, expressiveness, follow_arousal)
     for features, preview in encode(pipe, waveform, grid):
         features, preview = (part.to(pipe._execution_device, sampler.dtype) for part in (features, preview))
         yield takes.push(features, None if frames is None else preview).float().cpu().numpy()

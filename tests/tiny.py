@@ -27,7 +27,8 @@ def tiny_sampler() -> AnimationSampler:
     torch.manual_seed(0)
     sampler = AnimationSampler(audio_dim=32, lip_channels=16, dim=16, num_layers=1, num_heads=2, memory=6)
     sampler.blink_shape.data = torch.tensor([0, 0.2, 0.6, 0.9, 1.0, 1.0, 0.9, 0.7, 0.4, 0.2, 0.0])
-    sampler.motion_scale.data.fill_(0.02)
+    sampler.level_scale.data.fill_(0.02)
+    sampler.cue_scale.unit.data.fill_(0.02)
     return sampler.eval()
 
 

@@ -48,6 +48,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.add_argument(
         "--num-videos", type=int, default=1, help="takes: output-1.mp4 with SEED, -2 with SEED+1, ..."
     )
+    generate.add_argument(
+        "--expressiveness", type=float, default=1.0, help="scale of head, eyes and brows: 0 deadpan, 1 real, 2 a stage"
+    )
     generate.add_argument("--diversity", type=float, default=1.0, help="0 no seed matters, 1 as learned, up to 2")
     generate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
     generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
@@ -83,7 +86,7 @@ def run(options: argparse.Namespace) -> None:
         takes = [given] * len(paths)
     else:
         assert sound is not None  # check_options saw to it
-        takes = draw_takes(pipeline, sound, options)
+        takes = draw_takes(pipeline, sound, options, controls.follows_arousal)
     for take, (path, drawn) in enumerate(zip(paths, takes, strict=True)):
         animation = controls.apply(drawn, pipeline.face_model, sound)
         if options.save_animation:
@@ -94,7 +97,9 @@ def run(options: argparse.Namespace) -> None:
         print(path, flush=True)
 
 
-def draw_takes(pipeline: "DirfaPipeline", sound: "AudioFile", options: argparse.Namespace) -> "list[Animation]":
+def draw_takes(
+    pipeline: "DirfaPipeline", sound: "AudioFile", options: argparse.Namespace, follow_arousal: bool
+) -> "list[Animation]":
     """Draw all takes; the sound is encoded once."""
     import torch
 
@@ -102,7 +107,10 @@ def draw_takes(pipeline: "DirfaPipeline", sound: "AudioFile", options: argparse.
     seeds = range(first, first + options.num_videos)
     progress(f"drawing (seed {', '.join(map(str, seeds))})")
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    return pipeline.sample_animations(sound, generators, options.diversity, options.fps)
+    return pipeline.sample_animations(
+        sound, generators, options.diversity, options.fps,
+        expressiveness=options.expressiveness, follow_arousal=follow_arousal,
+    )  # fmt: skip
 
 
 def save_take(
@@ -140,7 +148,13 @@ def check_options(options: argparse.Namespace) -> None:
         check_overwriting(output_paths(options.output, options.num_videos), **sources)
     if options.seed is not None and not 0 <= options.seed < 2**63 - 100:
         raise InputError(f"--seed must be in [0, 2^63 - 100), got {options.seed}")
-    limits = {"num_videos": (1, 100), "diversity": (0.0, 2.0), "fps": (1, 120), "crf": (0, 51)}
+    limits = {
+        "num_videos": (1, 100),
+        "diversity": (0.0, 2.0),
+        "expressiveness": (0.0, 2.0),
+        "fps": (1, 120),
+        "crf": (0, 51),
+    }
     for name, (low, high) in limits.items():
         value = getattr(options, name)
         if not low <= value <= high:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import gradio as gr
 
 from ..direction.controls import Controls
-from ..direction.expressions import PRESETS
+from ..direction.expressions import AUTO, PRESETS
 
 
 LEFT_RIGHT: Final = ("Left", "Right")
@@ -49,5 +49,5 @@ def controls_from(
             weights[name + side] = min(1.0, max(-1.0, weights.get(name + side, 0.0) + value))
     look: Any = GAZES[gaze]
     return Controls(
-        expression=weights, expression_strength=strength, head_motion=head, gaze=look, blink_rate=blinks, nods=nods
+        expression=AUTO if expression == AUTO and not any(sliders) else weights, expression_strength=strength, head_motion=head, gaze=look, blink_rate=blinks, nods=nods
     )  # fmt: skip

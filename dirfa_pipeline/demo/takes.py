@@ -99,7 +99,9 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     animations = [
         order.controls.apply(drawn, pipe.face_model, speech)
-        for drawn in pipe.sample_animations(speech, generators, order.diversity, order.fps)
+        for drawn in pipe.sample_animations(
+            speech, generators, order.diversity, order.fps, follow_arousal=order.controls.follows_arousal
+        )
     ]
     if order.neutral:
         animations = [neutralize(animation, prepared.portrait.face) for animation in animations]

@@ -18,7 +18,7 @@ from ..face.fit import FaceFit, FaceFitter
 from ..media.audio import ENCODER_RATE, AudioClip, AudioFile
 from ..media.audio_stream import mono_waveform
 from .borrowed_motion import CHANNELS, FITS, borrow_motion
-from .expressions import EASINGS, Expression, check_keyframes, ease, lay_over, parse_expression
+from .expressions import AUTO, EASINGS, Expression, check_keyframes, ease, lay_over, parse_expression
 
 
 Array = NDArray[np.float32]
@@ -50,8 +50,9 @@ class Controls:
     How a take is directed. The defaults change nothing.
 
     Args:
-        expression: A preset's name (see `dirfa_pipeline.expressions.PRESETS`), named ARKit weights in [-1, 1], or
-            keyframes `[(expression, seconds), ...]`.
+        expression: A preset's name (see [`PRESETS`]), named ARKit weights in [-1, 1], or keyframes
+            `[(expression, seconds), ...]`. With `"auto"` an aroused voice is drawn with more motion of head, brows and
+            eyes, a calm one with less.
         expression_strength (`float`, defaults to 1.0): Scale of the expression, in [0, 2].
         easing (`str`, defaults to `"smooth"`): How keyframes follow each other: `"smooth"`, `"linear"`, `"step"`.
         lips, brows, eyes (`float`, defaults to 1.0): Scale of a region's own motion, in [0, 2]: articulation; brows;
@@ -120,6 +121,11 @@ class Controls:
         """Raise [`InputError`] if there are nods without the speech whose stressed words they mark."""
         if self.nods and audio is None:
             raise InputError("nods need the speech: pass audio with the animation, or nods=0")
+
+    @property
+    def follows_arousal(self) -> bool:
+        """Whether takes are drawn as lively as the voice is."""
+        return isinstance(self.expression, str) and self.expression == AUTO
 
     def apply(
         self,

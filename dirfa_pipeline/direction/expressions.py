@@ -33,8 +33,10 @@ def _both(**weights: float) -> dict[str, float]:
 # At strength 1 an expression reads at a glance; 0.5 is a mood. The choice of muscles follows the action units of Ekman
 # and Friesen (1978): happy 6 + 12, sad 1 + 4 + 15, angry 4 + 5 + 7 + 23, surprised 1 + 2 + 5 + 26, disgusted 9 + 10 +
 # 15, fearful 1 + 2 + 4 + 5 + 20, contempt 14 on one side; the weights are ours.
+AUTO: Final = "auto"  # the voice tells how much head, brows and eyes move
 PRESETS: Final[dict[str, dict[str, float]]] = {
     "neutral": {},
+    AUTO: {},
     "happy": _both(mouthSmile=0.9, cheekSquint=0.75, eyeSquint=0.35, mouthDimple=0.15) | {"browInnerUp": 0.1},
     "sad": _both(mouthFrown=0.95, browDown=0.2, eyeSquint=0.2, eyeLookDown=0.25)
     | {"browInnerUp": 1.0, "mouthShrugLower": 0.35},

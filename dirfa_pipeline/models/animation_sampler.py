@@ -147,9 +147,10 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         generators: Sequence[torch.Generator | None] = (None,),
         diversity: float = 1.0,
         expressiveness: float = 1.0,
+        follow_arousal: bool = False,
     ) -> AnimationStream:
         """Begin takes of one sound whose features come bit by bit; see [`AnimationStream`] for the arguments."""
-        return AnimationStream(self, generators, diversity, expressiveness)
+        return AnimationStream(self, generators, diversity, expressiveness, follow_arousal)
 
     def sample(
         self,

@@ -17,7 +17,7 @@ from ..animation.coefficients import COEFFICIENT_NAMES, LIP_INDICES
 from ..media.audio import FEATURES_PER_FRAME
 from ..media.prosody import NUM_PROSODY
 from .gestures import BEGIN, REACH, compose
-from .listener import NUM_HEARD, Listener
+from .listener import AROUSAL, NUM_HEARD, Listener
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head
 from .motion_draw import ROWS, BlinkDraw, MotionDraw
 from .sound_events import PAST, EventFinder, SoundEvent
@@ -31,6 +31,7 @@ SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell t
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
 # Rows of 20 ms about an event that its window of sound averages, part by part.
 WINDOW: Final = ((-40, -30), (-30, -20), (-20, -10), (-10, 0), (0, 5))
+AROUSED_SCALE: Final = 1.6  # of what events move, at an arousal of 1; at -1 its inverse
 EVENTS_AHEAD: Final = int(-FEATURES_PER_FRAME * BEGIN)  # rows after a frame whose events move it
 
 
@@ -62,6 +63,8 @@ class AnimationStream:
         generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each take.
         diversity (`float`, defaults to 1.0): Scale of the learned spread.
         expressiveness (`float`, defaults to 1.0): Scale of what head, eyes and brows do.
+        follow_arousal (`bool`, defaults to `False`): Whether they do more where the voice is aroused, and less where
+            it is calm.
     """
 
     def __init__(
@@ -70,8 +73,9 @@ class AnimationStream:
         generators: Sequence[torch.Generator | None],
         diversity: float = 1.0,
         expressiveness: float = 1.0,
+        follow_arousal: bool = False,
     ) -> None:
-        self._sampler, self._expressiveness = sampler, expressiveness
+        self._sampler, self._expressiveness, self._follow_arousal = sampler, expressiveness, follow_arousal
         self._motions = [
             MotionDraw(sampler, generators[first : first + ROWS], diversity)
             for first in range(0, len(generators), ROWS)
@@ -142,6 +146,9 @@ class AnimationStream:
         cues = torch.from_numpy(np.stack([event.cues for event in events])).to(known)
         windows = event_windows(known, self._first, [event.row for event in events])
         amplitude = known.new_full((len(events),), self._expressiveness)
+        if self._follow_arousal:
+            arousal = [float(voice[event.row - self._first - begin, AROUSAL]) for event in events]
+            amplitude *= AROUSED_SCALE ** known.new_tensor(arousal)
         for event, *drawn in zip(events, *(m.events(cues, windows, amplitude) for m in self._motions), strict=True):
             moved, hazards = (torch.cat(parts) for parts in zip(*drawn, strict=True))
             self._moving.append((event, moved))

@@ -24,6 +24,7 @@ from ..errors import InputError
 from ..hub.pretrained import find_weights
 from ..media.audio import ENCODER_RATE
 from ..models.animation_sampler import AnimationSampler
+from ..models.sound_events import TICK_SILENT
 from ..pipeline_dirfa import DirfaPipeline
 from . import track_videos
 from .lip_stage import calibrate_lips, lip_basis, lip_example, lip_opening, lip_schedule, train_lips
@@ -115,7 +116,8 @@ def finetune(
     if lip_steps and all(lips):
         train_lips(sampler, lips[0], lips[1], lip_basis(pipe.face_model), lip_schedule(lip_steps, LIP_RATE), start)
         calibrate_lips(sampler, lips[0], lip_opening(pipe.face_model))
-    training, judging = ([motion_example(c, heard[c.name]) for c in part if c.name in heard] for part in parts)
+    long = {name for name, sound in heard.items() if len(sound) > TICK_SILENT}  # where something happens
+    training, judging = ([motion_example(c, heard[c.name]) for c in part if c.name in long] for part in parts)
     if not training:
         return
     measure_speaker(sampler, training)

@@ -109,10 +109,10 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
     return drawn, level
 
 
-def motion_example(clip: TrackedClip, heard: Tensor) -> MotionExample:
-    """What the events of a clip moved; `heard`, `(rows, heard_dim)`, is its sound."""
+def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] = EventFinder) -> MotionExample:
+    """What the events of a clip moved; `heard`, `(rows, heard_dim)`, is its sound, of more than `TICK_SILENT` rows."""
     frames = len(heard) // FEATURES_PER_FRAME
-    events = EventFinder().find(heard[:, -NUM_HEARD:].numpy(), 0, FEATURES_PER_FRAME * frames)
+    events = finder().find(heard[:, -NUM_HEARD:].numpy(), 0, FEATURES_PER_FRAME * frames)
     motion, valid = motion_channels(clip)[:frames], torch.from_numpy(clip.valid)[:frames]
     drawn, level = explain_motion(motion, valid, events)
     starts = torch.tensor([event.row / FEATURES_PER_FRAME + BEGIN for event in events])
@@ -265,7 +265,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
     long = [example for example in examples if len(example.motion) >= LONG_CLIP]
     tracked = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
     tracked[HEAD] *= HEAD_SHARE
-    aims = _mean_beats(long, [example.motion[None] for example in long])
+    aims = mean_beats(long, [example.motion[None] for example in long])
     sampler.leash.fill_(LEASHES[0])
     effects = [0.0] * len(BEATS)
     for round_ in range(CALIBRATION_ROUNDS):
@@ -275,7 +275,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
         sampler.leash.copy_(leash.clamp(*LEASHES))
         beyond = (sampler.leash != leash).float() * ratio.log()
         sampler.cue_scale.unit.mul_(torch.exp(-0.3 * torch.cat([beyond, beyond[list(GESTURE_CHANNELS)]])))
-        beats = _mean_beats(long, drawn)
+        beats = mean_beats(long, drawn)
         for index, (channels, part, cue) in enumerate(BEATS):
             effect = min(max(effects[index] + BEAT_RATE * (aims[index] - beats[index]), 0.0), MOST_EFFECT)
             _change_effect(sampler.cue_scale, channels, part, cue, effect - effects[index], examples)
@@ -287,7 +287,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
         logger.info("%12s %.2f %.2f", name, *values)
 
 
-def _mean_beats(examples: list[MotionExample], motions: list[Tensor]) -> list[float]:
+def mean_beats(examples: list[MotionExample], motions: list[Tensor]) -> list[float]:
     """Mean beats of head, brows and chin of takes `(takes, frames, motions)` of each clip."""
     scores = []
     for example, takes in zip(examples, motions, strict=True):
