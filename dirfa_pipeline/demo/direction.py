@@ -48,6 +48,7 @@ def controls_from(
         for side in sides:
             weights[name + side] = min(1.0, max(-1.0, weights.get(name + side, 0.0) + value))
     look: Any = GAZES[gaze]
+    chosen = AUTO if expression == AUTO and not any(sliders) else weights
     return Controls(
-        expression=AUTO if expression == AUTO and not any(sliders) else weights, expression_strength=strength, head_motion=head, gaze=look, blink_rate=blinks, nods=nods
+        expression=chosen, expression_strength=strength, head_motion=head, gaze=look, blink_rate=blinks, nods=nods
     )  # fmt: skip

@@ -36,7 +36,7 @@ LONG_CLIP: Final = 125  # frames: clips whose spread is measured
 CALIBRATION_ROUNDS: Final = 16
 # Of the way from rest that is taken off at each event: no less, for seeds must be forgotten within seconds, and no
 # more, for a head that comes home at once is restless.
-LEASHES: Final = (0.12, 0.5)
+LEASHES: Final = (0.18, 0.5)
 BROW_CHANNELS: Final = tuple(MOTION_NAMES.index(name) for name in ("browInnerUp", "browOuterUp"))
 # What is calibrated to beat as in the tracks: the channels among steps and gestures, what of them, and by which cue.
 BEATS: Final = (
