@@ -23,8 +23,8 @@ flowchart TD
 {arrows}
 ```
 
-| room | what is in it | imports |
-|---|---|---|
+| room | what is in it |
+|---|---|
 {rows}
 """
 
@@ -111,12 +111,11 @@ def summary(room: str) -> str:
 
 def draw() -> str:
     """The page as it should be now."""
-    arrows = rooms()
-    direct = direct_arrows(arrows)
+    direct = direct_arrows(rooms())
     downwards = list(reversed(direct))
     return PAGE.format(
         arrows="\n".join(f"    {room} --> {target}" for room in downwards for target in direct[room]),
-        rows="\n".join(f"| `{room}` | {summary(room)} | {', '.join(sorted(arrows[room]))} |" for room in downwards),
+        rows="\n".join(f"| `{room}` | {summary(room)} |" for room in downwards),
     )
 
 
