@@ -93,7 +93,8 @@ def direct_arrows(arrows: Mapping[str, Mapping[str, set[str]]]) -> dict[str, lis
     """The arrows that do not follow from others; raises `graphlib.CycleError` where rooms import in a circle."""
     reach: dict[str, set[str]] = {}
     direct = {}
-    for room in TopologicalSorter(arrows).static_order():
+    ordered = {room: sorted(arrows[room]) for room in sorted(arrows)}
+    for room in TopologicalSorter(ordered).static_order():
         targets = set(arrows[room])
         beyond = set().union(*(reach[target] for target in targets))
         direct[room] = sorted(targets - beyond)
