@@ -1,5 +1,5 @@
 """
-Draw photos with every expression preset while they say p, aa, iy, uw, f: a PNG a photo, to be looked at.
+Draw photos with every expression preset while they say p, aa, ee, oo, f: a PNG a photo, to be looked at.
 
     python benchmarks/expression_sheet.py PHOTO... --weights weights/dirfa-base --output FOLDER [--zoom mouth|eyes]
     python benchmarks/expression_sheet.py FROWN... --neutralize --presets neutral happy --output FOLDER
@@ -12,9 +12,10 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from contact_sheet import POSES, box_of
+from contact_sheet import box_of
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+from poses import POSES
 
 from dirfa_pipeline import Animation, Controls, FaceModel, FaceRenderer, Portrait
 from dirfa_pipeline.direction.controls import neutralize
@@ -22,7 +23,7 @@ from dirfa_pipeline.direction.expressions import PRESETS
 from dirfa_pipeline.face.measures import lip_aperture
 
 
-PHONES = ("silence", "p", "aa", "iy", "uw", "f")
+PHONES = ("silence", "p", "aa", "ee", "oo", "f")
 LABEL = 14  # pixels
 
 
@@ -32,7 +33,7 @@ def sheet(
     """A row a preset."""
     prepared, box = renderer.prepare(portrait), box_of(portrait, options.zoom)
     size = (options.cell, round(options.cell * (box[3] - box[1]) / (box[2] - box[0])))
-    spoken = np.concatenate([Animation.from_curves(1, **(POSES[phone] or {})).coefficients for phone in PHONES])
+    spoken = np.concatenate([Animation.from_curves(1, **POSES[phone]).coefficients for phone in PHONES])
     rows = []
     for name in presets:
         animation = Controls(expression=name, expression_strength=options.strength).apply(

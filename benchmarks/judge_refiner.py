@@ -22,8 +22,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from contact_sheet import POSES
 from PIL import Image, ImageDraw
+from poses import POSES
 from torch import nn
 from try_refiner import HEIGHT, WIDTH, Array, Picture, Refiner, Scene, Scenes, cut, find_mouth, stage_parser
 
@@ -33,14 +33,14 @@ from dirfa_pipeline.face.landmarks import INNER_LIPS
 from dirfa_pipeline.rendering.mouth_layer import smooth_outline
 
 
-JUDGED = ("p", "aa", "iy", "uw", "f", "l", "smile", "grin")  # poses that have no truth
+JUDGED = ("p", "aa", "ee", "oo", "f", "l", "smile", "grin")  # poses that have no truth
 VISIBLE = 12  # of 255, the largest difference in a crop: pairs that differ less are not judged
 
 
 def posed(scenes: Scenes, count: int) -> Iterator[Scene]:
     """Photos of held-out people, each in three of the judged poses."""
     files = [files[0] for files in scenes.people[True].values()]
-    motion = np.stack([Animation.from_curves(1, **(POSES[name] or {})).coefficients[0] for name in JUDGED])
+    motion = np.stack([Animation.from_curves(1, **POSES[name]).coefficients[0] for name in JUDGED])
     for index, file in enumerate(files[:: len(files) // count][:count]):
         rows = motion[[(3 * index + step) % len(motion) for step in range(3)]]
         yield Scene("pose", scenes.portrait(scenes.photos / file), rows, None)

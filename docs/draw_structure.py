@@ -23,8 +23,8 @@ flowchart TD
 {arrows}
 ```
 
-| room | what is in it | imports |
-|---|---|---|
+| room | what is in it |
+|---|---|
 {rows}
 """
 
@@ -93,7 +93,8 @@ def direct_arrows(arrows: Mapping[str, Mapping[str, set[str]]]) -> dict[str, lis
     """The arrows that do not follow from others; raises `graphlib.CycleError` where rooms import in a circle."""
     reach: dict[str, set[str]] = {}
     direct = {}
-    for room in TopologicalSorter(arrows).static_order():
+    ordered = {room: sorted(arrows[room]) for room in sorted(arrows)}
+    for room in TopologicalSorter(ordered).static_order():
         targets = set(arrows[room])
         beyond = set().union(*(reach[target] for target in targets))
         direct[room] = sorted(targets - beyond)
@@ -111,12 +112,11 @@ def summary(room: str) -> str:
 
 def draw() -> str:
     """The page as it should be now."""
-    arrows = rooms()
-    direct = direct_arrows(arrows)
+    direct = direct_arrows(rooms())
     downwards = list(reversed(direct))
     return PAGE.format(
         arrows="\n".join(f"    {room} --> {target}" for room in downwards for target in direct[room]),
-        rows="\n".join(f"| `{room}` | {summary(room)} | {', '.join(sorted(arrows[room]))} |" for room in downwards),
+        rows="\n".join(f"| `{room}` | {summary(room)} |" for room in downwards),
     )
 
 

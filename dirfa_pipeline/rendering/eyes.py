@@ -126,6 +126,7 @@ class Eye:
         seen, filled (`np.ndarray` of shape `(height, width, 3)`): The photo around the eye; the same eyeball without
             lids.
         lash (`np.ndarray` of shape `(3,)`): Colour of the lashes over that of the skin, in [0, 1].
+        opening (`float`): Of the lids in the photo, over the eye's width.
     """
 
     landmarks: EyeLandmarks
@@ -134,6 +135,7 @@ class Eye:
     seen: NDArray[np.uint8]
     filled: NDArray[np.uint8]
     lash: Array
+    opening: float
 
     def draw(self, frame: NDArray[np.uint8], target: Array, transform: Array) -> None:
         """
@@ -150,22 +152,22 @@ class Eye:
         window = window_around(outline, frame.shape, margin=max(LEAST_ROOM, round(ROOM * width)))
         if window is None or width < LEAST_WIDTH:
             return
-        closed = self.closure(target)
-        now, then = lid_opening(eye, target), lid_opening(eye, self.source)
-        mask = polygon_mask(outline, window) * ramp(now, *OPENED)
+        opening = lid_opening(eye, target)
+        closed = self._closure(opening)
+        mask = polygon_mask(outline, window) * ramp(opening, *OPENED)
         if mask.max() > LEAST_COVER:
-            self._draw_ball(frame, target, transform, window, mask, abs(now - then))
+            self._draw_ball(frame, target, transform, window, mask, opening)
         if closed > 0.0:
             self._draw_lid_line(frame, target, window, width, closed)
 
-    def closure(self, target: Array) -> float:
-        """How far the lids have closed since the photo: 0 not at all, 1 entirely."""
-        now, then = lid_opening(self.landmarks, target), lid_opening(self.landmarks, self.source)
-        return ramp(1.0 - now / max(then, 1e-3), *CLOSING)
+    def _closure(self, opening: float) -> float:
+        """How far lids of an opening have closed since the photo: 0 not at all, 1 entirely."""
+        return ramp(1.0 - opening / max(self.opening, 1e-3), *CLOSING)
 
     def turn_lashes(self, places: Array, target: Array) -> None:
         """Let a closing lid show skin where the open one has lashes: moves `places` `(vertices, 2)` in the photo."""
-        eye, closed = self.landmarks, self.closure(target)
+        eye = self.landmarks
+        closed = self._closure(lid_opening(eye, target))
         if closed == 0.0:
             return
         upper, crease = list(eye.upper), list(eye.crease)
@@ -175,14 +177,14 @@ class Eye:
 
     def _draw_ball(
         self, frame: NDArray[np.uint8], target: Array, transform: Array, window: Window, mask: Array,
-        opened: float,
+        opening: float,
     ) -> None:  # fmt: skip
         rows, columns = window
         map_x, map_y, turn = self._ball_map(target, transform, window)
-        t = min(1.0, max(opened / ALERT, turn / ALERT))
+        t = min(1.0, max(abs(opening - self.opening) / ALERT, turn / ALERT))
         patch = self.seen if t == 0.0 else cv2.addWeighted(self.filled, t, self.seen, 1.0 - t, 0.0)
         ball = cv2.remap(patch, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        lid = SHADOW * self.closure(target)
+        lid = SHADOW * self._closure(opening)
         if lid > 0.0:
             reach = SHADOW_REACH.of(float(np.ptp(target[list(self.landmarks.outline), 0])))
             lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, reach]])
@@ -279,6 +281,7 @@ def build_eye(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks, bli
         seen=seen,
         filled=filled,
         lash=_lash_colour(image, landmarks, eye),
+        opening=lid_opening(eye, landmarks),
     )
 
 

@@ -44,6 +44,9 @@ SKIN_GIVE: Final = 0.5  # of the lip next to it, that skin follows
 
 _UPPER, _LOWER = np.array(UPPER_LIP_ROWS), np.array(LOWER_LIP_ROWS)
 _RIGHT_CORNER, _LEFT_CORNER = MOUTH_CORNERS
+# Both lips and the corners column by column, from the outer edge in; the upper lip is part 0, the corners are part 2.
+_COLUMNS = np.column_stack([_UPPER, _LOWER, *MOUTH_CORNERS])
+_PARTS = np.repeat([0, 1, 2], [_UPPER.shape[1], _LOWER.shape[1], len(MOUTH_CORNERS)])
 _SKIN = (np.array(SKIN_BY_UPPER_LIP), np.array(SKIN_BY_LOWER_LIP))
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
 
@@ -94,12 +97,9 @@ class LipShape:
         inner side.
         """
         rim = HIDDEN_RIM * self.open_photo
+        upper, lower = (min(MOST_HIDDEN, rim + float(rolled)) for rolled in self.hidden(weights))
         source = source.copy()
-        for rows, rolled in zip((_UPPER, _LOWER), self.hidden(weights), strict=True):
-            hidden = parted * min(MOST_HIDDEN, rim + float(rolled))
-            source[rows] = _slide(source[rows], hidden)
-        for corner in (_RIGHT_CORNER, _LEFT_CORNER):
-            source[list(corner)] = _slide(source[list(corner)], parted * rim)
+        source[_COLUMNS] = _slide(source[_COLUMNS], parted * np.choose(_PARTS, (upper, lower, rim)))
         return source
 
 
@@ -175,11 +175,14 @@ def _keep_apart(vertices: Array, rest: Array, share: float) -> None:
         vertices[rows[:-1], :2] += missing[..., None] * wide
 
 
-def _slide(rows: Array, hidden: float) -> Array:
-    """Move points, of shape `(4, ..., 2)` from the outer edge in, along their lip so that `hidden` of it is lost."""
+def _slide(rows: Array, hidden: NDArray[np.float64]) -> Array:
+    """
+    Move points, of shape `(4, columns, 2)` from the outer edge in, along their lip so that a share of it, `hidden` of
+    shape `(columns,)`, is lost.
+    """
     steps = np.linalg.norm(np.diff(rows, axis=0), axis=-1)
     along = np.concatenate([np.zeros_like(steps[:1]), np.cumsum(steps, axis=0)])
-    wanted = (1.0 - hidden) * along
+    wanted = (1.0 - hidden).astype(np.float32) * along
     slid = rows.copy()
     for row in range(1, len(rows)):
         for previous in range(row):

@@ -150,14 +150,13 @@ def _sharpen(frame: NDArray[np.uint8], state: FrameState) -> None:
 
 def smooth_outline(points: Array) -> Array:
     """A closed curve through points `(n, 2)`: Catmull-Rom splines, `(4 n, 2)`."""
-    before, after, beyond = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0), np.roll(points, -2, axis=0)
-    curve = np.empty((len(points), CURVE_STEPS, 2), np.float32)
-    for step in range(CURVE_STEPS):
-        t = step / CURVE_STEPS
-        curve[:, step] = 0.5 * (
-            2.0 * points
-            + t * (after - before)
-            + t**2 * (2.0 * before - 5.0 * points + 4.0 * after - beyond)
-            + t**3 * (3.0 * points - before - 3.0 * after + beyond)
-        )
-    return curve.reshape(-1, 2)
+    places = np.arange(len(points))
+    before, here, after, beyond = (points[(places + step) % len(points), None] for step in (-1, 0, 1, 2))
+    t = (np.arange(CURVE_STEPS) / CURVE_STEPS)[:, None].astype(points.dtype)
+    curve = 0.5 * (
+        2.0 * here
+        + t * (after - before)
+        + t**2 * (2.0 * before - 5.0 * here + 4.0 * after - beyond)
+        + t**3 * (3.0 * here - before - 3.0 * after + beyond)
+    )
+    return curve.reshape(-1, 2).astype(np.float32)

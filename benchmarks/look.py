@@ -1,0 +1,172 @@
+"""
+The look that is guarded: faces of `tests/faces` in the guarded poses, and how far they are from their goldens.
+
+A golden is a picture of one face in all poses at half its size, without loss: halving takes away what a rounding
+elsewhere changes, and keeps twelve faces under 2 MB. See docs/changing-the-look.md.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from poses import GUARDED, pose_rows
+
+from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.face.landmarks import BROWS, INNER_LIPS, LEFT_EYE, LIPS, OVAL, RIGHT_EYE
+from dirfa_pipeline.models.face_model import FaceModel
+from dirfa_pipeline.models.face_renderer import FaceRenderer
+
+
+TESTS: Final = Path(__file__).parents[1] / "tests"
+FACES: Final = tuple(sorted((TESTS / "faces").glob("*.jpg")))
+GOLDENS: Final = TESTS / "goldens"
+
+COLUMNS: Final = 6  # poses beside each other in a golden
+
+# Inter-ocular distances by which a region reaches beyond its landmarks.
+REACH: Final = {"mouth": 0.12, "eyes": 0.1, "brows": 0.05, "outline": 0.2}
+REGIONS: Final = ("between the lips", "mouth", "eyes", "brows", "cheeks", "outline", "background")
+FEWEST: Final = 100  # pixels between the lips: where there are fewer, they belong to the mouth
+
+# Grey levels (0 to 255) by which a region of a pose may differ, on average and at the 95th percentile of its pixels.
+MEAN_TOLERANCE: Final = 0.5
+HIGH_TOLERANCE: Final = 2.0
+
+LOUDER: Final = 8  # how much differences are enlarged in pictures
+LARGER: Final = 2  # and the pictures themselves
+
+Frames = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """
+    A face in the guarded poses.
+
+    Args:
+        frames (`np.ndarray` of shape `(poses, height, width, 3)`): uint8, half the photo's size.
+        regions (`list[dict[str, np.ndarray]]`): Each pose's regions of the picture, `(height, width)`, by name; every
+            pixel is in one of them.
+    """
+
+    frames: Frames
+    regions: list[dict[str, Mask]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far a region of a pose is from its golden: mean and 95th percentile of its pixels, in grey levels."""
+
+    pose: str
+    region: str
+    mean: float
+    high: float
+
+    @property
+    def tolerated(self) -> bool:
+        return self.mean <= MEAN_TOLERANCE and self.high <= HIGH_TOLERANCE
+
+    def __str__(self) -> str:
+        return f"{self.pose}, {self.region}: mean {self.mean:.1f}, 95th percentile {self.high:.0f}"
+
+
+def golden_of(photo: Path) -> Path:
+    """Where a photo's golden lies."""
+    return GOLDENS / f"{photo.stem}.webp"
+
+
+def draw_look(photo: Path, face_model: FaceModel, renderer: FaceRenderer) -> Look:
+    """Render a photo in the guarded poses and find the regions of each."""
+    portrait = Portrait.from_image(photo, face_model)
+    rows = pose_rows(GUARDED, portrait.face)
+    frames = renderer.render(renderer.prepare(portrait), rows)
+    regions = [find_regions(portrait, vertices[:, :2]) for vertices in portrait.face.vertices(rows)]
+    return Look(
+        np.stack([cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for frame in frames]),
+        [{name: region[::2, ::2] for name, region in of_pose.items()} for of_pose in regions],
+    )
+
+
+def find_regions(portrait: Portrait, points: NDArray[np.float32]) -> dict[str, Mask]:
+    """Divide a frame whose landmarks are `points`, `(478, 2)` in pixels."""
+    shape = portrait.mask.shape
+    reach = {name: share * portrait.face.scale for name, share in REACH.items()}
+
+    def around(name: str, *groups: tuple[int, ...]) -> Mask:
+        return np.any([_grown(_hull(points[list(group)], shape), reach[name]) for group in groups], axis=0)
+
+    half = len(BROWS) // 2
+    inside = _hull(points[list(INNER_LIPS)], shape)
+    found = {
+        "between the lips": inside & (inside.sum() >= FEWEST),
+        "mouth": around("mouth", LIPS),
+        "eyes": around("eyes", RIGHT_EYE.outline, LEFT_EYE.outline),
+        "brows": around("brows", BROWS[:half], BROWS[half:]),
+        "cheeks": _hull(points[list(OVAL)], shape),
+        "outline": _grown(portrait.mask > 0.5, reach["outline"]),
+        "background": np.ones(shape, bool),
+    }
+    free = np.ones(shape, bool)
+    for name in REGIONS:
+        found[name] &= free
+        free &= ~found[name]
+    return found
+
+
+def _hull(points: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
+    """Pixels inside the convex hull of points `(n, 2)`."""
+    filled = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(filled, cv2.convexHull(points).round().astype(np.int32), 1)
+    return filled > 0
+
+
+def _grown(mask: Mask, pixels: float) -> Mask:
+    """A mask and what is within `pixels` of it."""
+    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels
+
+
+def write_golden(path: Path, frames: Frames) -> None:
+    """Write frames `(poses, height, width, 3)` side by side as a WebP file without loss."""
+    rows = [np.concatenate(list(row), axis=1) for row in frames.reshape(-1, COLUMNS, *frames.shape[1:])]
+    Image.fromarray(np.concatenate(rows)).save(path, lossless=True, quality=100, method=6)
+
+
+def read_golden(path: Path) -> Frames:
+    """Frames `(poses, height, width, 3)` of a golden."""
+    with Image.open(path) as file:
+        picture = np.asarray(file.convert("RGB"))
+    rows = len(GUARDED) // COLUMNS
+    grid = picture.reshape(rows, picture.shape[0] // rows, COLUMNS, picture.shape[1] // COLUMNS, 3)
+    return grid.swapaxes(1, 2).reshape(len(GUARDED), *grid.shape[1::2], 3)
+
+
+def compare(look: Look, golden: Frames) -> list[Difference]:
+    """Differences of every region of every pose; `golden` as from [`read_golden`]."""
+    apart = np.abs(look.frames.astype(np.int16) - golden).mean(-1)
+    return [
+        Difference(pose, name, float(pixels.mean()), float(np.percentile(pixels, 95)))
+        for pose, picture, regions in zip(GUARDED, apart, look.regions, strict=True)
+        for name, region in regions.items()
+        if len(pixels := picture[region])
+    ]
+
+
+def draw_difference(look: Look, golden: Frames, differences: list[Difference]) -> Image.Image:
+    """Draw golden, now and what differs, enlarged eightfold around grey, one row a pose, with its regions named."""
+    rows = []
+    for pose in dict.fromkeys(difference.pose for difference in differences):
+        index = GUARDED.index(pose)
+        apart = look.frames[index].astype(np.int16) - golden[index]
+        loud = np.clip(128 + LOUDER * apart, 0, 255).astype(np.uint8)
+        cells = np.concatenate([golden[index], look.frames[index], loud], axis=1)
+        cells = cells.repeat(LARGER, axis=0).repeat(LARGER, axis=1)
+        label = Image.new("RGB", (cells.shape[1], 14))
+        text = "; ".join(str(difference) for difference in differences if difference.pose == pose)
+        ImageDraw.Draw(label).text((4, 1), f"golden | now | difference x {LOUDER}    {text}", fill="white")
+        rows += [np.asarray(label), cells]
+    return Image.fromarray(np.concatenate(rows))
