@@ -82,6 +82,7 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         # Measured on the training data and stored, never trained by gradient.
         self.level_scale = nn.Parameter(torch.ones(NUM_MOTIONS), requires_grad=False)
         self.leash = nn.Parameter(torch.zeros(NUM_MOTIONS), requires_grad=False)
+        self.start_level = nn.Parameter(torch.zeros(NUM_MOTIONS), requires_grad=False)
         self.style_mean = nn.Parameter(torch.zeros(style_dim), requires_grad=False)
         self.style_std = nn.Parameter(torch.ones(style_dim), requires_grad=False)
         self.lip_gain = nn.Parameter(torch.ones(len(LIP_INDICES)), requires_grad=False)

@@ -86,7 +86,7 @@ class AnimationStream:
         # the others with what they move, `(takes, drawn)`.
         self._heard = sampler.leash.new_zeros(1, 0, sampler.heard_dim)
         self._first = self._frame = 0
-        self._level = sampler.leash.new_zeros(len(generators), NUM_MOTIONS)
+        self._level = sampler.start_level.repeat(len(generators), 1)
         self._moving: list[tuple[SoundEvent, Tensor]] = []
 
     @torch.no_grad()

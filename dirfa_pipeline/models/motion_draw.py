@@ -38,7 +38,7 @@ def draw_noise(kind: str, size: int, generators: Sequence[torch.Generator | None
 
 class MotionDraw:
     """
-    Feeds the motion prior its own draws, one event at a time; starts from the photo's pose.
+    Feeds the motion prior its own draws, one event at a time; starts from the photo's pose and an average face.
 
     Short clips teach how a head moves, not how far it strays in a minute: the leash takes a share of each channel's
     way from rest off every step, so that rollouts spread as far as tracked clips.
@@ -58,7 +58,7 @@ class MotionDraw:
     ) -> None:
         self._sampler, self._generators, self._diversity = sampler, generators, diversity
         self._style = diversity * self._noise(sampler.config.style_dim)
-        self._level = sampler.leash.new_zeros(ROWS, NUM_MOTIONS)
+        self._level = sampler.start_level.expand(ROWS, -1)
         self._last = sampler.leash.new_zeros(ROWS, NUM_DRAWN)
         self._caches: list[tuple[Tensor, Tensor]] | None = None
 

@@ -19,7 +19,7 @@ from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import event_windows
 from ..models.gestures import BEGIN, NUM_DRAWN, compose, gesture_curve, step_curves
 from ..models.listener import NUM_HEARD
-from ..models.motion_channels import GESTURE_CHANNELS, HEAD, MIRRORED, MOTION_NAMES, NUM_MOTIONS
+from ..models.motion_channels import FACE, GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
 from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent
@@ -36,7 +36,7 @@ LONG_CLIP: Final = 125  # frames: clips whose spread is measured
 CALIBRATION_ROUNDS: Final = 16
 # Of the way from rest that is taken off at each event: no less, for seeds must be forgotten within seconds, and no
 # more, for a head that comes home at once is restless.
-LEASHES: Final = (0.18, 0.5)
+LEASHES: Final = (0.25, 0.5)
 BROW_CHANNELS: Final = tuple(MOTION_NAMES.index(name) for name in ("browInnerUp", "browOuterUp"))
 # What is calibrated to beat as in the tracks: the channels among steps and gestures, what of them, and by which cue.
 BEATS: Final = (
@@ -44,7 +44,8 @@ BEATS: Final = (
     ((*BROW_CHANNELS, *(NUM_MOTIONS + GESTURE_CHANNELS.index(c) for c in BROW_CHANNELS)), "log_spread", RISE),
     ((NUM_MOTIONS + GESTURE_CHANNELS.index(1),), "mean", CUE_LEVEL),
 )
-HEAD_SHARE: Final = 1.1  # of the tracks: drawn steps are smoother, and at an equal spread a tenth slower
+SPREAD_SHARE: Final = 1.1  # of the tracks': drawn steps are smoother, and at an equal spread a tenth slower
+BEAT_SHARE: Final = 1.3  # of the tracks': other voices than those learned from get less
 BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
 MOST_EFFECT: Final = 0.6  # of one deviation of a cue
 MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
@@ -249,7 +250,7 @@ def roll_out(sampler: AnimationSampler, example: MotionExample, first_seed: int)
     draw = MotionDraw(sampler, generators, 1.0)
     moved = [m for m, _ in draw.events(example.cues, example.windows, torch.ones(len(example.events)))]
     since, slow = _since(len(example.motion), example.events)
-    return torch.stack([compose(since, slow, take) for take in torch.stack(moved, dim=1)])
+    return torch.stack([sampler.start_level + compose(since, slow, take) for take in torch.stack(moved, dim=1)])
 
 
 @torch.no_grad()
@@ -259,14 +260,16 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
 
     - the leash and, at that one's limits, the unit of each channel, until it strays within a clip of 5 s or
       more as far as it does in the tracks;
+    - where the face begins: as raised as it is on average, so that no take opens with the same rise;
     - how much more head and brows move after larger rises of loudness, until they beat with the speech, see
       `evaluation.beats`, as in the tracks; and how much the chin lifts with the level.
     """
     long = [example for example in examples if len(example.motion) >= LONG_CLIP]
     tracked = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
-    tracked[HEAD] *= HEAD_SHARE
-    aims = mean_beats(long, [example.motion[None] for example in long])
+    tracked *= SPREAD_SHARE
+    aims = [BEAT_SHARE * beat for beat in mean_beats(long, [example.motion[None] for example in long])]
     sampler.leash.fill_(LEASHES[0])
+    sampler.start_level.zero_()
     effects = [0.0] * len(BEATS)
     for round_ in range(CALIBRATION_ROUNDS):
         drawn = [roll_out(sampler, example, ROWS * index) for index, example in enumerate(long)]
@@ -275,6 +278,8 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
         sampler.leash.copy_(leash.clamp(*LEASHES))
         beyond = (sampler.leash != leash).float() * ratio.log()
         sampler.cue_scale.unit.mul_(torch.exp(-0.3 * torch.cat([beyond, beyond[list(GESTURE_CHANNELS)]])))
+        mean = torch.cat([takes.flatten(0, 1) for takes in drawn]).mean(0)
+        sampler.start_level[FACE] += 0.3 * (mean - sampler.start_level)[FACE]
         beats = mean_beats(long, drawn)
         for index, (channels, part, cue) in enumerate(BEATS):
             effect = min(max(effects[index] + BEAT_RATE * (aims[index] - beats[index]), 0.0), MOST_EFFECT)
