@@ -5,7 +5,7 @@ Compare designs of the sampler's random part, trained alike on the same tracks: 
 
 `events` is what ships: motion is drawn at the accents, ends of phrases and ticks of a voice, by how each sounds.
 `deaf` knows when an event comes and of which kind it is, and nothing else of the sound. `clock` hears, but draws at
-2.4 ticks a second in place of the voice's events. Every fourth clip with sound and a moving head is held out. On these,
+2.4 ticks a second in place of the voice's events. Every fourth clip with sound and a moving head is held out. On them,
 
 - the loss of the flow, for two training seeds, and the log-likelihood of the cue scale, each for the own sound and for
   that of events of the same kind in other clips. Losses of a column compare, those of two designs do not: they draw

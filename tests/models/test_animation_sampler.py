@@ -1,12 +1,10 @@
-"""The sampler: cached steps equal full attention, curves are smooth, closures shut the lips, blinks are events."""
+"""The sampler: closures shut the lips, channels become coefficients, blinks follow their hazard, sounds are heard."""
 
 import pytest
 import torch
 from tiny import tiny_sampler
 
 from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES, LIP_NAMES
-from dirfa_pipeline.models.animation_sampler import MotionDistribution, TemporalAttention
-from dirfa_pipeline.models.animation_stream import BlinkDraw, spline_weights
 from dirfa_pipeline.models.motion_channels import (
     HEAD_LIMITS,
     MOTION_NAMES,
@@ -15,6 +13,7 @@ from dirfa_pipeline.models.motion_channels import (
     limit_head,
     motion_from_coefficients,
 )
+from dirfa_pipeline.models.motion_draw import BlinkDraw
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 
 
@@ -23,74 +22,6 @@ def speech_of(viseme: str, closure: float, frames: int = 40) -> torch.Tensor:
     speech[..., VISEME_NAMES.index(viseme)] = 1.0
     speech[..., -1] = closure
     return speech
-
-
-def test_cache_equals_full_attention() -> None:
-    torch.manual_seed(0)
-    attention = TemporalAttention(dim=16, num_heads=2, memory=4)
-    hidden = torch.randn(2, 12, 16)
-    whole, _ = attention(hidden)
-    cache, steps = None, []
-    for step in range(12):
-        out, cache = attention(hidden[:, step : step + 1], cache)
-        steps.append(out)
-    torch.testing.assert_close(torch.cat(steps, dim=1), whole, atol=1e-5, rtol=1e-4)
-    assert cache[0].shape[2] == 4
-
-
-def test_attention_is_causal_and_near_steps_weigh_more() -> None:
-    bias = TemporalAttention(dim=16, num_heads=2, memory=40)._bias(6, 6)
-    assert torch.isinf(bias[:, 0, 1:]).all()
-    assert (bias[:, 5, 1:6].diff(dim=-1) > 0).all()
-
-
-def test_spline_reproduces_lines() -> None:
-    """Uniform cubic B-splines have linear precision: control points on a line give that line."""
-    weights = spline_weights(5)
-    torch.testing.assert_close(weights.sum(-1), torch.ones(5))
-    line = weights @ torch.tensor([-1.0, 0.0, 1.0, 2.0])
-    torch.testing.assert_close(line, (torch.arange(5) + 0.5) / 5)
-
-
-class GaussianVelocity(torch.nn.Module):
-    """The exact velocity of a flow from noise to N(mean, std): noise minus offset, as expected from the state."""
-
-    mean, std = 0.4, 0.25
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        state, time = inputs[..., -2:-1], inputs[..., -1:]
-        excess = (state - (1 - time) * self.mean) / ((1 - time) ** 2 * self.std**2 + time**2)
-        return time * excess - (self.mean + (1 - time) * self.std**2 * excess)
-
-
-def test_flow_ends_in_the_distribution_it_was_taught() -> None:
-    generator = torch.Generator().manual_seed(0)
-    shape = (1, 20_000)
-    distribution = MotionDistribution(
-        GaussianVelocity(), 64, torch.zeros(*shape, 2), torch.full((*shape, 1), 1.0), torch.zeros(shape)
-    )
-    normal = torch.randn(*shape, 1, generator=generator)
-    for diversity in (1.0, 2.0):
-        draws = distribution.sample(diversity, normal)
-        assert draws.mean() == pytest.approx(1.4, abs=0.02)
-        assert draws.std() == pytest.approx(0.25 * diversity, rel=0.05)
-    frozen = distribution.sample(0.0, normal)
-    torch.testing.assert_close(frozen, torch.full_like(frozen, 1.4), atol=0.02, rtol=0.0)
-
-
-def test_flow_loss_is_least_for_the_true_velocity() -> None:
-    shape = (1, 20_000)
-    points = 1.4 + 0.25 * torch.randn(*shape, 1, generator=torch.Generator().manual_seed(1))
-
-    def loss(velocity: torch.nn.Module) -> float:
-        distribution = MotionDistribution(
-            velocity, 8, torch.zeros(*shape, 2), torch.full((*shape, 1), 1.0), torch.zeros(shape)
-        )
-        return distribution.loss(points, torch.Generator().manual_seed(2)).mean().item()
-
-    wrong = GaussianVelocity()
-    wrong.mean = 0.6
-    assert loss(GaussianVelocity()) < loss(wrong) - 0.01
 
 
 def test_closure_output_shuts_the_lips() -> None:
@@ -122,7 +53,7 @@ def test_head_turns_while_eyes_stay() -> None:
 @pytest.mark.parametrize("frames", [1, 4, 5, 37])
 def test_any_length(frames: int) -> None:
     sampler = tiny_sampler()
-    animation = sampler.sample(torch.randn(2 * frames, 32), torch.Generator().manual_seed(0))
+    animation = sampler.sample(torch.randn(2 * frames, 36), torch.Generator().manual_seed(0))
     assert animation.shape == (frames, 58)
     assert torch.isfinite(animation).all()
 
@@ -130,10 +61,23 @@ def test_any_length(frames: int) -> None:
 def draw_blinks(diversity: float, seed: int = 0) -> torch.Tensor:
     """Blinks in 120 s at a hazard of one in 2 s."""
     shape = tiny_sampler().blink_shape
-    blinks = BlinkDraw(shape, stride=5, generator=torch.Generator().manual_seed(seed), diversity=diversity)
-    for _ in range(600):
-        blinks.step(0.1)
+    blinks = BlinkDraw(shape, torch.Generator().manual_seed(seed), diversity)
+    for index in range(300):
+        blinks.event(0.2, 10 * index)
     return blinks.curve(0, 3000)
+
+
+def test_blinks_do_not_overlap_and_old_ones_are_forgotten() -> None:
+    shape = tiny_sampler().blink_shape
+    blinks = BlinkDraw(shape, torch.Generator().manual_seed(0), 1.0)
+    parts = []
+    for index in range(300):
+        blinks.event(5.0, 4 * index)
+        assert len(blinks._starts) <= 300
+        parts.append(blinks.curve(2 * index, 2 * index + 2))
+    curve = torch.cat(parts)
+    starts = torch.nonzero((curve[1:] > 0) & (curve[:-1] == 0)).flatten()
+    assert (starts.diff() >= len(shape)).all()
 
 
 def onsets(blink: torch.Tensor) -> torch.Tensor:
@@ -148,8 +92,8 @@ def test_blinks_follow_the_hazard() -> None:
 
 
 def test_wrong_features_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(2 \* frames, 32\), got \(7, 32\)"):
-        tiny_sampler().sample(torch.zeros(7, 32))
+    with pytest.raises(ValueError, match=r"\(2 \* frames, 36\), got \(7, 36\)"):
+        tiny_sampler().sample(torch.zeros(7, 36))
 
 
 def test_head_stays_within_its_limits() -> None:

@@ -2,27 +2,39 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import WEIGHTS, tiny_sampler
 
 from dirfa_pipeline import AnimationSampler
-from dirfa_pipeline.models.animation_stream import AnimationStream
+from dirfa_pipeline.animation.coefficients import LIP_INDICES
+from dirfa_pipeline.media.prosody import NUM_PROSODY
+from dirfa_pipeline.models.animation_stream import (
+    EVENTS_AHEAD,
+    SMILE_INDICES,
+    WINDOW,
+    AnimationStream,
+    event_windows,
+)
+from dirfa_pipeline.models.sound_events import DELAY
 
 
 FRAMES = 150
 
 
 def features(frames: int = FRAMES) -> torch.Tensor:
-    return torch.randn(2 * frames, 32, generator=torch.Generator().manual_seed(1))
+    """Random features; their prosody is that of a noise whose loudness jumps about."""
+    generator = torch.Generator().manual_seed(1)
+    heard = torch.randn(2 * frames, 32, generator=generator)
+    return torch.cat([heard, torch.rand(2 * frames, 4, generator=generator) - 0.2], dim=1)
 
 
 def seeded(seed: int = 3) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def stream(lookahead: int | None = None) -> AnimationStream:
-    return tiny_sampler().start([seeded()], 1.0, lookahead)
+def stream() -> AnimationStream:
+    return tiny_sampler().start([seeded()], 1.0)
 
 
 def pushed(take: AnimationStream, given: torch.Tensor, sizes: list[int], preview: int = 0) -> list[torch.Tensor]:
@@ -36,6 +48,7 @@ def pushed(take: AnimationStream, given: torch.Tensor, sizes: list[int], preview
     return [*parts, take.finish()[0]]
 
 
+@settings(max_examples=8)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12))
 def test_the_cut_does_not_matter(sizes: list[int]) -> None:
     whole = tiny_sampler().sample(features(), seeded())
@@ -43,27 +56,45 @@ def test_the_cut_does_not_matter(sizes: list[int]) -> None:
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0.0)
 
 
-@given(st.integers(6, 40), st.lists(st.integers(1, 20), min_size=1, max_size=5))
-def test_lookahead_decides_not_the_cut(lookahead: int, sizes: list[int]) -> None:
-    """With the same lookahead, frame by frame or several at once, the take is the same."""
-    single = torch.cat(pushed(stream(lookahead), features(), [1], lookahead))
-    several = torch.cat(pushed(stream(lookahead), features(), sizes, lookahead))
-    torch.testing.assert_close(several, single, atol=1e-5, rtol=0.0)
+@settings(max_examples=8)
+@given(st.integers(7, 40), st.lists(st.integers(1, 20), min_size=1, max_size=5))
+def test_any_preview_that_is_long_enough_gives_the_same(preview: int, sizes: list[int]) -> None:
+    """Frame by frame or several at once: what comes after a frame's own context moves nothing in it."""
+    whole = tiny_sampler().sample(features(), seeded())
+    parts = torch.cat(pushed(stream(), features(), sizes, preview))
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0.0)
 
 
-def test_lookahead_gives_every_frame_at_once() -> None:
-    parts = pushed(stream(lookahead=7), features(), [2], preview=7)
+def test_a_preview_gives_every_frame_at_once() -> None:
+    parts = pushed(stream(), features(), [2], preview=tiny_sampler().lip_future)
     assert [len(part) for part in parts[:60]] == [2] * 60
     assert sum(map(len, parts)) == FRAMES
 
 
-def test_lips_with_enough_lookahead_are_those_of_the_whole_clip() -> None:
+def test_a_preview_is_only_a_preview() -> None:
+    """Wrong ones change the frames that they reach, and no listener, event or lip after them."""
     sampler = tiny_sampler()
-    sampler.motion_scale.data.zero_()
-    whole = sampler.sample(features())
-    parts = torch.cat(pushed(AnimationStream(sampler, [None], lookahead=sampler.lip_future), features(), [3], 6))
-    lips = slice(14, 41)
-    torch.testing.assert_close(parts[:, lips], whole[:, lips], atol=1e-5, rtol=0.0)
+    heard, ahead = features(), 2 * sampler.lip_future
+    wrong = torch.randn(ahead, heard.shape[1])
+    right, other = stream(), stream()
+    right.push(heard[:100], heard[100 : 100 + ahead])
+    other.push(heard[:100], wrong)
+    assert right._listener == other._listener
+    assert torch.equal(right._heard, other._heard)
+    assert right._finder.decided == other._finder.decided
+
+
+def test_frames_are_decided_on_six_frames_after_them() -> None:
+    """Events that are decided by then move no frame before it; later sound moves none at all."""
+    sampler = tiny_sampler()
+    assert 2 * sampler.lip_future >= EVENTS_AHEAD + DELAY
+    whole, cut = features(), 2 * 60
+    changed = whole.clone()
+    changed[cut:] = torch.randn_like(changed[cut:])
+    before, after = (sampler.sample(heard, seeded()) for heard in (whole, changed))
+    same = 60 - sampler.lip_future
+    torch.testing.assert_close(after[:same], before[:same], atol=1e-5, rtol=0.0)
+    assert not torch.equal(after[60:, -6:], before[60:, -6:])
 
 
 def test_lip_past_and_future_are_what_reaches_a_frame() -> None:
@@ -83,13 +114,16 @@ def test_lip_past_and_future_are_what_reaches_a_frame() -> None:
         assert not torch.equal(sampler.lip_decoder(nudged)[0, 20], decoded)
 
 
-def test_windows_are_those_of_the_whole_clip() -> None:
-    sampler = tiny_sampler()
-    speech = sampler.speech(features(73)[None])
-    take = AnimationStream(sampler, [None])
-    steps = -(-73 // sampler.config.stride)
-    windows = take._windows(speech, range(steps), steps - 1, ended=True)
-    torch.testing.assert_close(windows, sampler.speech_windows(speech)[0])
+def test_windows_are_means_of_the_sound_around() -> None:
+    heard = torch.arange(200.0)[:, None].expand(200, 3)
+    window = event_windows(heard, 0, [100])[0, :, 0]
+    expected = [100 + 0.5 * (start + stop - 1) for start, stop in WINDOW]
+    assert window.tolist() == expected
+    later = event_windows(heard[50:], 50, [100])[0, :, 0]
+    assert later.tolist() == expected
+    edges = event_windows(heard, 0, [2, 198])[:, :, 0]
+    assert torch.isfinite(edges).all()
+    assert edges[0, 0] == 0.0, "the first row repeats"
 
 
 def test_memory_does_not_grow() -> None:
@@ -99,9 +133,38 @@ def test_memory_does_not_grow() -> None:
     kept = []
     for _ in range(30):
         take.push(features(40))
-        kept.append((take._speech.shape[1], len(take._points), len(take._blinks[0]._starts)))
-    assert [max(sizes) for sizes in zip(*kept, strict=True)] <= [120, 3, 3]
-    assert take._speech.untyped_storage().nbytes() == take._speech.nbytes
+        kept.append((take._heard.shape[1], len(take._moving), len(take._blinks[0]._starts)))
+    assert all(rows <= 120 and moving <= 8 and blinks <= 6 for rows, moving, blinks in kept)
+    assert take._heard.untyped_storage().nbytes() == take._heard.nbytes
+    for motion in take._motions:
+        assert all(part.shape[2] <= sampler.config.memory for cache in motion._caches for part in cache)
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 50))
+def test_frames_follow_one_another_smoothly(seed: int) -> None:
+    """No event makes the head jump, however it is drawn and wherever the sound is cut."""
+    drawn = torch.cat(pushed(tiny_sampler().start([seeded(seed)], 1.0), features(), [7]))[:, -6:]
+    step = drawn.diff(dim=0).abs().amax()
+    assert step < 0.6 * drawn.abs().amax()
+    assert drawn.diff(n=3, dim=0).abs().amax() < step
+
+
+def test_expressiveness_scales_what_head_and_face_do() -> None:
+    def drawn(expressiveness: float) -> torch.Tensor:
+        return tiny_sampler().sample(features(), seeded(), 1.0, expressiveness)
+
+    still, usual, stage = (drawn(value) for value in (0.0, 1.0, 2.0))
+    head = slice(-6, None)
+    assert still[:, head].abs().max() == 0.0
+    assert 1.2 < stage[:, head].std() / usual[:, head].std() < 3.0
+    lips = [index for index in LIP_INDICES if index not in SMILE_INDICES]
+    torch.testing.assert_close(stage[:, lips], still[:, lips])
+
+
+def test_no_diversity_no_seed() -> None:
+    first, second = (tiny_sampler().sample(features(), seeded(seed), 0.0) for seed in (1, 2))
+    assert torch.equal(first, second)
 
 
 def test_no_speech_no_frames() -> None:
@@ -115,7 +178,7 @@ def test_no_speech_no_frames() -> None:
 @pytest.mark.parametrize("shipped", [False, True])
 def test_takes_together_are_those_alone(shipped: bool, takes: int, diversity: float) -> None:
     sampler = AnimationSampler.from_pretrained(WEIGHTS / "animation_sampler") if shipped else tiny_sampler()
-    heard = torch.randn(2 * FRAMES, sampler.config.audio_dim, generator=seeded(1))
+    heard = torch.randn(2 * FRAMES, sampler.config.audio_dim + NUM_PROSODY, generator=seeded(1))
     together = sampler.start([seeded(seed) for seed in range(takes)], diversity)
     drawn = torch.cat([together.push(heard), together.finish()], dim=1)
     for seed, take in enumerate(drawn):

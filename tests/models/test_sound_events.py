@@ -36,7 +36,7 @@ def same(events: list[SoundEvent], others: list[SoundEvent]) -> bool:
     return all((a.row, a.kind) == (b.row, b.kind) and np.array_equal(a.cues, b.cues) for a, b in pairs)
 
 
-PHRASES = [*range(30, 200, 25), *range(270, 400, 20)]
+PHRASES = [*range(30, 200, 18), *range(270, 400, 16)]  # rows at which syllables begin
 
 
 def two_phrases() -> np.ndarray:
