@@ -19,7 +19,7 @@ from ..media.prosody import NUM_PROSODY
 from .gestures import BEGIN, REACH, compose
 from .listener import AROUSAL, NUM_HEARD, Listener
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head
-from .motion_draw import ROWS, BlinkDraw, MotionDraw
+from .motion_draw import ROWS, BlinkDraw, MotionDraw, start_level
 from .sound_events import PAST, EventFinder, SoundEvent
 
 
@@ -86,7 +86,7 @@ class AnimationStream:
         # the others with what they move, `(takes, drawn)`.
         self._heard = sampler.leash.new_zeros(1, 0, sampler.heard_dim)
         self._first = self._frame = 0
-        self._level = sampler.start_level.repeat(len(generators), 1)
+        self._level = start_level(sampler, diversity).repeat(len(generators), 1)
         self._moving: list[tuple[SoundEvent, Tensor]] = []
 
     @torch.no_grad()

@@ -36,6 +36,11 @@ def draw_noise(kind: str, size: int, generators: Sequence[torch.Generator | None
     return torch.stack([row.to(like) for row in rows])
 
 
+def start_level(sampler: "AnimationSampler", diversity: float) -> Tensor:
+    """Where the channels begin, `(motions,)`: at the average of what is drawn, which less diversity leaves lower."""
+    return min(diversity, 1.0) * sampler.start_level
+
+
 class MotionDraw:
     """
     Feeds the motion prior its own draws, one event at a time; starts from the photo's pose and an average face.
@@ -58,7 +63,7 @@ class MotionDraw:
     ) -> None:
         self._sampler, self._generators, self._diversity = sampler, generators, diversity
         self._style = diversity * self._noise(sampler.config.style_dim)
-        self._level = sampler.start_level.expand(ROWS, -1)
+        self._level = start_level(sampler, diversity).expand(ROWS, -1)
         self._last = sampler.leash.new_zeros(ROWS, NUM_DRAWN)
         self._caches: list[tuple[Tensor, Tensor]] | None = None
 
