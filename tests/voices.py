@@ -28,7 +28,7 @@ def voice(
     """
     prosody = np.tile(np.array([-6.0, pitch, 0.0, bright], np.float32), (rows, 1))
     speaking = np.zeros(rows, np.float32)
-    for index, start in enumerate(syllables):
+    for start in syllables:
         speaking[max(0, start - 2) : start + 15] = 1.0
     prosody[speaking > 0.5, 0] = -3.0 - depth
     for index, start in enumerate(syllables):

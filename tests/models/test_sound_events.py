@@ -141,9 +141,7 @@ def test_an_event_does_not_depend_on_what_comes_long_after(seed: int, cut: int) 
     heard = random_voice(seed)
     changed = heard.copy()
     changed[cut:] = np.random.default_rng(seed).normal(size=changed[cut:].shape)
-    before, after = (
-        [event for event in events_of(rows) if event.row + DELAY < cut] for rows in (heard, changed)
-    )
+    before, after = ([event for event in events_of(rows) if event.row + DELAY < cut] for rows in (heard, changed))
     assert same(before, after)
 
 

@@ -45,7 +45,7 @@ def test_a_speaker_is_learned(clips: Path, tmp_path: Path) -> None:
     for name in ("audio_encoder", "face_model", "face_renderer"):
         before, after = base.components[name].state_dict(), tuned.components[name].state_dict()
         assert all(torch.equal(before[key], after[key]) for key in before)
-    yaw, pitch = tuned.animation_sampler.motion_scale[:2].tolist()
+    yaw, pitch = tuned.animation_sampler.level_scale[:2].tolist()
     assert pitch > 2 * yaw, "this person nods and hardly turns"
     lips = [pipe.animation_sampler.lip_decoder.output.weight for pipe in (base, tuned)]
     assert not torch.equal(*lips), "20 steps on this mouth must be better than none"

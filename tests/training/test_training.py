@@ -19,13 +19,19 @@ from tiny import WEIGHTS, tiny_sampler
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline import Animation, AnimationSampler, AudioClip, DirfaPipeline, InputError, Portrait
+from dirfa_pipeline.evaluation.beats import Loudness
 from dirfa_pipeline.face.measures import eye_openness
+from dirfa_pipeline.models.gestures import NUM_DRAWN
+from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
+from dirfa_pipeline.models.sound_events import NUM_CUES, SoundEvent
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
 from dirfa_pipeline.training.corpus_file import save_corpus
 from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
+from dirfa_pipeline.training.lip_stage import LipExample, train_lips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
-from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, fit_spline, style_of
+from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, style_of
+from dirfa_pipeline.training.motion_stage import MotionExample, train_motion
 from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels
 from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
 from dirfa_pipeline.training.track_shards import read_shards, write_shards
@@ -242,17 +248,6 @@ def test_cuts_are_not_valid() -> None:
     assert np.flatnonzero(~valid).tolist() == [8, 9, 10, 11]
 
 
-def test_spline_fit_follows_smooth_motion() -> None:
-    time = torch.arange(100) / 25
-    motion = torch.stack([torch.sin(2 * time), torch.cos(time)], dim=1)
-    points = fit_spline(motion, torch.ones(100, dtype=torch.bool), stride=5, smoothness=1e-6)
-    assert points.shape == (23, 2)
-    from dirfa_pipeline.models.animation_stream import spline_weights
-
-    frames = torch.einsum("sk,nck->nsc", spline_weights(5), points.unfold(0, 4, 1)).flatten(0, 1)
-    torch.testing.assert_close(frames, motion, atol=5e-3, rtol=0.0)
-
-
 def clip_of(name: str, speaker: str = "") -> TrackedClip:
     """A clip of half a second in which nothing moves."""
     still = np.zeros((12, 58), np.float32)
@@ -311,7 +306,7 @@ def test_blinks_and_styles_are_read_from_tracks(tracks: Path) -> None:
     clip = next(read_shards(tracks))
     assert clip.name == "in_the_wild/a"
     assert [peak % 40 in (20, 21, 22) for peak in find_blinks(clip)] == [True, True]
-    calm, lively = torch.zeros(50, 14), torch.randn(50, 14)
+    calm, lively = torch.zeros(50, NUM_MOTIONS), torch.randn(50, NUM_MOTIONS)
     assert (style_of(calm) < style_of(lively)).all()
 
 
@@ -423,14 +418,16 @@ class Recorded(TrainingRun):
 @pytest.mark.parametrize("stage", train_animation_sampler.STAGES)
 def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
-    examples = [
-        train_animation_sampler.TrainingExample(
-            "set/clip", torch.rand(160, 19, generator=generator), True, ("lips", "motion"),
-            torch.rand(80, 29, generator=generator),
-            torch.ones(80, dtype=torch.bool), torch.randn(19, 14, generator=generator), torch.zeros(16),
-            torch.zeros(2),
-        )
-    ]  # fmt: skip
+    sampler = tiny_sampler()
+    heard = torch.rand(160, sampler.heard_dim, generator=generator)
+    lips = LipExample("set/clip", heard, torch.rand(80, 29, generator=generator), torch.ones(80, dtype=torch.bool))
+    events = [SoundEvent(row, "accent", np.zeros(NUM_CUES, np.float32)) for row in range(0, 160, 20)]
+    numbers = [torch.randn(8, *shape, generator=generator) for shape in ((NUM_CUES,), (5, sampler.heard_dim))]
+    moving = MotionExample(
+        "set/clip", *numbers, torch.randn(8, NUM_DRAWN, generator=generator), torch.zeros(8, NUM_MOTIONS),
+        torch.zeros(8), torch.zeros(2), torch.zeros(80, NUM_MOTIONS), heard, events,
+        Loudness(np.zeros(80), np.zeros(80)),
+    )  # fmt: skip
 
     def losses(folder: Path, stop: int | None = None) -> list[dict[str, float]]:
         sampler, run = tiny_sampler(), type("Run", (Recorded,), {"losses": [], "stop": stop})
@@ -438,9 +435,9 @@ def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: P
         schedule = Schedule(6, 1e-3, checkpoint_every=2, validate_every=2)
         with contextlib.suppress(KeyboardInterrupt):
             if stage == "lips":
-                train_animation_sampler.train_lips(sampler, examples, examples, torch.eye(29), schedule, start)
+                train_lips(sampler, [lips], [lips], torch.eye(29), schedule, start)
             else:
-                train_animation_sampler.train_motion(sampler, examples, examples, schedule, start)
+                train_motion(sampler, [moving], [moving], schedule, start)
         return run.losses
 
     whole = losses(tmp_path / "whole")
