@@ -20,8 +20,8 @@ from test_wheel import build
 
 pytest.importorskip("gradio", reason="the demo is an extra: pip install '.[app]'")
 
-from gradio_client import Client
 from demo.test_demo import generate
+from gradio_client import Client
 
 
 ROOT = Path(__file__).parents[2]
