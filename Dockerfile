@@ -2,9 +2,9 @@
 #   docker build -t dirfa . && docker run --rm -p 7860:7860 dirfa
 FROM python:3.11-slim
 
-# OpenCV, which MediaPipe brings, needs libGL and glib; Gradio's streamed video needs ffmpeg.
+# Gradio's streamed video needs ffmpeg.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ffmpeg libgl1 libglib2.0-0 \
+    && apt-get install --yes --no-install-recommends ffmpeg \
     && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /dirfa

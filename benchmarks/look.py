@@ -36,8 +36,11 @@ FEWEST: Final = 100  # pixels between the lips: where there are fewer, they belo
 MEAN_TOLERANCE: Final = 0.5
 HIGH_TOLERANCE: Final = 2.0
 
-LOUDER: Final = 8  # how much differences are enlarged in pictures
-LARGER: Final = 2  # and the pictures themselves
+# Pictures of what differs.
+LOUDER: Final = 8  # how much differences are enlarged
+WIDTH: Final = 1000  # pixels
+MARGIN: Final = 6  # pixels around the regions
+LINE: Final = 14  # pixels of a line of text
 
 Frames = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -157,16 +160,25 @@ def compare(look: Look, golden: Frames) -> list[Difference]:
 
 
 def draw_difference(look: Look, golden: Frames, differences: list[Difference]) -> Image.Image:
-    """Draw golden, now and what differs, enlarged eightfold around grey, one row a pose, with its regions named."""
+    """Draw golden, now and what differs, enlarged eightfold around grey, one row a pose, cut to the named regions."""
+    window = _window(look, differences)
     rows = []
     for pose in dict.fromkeys(difference.pose for difference in differences):
         index = GUARDED.index(pose)
-        apart = look.frames[index].astype(np.int16) - golden[index]
-        loud = np.clip(128 + LOUDER * apart, 0, 255).astype(np.uint8)
-        cells = np.concatenate([golden[index], look.frames[index], loud], axis=1)
-        cells = cells.repeat(LARGER, axis=0).repeat(LARGER, axis=1)
-        label = Image.new("RGB", (cells.shape[1], 14))
-        text = "; ".join(str(difference) for difference in differences if difference.pose == pose)
-        ImageDraw.Draw(label).text((4, 1), f"golden | now | difference x {LOUDER}    {text}", fill="white")
-        rows += [np.asarray(label), cells]
+        then, now = golden[index][window], look.frames[index][window]
+        loud = np.clip(128 + LOUDER * (now.astype(np.int16) - then), 0, 255).astype(np.uint8)
+        cells = np.concatenate([then, now, loud], axis=1)
+        larger = max(1, WIDTH // cells.shape[1])
+        texts = [f"golden | now | difference x {LOUDER}", *(str(d) for d in differences if d.pose == pose)]
+        label = Image.new("RGB", (larger * cells.shape[1], LINE * len(texts)))
+        ImageDraw.Draw(label).text((4, 1), "\n".join(texts), fill="white", spacing=2)
+        rows += [np.asarray(label), cells.repeat(larger, axis=0).repeat(larger, axis=1)]
     return Image.fromarray(np.concatenate(rows))
+
+
+def _window(look: Look, differences: list[Difference]) -> tuple[slice, slice]:
+    """Rows and columns around all regions that differ."""
+    regions = [look.regions[GUARDED.index(difference.pose)][difference.region] for difference in differences]
+    rows, columns = np.nonzero(np.any(regions, axis=0))
+    top, left = max(0, rows.min() - MARGIN), max(0, columns.min() - MARGIN)
+    return slice(top, rows.max() + MARGIN), slice(left, columns.max() + MARGIN)

@@ -27,6 +27,14 @@ CROP_MARGIN: Final = 0.6  # of the face's size, on each side
 # Mean distance of two looks at a face in inter-ocular distances. Measured on 326 photos: up to .08 for faces, .47 for
 # a window that one look took for one.
 SAME_FACE: Final = 0.2
+# Looks at one face: its centre moved, in sides of the square it is measured in; how much nearer; turned by degrees.
+LOOKS: Final = (
+    ((0.0, 0.0), 1.0, 0.0),
+    ((0.0, 0.0), 1.0, 12.0),
+    ((0.0, 0.0), 1.15, 0.0),
+    ((-0.06, 0.0), 1.0, 0.0),
+    ((0.0, 0.06), 1.0, 0.0),
+)
 MOST_FACES: Final = 5  # in a photo
 SMALLEST_TILE: Final = 256  # pixels a side: smaller ones show faces too small to be animated
 PERSON_SIZE: Final = 256  # pixels a side of the segmenter's input
@@ -67,8 +75,9 @@ class FaceDetector:
 
     def landmarks(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Landmarks of all faces, each `(478, 3)` in pixels with z scaled like x, largest face first."""
-        if self._video:
-            return self._follow(image)
+        return self._follow(image) if self._video else self._find(image)
+
+    def _find(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         squares = self._finder.find(image, MOST_FACES)
         faces = [face for square in squares if (face := self._mesh.measure(image, square)) is not None]
         return sorted(faces, key=face_size, reverse=True)
@@ -86,12 +95,17 @@ class FaceDetector:
         """
         Landmarks of all faces in a picture of any size.
 
-        Faces are looked for in the whole picture, and if there is none in smaller and smaller tiles of it. Each one is
-        measured again in a crop around it, at its own resolution; what looks like another face there is none.
+        Faces are looked for in the whole picture and, as long as there is none, in smaller and smaller tiles of it.
+        Each one is measured again in a crop around it, at its own resolution; what looks like another face there is
+        none.
         """
-        coarse = self._in_box(image, (0, 0, image.shape[1], image.shape[0])) or self._small_faces(image)
-        faces = [again for face in coarse if (again := self._measure_again(image, face)) is not None]
-        return sorted(faces, key=face_size, reverse=True)
+        height, width = image.shape[:2]
+        for side in _tile_sides(max(height, width)):
+            seen = [face for tile in _tiles(width, height, side) for face in self._in_box(image, tile)]
+            faces = [again for face in _apart(seen) if (again := self._measure_again(image, face)) is not None]
+            if faces:
+                return sorted(faces, key=face_size, reverse=True)
+        return []
 
     def _measure_again(self, image: NDArray[np.uint8], face: NDArray[np.float32]) -> NDArray[np.float32] | None:
         looks = self._in_box(image, self._around(face, image))
@@ -99,35 +113,35 @@ class FaceDetector:
         return looks[int(np.argmin(shifts))] if shifts and min(shifts) < SAME_FACE else None
 
     def _in_box(self, image: NDArray[np.uint8], box: Box) -> list[NDArray[np.float32]]:
-        x0, y0, x1, y1 = box
-        crop = image[y0:y1, x0:x1]
-        factor = min(1.0, DETECTION_SIDE / max(crop.shape[:2]))
-        if factor < 1.0:
-            size = (max(1, round(crop.shape[1] * factor)), max(1, round(crop.shape[0] * factor)))
-            crop = np.array(Image.fromarray(crop).resize(size, Image.Resampling.BOX))
-        factors = np.array(
-            [(x1 - x0) / crop.shape[1], (y1 - y0) / crop.shape[0], (x1 - x0) / crop.shape[1]], np.float32
-        )
-        offset = np.array([x0, y0, 0], np.float32)
-        return [face * factors + offset for face in self.landmarks(np.ascontiguousarray(crop))]
+        crop, scale, offset = _reduced_crop(image, box)
+        return [face * scale + offset for face in self._find(crop)]
 
-    def lip_disagreement(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32], mirrored: list[int]) -> float:
+    def lip_disagreement(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> float:
         """
-        How far apart the lips of a face and of its mirror image are found, in inter-ocular distances.
+        How far the lips move when one face is looked at anew: turned, nearer, off the middle.
+
+        Lips that are seen stay where they are; those that are hidden are guessed from what is around them.
 
         Args:
+            image (`np.ndarray` of shape `(height, width, 3)`): The picture.
             landmarks (`np.ndarray` of shape `(478, 3)`): The face to look at.
-            mirrored (`list[int]`): See [`FaceModel.mirrored_landmarks`].
+
+        Returns:
+            Their root mean square distance from their mean over five looks, in inter-ocular distances; infinity where
+            one of the looks shows no face.
         """
-        x0, y0, x1, y1 = self._around(landmarks, image)
-        crop = image[y0:y1, x0:x1]
-        whole = (0, 0, crop.shape[1], crop.shape[0])
-        both = [self._in_box(view, whole) for view in (crop, crop[:, ::-1])]
-        if not all(both):
-            return float("inf")
-        straight, flipped = (faces[0][:, :2] for faces in both)
-        back = (flipped * [-1.0, 1.0] + [crop.shape[1] - 1.0, 0.0])[mirrored]
-        return float(np.linalg.norm(straight[list(LIPS)] - back[list(LIPS)], axis=1).mean() / _eye_distance(straight))
+        crop, scale, offset = _reduced_crop(image, self._around(landmarks, image))
+        known = (landmarks - offset) / scale
+        square, lips = next_square(known), []
+        for (right, down), nearer, degrees in LOOKS:
+            centre = square.x + right * square.side, square.y + down * square.side
+            moved = Square(*centre, square.side / nearer, square.angle + math.radians(degrees))
+            face = self._mesh.measure(crop, moved)
+            if face is None:
+                return float("inf")
+            lips.append(face[list(LIPS), :2])
+        apart = (np.array(lips) - np.mean(lips, axis=0)) / _eye_distance(known)
+        return float(np.sqrt((apart**2).sum(-1).mean(0)).mean())
 
     @staticmethod
     def _around(face: NDArray[np.float32], image: NDArray[np.uint8]) -> Box:
@@ -137,17 +151,6 @@ class FaceDetector:
         x0, y0 = np.clip(low - margin, 0, limits).astype(int)
         x1, y1 = np.clip(high + margin, 0, limits).astype(int)
         return int(x0), int(y0), int(x1), int(y1)
-
-    def _small_faces(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Faces too small to be seen in the whole picture; the largest tiles that show one decide."""
-        height, width = image.shape[:2]
-        side = max(height, width) // 2
-        while side >= SMALLEST_TILE:
-            faces = [face for tile in _tiles(width, height, side) for face in self._in_box(image, tile)]
-            if faces:
-                return _apart(faces)
-            side //= 2
-        return []
 
     def person_mask(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Probability that a pixel belongs to the person: `(height, width)` in [0, 1]."""
@@ -170,6 +173,21 @@ def copy_networks(source: Path, target: Path) -> None:
                 shutil.copyfile(source / name, path)
 
 
+def _reduced_crop(
+    image: NDArray[np.uint8], box: Box
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """A part of a picture at the size that faces are looked for in; scale and offset of its points in the picture."""
+    x0, y0, x1, y1 = box
+    crop = image[y0:y1, x0:x1]
+    factor = min(1.0, DETECTION_SIDE / max(crop.shape[:2]))
+    if factor < 1.0:
+        size = (max(1, round(crop.shape[1] * factor)), max(1, round(crop.shape[0] * factor)))
+        crop = np.array(Image.fromarray(crop).resize(size, Image.Resampling.BOX))
+    across, down = (x1 - x0) / crop.shape[1], (y1 - y0) / crop.shape[0]
+    scale, offset = np.array([across, down, across], np.float32), np.array([x0, y0, 0], np.float32)
+    return np.ascontiguousarray(crop), scale, offset
+
+
 def _apart(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """The faces without those that overlapping tiles have found again, largest first, up to five."""
     kept: list[NDArray[np.float32]] = []
@@ -182,6 +200,13 @@ def _apart(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
 
 def _eye_distance(face: NDArray[np.float32]) -> float:
     return float(inter_ocular_distance(face[None])[0])
+
+
+def _tile_sides(longest: int) -> Iterator[int]:
+    """The whole picture, then halves and halves of them."""
+    yield longest
+    while (longest := longest // 2) >= SMALLEST_TILE:
+        yield longest
 
 
 def _tiles(width: int, height: int, side: int) -> Iterator[Box]:

@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
-from scipy.signal import savgol_filter
 
 from ..animation.coefficients import LIP_INDICES, NUM_EXPRESSIONS
 from ..errors import FaceNotFoundError, InputError
@@ -246,6 +245,8 @@ def _steady(points: NDArray[np.float64]) -> NDArray[np.float64]:
     window = min(STEADY_FRAMES, len(points) - 1 + len(points) % 2)
     if window < LEAST_STEADY:
         return points
+    from scipy.signal import savgol_filter  # slow to import, and only films need it
+
     steady = savgol_filter(points, window, STEADY_DEGREE, axis=0, mode="nearest")
     steady[:, list(LIPS)] = points[:, list(LIPS)]
     return np.asarray(steady)

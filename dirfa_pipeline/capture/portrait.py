@@ -20,9 +20,10 @@ from .pictures import ImageInput, read_image
 
 MIN_FACE: Final = 64  # pixels across
 MAX_YAW: Final = 35.0  # degrees
-# Where a mouth is covered its lips are guessed, and the guesses for a face and for its mirror image differ. Unit: the
-# inter-ocular distance.
-HIDDEN_MOUTH: Final = 0.06
+# Where a mouth is covered its lips are guessed, and the guesses of several looks differ by so much, in inter-ocular
+# distances. Measured: 2 of 720 photos of people are above it, both with full beards, and 9 of 10 of those whose mouths
+# were painted over with patches, masks, microphones or hands.
+HIDDEN_MOUTH: Final = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +76,11 @@ class Portrait:
             warnings.warn(f"{len(faces)} faces found; the largest one is animated", UserWarning, stacklevel=3)
         landmarks = faces[0]
         _check_face(landmarks, picture.shape[1], picture.shape[0])
-        unsure = detector.lip_disagreement(picture, landmarks, face_model.mirrored_landmarks)
+        unsure = detector.lip_disagreement(picture, landmarks)
         if unsure > HIDDEN_MOUTH:
             warnings.warn(
-                f"the mouth may be hidden: two looks at the lips differ by {unsure:.0%} of the distance between the "
-                f"eyes, usually by less than {HIDDEN_MOUTH:.0%}; pass a photo that shows the mouth",
+                f"the mouth may be hidden: looks at the lips differ by {unsure:.1%} of the distance between the eyes, "
+                f"usually by less than {HIDDEN_MOUTH:.1%}; pass a photo that shows the mouth",
                 UserWarning,
                 stacklevel=4,
             )

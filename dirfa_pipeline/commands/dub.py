@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
     from ..media.video import write_video
 
     progress("finding the face")
-    film = film_face(options.video, pipeline.face_model)
+    film = film_face(options.video, pipeline.face_model, pipeline.detector_folder)
     if not film.shown.all():
         progress(f"{(~film.shown).sum()} of {len(film)} frames show no usable face and stay as they are")
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1

@@ -4,6 +4,7 @@ import argparse
 
 from . import direction
 from .files import check_files, check_overwriting
+from .loading import load_face_model
 
 
 EXAMPLES = """examples:
@@ -39,10 +40,7 @@ def run(options: argparse.Namespace) -> None:
     animation, controls = load_animation(options.animation), direction.read_controls(options)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
-    from ..bundled import bundled_weights
-    from ..models.face_model import FaceModel
-
-    face_model = FaceModel.from_pretrained(options.weights or bundled_weights(), subfolder="face_model")
+    face_model = load_face_model(options.weights)
     controls = direction.with_motion(controls, options, face_model)
     save_animation(controls.apply(animation, face_model, sound), options.output)
     print(options.output, flush=True)

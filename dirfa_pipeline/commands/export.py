@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from . import progress
 from .files import check_files
+from .loading import load_pipeline
 
 
 if TYPE_CHECKING:
@@ -65,15 +66,9 @@ def run(options: argparse.Namespace) -> None:
 
 def export_photo(picture: "NDArray[np.uint8]", animation: "Animation", options: argparse.Namespace) -> None:
     """Fit the photo's head and write it with the animation."""
-    from ..bundled import bundled_weights
-    from ..capture.portrait import Portrait
+    pipeline = load_pipeline(options.weights, draws=False)
     from ..head3d.export import export_head
-    from ..models.face_model import FaceModel
-    from ..models.face_renderer import FaceRenderer
 
-    weights = options.weights or bundled_weights()
-    face_model = FaceModel.from_pretrained(weights, subfolder="face_model")
-    renderer = FaceRenderer.from_pretrained(weights, subfolder="face_renderer")
     progress("fitting the face")
-    portrait = Portrait.from_image(picture, face_model)
-    export_head(renderer.prepare(portrait), animation, options.output)
+    portrait = pipeline.prepare_portrait(picture)
+    export_head(pipeline.face_renderer.prepare(portrait), animation, options.output)

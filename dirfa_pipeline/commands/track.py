@@ -5,6 +5,7 @@ from pathlib import Path
 
 from . import progress
 from .files import check_files
+from .loading import load_face_model
 
 
 EXAMPLES = """examples:
@@ -32,12 +33,11 @@ def run(options: argparse.Namespace) -> None:
 
     check_animation_path(options.output)
     read_video(options.video)
+    face_model = load_face_model(options.weights)
     from ..bundled import bundled_weights, detector_folder
     from ..capture.tracking import track_video
-    from ..models.face_model import FaceModel
 
-    weights = options.weights or bundled_weights()
-    face_model = FaceModel.from_pretrained(weights, subfolder="face_model")
     progress("tracking")
-    save_animation(track_video(options.video, face_model, detector_folder(Path(weights))), options.output)
+    folder = detector_folder(Path(options.weights or bundled_weights()))
+    save_animation(track_video(options.video, face_model, folder), options.output)
     print(options.output, flush=True)

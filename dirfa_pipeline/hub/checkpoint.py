@@ -8,6 +8,8 @@ from typing import Any
 from safetensors import safe_open
 from torch import nn
 
+from ..bundled import FACE_DETECTOR
+from ..capture.detector import DETECTOR_FILES
 from ..errors import CheckpointError
 from ..media.audio import receptive_field
 from ..models.strict_model import raise_faults
@@ -36,6 +38,11 @@ def check_layout(folder: Path, variant: str | None, given: Collection[str]) -> N
     for name in names:
         if (folder / name / "config.json").is_file() and not any((folder / name).glob("*.safetensors")):
             raise CheckpointError(f"{folder / name} holds no .safetensors file; download or save the pipeline again")
+    detector = folder / FACE_DETECTOR
+    if detector.is_dir():
+        lacking = [name for name in DETECTOR_FILES if not (detector / name).is_file()]
+        if lacking:
+            raise CheckpointError(f"{detector / lacking[0]} is missing; download or save the pipeline again")
     found = {variant_of(path) for name in names for path in (folder / name).glob("*.safetensors")}
     if variant is not None and variant not in found:
         raise CheckpointError(

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from hub_server import TOKEN, Hub, running_hub
 from huggingface_hub import ModelCard
+from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from media_files import speech, write_media
+
+from dirfa_pipeline import HubError
+from dirfa_pipeline.hub.pretrained import hub_errors
 
 
 REPO = "someone/dirfa-tiny"
@@ -200,6 +204,39 @@ FAILURES = (
     ("DirfaPipeline.from_pretrained('someone/else')", "connect to the network, or load the bundled 'dirfa-base'"),
     (LOADING, f"done {REPO}"),
 )
+
+
+class FailedRequest(HTTPError):
+    """What the hub's HTTP client raises where no answer comes."""
+
+
+def missing(cause: Exception | None) -> LocalEntryNotFoundError:
+    error = LocalEntryNotFoundError("nothing in the cache")
+    error.__cause__ = cause
+    return error
+
+
+HINTS_FOR = (
+    (FailedRequest("refused"), "check the connection"),
+    (ConnectionError("reset"), "check the connection"),
+    (TimeoutError("too late"), "check the connection"),
+    (missing(FailedRequest("refused")), "connect to the network"),
+    (missing(OfflineModeIsEnabled("offline")), "unset HF_HUB_OFFLINE"),
+    (missing(None), "leave local_files_only out"),
+    (PermissionError(13, "Permission denied"), "can be written and has room"),
+    (OSError(28, "No space left on device"), "can be written and has room"),
+    (KeyError("sha"), "the connection is not to blame"),
+    (ValueError("a bug"), "the connection is not to blame"),
+)
+
+
+@pytest.mark.parametrize(("error", "hint"), HINTS_FOR, ids=lambda value: str(value)[:30])
+def test_the_connection_is_blamed_only_where_it_failed(error: Exception, hint: str) -> None:
+    with pytest.raises(HubError) as caught, hub_errors("'a/b' cannot be loaded"):
+        raise error
+    message = str(caught.value)
+    assert hint in message
+    assert ("connection and" in message or "connect to" in message) == (hint.split()[0] in ("check", "connect"))
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ import pytest
 from look import (
     FACES,
     GOLDENS,
-    LARGER,
+    LINE,
+    LOUDER,
+    MARGIN,
     REGIONS,
     Difference,
     Look,
@@ -72,8 +74,10 @@ def test_a_difference_is_named_and_drawn() -> None:
     (difference,) = differences(look, golden)
     assert str(difference) == "aa, eyes: mean 5.0, 95th percentile 5"
     picture = np.asarray(draw_difference(look, golden, [difference]))
-    assert picture.shape[1] == 3 * LARGER * 36
-    assert (picture[-1, -1] == 128 - 8 * 5).all() and (picture[-1, -LARGER * 36] == 128).all()
+    larger = picture.shape[1] // (3 * (18 + MARGIN))
+    assert picture.shape[:2] == (2 * LINE + larger * 40, larger * 3 * (18 + MARGIN))
+    assert (picture[-1, -1] == 128 - LOUDER * 5).all()
+    assert (picture[-1, -larger * (18 + MARGIN)] == 128).all()
 
 
 def test_roundings_are_no_difference() -> None:
