@@ -5,7 +5,7 @@ The idea is that of Wu et al., "Audio-driven talking face generation with divers
 Pattern Recognition 2023, DOI 10.1016/j.patcog.2023.109865: a transformer draws the animation autoregressively and a
 temporally-biased mask lets near moments weigh more. All numbers and the split below are this project's own:
 
-- lips are nearly determined by the sound, so [`LipDecoder`] regresses them from phone posteriors, and [`LipGates`],
+- lips are nearly determined by the sound, so [`LipDecoder`] regresses them from phones and effort, and [`LipGates`],
   applied after all smoothing, shut the mouth at p, b and m;
 - everything else is drawn where the voice asks for it: [`EventFinder`] finds accents, ends of phrases and ticks
   between them. For each of them [`MotionPrior`], a causal transformer, draws what head, gaze and face do. Curves
@@ -61,8 +61,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         flow_steps: int = 8,
         memory: int = 24,
         style_dim: int = 2,
-        closure_low: float = 0.1,
-        closure_high: float = 0.3,
+        closure_low: float = 0.08,
+        closure_high: float = 0.22,
         rest_low: float = 0.75,
         rest_high: float = 0.95,
         rest_length: int = 13,
@@ -71,9 +71,8 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        speech_dim = len(VISEME_NAMES) + 1
         self.speech_head = SpeechHead(audio_dim)
-        self.lip_decoder = LipDecoder(speech_dim, lip_channels, len(LIP_INDICES), dropout)
+        self.lip_decoder = LipDecoder(self.lip_dim, lip_channels, len(LIP_INDICES), dropout)
         self.cue_scale = CueScale()
         self.motion_prior = MotionPrior(
             self.heard_dim, style_dim, dim, num_layers, num_heads, flow_channels, flow_steps, memory,
@@ -85,7 +84,6 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         self.start_level = nn.Parameter(torch.zeros(NUM_MOTIONS), requires_grad=False)
         self.style_mean = nn.Parameter(torch.zeros(style_dim), requires_grad=False)
         self.style_std = nn.Parameter(torch.ones(style_dim), requires_grad=False)
-        self.lip_gain = nn.Parameter(torch.ones(len(LIP_INDICES)), requires_grad=False)
         self.closed_lips = nn.Parameter(torch.zeros(len(LIP_INDICES)), requires_grad=False)
         self.blink_shape = nn.Parameter(torch.zeros(11), requires_grad=False)
 
@@ -103,20 +101,24 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         """The gates that the configuration describes."""
         return LipGates(**{field.name: self.config[field.name] for field in fields(LipGates)})
 
-    def lips(self, speech: Tensor) -> Tensor:
+    def lips(self, heard: Tensor) -> Tensor:
         """
         Lip and jaw weights `(batch, frames, lips)` in the order of `LIP_NAMES`, shut at p, b, m and in silence.
 
-        `speech` is what [`speech`] or [`hear`] gave: `(batch, 2 * frames, visemes + 1)` or more columns.
+        `heard` is what [`hear`] gave, `(batch, 2 * frames, heard_dim)`, or its first `lip_dim` columns.
         """
-        speech = speech[..., : len(VISEME_NAMES) + 1]
-        lips = (self.lip_decoder(speech) * self.lip_gain).clamp(0.0, 1.0)
-        return self.lip_gates.shut(lips, self.closed_lips, speech)
+        lips = self.lip_decoder(heard[..., : self.lip_dim]).clamp(0.0, 1.0)
+        return self.lip_gates.shut(lips, self.closed_lips, heard)
 
     @property
     def heard_dim(self) -> int:
         """Width of what is heard: viseme posteriors, closure, and the voice's level, pitch and so on."""
         return len(VISEME_NAMES) + 1 + NUM_HEARD
+
+    @property
+    def lip_dim(self) -> int:
+        """Columns of what is heard that tell the lips: all but arousal, the last, which is a mood of seconds."""
+        return self.heard_dim - 1
 
     def hear(self, features: Tensor, listener: Listener) -> tuple[Tensor, Listener]:
         """

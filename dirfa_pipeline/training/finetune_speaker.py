@@ -27,12 +27,12 @@ from ..models.animation_sampler import AnimationSampler
 from ..models.sound_events import TICK_SILENT
 from ..pipeline_dirfa import DirfaPipeline
 from . import track_videos
-from .lip_stage import calibrate_lips, lip_basis, lip_example, lip_opening, lip_schedule, train_lips
+from .lip_stage import LipGeometry, calibrate_lips, lip_schedule, train_lips
 from .loop import StartRun, TrainingRun, remove_checkpoints
 from .motion_data import TrackedClip
 from .motion_stage import MotionExample, calibrate, motion_example, motion_schedule, train_motion
 from .track_shards import read_shards
-from .train_animation_sampler import STAGES, heard_in
+from .train_animation_sampler import STAGES, heard_in, lip_examples
 
 
 logger = logging.getLogger(__name__)
@@ -111,11 +111,12 @@ def finetune(
     heard = {
         clip.name: heard_in(clip, pipe.audio_encoder, sampler) for p in parts for clip in p if clip.audio is not None
     }
-    lips = [[lip_example(clip, heard[clip.name]) for clip in part if clip.name in heard] for part in parts]
+    lips = [lip_examples(part, heard, sampler, pipe.face_model) for part in parts]
     logger.info("%d clips to learn from, %d to judge by", *map(len, parts))
     if lip_steps and all(lips):
-        train_lips(sampler, lips[0], lips[1], lip_basis(pipe.face_model), lip_schedule(lip_steps, LIP_RATE), start)
-        calibrate_lips(sampler, lips[0], lip_opening(pipe.face_model))
+        geometry = LipGeometry.of(pipe.face_model)
+        train_lips(sampler, lips[0], lips[1], geometry, lip_schedule(lip_steps, LIP_RATE), start)
+        calibrate_lips(sampler, lips[0], geometry)
     long = {name for name, sound in heard.items() if len(sound) > TICK_SILENT}  # where something happens
     training, judging = ([motion_example(c, heard[c.name]) for c in part if c.name in long] for part in parts)
     if not training:

@@ -23,9 +23,8 @@ from ..models.motion_channels import FACE, GESTURE_CHANNELS, MIRRORED, MOTION_NA
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
 from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent
-from .loop import Schedule, StartRun
+from .loop import Schedule, StartRun, exporter, pad_rows
 from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
-from .sampler_export import exporter, pad_rows
 
 
 logger = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ several processes.
 
 import argparse
 import logging
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -37,8 +38,8 @@ from ..media.prosody import prosody
 from ..models.animation_sampler import AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.listener import Listener
-from .held_out import split_clips
-from .lip_stage import calibrate_lips, lip_basis, lip_example, lip_opening, lip_schedule, train_lips
+from .held_out import UNSYNCHRONISED_CLIPS, split_clips
+from .lip_stage import LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
 from .loop import TrainingRun, remove_checkpoints
 from .motion_data import CHANNELS, TrackedClip
 from .motion_stage import calibrate, fit_cue_scale, measure_motion, motion_example, motion_schedule, train_motion
@@ -60,7 +61,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors, or a pipeline")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
-    parser.add_argument("--lip-steps", type=int, default=1500)
+    parser.add_argument("--lip-steps", type=int, default=800)
     parser.add_argument("--motion-steps", type=int, default=60)
     parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
@@ -90,6 +91,18 @@ def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSample
         parts.append(torch.cat([features, torch.from_numpy(prosody(samples))], dim=1)[window.keep])
     heard, _ = sampler.hear(torch.cat(parts), Listener())
     return heard[0, : FEATURES_PER_FRAME * min(frames, len(clip.coefficients))]
+
+
+def lip_examples(
+    clips: Iterable[TrackedClip], heard: Mapping[str, Tensor], sampler: AnimationSampler, face_model: FaceModel
+) -> list[LipExample]:
+    """What of the clips teaches lips, with what is heard in them; lips that never agree with the sound are left out."""
+    found = [
+        lip_example(clip.name, clip.coefficients, clip.valid, heard[clip.name][:, : sampler.lip_dim], face_model)
+        for clip in clips
+        if "lips" in clip.teaches and clip.name in heard and Path(clip.name).name not in UNSYNCHRONISED_CLIPS
+    ]
+    return [example for example in found if example is not None]
 
 
 def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
@@ -140,11 +153,11 @@ def main(arguments: list[str] | None = None) -> None:
     heard = {
         clip.name: heard_in(clip, encoder, sampler) for split in clips for clip in split if clip.audio is not None
     }
-    lips = [[lip_example(c, heard[c.name]) for c in split if "lips" in c.teaches] for split in clips]
     if options.lip_steps:
-        schedule = lip_schedule(options.lip_steps, accumulate=options.accumulate)
-        train_lips(sampler, lips[0], lips[1], lip_basis(face_model), schedule, start)
-        calibrate_lips(sampler, lips[0], lip_opening(face_model))
+        lips = [lip_examples(split, heard, sampler, face_model) for split in clips]
+        schedule, geometry = lip_schedule(options.lip_steps, accumulate=options.accumulate), LipGeometry.of(face_model)
+        train_lips(sampler, lips[0], lips[1], geometry, schedule, start)
+        calibrate_lips(sampler, lips[0], geometry)
 
     moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
     training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
