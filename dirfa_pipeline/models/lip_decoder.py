@@ -52,6 +52,7 @@ class LipDecoder(nn.Module):
     def remap(self, matrix: Tensor, offset: Tensor) -> None:
         """Give `matrix @ lips + offset` instead of the present lips from now on."""
         self.output.weight.copy_(torch.einsum("ij,jck->ick", matrix, self.output.weight))
+        assert self.output.bias is not None  # it is made with one
         self.output.bias.copy_(matrix @ self.output.bias + offset)
 
 

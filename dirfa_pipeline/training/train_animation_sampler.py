@@ -96,7 +96,7 @@ def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSample
 def lip_examples(
     clips: Iterable[TrackedClip], heard: Mapping[str, Tensor], sampler: AnimationSampler, face_model: FaceModel
 ) -> list[LipExample]:
-    """What of the clips teaches lips, with what is heard in them; lips that never agree with the sound are left out."""
+    """What of the clips teaches lips, with what is heard in them; lips that never fit the sound are left out."""
     found = [
         lip_example(clip.name, clip.coefficients, clip.valid, heard[clip.name][:, : sampler.lip_dim], face_model)
         for clip in clips
