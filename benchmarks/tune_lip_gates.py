@@ -29,8 +29,9 @@ from dirfa_pipeline.models.animation_sampler import AnimationSampler
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.training.corpus_file import read_source
 from dirfa_pipeline.training.held_out import is_validation_speaker
+from dirfa_pipeline.training.lip_stage import LipExample, LipGeometry, lip_example
 from dirfa_pipeline.training.speech_corpus import CLOSURE, SYNTHETIC
-from dirfa_pipeline.training.train_animation_sampler import TrainingExample, lip_opening, prepare_example, read_clips
+from dirfa_pipeline.training.train_animation_sampler import prepare_example, read_clips
 
 
 SETTINGS: tuple[dict[str, float], ...] = (
@@ -64,7 +65,7 @@ class Clip:
     """A tracked clip with its sound, and whether it validates."""
 
     validates: bool
-    example: TrainingExample
+    example: LipExample
     silent: np.ndarray
 
 
@@ -84,7 +85,7 @@ def read_corpus(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler)
     return readings
 
 
-def read_tracks(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> list[Clip]:
+def read_tracks(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler, face_model: FaceModel) -> list[Clip]:
     """Clips in the wild whose lips are those of their sound."""
     clips = []
     for validates, part in zip((False, True), read_clips(folder), strict=True):
@@ -92,8 +93,10 @@ def read_tracks(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler)
             if clip.audio is None or "lips" not in clip.teaches or "motion" not in clip.teaches:
                 continue
             level = metrics.loudness(clip.audio, 16_000, len(clip.coefficients), ANIMATION_FPS)
-            example = prepare_example(clip, encoder, sampler)
-            clips.append(Clip(validates, example, metrics.silent_frames(level, ANIMATION_FPS)))
+            speech = prepare_example(clip, encoder, sampler).speech
+            example = lip_example(clip.name, clip.coefficients, clip.valid, speech, face_model)
+            if example is not None:
+                clips.append(Clip(validates, example, metrics.silent_frames(level, ANIMATION_FPS)))
     return clips
 
 
@@ -109,7 +112,7 @@ def score(sampler: AnimationSampler, readings: list[Reading], clips: list[Clip],
         curve = aperture(sampler, reading.speech, opening)
         closed[reading.source].append(metrics.closure_recall(curve, ANIMATION_FPS, reading.closures))
     for clip in clips:
-        ours, real = aperture(sampler, clip.example.speech[None], opening), (clip.example.lips @ opening).numpy()
+        ours, real = aperture(sampler, clip.example.heard[None], opening), (clip.example.lips @ opening).numpy()
         correlation[clip.validates].append(metrics.best_lag(ours, real)[1])
         still.append(metrics.silence_stillness(ours, clip.silent[: len(ours)]))
     columns = []
@@ -129,9 +132,10 @@ def main() -> None:
     torch.set_num_threads(1)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     sampler = AnimationSampler.from_pretrained(options.weights / "animation_sampler").eval()
-    opening = lip_opening(FaceModel.from_pretrained(options.weights / "face_model"))
+    face_model = FaceModel.from_pretrained(options.weights / "face_model")
+    opening = LipGeometry.of(face_model).opening
     readings = read_corpus(options.corpus, encoder, sampler)
-    clips = read_tracks(options.tracks, encoder, sampler)
+    clips = read_tracks(options.tracks, encoder, sampler, face_model)
     shipped = dict(sampler.config)
     for setting in SETTINGS:
         sampler.register_to_config(**{name: setting.get(name, shipped[name]) for name in GATE_NAMES})

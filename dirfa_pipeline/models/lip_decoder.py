@@ -1,18 +1,27 @@
-"""Lips from what the sound says: a decoder of phone posteriors, and gates that shut the mouth after all smoothing."""
+"""Lips from what is heard: a decoder of phones and effort, and gates that shut the mouth after all smoothing."""
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..animation.coefficients import LIP_NAMES
 from ..media.audio import FEATURES_PER_FRAME
 from .speech_head import VISEME_NAMES
 
 
+# Weights that part the lips or, as mouthClose, undo what parts them; all others move closed lips as well as open ones.
+OPENING_NAMES: Final = (
+    "jawOpen", "mouthClose", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthShrugUpper",
+    "mouthUpperUpLeft", "mouthUpperUpRight",
+)  # fmt: skip
+
+
 class LipDecoder(nn.Module):
-    """Phone posteriors at 50 Hz -> lip and jaw weights at 25 fps, by convolutions over 0.25 s on each side."""
+    """What is heard at 50 Hz -> lip and jaw weights at 25 fps, by convolutions over 0.25 s on each side."""
 
     def __init__(self, in_channels: int, channels: int, num_lips: int, dropout: float = 0.1) -> None:
         super().__init__()
@@ -38,6 +47,14 @@ class LipDecoder(nn.Module):
             hidden = hidden + self.dropout(F.gelu(layer(hidden)))
         hidden = F.gelu(self.to_frames(hidden))
         return self.output(hidden).transpose(1, 2)
+
+    @torch.no_grad()
+    def remap(self, matrix: Tensor, offset: Tensor) -> None:
+        """Give `matrix @ lips + offset` instead of the present lips from now on."""
+        bias = self.output.bias
+        assert bias is not None  # a Conv1d has one unless told otherwise
+        self.output.weight.copy_(torch.einsum("ij,jck->ick", matrix, self.output.weight))
+        bias.copy_(matrix @ bias + offset)
 
 
 @dataclass(frozen=True)
@@ -76,12 +93,15 @@ class LipGates:
         """
         Gate `lips`, of shape `(batch, frames, lips)`, by `speech`, of shape `(batch, 2 * frames, visemes + 1)`.
 
-        In pauses they go to zero, at closures to `closed_lips`, of shape `(lips,)`.
+        In pauses they go to zero. At closures nothing opens them, and `closed_lips`, of shape `(lips,)`, tells how far
+        they are pressed at least; round and wide lips stay so: "boo" is not "bee".
         """
         quiet = self._rest(speech)
         lips = lips * (1.0 - quiet)
         shut = self._closure(speech) * (1.0 - quiet)
-        lips = lips + shut * (closed_lips - lips)
+        opens = torch.tensor([name in OPENING_NAMES for name in LIP_NAMES], device=lips.device)
+        closed = torch.maximum(lips, closed_lips).masked_fill(opens, 0.0)
+        lips = lips + shut * (closed - lips)
         return lips * (1.0 - _lone_openings(torch.maximum(shut, quiet)))
 
     def _closure(self, speech: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from ..media.audio import ENCODER_RATE
 from ..models.animation_sampler import AnimationSampler
 from ..pipeline_dirfa import DirfaPipeline
 from . import track_videos
+from .lip_stage import LipGeometry, calibrate_lips, lip_schedule, train_lips
 from .loop import TrainingRun, remove_checkpoints
 from .motion_data import TrackedClip
 from .track_shards import read_shards
@@ -34,13 +35,9 @@ from .train_animation_sampler import (
     StartRun,
     TrainingExample,
     calibrate_leash,
-    calibrate_lips,
-    lip_basis,
-    lip_opening,
-    lip_schedule,
+    lip_examples,
     motion_schedule,
     prepare_example,
-    train_lips,
     train_motion,
 )
 
@@ -120,10 +117,11 @@ def finetune(
     parts = [[clip for clip in part if clip.valid.any()] for part in hold_back(clips)]
     training, judging = ([prepare_example(clip, pipe.audio_encoder, sampler) for clip in part] for part in parts)
     logger.info("%d clips to learn from, %d to judge by", len(training), len(judging))
-    heard = [[example for example in part if example.heard] for part in (training, judging)]
+    heard = [lip_examples(*pair, pipe.face_model) for pair in zip(parts, (training, judging), strict=True)]
     if lip_steps and all(heard):
-        train_lips(sampler, heard[0], heard[1], lip_basis(pipe.face_model), lip_schedule(lip_steps, LIP_RATE), start)
-        calibrate_lips(sampler, heard[0], lip_opening(pipe.face_model))
+        geometry = LipGeometry.of(pipe.face_model)
+        train_lips(sampler, heard[0], heard[1], geometry, lip_schedule(lip_steps, LIP_RATE), start)
+        calibrate_lips(sampler, heard[0], geometry)
     measure_speaker(sampler, training)
     if motion_steps:
         train_motion(sampler, training, judging, motion_schedule(motion_steps, MOTION_RATE), start)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from diffusers import ModelMixin
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -62,6 +63,17 @@ def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], N
         torch._foreach_lerp_(averaged, current, 1.0 - now)
 
     return update
+
+
+def exporter(whole: ModelMixin, part: str) -> Callable[[nn.Module, Path], None]:
+    """What saves a whole model with another state of a part of it, while that part is trained."""
+
+    def export(trained: nn.Module, folder: Path) -> None:
+        copied = copy.deepcopy(whole)
+        getattr(copied, part).load_state_dict(trained.state_dict())
+        copied.save_pretrained(folder)
+
+    return export
 
 
 class TrainingRun:
@@ -260,3 +272,8 @@ def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         (folder / f"{name}.pt").unlink(missing_ok=True)
         shutil.rmtree(folder / f"{name}-latest", ignore_errors=True)
+
+
+def pad_rows(values: Tensor, length: int) -> Tensor:
+    """Append zeros along the first dimension."""
+    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])

@@ -1,4 +1,4 @@
-"""Tracked clips as training targets: clean lip curves, and motion as spline control points."""
+"""Tracked clips as training targets: motion as spline control points."""
 
 from dataclasses import dataclass, field
 
@@ -7,17 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..animation.coefficients import LIP_INDICES, LIP_NAMES
 from ..animation.frame_rate import ANIMATION_FPS
 from ..models.animation_stream import spline_weights
 from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 
 CHANNELS = ("lips", "motion")
-OPENING_NAMES = (
-    "jawOpen", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight",
-    "mouthShrugUpper",
-)  # fmt: skip
 BLINK_HALF_LENGTH = 5
 
 
@@ -47,20 +42,6 @@ class TrackedClip:
     speaker: str = ""
     teaches: tuple[str, ...] = CHANNELS
     quality: dict[str, float] = field(default_factory=dict)
-
-
-def lip_targets(clip: TrackedClip) -> NDArray[np.float32]:
-    """
-    Lip weights, of shape `(frames, lips)`, without what is the person's own.
-
-    A weight that a person holds all the time (a crooked smile) belongs to the face, not to speech: the 20th percentile
-    over the clip is taken off all weights that do not open the mouth. Opening weights are absolute.
-    """
-    lips = clip.coefficients[:, list(LIP_INDICES)].copy()
-    for column, name in enumerate(LIP_NAMES):
-        level = 2.0 if name in OPENING_NAMES else 20.0
-        lips[:, column] -= np.percentile(lips[clip.valid, column], level)
-    return np.clip(lips, 0.0, 1.0)
 
 
 def motion_channels(clip: TrackedClip) -> Tensor:

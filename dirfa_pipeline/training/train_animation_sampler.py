@@ -10,9 +10,8 @@ interrupted run goes on from its last checkpoint, and the sampler as it is then 
 """
 
 import argparse
-import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,6 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import Wav2Vec2Model
 
-from ..animation.coefficients import LIP_INDICES, LIP_NAMES
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.audio import (
@@ -41,15 +39,14 @@ from ..models.animation_stream import ROWS, MotionDraw, spline_weights
 from ..models.face_model import FaceModel
 from ..models.motion_channels import MIRRORED, MOTION_NAMES
 from .held_out import split_clips
-from .loop import Schedule, TrainingRun, remove_checkpoints
+from .lip_stage import LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
+from .loop import Schedule, TrainingRun, exporter, pad_rows, remove_checkpoints
 from .motion_data import (
     CHANNELS,
-    OPENING_NAMES,
     TrackedClip,
     blink_profile,
     find_blinks,
     fit_spline,
-    lip_targets,
     motion_channels,
     style_of,
 )
@@ -63,8 +60,7 @@ BLINK_WEIGHT = 0.3
 MIN_VALID_FRAMES, MIN_VALID_SHARE = 50, 0.6  # of a clip that is used
 LONG_CLIP = 75  # frames: clips whose spread is measured
 LEASH_ROUNDS = 12
-LIP_CROPS, MOTION_CROPS = 16, 32  # in a batch
-LIP_FRAMES, MOTION_STEPS = 75, 40  # of a crop
+MOTION_CROPS, MOTION_STEPS = 32, 40  # in a batch, of a crop
 STAGES = ("lips", "motion")
 
 StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed
@@ -72,14 +68,12 @@ StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, f
 
 @dataclass(frozen=True)
 class TrainingExample:
-    """A clip as tensors: posteriors `(2 * frames, visemes + 1)`, lips, validity, and control points with blinks."""
+    """A clip as tensors: posteriors `(2 * frames, visemes + 1)`, and control points with blinks."""
 
     name: str
     speech: Tensor  # zeros where the clip has no sound of its own
     heard: bool
     teaches: tuple[str, ...]
-    lips: Tensor
-    valid: Tensor
     points: Tensor
     blinks: Tensor
     style: Tensor
@@ -92,7 +86,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors of the audio encoder")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
-    parser.add_argument("--lip-steps", type=int, default=1500)
+    parser.add_argument("--lip-steps", type=int, default=800)
     parser.add_argument("--motion-steps", type=int, default=250)
     parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
@@ -129,152 +123,22 @@ def prepare_example(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: Animatio
         step = max(0, peak - 5) // sampler.config.stride
         blinks[min(step, len(blinks) - 1)] = 1.0
     return TrainingExample(
-        clip.name, speech, clip.audio is not None, clip.teaches, torch.from_numpy(lip_targets(clip))[:frames], valid,
-        points, blinks, style_of(motion),
+        clip.name, speech, clip.audio is not None, clip.teaches, points, blinks, style_of(motion)
     )  # fmt: skip
 
 
-def lip_loss(predicted: Tensor, target: Tensor, valid: Tensor, basis: Tensor) -> Tensor:
-    """
-    Squared error of the lip landmarks, of their velocity and of the aperture: what a viewer sees, not raw weights.
-
-    `basis` is `(lips, landmark coordinates)`, its last columns the opening of each inner-lip pair.
-    """
-    error = (predicted - target) * valid.unsqueeze(-1)
-    shape = (error @ basis).square().mean()
-    velocity = (torch.diff(error, dim=1) @ basis).square().mean()
-    return shape + 0.5 * velocity + 1e-4 * error.square().mean()
-
-
-def lip_basis(face_model: FaceModel) -> Tensor:
-    """Landmark displacement of each lip weight, weighted so that the opening counts as much as all else."""
-    basis = face_model.expression_basis.detach()[list(LIP_INDICES)]
-    outline = basis[:, face_model.lip_landmarks].flatten(1)
-    upper, lower = face_model.inner_lip_pairs.T
-    opening = (basis[:, lower] - basis[:, upper])[..., 1]
-    return torch.cat([outline, 3.0 * opening], dim=1)
-
-
-def pad_rows(values: Tensor, length: int) -> Tensor:
-    """Append zeros along the first dimension."""
-    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])
-
-
-def crop_lips(examples: list[TrainingExample], batch: int, frames: int, generator: torch.Generator) -> list[Tensor]:
-    """Draw crops of speech, lips and validity; a set counts by the root of its length: no single voice rules."""
-    sets = [_set_of(example) for example in examples]
-    totals = {name: sum(len(e.lips) for e, s in zip(examples, sets, strict=True) if s == name) for name in set(sets)}
-    weights = torch.tensor([len(e.lips) / totals[s] ** 0.5 for e, s in zip(examples, sets, strict=True)])
-    crops = []
-    for index in torch.multinomial(weights, batch, replacement=True, generator=generator).tolist():
-        example = examples[index]
-        start = int(torch.randint(0, max(1, len(example.lips) - frames + 1), (1,), generator=generator))
-        stop = start + frames
-        parts = (
-            example.speech[FEATURES_PER_FRAME * start : FEATURES_PER_FRAME * stop],
-            example.lips[start:stop],
-            example.valid[start:stop].float(),
-        )
-        crops.append(
-            [pad_rows(p, n) for p, n in zip(parts, (FEATURES_PER_FRAME * frames, frames, frames), strict=True)]
-        )
-    return [torch.stack(parts) for parts in zip(*crops, strict=True)]
-
-
-def lip_schedule(steps: int, rate: float = 2e-3, accumulate: int = 1) -> Schedule:
-    """How lips are learned."""
-    return Schedule(steps, rate, weight_decay=0.05, average=0.99, accumulate=accumulate, validate_every=50)
+def lip_examples(
+    clips: Sequence[TrackedClip], examples: Sequence[TrainingExample], face_model: FaceModel
+) -> list[LipExample]:
+    """What of the clips teaches lips, with the speech of their examples."""
+    pairs = [(clip, e) for clip, e in zip(clips, examples, strict=True) if "lips" in clip.teaches and e.heard]
+    found = [lip_example(clip.name, clip.coefficients, clip.valid, e.speech, face_model) for clip, e in pairs]
+    return [example for example in found if example is not None]
 
 
 def motion_schedule(steps: int, rate: float = 1e-3, accumulate: int = 1) -> Schedule:
     """How motion is learned: in few steps, for the clips are few."""
     return Schedule(steps, rate, 0.3, average=0.95, accumulate=accumulate, checkpoint_every=25, validate_every=10)
-
-
-def exporter(sampler: AnimationSampler, part: str) -> Callable[[nn.Module, Path], None]:
-    """What saves the whole sampler with another state of a part of it, while that part is trained."""
-
-    def export(trained: nn.Module, folder: Path) -> None:
-        whole = copy.deepcopy(sampler)
-        getattr(whole, part).load_state_dict(trained.state_dict())
-        whole.save_pretrained(folder)
-
-    return export
-
-
-def train_lips(
-    sampler: AnimationSampler,
-    training: list[TrainingExample],
-    validation: list[TrainingExample],
-    basis: Tensor,
-    schedule: Schedule,
-    start: StartRun,
-) -> None:
-    """Fit the lip decoder; keeps the weights of the best validation."""
-
-    @torch.no_grad()
-    def validate(decoder: nn.Module) -> dict[str, float]:
-        decoder.eval()
-        losses = [lip_loss(decoder(e.speech[None]), e.lips[None], e.valid[None].float(), basis) for e in validation]
-        return {"loss": float(torch.stack(losses).mean())}
-
-    run = start("lips", sampler.lip_decoder, schedule, validate=validate, export=exporter(sampler, "lip_decoder"))
-    for generator in run:
-        speech, lips, valid = crop_lips(training, LIP_CROPS, LIP_FRAMES, generator)
-        with run.accelerator.autocast():
-            predicted = run.model(speech)
-        run.update({"loss": lip_loss(predicted.float(), lips, valid, basis)})
-    sampler.lip_decoder.load_state_dict(run.best)
-    sampler.eval()
-
-
-@torch.no_grad()
-def calibrate_lips(sampler: AnimationSampler, examples: list[TrainingExample], opening: Tensor) -> None:
-    """
-    Learn the shape of closed lips from the frames that the closure output marks, and undo what regression to the mean
-    costs: towards the spread that each weight has in the tracks, as far as the opening, gates included, then has it.
-
-    `opening` is what each lip weight adds to it, `(lips,)`.
-    """
-    sampler.eval()
-    closed = torch.cat([
-        e.lips[e.valid & (e.speech[:, -1].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1) > 0.7)] for e in examples
-    ])  # fmt: skip
-    if len(closed):
-        shape = closed.mean(0)
-        for name in (*OPENING_NAMES, "mouthClose"):
-            shape[LIP_NAMES.index(name)] = 0.0
-        sampler.closed_lips.copy_(shape)
-
-    predicted = torch.cat([sampler.lip_decoder(e.speech[None])[0].clamp(0, 1)[e.valid] for e in examples])
-    real = torch.cat([e.lips[e.valid] for e in examples])
-    gain = real.std(0) / predicted.std(0).clamp_min(1e-3)
-    full = torch.where(real.std(0) > 0.01, gain.clamp(1.0, 1.5), torch.ones_like(gain))
-    low, high = 0.0, 1.0
-    for _ in range(6):
-        share = 0.5 * (low + high)
-        sampler.lip_gain.copy_(1.0 + share * (full - 1.0))
-        low, high = (low, share) if opening_spread(sampler, examples, opening) > 1.0 else (share, high)
-    logger.info("lips have %.2f of the full gain", share)
-
-
-@torch.no_grad()
-def opening_spread(sampler: AnimationSampler, examples: list[TrainingExample], opening: Tensor) -> float:
-    """Deviation of the mouth's opening over that in the tracks; every set of clips counts alike."""
-    ratios: dict[str, list[Tensor]] = {}
-    for example in examples:
-        ours = (sampler.lips(example.speech[None])[0] @ opening)[example.valid]
-        real = (example.lips @ opening)[example.valid]
-        ratios.setdefault(_set_of(example), []).append(ours.std() / real.std().clamp_min(1e-3))
-    return float(torch.stack([torch.stack(values).mean() for values in ratios.values()]).mean())
-
-
-def lip_opening(face_model: FaceModel) -> Tensor:
-    """How far each lip weight parts the middle of the lips, `(lips,)`."""
-    basis = face_model.expression_basis.detach()[list(LIP_INDICES)]
-    upper, lower = face_model.inner_lip_pairs.T
-    middle = slice(len(upper) // 3, len(upper) - len(upper) // 3)
-    return (basis[:, lower[middle]] - basis[:, upper[middle]])[..., 1].mean(1)
 
 
 def crop_motion(
@@ -420,10 +284,6 @@ def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
     return parts
 
 
-def _set_of(item: TrackedClip | TrainingExample) -> str:
-    return item.name.split("/")[0]
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Train lips, then motion, and save the sampler."""
     options = parse_arguments(arguments)
@@ -444,11 +304,11 @@ def main(arguments: list[str] | None = None) -> None:
 
     training, validation = ([prepare_example(clip, encoder, sampler) for clip in split] for split in clips)
 
-    heard = [[example for example in split if "lips" in example.teaches] for split in (training, validation)]
     if options.lip_steps:
-        schedule = lip_schedule(options.lip_steps, accumulate=options.accumulate)
-        train_lips(sampler, heard[0], heard[1], lip_basis(face_model), schedule, start)
-        calibrate_lips(sampler, heard[0], lip_opening(face_model))
+        heard = [lip_examples(*parts, face_model) for parts in zip(clips, (training, validation), strict=True)]
+        schedule, geometry = lip_schedule(options.lip_steps, accumulate=options.accumulate), LipGeometry.of(face_model)
+        train_lips(sampler, heard[0], heard[1], geometry, schedule, start)
+        calibrate_lips(sampler, heard[0], geometry)
 
     moving = [[example for example in split if "motion" in example.teaches] for split in (training, validation)]
     moving_clips = [clip for clip in clips[0] if "motion" in clip.teaches]

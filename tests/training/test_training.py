@@ -20,10 +20,12 @@ from transformers import Wav2Vec2Model
 
 from dirfa_pipeline import Animation, AnimationSampler, AudioClip, DirfaPipeline, InputError, Portrait
 from dirfa_pipeline.face.measures import eye_openness
+from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
 from dirfa_pipeline.training.corpus_file import save_corpus
 from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
+from dirfa_pipeline.training.lip_stage import LipExample, LipGeometry, train_lips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
 from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, fit_spline, style_of
 from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels
@@ -426,11 +428,12 @@ def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: P
     examples = [
         train_animation_sampler.TrainingExample(
             "set/clip", torch.rand(160, 19, generator=generator), True, ("lips", "motion"),
-            torch.rand(80, 29, generator=generator),
-            torch.ones(80, dtype=torch.bool), torch.randn(19, 14, generator=generator), torch.zeros(16),
-            torch.zeros(2),
+            torch.randn(19, NUM_MOTIONS, generator=generator), torch.zeros(16), torch.zeros(2),
         )
     ]  # fmt: skip
+    lips = torch.rand(80, 29, generator=generator)
+    spoken = [LipExample("set/clip", "set", examples[0].speech, lips, torch.ones(80, dtype=torch.bool))]
+    geometry = LipGeometry(torch.eye(29), torch.ones(29), torch.ones(29))
 
     def losses(folder: Path, stop: int | None = None) -> list[dict[str, float]]:
         sampler, run = tiny_sampler(), type("Run", (Recorded,), {"losses": [], "stop": stop})
@@ -438,7 +441,7 @@ def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: P
         schedule = Schedule(6, 1e-3, checkpoint_every=2, validate_every=2)
         with contextlib.suppress(KeyboardInterrupt):
             if stage == "lips":
-                train_animation_sampler.train_lips(sampler, examples, examples, torch.eye(29), schedule, start)
+                train_lips(sampler, spoken, spoken, geometry, schedule, start)
             else:
                 train_animation_sampler.train_motion(sampler, examples, examples, schedule, start)
         return run.losses

@@ -1,0 +1,89 @@
+"""Lips: closures come last, round lips stay round in them, silence rests, nothing far ahead is heard."""
+
+import pytest
+import torch
+from tiny import tiny_sampler
+
+from dirfa_pipeline import AnimationSampler
+from dirfa_pipeline.animation.coefficients import LIP_NAMES
+from dirfa_pipeline.models.lip_decoder import OPENING_NAMES, LipDecoder
+from dirfa_pipeline.models.speech_head import VISEME_NAMES
+
+
+CLOSURE = len(VISEME_NAMES)
+OPENING = [LIP_NAMES.index(name) for name in OPENING_NAMES]
+
+
+def heard(viseme: str, frames: int = 40) -> torch.Tensor:
+    rows = torch.zeros(1, 2 * frames, len(VISEME_NAMES) + 1)
+    rows[..., VISEME_NAMES.index(viseme)] = 1.0
+    return rows
+
+
+def noise(frames: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    visemes = (3.0 * torch.randn(1, 2 * frames, len(VISEME_NAMES), generator=generator)).softmax(-1)
+    return torch.cat([visemes, torch.rand(1, 2 * frames, 1, generator=generator) ** 4], dim=-1)
+
+
+@pytest.fixture
+def sampler() -> AnimationSampler:
+    """Lips that are all half on, and move with what is heard."""
+    sampler = tiny_sampler()
+    torch.nn.init.normal_(sampler.lip_decoder.output.weight, std=0.3)
+    sampler.lip_decoder.output.bias.data.fill_(0.5)
+    return sampler
+
+
+def test_closures_shut_the_lips_last_and_keep_them_round(sampler: AnimationSampler) -> None:
+    sampler.closed_lips.data[LIP_NAMES.index("mouthPressLeft")] = 0.9
+    sampler.lip_decoder.output.weight.data.zero_()
+    speech = heard("round_close")
+    speech[:, 40:44, CLOSURE] = 1.0
+    lips = sampler.lips(speech)[0]
+    assert (lips[20:22, OPENING] == 0.0).all()
+    assert (lips[16, OPENING] > 0.4).all()
+    assert lips[20, LIP_NAMES.index("mouthPucker")].item() == pytest.approx(0.5)
+    assert lips[20, LIP_NAMES.index("mouthPressLeft")].item() == pytest.approx(0.9)
+
+
+def test_a_pause_rests_and_no_closure_is_left_in_it(sampler: AnimationSampler) -> None:
+    speech = heard("silence")
+    speech[..., CLOSURE] = 1.0
+    assert sampler.lips(speech).abs().max() == 0.0
+
+
+def test_weights_are_in_range(sampler: AnimationSampler) -> None:
+    lips = sampler.lips(noise(60))
+    assert lips.min() >= 0.0
+    assert lips.max() <= 1.0
+    assert lips.std() > 0.1
+
+
+def test_a_frame_hears_its_context_and_no_more(sampler: AnimationSampler) -> None:
+    speech, frame = noise(60), 30
+    lips = sampler.lips(speech)[0, frame]
+    for reach, side in ((sampler.lip_past, slice(0, 2 * (frame - sampler.lip_past))),
+                        (sampler.lip_future, slice(2 * (frame + sampler.lip_future) + 2, None))):  # fmt: skip
+        assert reach <= 8
+        nudged = speech.clone()
+        nudged[:, side] = noise(60, seed=1)[:, side]
+        torch.testing.assert_close(sampler.lips(nudged)[0, frame], lips)
+    assert sampler.lip_future <= 6, "a live stream waits for it"
+
+
+def test_pieces_give_what_the_whole_gives(sampler: AnimationSampler) -> None:
+    speech, cut = noise(60), 33
+    whole = sampler.lips(speech)
+    first = sampler.lips(speech[:, : 2 * (cut + sampler.lip_future)])[:, :cut]
+    second = sampler.lips(speech[:, 2 * (cut - sampler.lip_past) :])[:, sampler.lip_past :]
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+
+
+def test_remapped_lips_are_the_map_of_the_lips() -> None:
+    torch.manual_seed(0)
+    decoder = LipDecoder(4, 8, 3).eval()
+    speech, matrix, offset = torch.randn(1, 20, 4), torch.randn(3, 3), torch.randn(3)
+    mapped = decoder(speech) @ matrix.T + offset
+    decoder.remap(matrix, offset)
+    torch.testing.assert_close(decoder(speech), mapped, atol=1e-5, rtol=1e-4)
