@@ -13,10 +13,11 @@ from .landmarks import EyeLandmarks
 Array = NDArray[np.float32]
 
 NO_LIPS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), LIP_COLUMNS)
-# Lids' widest gap in diameters of the iris: open eyes show .6 to .95, a hundredth of calm frames less than .5.
-HALF_SHUT: Final = (0.5, 0.42)  # between these an eye begins to count as half shut
-UNSEEN: Final = (0.12, 0.2)  # under these it shows too little of the iris to be opened
-AWAKE: Final = 0.66  # how far one that counts is opened
+# Lids' widest gap in diameters of the iris (measured: 300 photos of open eyes show .42 to 1, narrow and smiling ones
+# included, shut lids in eight videos less than .16).
+HALF_SHUT: Final = (0.43, 0.35)  # between these an eye begins to count as half shut
+UNSEEN: Final = (0.09, 0.16)  # under these it shows too little of the iris to be opened
+AWAKE: Final = 0.62  # how far one that counts is opened
 
 
 def half_shut(points: NDArray) -> float:

@@ -77,7 +77,7 @@ class AnimationStream:
     ) -> None:
         self._sampler, self._expressiveness, self._follow_arousal = sampler, expressiveness, follow_arousal
         self._motions = [
-            MotionDraw(sampler, generators[first : first + ROWS], diversity)
+            MotionDraw(sampler, generators[first : first + ROWS], diversity, expressiveness)
             for first in range(0, len(generators), ROWS)
         ]
         self._blinks = [BlinkDraw(sampler.blink_shape, generator, diversity) for generator in generators]
@@ -86,7 +86,7 @@ class AnimationStream:
         # the others with what they move, `(takes, drawn)`.
         self._heard = sampler.leash.new_zeros(1, 0, sampler.heard_dim)
         self._first = self._frame = 0
-        self._level = start_level(sampler, diversity).repeat(len(generators), 1)
+        self._level = start_level(sampler, diversity, expressiveness).repeat(len(generators), 1)
         self._moving: list[tuple[SoundEvent, Tensor]] = []
 
     @torch.no_grad()

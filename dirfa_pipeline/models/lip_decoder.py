@@ -51,9 +51,10 @@ class LipDecoder(nn.Module):
     @torch.no_grad()
     def remap(self, matrix: Tensor, offset: Tensor) -> None:
         """Give `matrix @ lips + offset` instead of the present lips from now on."""
+        bias = self.output.bias
+        assert bias is not None  # a Conv1d has one unless told otherwise
         self.output.weight.copy_(torch.einsum("ij,jck->ick", matrix, self.output.weight))
-        assert self.output.bias is not None  # it is made with one
-        self.output.bias.copy_(matrix @ self.output.bias + offset)
+        bias.copy_(matrix @ bias + offset)
 
 
 @dataclass(frozen=True)

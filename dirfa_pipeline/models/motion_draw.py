@@ -36,9 +36,9 @@ def draw_noise(kind: str, size: int, generators: Sequence[torch.Generator | None
     return torch.stack([row.to(like) for row in rows])
 
 
-def start_level(sampler: "AnimationSampler", diversity: float) -> Tensor:
-    """Where the channels begin, `(motions,)`: at the average of what is drawn, which less diversity leaves lower."""
-    return min(diversity, 1.0) * sampler.start_level
+def start_level(sampler: "AnimationSampler", diversity: float, expressiveness: float) -> Tensor:
+    """Where the channels begin, `(motions,)`: at the average of what is drawn, as far as that goes."""
+    return min(diversity, 1.0) * expressiveness * sampler.start_level
 
 
 class MotionDraw:
@@ -56,14 +56,19 @@ class MotionDraw:
         generators (`Sequence[torch.Generator | None]`): The only source of randomness, one for each of up to `ROWS`
             takes.
         diversity (`float`): Scale of the learned spread.
+        expressiveness (`float`, defaults to 1.0): Scale of where the face begins.
     """
 
     def __init__(
-        self, sampler: "AnimationSampler", generators: Sequence[torch.Generator | None], diversity: float
+        self,
+        sampler: "AnimationSampler",
+        generators: Sequence[torch.Generator | None],
+        diversity: float,
+        expressiveness: float = 1.0,
     ) -> None:
         self._sampler, self._generators, self._diversity = sampler, generators, diversity
         self._style = diversity * self._noise(sampler.config.style_dim)
-        self._level = start_level(sampler, diversity).expand(ROWS, -1)
+        self._level = start_level(sampler, diversity, expressiveness).expand(ROWS, -1)
         self._last = sampler.leash.new_zeros(ROWS, NUM_DRAWN)
         self._caches: list[tuple[Tensor, Tensor]] | None = None
 

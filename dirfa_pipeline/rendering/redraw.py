@@ -22,7 +22,6 @@ from .mesh import build_mesh
 from .mouth import MouthInterior, build_mouth
 from .mouth_layer import PARTED, draw_mouth
 from .relaxed_photo import relax
-from .threads import in_threads
 
 
 Array = NDArray[np.float32]
@@ -77,7 +76,7 @@ class FilmedFrame:
 
 
 def redraw_lips(
-    film: FilmedFace, animation: Animation, triangles: Triangles, teeth: tuple[Array, Array], threads: int
+    film: FilmedFace, animation: Animation, triangles: Triangles, teeth: tuple[Array, Array]
 ) -> Iterator[NDArray[np.uint8]]:
     """
     Yield the video's frames, uint8 of shape `(height, width, 3)` with even sides, with the lips of an animation.
@@ -86,23 +85,18 @@ def redraw_lips(
         film ([`FilmedFace`]), animation ([`Animation`]): See [`FaceRenderer.redraw`].
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of the face's mesh.
         teeth (two `np.ndarray` of shape `(height, width, 3)`): The upper and the lower row, see [`build_mouth`].
-        threads (`int`): How many frames are drawn at once.
     """
     rows = np.zeros((len(film), NUM_COEFFICIENTS), np.float32)
     lips = list(LIP_INDICES)
     rows[:, lips] = animation.resample(film.fps, len(film)).coefficients[:, lips]
     mouths = _mouths_of(film, teeth)
-
-    def draw(numbered: tuple[int, NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        index, picture = numbered
-        if not film.shown[index]:
-            return picture
-        frame = FilmedFrame(
-            picture, film.landmarks[index], film.face(index), film.rest(index), mouths[film.shot_of(index)]
-        )
-        return _redraw(frame, rows[index], triangles)
-
-    return in_threads(draw, zip(range(len(film)), film.pictures(), strict=False), threads)
+    for index, picture in zip(range(len(film)), film.pictures(), strict=False):
+        if film.shown[index]:
+            mouth = mouths[film.shot_of(index)]
+            frame = FilmedFrame(picture, film.landmarks[index], film.face(index), film.rest(index), mouth)
+            yield _redraw(frame, rows[index], triangles)
+        else:
+            yield picture
 
 
 def lower_face(landmarks: Array, scale: float, shape: tuple[int, ...]) -> tuple[Window, Array]:

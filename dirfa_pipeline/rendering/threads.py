@@ -1,4 +1,4 @@
-"""Frames drawn in several threads at once, and given back in their order."""
+"""Work that other threads do ahead, given back in its order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -7,29 +7,30 @@ from typing import Final, TypeVar
 
 
 Item = TypeVar("Item")
-Frame = TypeVar("Frame")
+Result = TypeVar("Result")
 
-AHEAD: Final = 2  # frames that each thread has before it: whoever takes them slowly keeps none waiting
+AHEAD: Final = 2  # items that each thread has before it: whoever takes the results slowly keeps none waiting
 
 
-def in_threads(draw: Callable[[Item], Frame], items: Iterable[Item], threads: int) -> Iterator[Frame]:
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """
-    Yield what `draw` makes of each item, in order, while threads draw the next ones.
+    Yield what `work` makes of each item, in order, while other threads work on the next ones.
 
-    One thread draws when it is asked to; what is not taken any more is not drawn. NumPy, OpenCV and compiled loops let
-    other threads run while they work.
+    Args:
+        items: Made in the caller's thread, a few of them ahead.
+        threads (`int`): How many others; with none the caller's own does the work, as results are asked for.
     """
-    if threads == 1:
-        yield from map(draw, items)
+    if threads == 0:
+        yield from map(work, items)
         return
-    ahead: deque[Future[Frame]] = deque()
+    ahead: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads)
     try:
         for item in items:
-            if len(ahead) == AHEAD * threads:
+            ahead.append(pool.submit(work, item))
+            if len(ahead) > AHEAD * threads:
                 yield ahead.popleft().result()
-            ahead.append(pool.submit(draw, item))
         while ahead:
             yield ahead.popleft().result()
-    finally:
+    finally:  # what nobody takes any more is not done
         pool.shutdown(cancel_futures=True)

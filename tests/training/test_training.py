@@ -28,7 +28,7 @@ from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
 from dirfa_pipeline.training.corpus_file import save_corpus
 from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
-from dirfa_pipeline.training.lip_stage import LipExample, train_lips
+from dirfa_pipeline.training.lip_stage import LipExample, LipGeometry, train_lips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
 from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, style_of
 from dirfa_pipeline.training.motion_stage import MotionExample, train_motion
@@ -420,7 +420,10 @@ def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: P
     generator = torch.Generator().manual_seed(0)
     sampler = tiny_sampler()
     heard = torch.rand(160, sampler.heard_dim, generator=generator)
-    lips = LipExample("set/clip", heard, torch.rand(80, 29, generator=generator), torch.ones(80, dtype=torch.bool))
+    lips = LipExample(
+        "set/clip", "set", heard[:, : sampler.lip_dim], torch.rand(80, 29, generator=generator),
+        torch.ones(80, dtype=torch.bool),
+    )  # fmt: skip
     events = [SoundEvent(row, "accent", np.zeros(NUM_CUES, np.float32)) for row in range(0, 160, 20)]
     numbers = [torch.randn(8, *shape, generator=generator) for shape in ((NUM_CUES,), (5, sampler.heard_dim))]
     moving = MotionExample(
@@ -435,7 +438,8 @@ def test_an_interrupted_stage_goes_on_to_the_same_losses(stage: str, tmp_path: P
         schedule = Schedule(6, 1e-3, checkpoint_every=2, validate_every=2)
         with contextlib.suppress(KeyboardInterrupt):
             if stage == "lips":
-                train_lips(sampler, [lips], [lips], torch.eye(29), schedule, start)
+                geometry = LipGeometry(torch.eye(29), torch.ones(29), torch.ones(29))
+                train_lips(sampler, [lips], [lips], geometry, schedule, start)
             else:
                 train_motion(sampler, [moving], [moving], schedule, start)
         return run.losses
