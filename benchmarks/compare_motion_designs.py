@@ -36,7 +36,14 @@ from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.hearing import absolute_correlations
 from dirfa_pipeline.evaluation.metrics import frechet_distance, head_motion, window_features
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
-from dirfa_pipeline.models.sound_events import KIND_CUES, EventFinder
+from dirfa_pipeline.models.sound_events import (
+    ACCENT_CUE,
+    END_CUE,
+    GESTURE_RISE,
+    RISE,
+    EventFinder,
+    makes_gestures,
+)
 from dirfa_pipeline.training.loop import TrainingRun
 from dirfa_pipeline.training.motion_data import TrackedClip
 from dirfa_pipeline.training.motion_stage import (
@@ -74,7 +81,8 @@ class Clock(EventFinder):
 def deafened(example: MotionExample) -> MotionExample:
     """The same events, of which nothing but time and kind is known."""
     cues = torch.zeros_like(example.cues)
-    cues[:, KIND_CUES] = example.cues[:, KIND_CUES]
+    cues[:, [ACCENT_CUE, END_CUE]] = example.cues[:, [ACCENT_CUE, END_CUE]]
+    cues[:, RISE] = GESTURE_RISE * makes_gestures(example.cues)
     return replace(example, cues=cues, windows=torch.zeros_like(example.windows))
 
 

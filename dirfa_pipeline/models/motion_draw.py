@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .gestures import NUM_DRAWN, NUM_GESTURES
 from .motion_channels import FACE, NUM_MOTIONS
-from .sound_events import KIND_CUES
+from .sound_events import makes_gestures
 
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ class MotionDraw:
         noise = draw_noise("randn", size, self._generators, self._sampler.leash)
         return F.pad(noise, (0, 0, 0, ROWS - len(noise)))
 
-    def _event_noise(self, tick: bool) -> Tensor:
+    def _event_noise(self, gestural: bool) -> Tensor:
         """
-        The noise of one event. A tick makes no gestures and draws none: two voices have their ticks in other places,
-        and takes of one seed for them soon draw other numbers.
+        The noise of one event. Where no gestures are made none are drawn: voices differ in where that is, and takes of
+        one seed for two of them soon draw other numbers.
         """
-        if tick:
-            return F.pad(self._noise(NUM_MOTIONS), (0, NUM_GESTURES))
-        return self._noise(NUM_DRAWN)
+        if gestural:
+            return self._noise(NUM_DRAWN)
+        return F.pad(self._noise(NUM_MOTIONS), (0, NUM_GESTURES))
 
     def events(self, cues: Tensor, windows: Tensor, amplitude: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """
@@ -106,17 +106,17 @@ class MotionDraw:
             (key.expand(ROWS, *key.shape[1:]), value.expand(ROWS, *value.shape[1:]))
             for key, value in sampler.motion_prior.hear(windows.unsqueeze(0))
         ]
+        gestural = makes_gestures(cues).tolist()
         for index in range(len(cues)):
             here = [(key[:, index : index + 1], value[:, index : index + 1]) for key, value in heard]
             past = torch.cat([self._level / sampler.level_scale, self._last], dim=-1).unsqueeze(1)
-            tick = bool((cues[index, KIND_CUES] == 0.0).all())
             told = standard[index].expand(ROWS, 1, -1)
             distribution, self._caches = sampler.motion_prior.step(past, told, here, self._style, self._caches)
-            self._last = distribution.sample(self._diversity, self._event_noise(tick).unsqueeze(1))[:, 0]
+            self._last = distribution.sample(self._diversity, self._event_noise(gestural[index]).unsqueeze(1))[:, 0]
             drawn = amplitude[index] * (mean[index] + spread[index] * self._last)
             steps = self._bounded(drawn[:, :NUM_MOTIONS])
             self._level = self._level + steps
-            gestures = torch.zeros_like(drawn[:, NUM_MOTIONS:]) if tick else drawn[:, NUM_MOTIONS:]
+            gestures = drawn[:, NUM_MOTIONS:] if gestural[index] else torch.zeros_like(drawn[:, NUM_MOTIONS:])
             drawn = torch.cat([steps, gestures], dim=-1)
             yield drawn[:takes], distribution.blink_logits[:takes, 0].sigmoid()
 

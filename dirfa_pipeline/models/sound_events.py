@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .listener import BRIGHTNESS, LEVEL, PITCH, SPEAKING, VOICING
 
@@ -20,7 +21,8 @@ KINDS: Final = ("accent", "end", "tick")
 CUE_NAMES: Final = ("rise", "level", "pitch", "brightness", "gap", "pause", "accent", "end")
 NUM_CUES: Final = len(CUE_NAMES)
 RISE, CUE_LEVEL = 0, 1
-KIND_CUES: Final = slice(6, 8)  # both 0 for a tick
+ACCENT_CUE, END_CUE = 6, 7  # both 0 for a tick
+GESTURE_RISE: Final = 1.5  # of the cue, that an accent has at least which makes gestures: two in three do
 
 DELAY: Final = 6  # rows of 20 ms after an event that it is decided on
 PAST: Final = 80  # rows before an event that it is decided on
@@ -50,6 +52,12 @@ class SoundEvent:
     row: int
     kind: str
     cues: Array
+
+
+def makes_gestures(cues: Tensor) -> Tensor:
+    """Which events, of cues `(events, cues)`, make gestures: ends of phrases and accents that stand out, not ticks."""
+    strong = (cues[:, ACCENT_CUE] > 0.5) & (cues[:, RISE] >= GESTURE_RISE)
+    return strong | (cues[:, END_CUE] > 0.5)
 
 
 class EventFinder:

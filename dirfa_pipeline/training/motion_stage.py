@@ -4,6 +4,7 @@ sounds, and the flow that draws it.
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,7 @@ from ..models.listener import NUM_HEARD
 from ..models.motion_channels import FACE, GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
-from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent
+from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent, makes_gestures
 from .loop import Schedule, StartRun, exporter, pad_rows
 from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
 
@@ -46,6 +47,10 @@ BEATS: Final = (
 SPREAD_SHARE: Final = 1.1  # of the tracks': drawn steps are smoother, and at an equal spread a tenth slower
 BEAT_SHARE: Final = 1.3  # of the tracks': other voices than those learned from get less
 BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
+# In conversation people blink 26 times a minute, at rest 17 (Bentivoglio et al., 1997, "Analysis of blink rate patterns
+# in normal subjects"); those of the few clips less.
+BLINKS_A_MINUTE: Final = 24.0
+BLINK_ROUNDS: Final = 2
 MOST_EFFECT: Final = 0.6  # of one deviation of a cue
 MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
 SCALE_STEPS, SCALE_RATE, SCALE_RIDGE = 400, 0.02, 20.0  # of the cue scale's fit by maximum likelihood
@@ -92,12 +97,13 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
     since, slow = (values.double() for values in _since(len(motion), events))
     steps, gestures = step_curves(since, slow.expand_as(since)), gesture_curve(since)
     count, weight = len(events), valid.double().unsqueeze(1)
+    gestural = makes_gestures(torch.from_numpy(np.stack([event.cues for event in events]))).double()
     drawn, level = torch.zeros(count, NUM_DRAWN), torch.zeros(count, NUM_MOTIONS)
     for channel in range(NUM_MOTIONS):
         parts = [torch.ones(len(motion), 1, dtype=torch.float64), steps[..., channel]]
         ridge = [1e-6, *[STEP_RIDGE] * count]
         if channel in GESTURE_CHANNELS:
-            parts.append(gestures * (1.0 - slow))  # ticks make none
+            parts.append(gestures * gestural)
             ridge += [GESTURE_RIDGE] * count
         design = torch.cat(parts, dim=1) * weight
         normal = design.T @ design + len(motion) * torch.diag(torch.tensor(ridge, dtype=torch.float64))
@@ -285,10 +291,23 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
             _change_effect(sampler.cue_scale, channels, part, cue, effect - effects[index], examples)
             effects[index] = effect
         logger.info("round %d: head, brow, nod beats %s, tracked %s", round_, _rounded(beats), _rounded(aims))
+    _calibrate_blinks(sampler, long)
     logger.info("effects %s", _rounded(effects))
     logger.info("spread over the tracks', and leash:")
     for name, *values in zip(MOTION_NAMES, ratio.tolist(), sampler.leash.tolist(), strict=True):
         logger.info("%12s %.2f %.2f", name, *values)
+
+
+def _calibrate_blinks(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
+    """Shift the log odds of blinks until there are as many a minute as people have who talk."""
+    minutes = sum(len(example.motion) for example in examples) / ANIMATION_FPS / 60.0
+    for _ in range(BLINK_ROUNDS):
+        hazards = 0.0
+        for index, example in enumerate(examples):
+            draw = MotionDraw(sampler, [torch.Generator().manual_seed(index)], 1.0)
+            amplitude = torch.ones(len(example.events))
+            hazards += sum(float(h) for _, h in draw.events(example.cues, example.windows, amplitude))
+        sampler.motion_prior.output.bias[-1] += math.log(BLINKS_A_MINUTE * minutes / hazards)
 
 
 def mean_beats(examples: list[MotionExample], motions: list[Tensor]) -> list[float]:

@@ -18,9 +18,9 @@ from dirfa_pipeline.models.speech_head import VISEME_NAMES
 
 
 def speech_of(viseme: str, closure: float, frames: int = 40) -> torch.Tensor:
-    speech = torch.zeros(1, 2 * frames, len(VISEME_NAMES) + 1)
+    speech = torch.zeros(1, 2 * frames, tiny_sampler().lip_dim)
     speech[..., VISEME_NAMES.index(viseme)] = 1.0
-    speech[..., -1] = closure
+    speech[..., len(VISEME_NAMES)] = closure
     return speech
 
 
@@ -107,7 +107,7 @@ def test_no_flash_between_two_closures() -> None:
     sampler = tiny_sampler()
     sampler.lip_decoder.output.bias.data.fill_(0.5)
     speech = speech_of("open", closure=1.0)
-    speech[:, 40:42, -1] = 0.0  # one frame
+    speech[:, 40:42, len(VISEME_NAMES)] = 0.0  # one frame
     assert sampler.lips(speech)[0, 20].max() == 0.0
-    speech[:, 40:48, -1] = 0.0  # four frames
+    speech[:, 40:48, len(VISEME_NAMES)] = 0.0  # four frames
     assert sampler.lips(speech)[0, 21].max() > 0.2

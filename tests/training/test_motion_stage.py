@@ -15,7 +15,7 @@ from dirfa_pipeline.media.audio import FEATURES_PER_FRAME
 from dirfa_pipeline.models.gestures import NUM_DRAWN, compose
 from dirfa_pipeline.models.motion_channels import GESTURE_CHANNELS, MIRRORED, NUM_MOTIONS
 from dirfa_pipeline.models.motion_prior import CueScale
-from dirfa_pipeline.models.sound_events import NUM_CUES, RISE, EventFinder, SoundEvent
+from dirfa_pipeline.models.sound_events import ACCENT_CUE, GESTURE_RISE, NUM_CUES, RISE, EventFinder, SoundEvent
 from dirfa_pipeline.training.motion_data import style_of
 from dirfa_pipeline.training.motion_stage import (
     BEAT_SHARE,
@@ -47,7 +47,12 @@ def events_every(rows: int, frames: int = FRAMES) -> list[SoundEvent]:
     """Accents, with a tick for every fourth."""
     places = range(20, FEATURES_PER_FRAME * frames - 50, rows)
     kinds = ["tick" if index % 4 == 3 else "accent" for index in range(len(places))]
-    return [SoundEvent(row, kind, np.zeros(NUM_CUES, np.float32)) for row, kind in zip(places, kinds, strict=True)]
+    strong = np.zeros(NUM_CUES, np.float32)
+    strong[ACCENT_CUE], strong[RISE] = 1.0, 2.0 * GESTURE_RISE
+    return [
+        SoundEvent(row, kind, strong if kind == "accent" else np.zeros(NUM_CUES, np.float32))
+        for row, kind in zip(places, kinds, strict=True)
+    ]
 
 
 def drawn_by(events: list[SoundEvent], seed: int) -> torch.Tensor:
