@@ -5,7 +5,7 @@ sounds, and the flow that draws it.
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,12 +18,14 @@ from ..evaluation.beats import Loudness, beat_scores, loudness_of
 from ..media.audio import ENCODER_RATE, FEATURES_PER_FRAME
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import event_windows
+from ..models.face_model import FaceModel
 from ..models.gestures import BEGIN, NUM_DRAWN, compose, gesture_curve, step_curves
 from ..models.listener import NUM_HEARD
 from ..models.motion_channels import FACE, GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, NUM_MOTIONS
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
 from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent, makes_gestures
+from .lip_stage import LipGeometry, movements, sound_lag
 from .loop import Schedule, StartRun, exporter, pad_rows
 from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
 
@@ -47,8 +49,8 @@ BEATS: Final = (
 SPREAD_SHARE: Final = 1.1  # of the tracks': drawn steps are smoother, and at an equal spread a tenth slower
 BEAT_SHARE: Final = 1.3  # of the tracks': other voices than those learned from get less
 BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
-# In conversation people blink 26 times a minute, at rest 17 (Bentivoglio et al., 1997, "Analysis of blink rate patterns
-# in normal subjects"); those of the few clips less.
+# In conversation people blink 26 times a minute, at rest 17 (Bentivoglio et al., 1997, "Analysis of blink rate
+# patterns in normal subjects"); those of the few clips less.
 BLINKS_A_MINUTE: Final = 24.0
 BLINK_ROUNDS: Final = 2
 MOST_EFFECT: Final = 0.6  # of one deviation of a cue
@@ -134,6 +136,20 @@ def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] =
     return MotionExample(
         clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events, loudness
     )
+
+
+def in_time(clip: TrackedClip, heard: Tensor, face_model: FaceModel) -> TrackedClip:
+    """The clip with its picture shifted until its lips agree with its sound, see [`sound_lag`]."""
+    frames = min(len(clip.coefficients), len(heard) // FEATURES_PER_FRAME)
+    coefficients, valid = clip.coefficients[:frames], clip.valid[:frames]
+    opening = movements(coefficients, valid, face_model) @ LipGeometry.of(face_model).opening
+    lag, _ = sound_lag(heard[: FEATURES_PER_FRAME * frames], opening, torch.from_numpy(valid))
+    shown = np.arange(frames) + lag
+    inside = shown.clip(0, frames - 1)
+    return replace(
+        clip, coefficients=coefficients[inside], valid=valid[inside] & (shown == inside),
+        eye_openness=clip.eye_openness[inside],
+    )  # fmt: skip
 
 
 def fit_cue_scale(sampler: AnimationSampler, examples: list[MotionExample]) -> None:

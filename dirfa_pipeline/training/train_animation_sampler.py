@@ -42,7 +42,15 @@ from .held_out import UNSYNCHRONISED_CLIPS, split_clips
 from .lip_stage import LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
 from .loop import TrainingRun, remove_checkpoints
 from .motion_data import CHANNELS, TrackedClip
-from .motion_stage import calibrate, fit_cue_scale, measure_motion, motion_example, motion_schedule, train_motion
+from .motion_stage import (
+    calibrate,
+    fit_cue_scale,
+    in_time,
+    measure_motion,
+    motion_example,
+    motion_schedule,
+    train_motion,
+)
 from .tally import Tally
 from .track_shards import read_shards
 
@@ -160,6 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
         calibrate_lips(sampler, lips[0], geometry)
 
     moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
+    moving = [[in_time(clip, heard[clip.name], face_model) for clip in split] for split in moving]
     training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
     measure_motion(sampler, training, moving[0])
     fit_cue_scale(sampler, training)

@@ -101,7 +101,7 @@ def test_lip_past_and_future_are_what_reaches_a_frame() -> None:
     sampler = tiny_sampler()
     torch.manual_seed(0)
     torch.nn.init.normal_(sampler.lip_decoder.output.weight)
-    speech = torch.rand(1, 80, 19)
+    speech = torch.rand(1, 80, sampler.lip_dim)
     first, stop = 2 * (20 - sampler.lip_past), 2 * (20 + sampler.lip_future + 1)
     changed = speech.clone()
     changed[:, stop:] = torch.rand_like(changed[:, stop:])

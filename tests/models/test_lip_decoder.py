@@ -15,7 +15,7 @@ OPENING = [LIP_NAMES.index(name) for name in OPENING_NAMES]
 
 
 def heard(viseme: str, frames: int = 40) -> torch.Tensor:
-    rows = torch.zeros(1, 2 * frames, len(VISEME_NAMES) + 1)
+    rows = torch.zeros(1, 2 * frames, tiny_sampler().lip_dim)
     rows[..., VISEME_NAMES.index(viseme)] = 1.0
     return rows
 
@@ -23,7 +23,9 @@ def heard(viseme: str, frames: int = 40) -> torch.Tensor:
 def noise(frames: int, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     visemes = (3.0 * torch.randn(1, 2 * frames, len(VISEME_NAMES), generator=generator)).softmax(-1)
-    return torch.cat([visemes, torch.rand(1, 2 * frames, 1, generator=generator) ** 4], dim=-1)
+    closure = torch.rand(1, 2 * frames, 1, generator=generator) ** 4
+    voice = torch.rand(1, 2 * frames, tiny_sampler().lip_dim - len(VISEME_NAMES) - 1, generator=generator)
+    return torch.cat([visemes, closure, voice], dim=-1)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from dirfa_pipeline.evaluation.hearing import likeness, pose_curves
 from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip
 from dirfa_pipeline.models.motion_channels import FACE, NUM_MOTIONS
 from dirfa_pipeline.models.motion_draw import FURTHEST, MotionDraw
-from dirfa_pipeline.models.sound_events import NUM_CUES
+from dirfa_pipeline.models.sound_events import GESTURE_RISE, NUM_CUES, RISE
 
 
 PART = 4.0  # seconds
@@ -41,6 +41,7 @@ def sound(seed: int, events: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
     generator = seeded(seed)
     cues = torch.randn(events, NUM_CUES, generator=generator)
     cues[:, -2:] = torch.tensor([1.0, 0.0])
+    cues[:, RISE] = 2.0 * GESTURE_RISE  # so strong that each makes gestures
     return cues, torch.randn(events, 5, tiny_sampler().heard_dim, generator=generator)
 
 

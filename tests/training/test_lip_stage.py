@@ -86,8 +86,8 @@ def test_what_parts_the_lips_and_what_moves_the_corners(face_model: FaceModel) -
 def example_of(sampler: AnimationSampler, seed: int) -> LipExample:
     """A mouth that does three times, about its own mean, what the decoder says."""
     generator = torch.Generator().manual_seed(seed)
-    heard = torch.rand(400, len(VISEME_NAMES) + 1, generator=generator)
-    heard[:, VISEME_NAMES.index("silence")] = heard[:, -1] = 0.0
+    heard = torch.rand(400, sampler.lip_dim, generator=generator)
+    heard[:, VISEME_NAMES.index("silence")] = heard[:, len(VISEME_NAMES)] = 0.0
     with torch.no_grad():
         lips = sampler.lip_decoder(heard[None])[0]
     lips = (lips.mean(0) + 3.0 * (lips - lips.mean(0))).clamp(0.0, 1.0)
