@@ -50,8 +50,8 @@ PRESS_NAMES: Final = ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mou
 PRESS_LEVEL: Final = 0.75  # quantile of real closures that ours are pressed to
 CLOSED: Final = 0.7  # closure probability of a frame that shows closed lips
 
-# Spread of the lips over that in the tracks. More than 1: a track shows four fifths of the range of the width, and clips
-# of those who hardly move theirs are among the strong ones as well.
+# Spread of the lips over that in the tracks. More than 1: a track shows four fifths of the width's range, and clips of
+# people who hardly move theirs are among the strong ones as well.
 OPENING_REACH, WIDTH_REACH = 1.35, 1.6
 PREDICTABLE: Final = 0.05  # of the real variance, added to the predicted one: what is hardly predicted stays small
 DIAL_ROUNDS: Final = 8
