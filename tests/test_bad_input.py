@@ -78,7 +78,7 @@ class Files:
 
     def small_face(self) -> Image.Image:
         picture = Image.new("RGB", (400, 400), "grey")
-        picture.paste(Image.open(self.astronaut).resize((256, 256)), (72, 72))
+        picture.paste(Image.open(self.astronaut).resize((320, 320)), (40, 40))
         return picture
 
     def half_face(self) -> Image.Image:

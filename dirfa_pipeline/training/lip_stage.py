@@ -50,8 +50,9 @@ PRESS_NAMES: Final = ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mou
 PRESS_LEVEL: Final = 0.75  # quantile of real closures that ours are pressed to
 CLOSED: Final = 0.7  # closure probability of a frame that shows closed lips
 
-# Spread of the drawn lips over that in the tracks. More than 1: a track shows four fifths of the width's range.
-OPENING_REACH, WIDTH_REACH = 1.35, 1.35
+# Spread of the lips over that in the tracks. More than 1: a track shows four fifths of the width's range, and clips of
+# people who hardly move theirs are among the strong ones as well.
+OPENING_REACH, WIDTH_REACH = 1.35, 1.6
 PREDICTABLE: Final = 0.05  # of the real variance, added to the predicted one: what is hardly predicted stays small
 DIAL_ROUNDS: Final = 8
 NARROW: Final = 0.05  # quantile of the opening that its dial leaves in place: a mouth opens wider, it shuts no oftener
