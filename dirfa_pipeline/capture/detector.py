@@ -36,7 +36,7 @@ LOOKS: Final = (
     ((0.0, 0.06), 1.0, 0.0),
 )
 MOST_FACES: Final = 5  # in a photo
-SMALLEST_TILE: Final = 256  # pixels a side: smaller ones show faces too small to be animated
+SMALLEST_TILE: Final = 320  # pixels a side: in one of them the smallest face that can be animated is found
 PERSON_SIZE: Final = 256  # pixels a side of the segmenter's input
 
 FACES_FILE: Final = "faces.tflite"
@@ -205,7 +205,8 @@ def _eye_distance(face: NDArray[np.float32]) -> float:
 def _tile_sides(longest: int) -> Iterator[int]:
     """The whole picture, then halves and halves of them."""
     yield longest
-    while (longest := longest // 2) >= SMALLEST_TILE:
+    while longest > SMALLEST_TILE:
+        longest = max(SMALLEST_TILE, longest // 2)
         yield longest
 
 
