@@ -200,10 +200,10 @@ PUBLIC = [name for name, member in vars(DirfaPipeline).items() if inspect.isfunc
 
 def described(text: str) -> dict[str, str]:
     """The arguments that a docstring describes, and how each description begins."""
-    block = re.search(r"\n +Args:\n(.*?)(\n\n|\Z)", text, re.DOTALL)
+    block = re.search(r"\nArgs:\n(.*?)(\n\n|\Z)", text, re.DOTALL)
     if block is None:
         return {}
-    lines = [line[12:] for line in block[1].splitlines() if re.match(r" {12}\S", line)]
+    lines = [line[4:] for line in block[1].splitlines() if re.match(r" {4}\S", line)]
     heads = [line.partition(":")[0] for line in lines]
     return {name: head for head in heads for name in head.partition(" (")[0].split(", ")}
 
@@ -213,7 +213,7 @@ def test_arguments_are_described_as_diffusers_does(name: str) -> None:
     """``name (`type`, *optional*, defaults to ...)`` for each argument of the signature, and for no other."""
     function = getattr(DirfaPipeline, name)
     parameters = {key: value for key, value in inspect.signature(function).parameters.items() if key != "self"}
-    heads = described(inspect.getdoc(function) and function.__doc__)
+    heads = described(inspect.cleandoc(function.__doc__))
     assert heads.keys() == parameters.keys()
     for key, parameter in parameters.items():
         optional = parameter.default is not inspect.Parameter.empty

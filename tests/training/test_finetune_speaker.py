@@ -59,7 +59,7 @@ def test_no_face_is_said(tmp_path: Path) -> None:
     clips = tmp_path / "clips"
     clips.mkdir()
     arguments = [str(clips), "--output", str(tmp_path / "out"), "--weights", str(WEIGHTS)]
-    with pytest.raises(InputError, match="clips holds no .mp4 file"):
+    with pytest.raises(InputError, match="clips holds no video"):
         finetune_speaker.main(arguments)
     write_media(clips / "grey.mp4", None, pictures=12)
     with pytest.raises(InputError, match="no clip of .* could be tracked"):

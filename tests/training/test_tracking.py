@@ -156,8 +156,8 @@ def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "arguments", "message"),
     [
-        (["a/x.mp4", "b/"], ["a", "b"], "b holds no .mp4 file"),
-        (["a/x.mp4"], ["a", "nowhere"], "nowhere holds no .mp4 file"),
+        (["a/x.mp4", "b/"], ["a", "b"], "b holds no video"),
+        (["a/x.mp4"], ["a", "nowhere"], "nowhere holds no video"),
         (["a/one/x.mp4", "b/one/x.mp4"], ["a/one", "b/one"], "two folders are called one"),
         (["a/x.1.mp4", "a/x_1.mp4"], ["a"], r"x.1.mp4 and .*x_1.mp4 would both be called x_1; rename one"),
         (["a/x.mp4"], ["a", "--lips-only", "b"], "b is none of the sources a"),
