@@ -24,5 +24,5 @@ def test_pipeline_brings_its_components() -> None:
 
 
 def test_command_line_loads_nothing_heavy() -> None:
-    script = "import sys, dirfa_pipeline.cli\nprint({'torch', 'diffusers', 'mediapipe'} & set(sys.modules))"
+    script = "import sys, dirfa_pipeline.cli\nprint({'torch', 'diffusers', 'ai_edge_litert'} & set(sys.modules))"
     assert run(script).strip() == "set()"
