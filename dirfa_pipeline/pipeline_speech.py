@@ -47,7 +47,7 @@ def encode(
     for samples, keep in encoder_inputs(waveform, grid, field):
         inputs = torch.from_numpy(samples).unsqueeze(0).to(pipe._execution_device, encoder.dtype)
         features = encoder(inputs).last_hidden_state[0]
-        features = torch.cat([features, torch.from_numpy(prosody(samples)).to(features)], dim=1)
+        features = torch.cat([features, torch.from_numpy(prosody(samples, field)).to(features)], dim=1)
         yield features[keep], features[keep.stop :]
 
 

@@ -126,7 +126,7 @@ def test_sampling_takes_what_a_call_takes(pipeline: DirfaPipeline, tmp_path: Pat
         ).animation[0]  # fmt: skip
         sampled = pipeline.sample_animation(audio, seeded(), sampling_rate=rate)
         np.testing.assert_array_equal(sampled.coefficients, called.coefficients, err_msg=name)
-        assert pipeline.encode_audio(audio, rate).shape == (50, 32)
+        assert pipeline.encode_audio(audio, rate).shape == (50, 36)
     with pytest.raises(InputError, match="needs its sampling_rate"):
         pipeline.sample_animation(clip.samples[0])
     with pytest.raises(InputError, match=r"lookahead must be None or seconds in"):

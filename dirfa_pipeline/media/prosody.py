@@ -26,7 +26,7 @@ SEMITONES: Final = 12.0
 FFT_LENGTH: Final = 2048  # samples: no lag of a window wraps around
 
 
-def prosody(samples: Array) -> Array:
+def prosody(samples: Array, field: int = ENCODER_RECEPTIVE_FIELD) -> Array:
     """
     Measure a window of a waveform.
 
@@ -35,17 +35,21 @@ def prosody(samples: Array) -> Array:
 
     Args:
         samples (`np.ndarray` of shape `(num_samples,)`): 16 kHz, padded as for the audio encoder.
+        field (`int`, defaults to that of the bundled encoder, 880): Samples that shape a feature of the encoder; of
+            more, the middle 880 are heard.
 
     Returns:
         `np.ndarray` of shape `(features, 4)`: loudness, log10 of the mean square; pitch in semitones over 100 Hz, of
         the strongest period even where nothing is voiced; voicing, the height of its peak in [0, 1]; brightness,
         log10 of the share of power above 2 kHz.
     """
-    count = (len(samples) - ENCODER_RECEPTIVE_FIELD) // ENCODER_STRIDE + 1
+    count = (len(samples) - field) // ENCODER_STRIDE + 1
     if count <= 0:
         return np.zeros((0, NUM_PROSODY), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, ENCODER_RECEPTIVE_FIELD)[::ENCODER_STRIDE][:count]
-    window = np.hanning(ENCODER_RECEPTIVE_FIELD)
+    length = min(field, ENCODER_RECEPTIVE_FIELD)
+    heard = samples[(field - length) // 2 :]
+    frames = np.lib.stride_tricks.sliding_window_view(heard, length)[::ENCODER_STRIDE][:count]
+    window = np.hanning(length)
     windowed = (frames - frames.mean(1, keepdims=True)) * window
     power = np.square(np.abs(np.fft.rfft(windowed, FFT_LENGTH)))
     total = power.sum(1)

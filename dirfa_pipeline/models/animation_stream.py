@@ -171,14 +171,14 @@ class AnimationStream:
 
     def _motion(self, stop: int) -> Tensor:
         """Motion of the frames up to `stop`, `(takes, frames, motions)`."""
-        level = self._level.unsqueeze(1)
+        level = self._level.float().unsqueeze(1)  # in half precision frames far into a sound would fall together
         if not self._moving:
             return level.repeat(1, stop - self._frame, 1)
         rows = level.new_tensor([event.row for event, _ in self._moving])
         slow = level.new_tensor([float(event.kind == "tick") for event, _ in self._moving])
         frames = torch.arange(self._frame, stop, device=level.device) + 0.5
         since = frames.unsqueeze(1) - (rows + 0.5) / FEATURES_PER_FRAME
-        moved = torch.stack([moved for _, moved in self._moving], dim=1)
+        moved = torch.stack([moved.float() for _, moved in self._moving], dim=1)
         # Take by take: sums over more of them at once round differently.
         return level + torch.stack([compose(since, slow, take) for take in moved])
 

@@ -114,17 +114,17 @@ class MotionDraw:
             distribution, self._caches = sampler.motion_prior.step(past, told, here, self._style, self._caches)
             self._last = distribution.sample(self._diversity, self._event_noise(gestural[index]).unsqueeze(1))[:, 0]
             drawn = amplitude[index] * (mean[index] + spread[index] * self._last)
-            steps = self._bounded(drawn[:, :NUM_MOTIONS])
+            steps = self._bounded(drawn[:, :NUM_MOTIONS], float(amplitude[index]))
             self._level = self._level + steps
             gestures = drawn[:, NUM_MOTIONS:] if gestural[index] else torch.zeros_like(drawn[:, NUM_MOTIONS:])
             drawn = torch.cat([steps, gestures], dim=-1)
             yield drawn[:takes], distribution.blink_logits[:takes, 0].sigmoid()
 
-    def _bounded(self, steps: Tensor) -> Tensor:
+    def _bounded(self, steps: Tensor, amplitude: float) -> Tensor:
         """Steps that lead back towards rest by the leash and no channel too far; none of the face under its rest."""
         sampler = self._sampler
         aim = (1.0 - sampler.leash) * self._level + steps
-        limit = FURTHEST * sampler.level_scale
+        limit = FURTHEST * max(amplitude, 1.0) * sampler.level_scale
         low = torch.cat([-limit[: FACE.start], torch.zeros_like(limit[FACE])])
         return torch.minimum(torch.maximum(aim, low), limit) - self._level
 

@@ -55,6 +55,7 @@ CLOSED: Final = 0.7  # closure probability of a frame that shows closed lips
 OPENING_REACH, WIDTH_REACH = 1.35, 1.6
 PREDICTABLE: Final = 0.05  # of the real variance, added to the predicted one: what is hardly predicted stays small
 DIAL_ROUNDS: Final = 8
+LEAST_SPREAD: Final = 0.1  # a mouth that hardly moves is not turned up without end
 NARROW: Final = 0.05  # quantile of the opening that its dial leaves in place: a mouth opens wider, it shuts no oftener
 
 
@@ -165,14 +166,19 @@ def _lip_coordinates(face_model: FaceModel) -> tuple[NDArray[np.float32], NDArra
 
 
 def lip_example(
-    name: str, coefficients: NDArray[np.float32], valid: NDArray[np.bool_], heard: Tensor, face_model: FaceModel
+    name: str,
+    coefficients: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    heard: Tensor,
+    face_model: FaceModel,
+    least_agreement: float = LEAST_AGREEMENT,
 ) -> LipExample | None:
     """A clip as tensors, shifted so that the lips are in time with the sound; none if they never are."""
     frames = min(len(coefficients), len(heard) // FEATURES_PER_FRAME)
     lips, usable = movements(coefficients[:frames], valid[:frames], face_model), torch.from_numpy(valid[:frames])
     heard = heard[: FEATURES_PER_FRAME * frames]
     lag, agreement = sound_lag(heard, lips @ LipGeometry.of(face_model).opening, usable)
-    if agreement < LEAST_AGREEMENT:
+    if agreement < least_agreement:
         logger.info("%s: lips and sound agree by %.2f only; left out", name, agreement)
         return None
     shown = torch.arange(frames) + lag
@@ -258,8 +264,8 @@ def calibrate_lips(sampler: AnimationSampler, examples: Sequence[LipExample], ge
     predicted = torch.cat([sampler.lip_decoder(e.heard[None])[0][e.valid] for e in strong])
     fixed = torch.where(opens, predicted.quantile(NARROW, dim=0), predicted.mean(0))
     for _ in range(DIAL_ROUNDS):
-        jaw = (OPENING_REACH / spread(sampler, strong, geometry.opening)) ** 0.7
-        lip = (WIDTH_REACH / spread(sampler, strong, geometry.width)) ** 0.7
+        jaw = (OPENING_REACH / max(spread(sampler, strong, geometry.opening), LEAST_SPREAD)) ** 0.7
+        lip = (WIDTH_REACH / max(spread(sampler, strong, geometry.width), LEAST_SPREAD)) ** 0.7
         dial = torch.where(opens, jaw, lip)
         sampler.lip_decoder.remap(torch.diag(dial), fixed * (1.0 - dial))
     logger.info(

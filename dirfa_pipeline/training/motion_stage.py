@@ -285,7 +285,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
     - how much more head and brows move after larger rises of loudness, until they beat with the speech, see
       `evaluation.beats`, as in the tracks; and how much the chin lifts with the level.
     """
-    long = [example for example in examples if len(example.motion) >= LONG_CLIP]
+    long = [example for example in examples if len(example.motion) >= LONG_CLIP] or examples
     tracked = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
     tracked *= SPREAD_SHARE
     aims = [BEAT_SHARE * beat for beat in mean_beats(long, [example.motion[None] for example in long])]
@@ -303,7 +303,10 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
         sampler.start_level[FACE] += 0.3 * (mean - sampler.start_level)[FACE]
         beats = mean_beats(long, drawn)
         for index, (channels, part, cue) in enumerate(BEATS):
-            effect = min(max(effects[index] + BEAT_RATE * (aims[index] - beats[index]), 0.0), MOST_EFFECT)
+            lacking = aims[index] - beats[index]
+            if not math.isfinite(lacking):  # clips too short for a beat
+                continue
+            effect = min(max(effects[index] + BEAT_RATE * lacking, 0.0), MOST_EFFECT)
             _change_effect(sampler.cue_scale, channels, part, cue, effect - effects[index], examples)
             effects[index] = effect
         logger.info("round %d: head, brow, nod beats %s, tracked %s", round_, _rounded(beats), _rounded(aims))

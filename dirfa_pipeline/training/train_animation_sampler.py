@@ -39,7 +39,7 @@ from ..models.animation_sampler import AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.listener import Listener
 from .held_out import UNSYNCHRONISED_CLIPS, split_clips
-from .lip_stage import LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
+from .lip_stage import LEAST_AGREEMENT, LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
 from .loop import TrainingRun, remove_checkpoints
 from .motion_data import CHANNELS, TrackedClip
 from .motion_stage import (
@@ -96,7 +96,7 @@ def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSample
     for window in encoder_windows(FEATURES_PER_FRAME * frames, field=field):
         samples = padded[window.samples]
         features = encoder(torch.from_numpy(samples).unsqueeze(0)).last_hidden_state[0]
-        parts.append(torch.cat([features, torch.from_numpy(prosody(samples))], dim=1)[window.keep])
+        parts.append(torch.cat([features, torch.from_numpy(prosody(samples, field))], dim=1)[window.keep])
     heard, _ = sampler.hear(torch.cat(parts), Listener())
     return heard[0, : FEATURES_PER_FRAME * min(frames, len(clip.coefficients))]
 
@@ -104,13 +104,26 @@ def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSample
 def lip_examples(
     clips: Iterable[TrackedClip], heard: Mapping[str, Tensor], sampler: AnimationSampler, face_model: FaceModel
 ) -> list[LipExample]:
-    """What of the clips teaches lips, with what is heard in them; lips that never fit the sound are left out."""
-    found = [
-        lip_example(clip.name, clip.coefficients, clip.valid, heard[clip.name][:, : sampler.lip_dim], face_model)
+    """
+    What of the clips teaches lips, with what is heard in them. Lips that never fit the sound are left out, unless that
+    are all: then it is the encoder that tells nothing of the sound.
+    """
+    teaching = [
+        clip
         for clip in clips
         if "lips" in clip.teaches and clip.name in heard and Path(clip.name).name not in UNSYNCHRONISED_CLIPS
     ]
-    return [example for example in found if example is not None]
+    for least in (LEAST_AGREEMENT, -1.0):
+        found = [
+            lip_example(
+                clip.name, clip.coefficients, clip.valid, heard[clip.name][:, : sampler.lip_dim], face_model, least
+            )
+            for clip in teaching
+        ]
+        examples = [example for example in found if example is not None]
+        if examples:
+            return examples
+    return []
 
 
 def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:

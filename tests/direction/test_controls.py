@@ -29,7 +29,7 @@ from dirfa_pipeline.face.measures import eye_openness, lip_aperture
 
 WEIGHTS = Path(__file__).parents[2] / "weights" / "dirfa-base"
 SPEECH = Path(__file__).parents[2] / "dirfa_pipeline" / "examples" / "speech.flac"
-EMOTIONS = [name for name in PRESETS if name != "neutral"]
+EMOTIONS = [name for name, weights in PRESETS.items() if weights]
 TALK = arrays(np.float32, (4, 52), elements=st.floats(0, 1, width=32))
 
 
