@@ -166,7 +166,7 @@ def test_a_stock_encoder_of_another_shape_drops_in(pipeline: DirfaPipeline) -> N
     )  # fmt: skip
     parts = pipeline.components | {"audio_encoder": Wav2Vec2Model(config).eval()}
     features = DirfaPipeline(**parts).encode_audio(AudioClip(tone(9.0)[None], 16_000))
-    assert features.shape == (450, 32)
+    assert features.shape == (450, 36)
     config.conv_stride = (5, 2, 2, 2, 2, 2, 1)
     with pytest.raises(CheckpointError, match="a feature every 320 samples, .* one every 160"):
         DirfaPipeline(**(parts | {"audio_encoder": Wav2Vec2Model(config)}))

@@ -162,9 +162,9 @@ class AnimationStream:
         lips = self._lips(known, stop)
         takes = []
         for blinks, curves in zip(self._blinks, motion, strict=True):
-            take = coefficients_from_motion(limit_head(curves), blinks.curve(self._frame, stop))
+            take = coefficients_from_motion(limit_head(curves), blinks.curve(self._frame, stop).float())
             smile = take[:, SMILE_INDICES]
-            take[:, LIP_INDICES] = lips
+            take[:, LIP_INDICES] = lips.float()
             take[:, SMILE_INDICES] = (take[:, SMILE_INDICES] + SMILE_SHARE * smile).clamp(0.0, 1.0)
             takes.append(take)
         return torch.stack(takes)
