@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tiny import WEIGHTS, tiny_sampler
 
@@ -19,7 +19,7 @@ from dirfa_pipeline.models.animation_stream import (
 from dirfa_pipeline.models.sound_events import DELAY
 
 
-FRAMES = 90
+FRAMES = 150
 
 
 def features(frames: int = FRAMES) -> torch.Tensor:
@@ -48,7 +48,6 @@ def pushed(take: AnimationStream, given: torch.Tensor, sizes: list[int], preview
     return [*parts, take.finish()[0]]
 
 
-@settings(max_examples=5)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12))
 def test_the_cut_does_not_matter(sizes: list[int]) -> None:
     whole = tiny_sampler().sample(features(), seeded())
@@ -56,7 +55,6 @@ def test_the_cut_does_not_matter(sizes: list[int]) -> None:
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0.0)
 
 
-@settings(max_examples=5)
 @given(st.integers(7, 40), st.lists(st.integers(1, 20), min_size=1, max_size=5))
 def test_any_preview_that_is_long_enough_gives_the_same(preview: int, sizes: list[int]) -> None:
     """Frame by frame or several at once: what comes after a frame's own context moves nothing in it."""
@@ -140,7 +138,6 @@ def test_memory_does_not_grow() -> None:
         assert all(part.shape[2] <= sampler.config.memory for cache in motion._caches for part in cache)
 
 
-@settings(max_examples=5)
 @given(st.integers(0, 50))
 def test_frames_follow_one_another_smoothly(seed: int) -> None:
     """No event makes the head jump, however it is drawn and wherever the sound is cut."""
