@@ -26,6 +26,7 @@ from ..capture.portrait import Portrait
 from ..face.landmarks import LEFT_EYE, RIGHT_EYE
 from ..face.measures import whole_lip_aperture
 from ..rendering.background import cut_out, reach_of, separate
+from ..rendering.compositing import blend_over_plate, lay_over
 from ..rendering.eyes import build_eye
 from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from ..rendering.frame_state import FrameState, Rig
@@ -34,7 +35,6 @@ from ..rendering.masks import Window
 from ..rendering.mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
 from ..rendering.mouth import MouthInterior, build_mouth
 from ..rendering.mouth_layer import draw_mouth
-from ..rendering.rasterizer import blend_over_plate, lay_over
 from ..rendering.redraw import redraw_lips
 from ..rendering.relaxed_photo import relax
 from ..rendering.skin import SkinShading, build_skin
@@ -231,12 +231,13 @@ def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[
     else:
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
     warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading), window)
-    light = cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
+    alpha, light = cv2.extractChannel(warped, 3), cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
+    warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     frame = prepared.portrait.image.copy()
     plate, remainder = prepared.plate[window], prepared.remainder[window]
     corner, margin = (window[1].start, window[0].start), reach_of(frame.shape[1])
     blend_over_plate(
-        warped, light, prepared.cutout, plate, remainder, map_x, map_y, *corner, margin, frame[window]
+        warped, alpha, light, prepared.cutout, plate, remainder, map_x, map_y, *corner, margin, frame[window]
     )  # fmt: skip
     return state, frame
 

@@ -1,11 +1,10 @@
-"""The renderer's inner loops, compiled. Each call runs in its own thread and lets others run beside it."""
+"""Where each pixel of a moved mesh comes from: a compiled loop that lets other threads run beside it."""
 
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .interpolation import lost_light
 from .kernels import inner, kernel
 
 
@@ -92,62 +91,3 @@ def _along(
     """What corners' values make of a place with these weights, and how it changes along a row."""
     to_b, to_c = at_b - at_a, at_c - at_a
     return np.float32(at_a + weight_b * to_b + weight_c * to_c), np.float32(step_b * to_b + step_c * to_c)
-
-
-@kernel(nogil=True)
-def blend_over_plate(
-    warped: NDArray[np.uint8], light: NDArray[np.uint8], cutout: NDArray[np.uint8], plate: NDArray[np.uint8],
-    remainder: NDArray[np.int16], map_x: Array, map_y: Array, left: int, top: int, margin: float,
-    out: NDArray[np.uint8],
-) -> None:  # fmt: skip
-    """
-    Lay the warped person over what is behind, in place.
-
-    What the photo has over the two fades away as the picture moves by up to `margin`: the photo at rest is itself.
-
-    Args:
-        warped (`np.ndarray` of shape `(height, width, 4)`): The warped picture with its alpha, mirrored at its border.
-        light (`np.ndarray` of shape `(height, width)`): Its light, see [`lost_light`].
-        cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
-            border cuts the person off does the mirror image count as theirs.
-        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
-        remainder (`np.ndarray` of shape `(height, width, 3)`): What the photo has over the person on the plate.
-        map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the photo each pixel comes from.
-        left, top (`int`): Corner of the window.
-        margin (`float`): In pixels.
-        out (`np.ndarray` of shape `(height, width, 3)`): Becomes the frame.
-    """
-    height, width = warped.shape[:2]
-    last_row, last_column = np.float32(cutout.shape[0] - 1), np.float32(cutout.shape[1] - 1)
-    gain = np.float32(255.0 / (margin * margin))
-    for row in range(height):
-        for column in range(width):
-            alpha = int(warped[row, column, 3])
-            x, y = map_x[row, column], map_y[row, column]
-            if alpha > 0 and not (0.0 <= x <= last_column and 0.0 <= y <= last_row):
-                inside_x, inside_y = min(max(x, 0.0), last_column), min(max(y, 0.0), last_row)
-                alpha = min(alpha, int(cutout[int(inside_y + 0.5), int(inside_x + 0.5), 3]))
-            lost = lost_light(light, row, column, x, y)
-            if alpha == 255:
-                for channel in range(3):
-                    out[row, column, channel] = int(min(max(warped[row, column, channel] + lost, 0.0), 255.0) + 0.5)
-                continue
-            dx, dy = x - left - column, y - top - row
-            rest = 255 - min(255, int(gain * (dx * dx + dy * dy)))
-            for channel in range(3):
-                mixed = alpha * int(warped[row, column, channel]) + (255 - alpha) * int(plate[row, column, channel])
-                mixed += int(alpha * lost) + rest * int(remainder[row, column, channel]) + 127
-                # A 255th, exactly: a product and a shift are faster than a division.
-                out[row, column, channel] = (min(max(mixed, 0), 65152) * 32897) >> 23
-
-
-@kernel(nogil=True)
-def lay_over(frame: NDArray[np.uint8], cover: NDArray[np.uint8], own: NDArray[np.int16]) -> None:
-    """Draw a mount over a frame, in place, see [`Mount`]."""
-    for row in range(cover.shape[0]):
-        for column in range(cover.shape[1]):
-            if cover[row, column] > 0:
-                bare = 255 - int(cover[row, column])
-                for channel in range(3):
-                    mixed = (bare * int(frame[row, column, channel]) + 127) // 255 + own[row, column, channel]
-                    frame[row, column, channel] = min(max(mixed, 0), 255)

@@ -15,8 +15,10 @@ SIZE = 48
 def sharpened(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The light of a picture `(height, width)` at places, as the renderer takes it."""
     light = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    lost = [lost_light(light, *place, x[place], y[place]) for place in np.ndindex(*light.shape)]
-    return light + np.reshape(lost, light.shape)
+    lost = np.empty(light.shape, np.float32)
+    for row in range(len(light)):
+        lost_light(light, row, x[row], y[row], lost[row])
+    return light + lost
 
 
 def places(shift: float) -> tuple[np.ndarray, np.ndarray]:
