@@ -36,6 +36,7 @@ from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.hearing import absolute_correlations
 from dirfa_pipeline.evaluation.metrics import frechet_distance, head_motion, window_features
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
+from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.sound_events import (
     ACCENT_CUE,
     END_CUE,
@@ -160,7 +161,12 @@ def examples_of(
 
 
 def evaluate(
-    design: Design, template: AnimationSampler, clips: list[TrackedClip], heard: dict[str, Tensor], steps: int
+    design: Design,
+    template: AnimationSampler,
+    face_model: FaceModel,
+    clips: list[TrackedClip],
+    heard: dict[str, Tensor],
+    steps: int,
 ) -> dict[str, float]:
     """Train a design and measure it."""
     training, held_out = examples_of(design, clips, heard)
@@ -178,7 +184,7 @@ def evaluate(
         row[f"loss, seed {seed}, other sound"] = flow_loss(sampler, held_out, other)
     row["likelihood"] = likelihood(sampler, held_out, held_out)
     row["likelihood, other sound"] = likelihood(sampler, held_out, other)
-    calibrate(sampler, training)
+    calibrate(sampler, training, face_model)
     reference = np.concatenate([window_features(example.motion.numpy()) for example in held_out])
     return row | motion_row(held_out, [roll_out(sampler, example, 0) for example in held_out], reference)
 
@@ -193,6 +199,7 @@ def main() -> None:
     torch.set_num_threads(1)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     template = AnimationSampler.from_pretrained(options.weights / "animation_sampler").eval()
+    face_model = FaceModel.from_pretrained(options.weights / "face_model")
     clips = [
         clip
         for part in read_clips(options.tracks)
@@ -200,7 +207,9 @@ def main() -> None:
         if "motion" in clip.teaches and clip.audio is not None
     ]
     heard = {clip.name: heard_in(clip, encoder, template) for clip in clips}
-    rows = {name: evaluate(design, template, clips, heard, options.steps) for name, design in DESIGNS.items()}
+    rows = {
+        name: evaluate(design, template, face_model, clips, heard, options.steps) for name, design in DESIGNS.items()
+    }
     held_out = examples_of(DESIGNS["events"], clips, heard)[1]
     tracked = [example.motion[None] for example in held_out]
     reference = np.concatenate([window_features(motion[0].numpy()) for motion in tracked])

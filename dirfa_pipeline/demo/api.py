@@ -14,7 +14,7 @@ from .create import Inputs, MakeTakes, order_from
 from .takes import Take
 
 
-NUM_ARGUMENTS: Final = 15  # of the page's inputs: all but the single expressions
+NUM_ARGUMENTS: Final = 16  # of the page's inputs: all but the single expressions
 ADDRESS: Final = "http://127.0.0.1:7860"  # stands in the examples for that of the page
 HELP: Final = """
 Everything the page does can be asked for by a program. The arguments are those of the page; all but the first two have
@@ -28,7 +28,7 @@ from gradio_client import Client, handle_file
 client = Client("http://127.0.0.1:7860")
 files = client.predict(
     photo=handle_file("photo.jpg"), speech=handle_file("speech.wav"),
-    seed=7, takes=2, diversity=1.0, fps=25, size=512, expression="happy",
+    seed=7, takes=2, diversity=1.0, expressiveness=1.0, fps=25, size=512, expression="happy",
     api_name="/generate",
 )
 print(files)  # take-7.mp4, take-7.csv, take-7.npz, take-8.mp4, ...
@@ -43,7 +43,7 @@ SPEECH=$(curl -s -F files=@speech.wav $HOST/gradio_api/upload | tr -d '[]"')
 JOB=$(curl -s -H 'Content-Type: application/json' $HOST/gradio_api/call/generate -d '{"data": [
   {"path": "'$PHOTO'", "meta": {"_type": "gradio.FileData"}},
   {"path": "'$SPEECH'", "meta": {"_type": "gradio.FileData"}},
-  7, 1, 1.0, 25, 512, true, false, "happy", 1.0, 1.0, "as drawn", 1.0, 0.0]}' | cut -d '"' -f 4)
+  7, 1, 1.0, 1.0, 25, 512, true, false, "happy", 1.0, 1.0, "as drawn", 1.0, 0.0]}' | cut -d '"' -f 4)
 curl -sN $HOST/gradio_api/call/generate/$JOB   # ends with the addresses of the files
 ```
 
@@ -87,7 +87,8 @@ def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
 
     def generate(
         photo: str | None, speech: str | None, seed: int = 1, takes: int = 1, diversity: float = 1.0,
-        fps: float = ANIMATION_FPS, size: int = 512, label: bool = True, neutral: bool = False,
+        expressiveness: float = 1.0, fps: float = ANIMATION_FPS, size: int = 512, label: bool = True,
+        neutral: bool = False,
         expression: str = "neutral", strength: float = 1.0, head_motion: float = 1.0, gaze: str = "as drawn",
         blink_rate: float = 1.0, nods: float = 0.0,
     ) -> Iterator[list[str]]:  # fmt: skip
@@ -100,6 +101,7 @@ def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
             seed: Seed of the first take; take k has seed + k.
             takes: How many different takes.
             diversity: Spread of the motion: 0 typical, the same for every seed; 1 as learned; up to 2.
+            expressiveness: How much head, eyes and brows do: 0 deadpan; 1 as real talkers; up to 2.
             fps: Frames per second.
             size: Longest side of the videos in pixels.
             label: Whether the videos carry the small mark "AI-generated".
@@ -117,8 +119,8 @@ def build_api(inputs: Inputs, make_takes: MakeTakes) -> None:
         with TemporaryDirectory(prefix="dirfa-") as folder:
             try:
                 order = order_from(
-                    photo, speech, seed, takes, diversity, fps, size, label, neutral, expression, strength,
-                    head_motion, gaze, blink_rate, nods,
+                    photo, speech, seed, takes, diversity, expressiveness, fps, size, label, neutral, expression,
+                    strength, head_motion, gaze, blink_rate, nods,
                 )  # fmt: skip
                 made = [event for event in make_takes(order, Path(folder)) if isinstance(event, Take)]
             except InputError as error:

@@ -45,6 +45,7 @@ class Inputs:
     seed: gr.Number
     takes: gr.Slider
     diversity: gr.Slider
+    expressiveness: gr.Slider
     fps: gr.Slider
     size: gr.Slider
     label: gr.Checkbox
@@ -57,14 +58,15 @@ class Inputs:
 
 
 def order_from(
-    photo: str | None, speech: str | None, seed: float | None, takes: float | None, diversity: float, fps: float,
-    size: float, label: bool, neutral: bool, *direction: Any,
+    photo: str | None, speech: str | None, seed: float | None, takes: float | None, diversity: float,
+    expressiveness: float, fps: float, size: float, label: bool, neutral: bool, *direction: Any,
 ) -> Order:  # fmt: skip
     """The values of [`Inputs`] as an order: Gradio's numbers are floats, and `None` where a field is empty."""
     controls = controls_from(*direction)
     return Order(
-        photo, speech, int(seed or 0), int(takes or 0), diversity, fps, int(size or 0), label, neutral, controls
-    )
+        photo, speech, int(seed or 0), int(takes or 0), diversity, expressiveness, fps, int(size or 0), label, neutral,
+        controls,
+    )  # fmt: skip
 
 
 def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr.State]:
@@ -82,6 +84,10 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             diversity = gr.Slider(
                 0, 2, 1, step=0.1, label="Diversity", info="0: typical motion, the same for every seed; 1: as learned"
             )
+            expressiveness = gr.Slider(
+                0, 2, 1, step=0.1, label="Expressiveness",
+                info="How much head, eyes and brows do; 0: deadpan; 1: as real talkers; 2: on a stage",
+            )  # fmt: skip
             with gr.Accordion("Video", open=False):
                 fps = gr.Slider(10, MAX_FPS, 25, step=1, label="Frames per second")
                 size = gr.Slider(MIN_SIZE, MAX_SIZE, 512, step=64, label="Longest side in pixels")
@@ -100,7 +106,7 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             with gr.Row():
                 results = [_build_result(index) for index in range(MAX_TAKES)]
             files = gr.Files(label="Downloads: videos and animations", visible=False, interactive=False)
-    inputs = Inputs(photo, speech, seed, takes, diversity, fps, size, label, neutral, tuple(direction))
+    inputs = Inputs(photo, speech, seed, takes, diversity, expressiveness, fps, size, label, neutral, tuple(direction))
 
     _connect_preview(pipe, inputs, still)
     dice.click(draw_seed, None, seed, api_visibility="private", show_progress="hidden")

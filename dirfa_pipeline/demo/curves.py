@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.animation import Animation
+from ..animation.frame_rate import ANIMATION_FPS
 from ..media.audio import AudioClip
 
 
@@ -20,12 +21,23 @@ Curve = Callable[[Animation], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Row:
-    """One diagram: its title, its least range and its named curves."""
+    """A diagram of coefficients: its title, its least range and its named curves."""
 
     title: str
     low: float
     high: float
     curves: dict[str, Curve]
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """Curves over time: title, least range, named values `(frames,)` and their frames per second."""
+
+    title: str
+    low: float
+    high: float
+    values: dict[str, NDArray[np.float32]]
+    fps: float
 
 
 def _mean(*names: str) -> Curve:
@@ -49,14 +61,22 @@ ROWS: Final = (
 )  # fmt: skip
 
 
-def draw_curves(animation: Animation, speech: AudioClip) -> str:
-    """An SVG with the waveform on top and the diagrams of [`ROWS`] below it, on one axis of time."""
+def draw_curves(animation: Animation, speech: AudioClip, arousal: NDArray[np.float32]) -> str:
+    """
+    An SVG with the waveform on top, what is heard in it, and the diagrams of [`ROWS`] below, on one axis of time.
+
+    `arousal` is how aroused the voice is, `(frames,)` at 25 fps in [-1, 1]; `expression="auto"` follows it.
+    """
     duration = max(animation.duration, speech.duration)
-    times = (np.arange(len(animation)) + 0.5) / animation.fps
+    heard = Diagram("Arousal of the voice", -1.0, 1.0, {"heard": arousal}, ANIMATION_FPS)
+    shown = [
+        Diagram(row.title, row.low, row.high, {n: curve(animation) for n, curve in row.curves.items()}, animation.fps)
+        for row in ROWS
+    ]
     parts = [_waveform(speech, duration, MARGIN)]
     top = MARGIN + ROW + GAP
-    for row in ROWS:
-        parts.append(_diagram(row, animation, times / duration, top))
+    for diagram in (heard, *shown):
+        parts.append(_draw(diagram, duration, top))
         top += ROW + GAP
     parts.append(_seconds(duration, top - GAP))
     return (
@@ -93,19 +113,19 @@ def _waveform(speech: AudioClip, duration: float, top: float) -> str:
     return f'{_title("Sound", top)}<polygon class="wave" points="{_points(outline)}"/>'
 
 
-def _diagram(row: Row, animation: Animation, shares: NDArray[np.floating], top: float) -> str:
-    values = {name: curve(animation) for name, curve in row.curves.items()}
-    low = min(row.low, *(float(curve.min()) for curve in values.values()))
-    high = max(row.high, *(float(curve.max()) for curve in values.values()))
+def _draw(diagram: Diagram, duration: float, top: float) -> str:
+    values = diagram.values
+    low = min(diagram.low, *(float(curve.min()) for curve in values.values()))
+    high = max(diagram.high, *(float(curve.max()) for curve in values.values()))
     parts = [
-        _title(row.title, top, list(values)),
+        _title(diagram.title, top, list(values)),
         f'<rect x="{MARGIN}" y="{top}" width="{WIDTH - MARGIN}" height="{ROW}"/>',
     ]
     for value in (low, high):
         y = top + ROW * (high - value) / (high - low)
         parts.append(f'<text x="{MARGIN - 6}" y="{y + 5:.0f}" text-anchor="end">{value:.2g}</text>')
-    x = _across(shares)
     for curve, colour in zip(values.values(), COLOURS, strict=False):
+        x = _across((np.arange(len(curve)) + 0.5) / diagram.fps / duration)
         points = np.stack([x, top + ROW * (high - curve) / (high - low)], 1)
         parts.append(f'<polyline points="{_points(points)}" stroke="{colour}"/>')
     return "".join(parts)

@@ -11,7 +11,11 @@ NOTHING = "<p>Generate a video first; its curves appear here beside the sound.</
 
 def build_inspect(made: gr.State) -> None:
     """Lay out the tab around the state that holds the finished takes."""
-    gr.Markdown("What the animation does over time, beside the sound that it was drawn for.", elem_classes="small")
+    gr.Markdown(
+        "What the animation does over time, beside the sound that it was drawn for and what is heard in it: with the "
+        "expression `auto` head, brows and eyes do more where the voice is aroused, less where it is calm.",
+        elem_classes="small",
+    )
     choice = gr.Radio([], label="Take", visible=False)
     curves = gr.HTML(NOTHING, elem_id="curves", elem_classes="scrolling")
 
@@ -20,7 +24,9 @@ def build_inspect(made: gr.State) -> None:
         return gr.Radio(names, value=0 if takes else None, visible=len(takes) > 1), show(takes, 0)
 
     def show(takes: list[Take], index: int | None) -> str:
-        return draw_curves(takes[index].animation, takes[index].speech) if takes and index is not None else NOTHING
+        if not takes or index is None:
+            return NOTHING
+        return draw_curves(takes[index].animation, takes[index].speech, takes[index].arousal)
 
     made.change(offer, made, [choice, curves], api_visibility="private", show_progress="hidden")
     choice.input(show, [made, choice], curves, api_visibility="private", show_progress="hidden")

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..animation.animation import Animation
 from ..animation.files import save_animation
@@ -35,7 +37,7 @@ class Order:
         photo, speech (`str`, *optional*): Paths.
         seed (`int`): Seed of the first take; take `k` has `seed + k`.
         takes (`int`): How many.
-        diversity, fps (`float`): As in [`DirfaPipeline`].
+        diversity, expressiveness, fps (`float`): As in [`DirfaPipeline`].
         size (`int`): Longest side of the videos.
         label (`bool`): Whether the videos say that they are AI-generated.
         neutral (`bool`): Whether the photo's own expression is taken off first.
@@ -47,6 +49,7 @@ class Order:
     seed: int = 1
     takes: int = 1
     diversity: float = 1.0
+    expressiveness: float = 1.0
     fps: float = ANIMATION_FPS
     size: int = 512
     label: bool = True
@@ -72,11 +75,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Take:
-    """A finished take: its seed, the animation, the sound and the files made of them."""
+    """
+    A finished take: its seed, the animation, the sound, how aroused it is (`(frames,)` at 25 fps) and the files made.
+    """
 
     seed: int
     animation: Animation
     speech: AudioClip
+    arousal: NDArray[np.float32]
     video: str
     files: tuple[str, ...]
 
@@ -100,9 +106,11 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
     animations = [
         order.controls.apply(drawn, pipe.face_model, speech)
         for drawn in pipe.sample_animations(
-            speech, generators, order.diversity, order.fps, follow_arousal=order.controls.follows_arousal
+            speech, generators, order.diversity, order.fps, expressiveness=order.expressiveness,
+            follow_arousal=order.controls.follows_arousal,
         )
-    ]
+    ]  # fmt: skip
+    arousal = pipe.animation_sampler.arousal(pipe.encode_audio(speech)).float().cpu().numpy()
     if order.neutral:
         animations = [neutralize(animation, prepared.portrait.face) for animation in animations]
     began = time.perf_counter()
@@ -115,7 +123,7 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
         files = [path, path.with_suffix(".csv"), path.with_suffix(".npz")]
         for curves in files[1:]:
             save_animation(animation, curves)
-        yield Take(seed, animation, speech, str(path), tuple(map(str, files)))
+        yield Take(seed, animation, speech, arousal, str(path), tuple(map(str, files)))
 
 
 def _write(

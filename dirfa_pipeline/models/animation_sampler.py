@@ -22,10 +22,11 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch import Tensor, nn
 
 from ..animation.coefficients import LIP_INDICES
+from ..media.audio import FEATURES_PER_FRAME
 from ..media.prosody import NUM_PROSODY
 from .animation_stream import WINDOW, AnimationStream
 from .lip_decoder import LipDecoder, LipGates
-from .listener import NUM_HEARD, Listener
+from .listener import AROUSAL, NUM_HEARD, Listener
 from .motion_channels import NUM_MOTIONS
 from .motion_prior import CueScale, MotionPrior
 from .speech_head import VISEME_NAMES, SpeechHead
@@ -133,6 +134,12 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
         rows = features[:, -NUM_PROSODY:].float().cpu().numpy()
         voice, listener = listener.hear(rows, speaking.float().cpu().numpy())
         return torch.cat([speech, torch.from_numpy(voice).to(speech)[None]], dim=-1), listener
+
+    @torch.no_grad()
+    def arousal(self, features: Tensor) -> Tensor:
+        """How aroused the voice is at each frame of `features`, those of [`sample`]: `(frames,)` in (-1, 1)."""
+        heard = self.hear(features, Listener())[0][0, :, -NUM_HEARD:]
+        return heard[:, AROUSAL].unflatten(0, (-1, FEATURES_PER_FRAME)).mean(1)
 
     @property
     def lip_past(self) -> int:

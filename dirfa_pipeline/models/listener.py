@@ -4,12 +4,13 @@ What is heard of a voice, relative to itself: loudness, pitch and brightness abo
 Nothing here knows the future: a row depends on the rows up to it, so that a stream hears what a file gives.
 """
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .arousal import MOST_STEP, SILENCE, VOICED, Arousal
 
 
 Array = NDArray[np.float32]
@@ -21,18 +22,6 @@ LEVEL, PITCH, VOICING, BRIGHTNESS, SPEAKING, AROUSAL = range(NUM_HEARD)
 MEMORY: Final = 300  # rows, 6 s: a speaker who steps back is followed, a phrase is not
 FIRST_ROWS: Final = 10  # that the first row counts as: the mean starts there and moves gently
 LEVEL_RANGE: Final = (-2.0, 1.5)  # tens of decibels about the mean: softer than a voice by 20 dB is background
-VOICED: Final = 0.5  # of the autocorrelation's peak, from which on a row has a pitch
-SILENCE: Final = -8.5  # log10 of full scale squared: digital silence is nobody's voice, whatever precedes it
-MOST_STEP: Final = 6.0  # semitones about the running pitch that one row can move it by: octave errors jump further
-
-# A voice is taken to be calm, until two seconds of it have told otherwise. Spreads are mean distances from the mean.
-CALM_ROWS: Final = 100.0
-CALM_PITCH, CALM_LOUDNESS, CALM_BRIGHTNESS = 2.4, 0.62, -2.0
-# What arousal adds up from, so that angry and happy takes of a speaker come before neutral ones and these before sad
-# ones: octaves, tens of decibels and log10 of the share of bright power. Voice carries arousal by its loudness, pitch
-# and spectral balance (Scherer, 2003, "Vocal communication of emotion").
-PITCH_SHARE, LOUDNESS_SHARE, BRIGHTNESS_SHARE = 3.2 / 12.0, 4.8, 1.5
-AROUSED: Final = 1.0  # of that sum, at which arousal is .76
 
 
 @dataclass(frozen=True)
@@ -44,8 +33,7 @@ class Listener:
         rows (`float`): Rows of speech heard, up to `MEMORY`.
         loudness, brightness (`float`): Running means of log10 power and of its share above 2 kHz.
         voiced_rows (`float`), pitch (`float`): The same for the pitch, in semitones, over voiced rows.
-        pitch_spread, loudness_spread, brightness_level (`float`): Running mean distances from these means, and the
-            mean brightness, over voiced rows.
+        mood ([`Arousal`]): How aroused the voice of the last seconds is.
     """
 
     rows: float = 0.0
@@ -53,17 +41,7 @@ class Listener:
     brightness: float = 0.0
     voiced_rows: float = 0.0
     pitch: float = 0.0
-    pitch_spread: float = CALM_PITCH
-    loudness_spread: float = CALM_LOUDNESS
-    brightness_level: float = CALM_BRIGHTNESS
-
-    @property
-    def arousal(self) -> float:
-        """How aroused the voice of the last seconds is, in (-1, 1); whatever its gain."""
-        pitch = PITCH_SHARE * (self.pitch_spread - CALM_PITCH)
-        loudness = LOUDNESS_SHARE * (self.loudness_spread - CALM_LOUDNESS)
-        brightness = BRIGHTNESS_SHARE * (self.brightness_level - CALM_BRIGHTNESS)
-        return math.tanh((pitch + loudness + brightness) / AROUSED)
+    mood: Arousal = field(default_factory=Arousal)
 
     def hear(self, prosody: Array, speaking: Array) -> tuple[Array, "Listener"]:
         """
@@ -83,7 +61,8 @@ class Listener:
         for row, ((loudness, pitch, voicing, brightness), weight) in enumerate(
             zip(prosody.tolist(), speaking.tolist(), strict=True)
         ):
-            state = state._after(loudness, pitch, voicing, brightness, weight)
+            mood = state.mood.after(loudness, pitch, voicing, brightness, weight)
+            state = replace(state._after(loudness, pitch, voicing, brightness, weight), mood=mood)
             low, high = LEVEL_RANGE
             heard[row, LEVEL] = min(max(loudness - state.loudness, low), high) if state.rows else low
             voiced = voicing > VOICED and state.voiced_rows > 0.0
@@ -91,7 +70,7 @@ class Listener:
             heard[row, VOICING] = voicing
             heard[row, BRIGHTNESS] = brightness - state.brightness if state.rows else 0.0
             heard[row, SPEAKING] = weight
-            heard[row, AROUSAL] = state.arousal
+            heard[row, AROUSAL] = state.mood.value
         return heard, state
 
     def _after(self, loudness: float, pitch: float, voicing: float, brightness: float, weight: float) -> "Listener":
@@ -114,12 +93,4 @@ class Listener:
             return replace(fresh, voiced_rows=FIRST_ROWS, pitch=pitch)
         voiced = min(self.voiced_rows + 1.0, float(MEMORY))
         step = min(max(pitch - self.pitch, -MOST_STEP), MOST_STEP)
-        share = 1.0 / min(voiced + CALM_ROWS, float(MEMORY))
-        return replace(
-            fresh,
-            voiced_rows=voiced,
-            pitch=self.pitch + step / voiced,
-            pitch_spread=self.pitch_spread + share * (abs(step) - self.pitch_spread),
-            loudness_spread=self.loudness_spread + share * (abs(loudness - fresh.loudness) - self.loudness_spread),
-            brightness_level=self.brightness_level + share * (brightness - self.brightness_level),
-        )
+        return replace(fresh, voiced_rows=voiced, pitch=self.pitch + step / voiced)

@@ -1,4 +1,4 @@
-"""The channels that the sampler draws (head, gaze, brows, cheeks, smile), and their way to and from coefficients."""
+"""The channels that the sampler draws (head, gaze, brows, cheeks, smile, lids) and how they become coefficients."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from ..animation.gaze import gaze_angles, look_weights
 
 MOTION_NAMES: Final[tuple[str, ...]] = (
     "yaw", "pitch", "roll", "x", "y", "z", "gazeYaw", "gazePitch",
-    "browDown", "browInnerUp", "browOuterUp", "eyeSquint", "cheekSquint", "smile", "eyeWide", "noseSneer",
+    "browDown", "browInnerUp", "browOuterUp", "eyeSquint", "cheekSquint", "smile", "eyeWide", "noseSneer", "lids",
 )  # fmt: skip
 NUM_MOTIONS: Final = len(MOTION_NAMES)
 HEAD = slice(0, 6)
@@ -36,12 +36,14 @@ PAIRED: Final[dict[str, tuple[str, ...]]] = {
     "smile": ("mouthSmileLeft", "mouthSmileRight"),
     "eyeWide": ("eyeWideLeft", "eyeWideRight"),
     "noseSneer": ("noseSneerLeft", "noseSneerRight"),
+    "lids": ("eyeBlinkLeft", "eyeBlinkRight"),  # how far they hang; blinks come on top
 }
 
 
 def motion_from_coefficients(coefficients: Tensor) -> Tensor:
     """
-    Read the motion channels, of shape `(frames, 16)`, from tracked coefficients, of shape `(frames, 58)`.
+    Read the motion channels, of shape `(frames, 17)`, from tracked coefficients, of shape `(frames, 58)`; blinks
+    count as hanging lids.
 
     Gaze is measured in the room, not in the head: a head that turns while the eyes stay on the camera has gaze 0.
     """
@@ -60,14 +62,14 @@ def limit_head(motion: Tensor) -> Tensor:
 
 def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
     """
-    Write motion channels `(frames, 16)` and blinks `(frames,)` in [0, 1] as coefficients `(frames, 58)`.
+    Write motion channels `(frames, 17)` and blinks `(frames,)` in [0, 1] as coefficients `(frames, 58)`.
 
     Weights are clamped to [0, 1]; lips and jaw other than the smile stay 0.
     """
     channel = dict(zip(MOTION_NAMES, motion.unbind(1), strict=True))
     weights = look_weights(channel["gazeYaw"] - channel["yaw"], channel["gazePitch"] - channel["pitch"])
-    weights |= {"eyeBlinkLeft": blink, "eyeBlinkRight": blink}
     weights |= {name: channel[pair] for pair, names in PAIRED.items() for name in names}
+    weights |= {name: blink + (1.0 - blink) * channel["lids"].clamp(0.0, 1.0) for name in PAIRED["lids"]}
 
     coefficients = motion.new_zeros(len(motion), NUM_COEFFICIENTS)
     coefficients[:, -6:] = motion[:, HEAD]

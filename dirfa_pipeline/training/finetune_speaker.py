@@ -125,7 +125,7 @@ def finetune(
     if motion_steps and judging:
         train_motion(sampler, training, judging, motion_schedule(motion_steps, MOTION_RATE), start)
     if any(clip.valid.sum() >= MIN_FRAMES for clip in parts[0]):
-        calibrate(sampler, training)
+        calibrate(sampler, training, pipe.face_model)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,6 +13,8 @@ from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 CHANNELS = ("lips", "motion")
 BLINK_HALF_LENGTH = 5
+BLINK_LEVEL = 0.4  # of lids' closure, from which on they are in a blink
+LIDS = MOTION_NAMES.index("lids")
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,11 @@ class TrackedClip:
 
 
 def motion_channels(clip: TrackedClip) -> Tensor:
-    """Motion channels `(frames, 16)`: head and gaze about their median, brows, cheeks and smile above their rest."""
+    """
+    Motion channels `(frames, 17)`: head and gaze about their median, all else above its rest, the lids between blinks.
+    """
     motion = motion_from_coefficients(torch.from_numpy(clip.coefficients))
+    motion[:, LIDS] = torch.from_numpy(_between_blinks(motion[:, LIDS].numpy(), clip))
     valid = torch.from_numpy(clip.valid)
     for column in range(len(MOTION_NAMES)):
         level = 0.5 if column < MOTION_NAMES.index("browDown") else 0.2
@@ -55,12 +60,20 @@ def motion_channels(clip: TrackedClip) -> Tensor:
     return motion
 
 
+def _between_blinks(lids: NDArray[np.float32], clip: TrackedClip) -> NDArray[np.float32]:
+    """A curve of the lids `(frames,)` with straight lines in place of blinks and of frames that are not valid."""
+    shut = lid_closure(clip) > BLINK_LEVEL
+    reach = np.convolve(shut, np.ones(2 * BLINK_HALF_LENGTH + 1), "same") > 0.5
+    open_ = np.flatnonzero(~reach & clip.valid)
+    return np.interp(np.arange(len(lids)), open_, lids[open_]).astype(np.float32) if len(open_) else 0.0 * lids
+
+
 def lid_closure(clip: TrackedClip) -> NDArray[np.float32]:
     """How far the lids are shut against their usual opening, `(frames,)`: 0 usual, 1 shut (eye aspect ratio 0)."""
     return (1.0 - clip.eye_openness / np.percentile(clip.eye_openness, 75)).astype(np.float32)
 
 
-def find_blinks(clip: TrackedClip, threshold: float = 0.4) -> list[int]:
+def find_blinks(clip: TrackedClip, threshold: float = BLINK_LEVEL) -> list[int]:
     """Peak frames of blinks: dips of the eye opening to under `1 - threshold` of its usual, for 0.6 s at most."""
     closure = lid_closure(clip)
     above = np.flatnonzero((closure > threshold) & clip.valid)

@@ -13,15 +13,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..animation.coefficients import COEFFICIENT_NAMES
 from ..animation.frame_rate import ANIMATION_FPS
 from ..evaluation.beats import Loudness, beat_scores, loudness_of
+from ..face.landmarks import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from ..media.audio import ENCODER_RATE, FEATURES_PER_FRAME
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import event_windows
 from ..models.face_model import FaceModel
 from ..models.gestures import BEGIN, NUM_DRAWN, compose, gesture_curve, step_curves
 from ..models.listener import NUM_HEARD
-from ..models.motion_channels import FACE, GESTURE_CHANNELS, MIRRORED, MOTION_NAMES, NUM_MOTIONS
+from ..models.motion_channels import FACE, GESTURE_CHANNELS, HEAD, MIRRORED, MOTION_NAMES, NUM_MOTIONS, PAIRED
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
 from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent, makes_gestures
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # a frame, on squared steps and gestures: what no curve tells stays small
 BLINK_WEIGHT: Final = 0.3
 LONG_CLIP: Final = 125  # frames: clips whose spread is measured
+SPREAD_FRAMES: Final = 250  # over which it is: short and long clips compare
 CALIBRATION_ROUNDS: Final = 16
 # Of the way from rest that is taken off at each event: no less, for seeds must be forgotten within seconds, and no
 # more, for a head that comes home at once is restless.
@@ -46,12 +49,18 @@ BEATS: Final = (
     ((*BROW_CHANNELS, *(NUM_MOTIONS + GESTURE_CHANNELS.index(c) for c in BROW_CHANNELS)), "log_spread", RISE),
     ((NUM_MOTIONS + GESTURE_CHANNELS.index(1),), "mean", CUE_LEVEL),
 )
+# What is seen of several channels at once: that height of the brows and that opening of the lids are calibrated too.
+SEEN: Final = {
+    "brows": ("browDown", "browInnerUp", "browOuterUp"),
+    "lids": ("eyeSquint", "cheekSquint", "eyeWide", "lids"),
+}  # fmt: skip
+MOST_STRETCH: Final = 1.6  # of a channel's own spread, that what is seen of it may ask for
 SPREAD_SHARE: Final = 1.1  # of the tracks': drawn steps are smoother, and at an equal spread a tenth slower
 BEAT_SHARE: Final = 1.3  # of the tracks': other voices than those learned from get less
 BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
 # In conversation people blink 26 times a minute, at rest 17 (Bentivoglio et al., 1997, "Analysis of blink rate
-# patterns in normal subjects"); those of the few clips less.
-BLINKS_A_MINUTE: Final = 24.0
+# patterns in normal subjects").
+BLINKS_A_MINUTE: Final = 26.0
 BLINK_ROUNDS: Final = 2
 MOST_EFFECT: Final = 0.6  # of one deviation of a cue
 MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
@@ -275,26 +284,37 @@ def roll_out(sampler: AnimationSampler, example: MotionExample, first_seed: int)
 
 
 @torch.no_grad()
-def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
+def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_model: FaceModel) -> None:
     """
     Undo what few clips and uncertain times of events cost, by measures of what is drawn for the clips' own sound:
 
     - the leash and, at that one's limits, the unit of each channel, until it strays within a clip of 5 s or
-      more as far as it does in the tracks;
+      more as far as it does in the tracks: the head as in the median clip, for some people lean all the time;
+    - the spread of brows and lids anew, until their height and opening stray as far: weights that rise together show
+      more than each for itself;
     - where the face begins: as raised as it is on average, so that no take opens with the same rise;
     - how much more head and brows move after larger rises of loudness, until they beat with the speech, see
       `evaluation.beats`, as in the tracks; and how much the chin lifts with the level.
     """
     long = [example for example in examples if len(example.motion) >= LONG_CLIP] or examples
-    tracked = torch.stack([example.motion.std(0) for example in long]).mean(0).clamp_min(1e-3)
+    spreads = torch.stack([_spread(example.motion) for example in long])
+    tracked = torch.cat([spreads[:, HEAD].quantile(0.5, dim=0), spreads[:, HEAD.stop :].mean(0)]).clamp_min(1e-3)
     tracked *= SPREAD_SHARE
+    seen = _what_is_seen(face_model)
+    tracked_seen = SPREAD_SHARE * torch.stack([_spread(example.motion @ seen) for example in long]).mean(0)
+    stretch = torch.ones(NUM_MOTIONS)
     aims = [BEAT_SHARE * beat for beat in mean_beats(long, [example.motion[None] for example in long])]
     sampler.leash.fill_(LEASHES[0])
     sampler.start_level.zero_()
     effects = [0.0] * len(BEATS)
     for round_ in range(CALIBRATION_ROUNDS):
         drawn = [roll_out(sampler, example, ROWS * index) for index, example in enumerate(long)]
-        ratio = (torch.stack([takes.std(1).mean(0) for takes in drawn]).mean(0) / tracked).clamp(0.2, 5.0)
+        drawn_seen = torch.stack([_spread(takes @ seen).mean(0) for takes in drawn]).mean(0)
+        for names, share in zip(SEEN.values(), drawn_seen / tracked_seen, strict=True):
+            stretch[[MOTION_NAMES.index(name) for name in names]] *= share.clamp(0.5, 2.0) ** -0.3
+        stretch.clamp_(1.0 / MOST_STRETCH, MOST_STRETCH)
+        spread = torch.stack([_spread(takes).mean(0) for takes in drawn]).mean(0)
+        ratio = (spread / (stretch * tracked)).clamp(0.2, 5.0)
         leash = sampler.leash + 0.1 * ratio.log()
         sampler.leash.copy_(leash.clamp(*LEASHES))
         beyond = (sampler.leash != leash).float() * ratio.log()
@@ -312,9 +332,31 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
         logger.info("round %d: head, brow, nod beats %s, tracked %s", round_, _rounded(beats), _rounded(aims))
     _calibrate_blinks(sampler, long)
     logger.info("effects %s", _rounded(effects))
-    logger.info("spread over the tracks', and leash:")
+    logger.info("height of brows, opening of lids over the tracks' %s", _rounded((drawn_seen / tracked_seen).tolist()))
+    logger.info("spread over what it should be, and leash:")
     for name, *values in zip(MOTION_NAMES, ratio.tolist(), sampler.leash.tolist(), strict=True):
         logger.info("%12s %.2f %.2f", name, *values)
+
+
+def _spread(motion: Tensor) -> Tensor:
+    """Deviation of curves `(..., frames, curves)` within ten seconds or less, `(..., curves)`."""
+    parts = motion.tensor_split(max(1, round(motion.shape[-2] / SPREAD_FRAMES)), dim=-2)
+    return torch.stack([part.std(-2) for part in parts]).mean(0)
+
+
+def _what_is_seen(face_model: FaceModel) -> Tensor:
+    """What each channel adds to the height of the brows and to the opening of the lids, `(motions, 2)`."""
+    basis = face_model.expression_basis.detach()[..., 1]
+    eyes = (RIGHT_EYE, LEFT_EYE)
+    corners = basis[:, [corner for eye in eyes for corner in (eye.outer, eye.inner)]].mean(1)
+    brows = basis[:, [*RIGHT_BROW[0], *LEFT_BROW[0]]].mean(1) - corners
+    upper, lower = zip(*[pair for eye in eyes for pair in eye.middle_pairs], strict=True)
+    lids = basis[:, list(upper)].mean(1) - basis[:, list(lower)].mean(1)
+    seen = torch.zeros(NUM_MOTIONS, len(SEEN))
+    for channel, names in PAIRED.items():
+        columns = [COEFFICIENT_NAMES.index(name) for name in names]
+        seen[MOTION_NAMES.index(channel)] = torch.stack([brows[columns].sum(), lids[columns].sum()])
+    return seen
 
 
 def _calibrate_blinks(sampler: AnimationSampler, examples: list[MotionExample]) -> None:

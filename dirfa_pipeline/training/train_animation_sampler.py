@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     train_motion(sampler, training, validation, motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
     accelerator.end_training()
     if accelerator.is_main_process:
-        calibrate(sampler, training)
+        calibrate(sampler, training, face_model)
         sampler.save_pretrained(options.output)
         logger.info("saved %s", options.output)
         remove_checkpoints(options.run, STAGES)  # the next run must not take them for its own

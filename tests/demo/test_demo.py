@@ -35,12 +35,14 @@ from tiny import tiny_pipeline
 from dirfa_pipeline import Animation, InputError
 from dirfa_pipeline.demo import build_demo, launch_options
 from dirfa_pipeline.demo.api import ADDRESS, HELP
+from dirfa_pipeline.demo.create import order_from
 from dirfa_pipeline.demo.curves import draw_curves
 from dirfa_pipeline.demo.direction import controls_from
 from dirfa_pipeline.demo.label import burn_label
 from dirfa_pipeline.demo.live import LiveSession
 from dirfa_pipeline.demo.preview import prepare_preview
 from dirfa_pipeline.demo.synthesis import find_engine, list_voices, speak
+from dirfa_pipeline.demo.takes import Take, make_takes
 
 
 EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
@@ -63,7 +65,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 def generate(client: Client, **changes: object) -> list[str]:
     arguments = {
         "photo": handle_file(str(EXAMPLES / "astronaut.jpg")), "speech": handle_file(str(EXAMPLES / "speech.flac")),
-        "seed": 7, "takes": 1, "diversity": 1.0, "fps": 10, "size": 512, "label": True,
+        "seed": 7, "takes": 1, "diversity": 1.0, "expressiveness": 1.0, "fps": 10, "size": 512, "label": True,
     }  # fmt: skip
     return client.predict(**(arguments | changes), api_name="/generate")
 
@@ -233,10 +235,14 @@ def test_label_is_small_and_in_the_corner() -> None:
 
 
 def test_curves_show_what_moves() -> None:
-    shut = draw_curves(Animation.from_curves(50), speech(2.0))
-    talking = draw_curves(Animation.from_curves(50, jawOpen=np.linspace(0, 1, 50)), speech(2.0))
+    calm = np.zeros(50, np.float32)
+    shut = draw_curves(Animation.from_curves(50), speech(2.0), calm)
+    talking = draw_curves(Animation.from_curves(50, jawOpen=np.linspace(0, 1, 50)), speech(2.0), calm)
+    aroused = draw_curves(Animation.from_curves(50), speech(2.0), np.linspace(-1, 1, 50, dtype=np.float32))
     assert shut != talking
-    assert shut.count("<polyline") == 10
+    assert shut.count("<polyline") == 11
+    assert aroused != shut
+    assert "Arousal of the voice" in shut
     assert "<polygon" in shut
 
 
@@ -253,3 +259,19 @@ def test_typed_text_is_spoken(tmp_path: Path) -> None:
     assert 1.0 < load_audio(tmp_path / "typed.wav").duration < 8.0
     with pytest.raises(InputError, match="text must hold 1 to 600 characters, got 601"):
         speak(engine, "a" * 601, "en-us", tmp_path / "long.wav")
+
+
+def test_a_deadpan_order_is_drawn_deadpan(tmp_path: Path) -> None:
+    """The slider reaches the draw: less expressive takes move the head less."""
+    orders = [
+        order_from(
+            str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac"), 1, 1, 1.0, value, 10, 256, False, False,
+            "neutral", 1.0, 1.0, "as drawn", 1.0, 0.0,
+        )
+        for value in (0.0, 2.0)
+    ]  # fmt: skip
+    pipe = tiny_pipeline()
+    takes = [next(e for e in make_takes(pipe, order, tmp_path) if isinstance(e, Take)) for order in orders]
+    deadpan, stage = (take.animation["yaw"].std() for take in takes)
+    assert deadpan < 1e-4 < stage
+    assert takes[0].arousal.shape == (round(takes[0].speech.duration * 25),)

@@ -184,7 +184,7 @@ def test_first_visit_to_finished_video(visit: Visit, tmp_path: Path) -> None:
         page.locator("a", has_text="KB").last.click()
     assert download.value.suggested_filename == "take-1.npz"
     page.get_by_role("tab", name="Inspect").click()
-    assert page.locator("#curves svg polyline").count() == 10
+    assert page.locator("#curves svg polyline").count() == 11
 
 
 def test_controls_do_what_they_say(visit: Visit, clip: Path) -> None:

@@ -1,17 +1,16 @@
 """A voice is heard relative to itself, row by row: no gain, no cut and no octave error changes what is heard."""
 
+from dataclasses import replace
+
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voices import voice
 
-from dirfa_pipeline.models.listener import AROUSAL, BRIGHTNESS, LEVEL, NUM_HEARD, PITCH, SPEAKING, Listener
+from dirfa_pipeline.models.listener import BRIGHTNESS, LEVEL, NUM_HEARD, PITCH, SPEAKING, Listener
 
 
 SYLLABLES = list(range(10, 560, 14))
-CALM = {"range_": 1.5, "depth": 0.5, "bright": -2.2}
-LIVELY = {"range_": 5.0, "depth": 1.5, "bright": -1.4}
 
 
 @given(st.floats(-20.0, 20.0))
@@ -57,22 +56,6 @@ def test_octave_errors_do_not_drag_the_pitch() -> None:
     assert abs(end_wrong.pitch - end_true.pitch) < 1.0
 
 
-@pytest.mark.parametrize("gain", [0.0, -2.0])
-def test_aroused_voices_come_before_calm_ones(gain: float) -> None:
-    lively, calm = voice(SYLLABLES, 600, **LIVELY), voice(SYLLABLES, 600, **CALM)
-    lively.prosody[:, 0] += gain
-    assert lively.heard()[-1, AROUSAL] > 0.3
-    assert calm.heard()[-1, AROUSAL] < 0.0
-    for one in ({"range_": 5.0}, {"depth": 1.5}, {"bright": -1.4}):
-        assert voice(SYLLABLES, 600, **(CALM | one)).heard()[-1, AROUSAL] > calm.heard()[-1, AROUSAL]
-
-
-def test_arousal_comes_slowly() -> None:
-    heard = voice(SYLLABLES, 600, **LIVELY).heard()[:, AROUSAL]
-    assert np.abs(np.diff(heard)).max() < 0.1
-    assert np.abs(heard).max() < 1.0
-
-
 def test_digital_silence_is_nobody() -> None:
     """Not even where the encoder takes it for speech."""
     silence = np.tile(np.array([-9.0, 3.0, 0.0, 0.0], np.float32), (100, 1))
@@ -86,7 +69,7 @@ def test_pauses_and_music_teach_nothing() -> None:
     _, before = Listener().hear(*vars(voice(SYLLABLES, 600)).values())
     loud = np.tile(np.array([-1.0, 15.0, 0.9, -0.5], np.float32), (200, 1))
     heard, after = before.hear(loud, np.zeros(200, np.float32))
-    assert after == before
+    assert replace(after, mood=replace(after.mood, presence=before.mood.presence)) == before
     assert (heard[:, SPEAKING] == 0.0).all()
     assert heard.shape == (200, NUM_HEARD)
     assert np.isfinite(heard).all()

@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import tiny_sampler
+from tiny import WEIGHTS, tiny_sampler
 from voices import voice
 
 from dirfa_pipeline.evaluation.beats import Loudness
 from dirfa_pipeline.media.audio import FEATURES_PER_FRAME
+from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.gestures import NUM_DRAWN, compose
 from dirfa_pipeline.models.motion_channels import GESTURE_CHANNELS, MIRRORED, NUM_MOTIONS
 from dirfa_pipeline.models.motion_prior import CueScale
@@ -226,7 +227,7 @@ def test_calibration_leads_towards_the_tracks() -> None:
 
     aims = [BEAT_SHARE * beat for beat in mean_beats(examples, [example.motion[None] for example in examples])]
     before, beats_before = measured()
-    calibrate(sampler, examples)
+    calibrate(sampler, examples, FaceModel.from_pretrained(WEIGHTS / "face_model"))
     after, beats = measured()
     assert after < 0.5 * before
     for index in (0, 1):  # head and brows

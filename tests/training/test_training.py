@@ -19,10 +19,11 @@ from tiny import WEIGHTS, tiny_sampler
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline import Animation, AnimationSampler, AudioClip, DirfaPipeline, InputError, Portrait
+from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
 from dirfa_pipeline.evaluation.beats import Loudness
 from dirfa_pipeline.face.measures import eye_openness
 from dirfa_pipeline.models.gestures import NUM_DRAWN
-from dirfa_pipeline.models.motion_channels import NUM_MOTIONS
+from dirfa_pipeline.models.motion_channels import MOTION_NAMES, NUM_MOTIONS
 from dirfa_pipeline.models.sound_events import NUM_CUES, SoundEvent
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 from dirfa_pipeline.training import assemble_pipeline, augment, train_animation_sampler, train_audio_encoder
@@ -30,7 +31,7 @@ from dirfa_pipeline.training.corpus_file import save_corpus
 from dirfa_pipeline.training.held_out import is_held_out, is_validation_speaker, split_clips
 from dirfa_pipeline.training.lip_stage import LipExample, LipGeometry, train_lips
 from dirfa_pipeline.training.loop import Schedule, TrainingError, TrainingRun
-from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, style_of
+from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, motion_channels, style_of
 from dirfa_pipeline.training.motion_stage import MotionExample, train_motion
 from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels
 from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
@@ -308,6 +309,19 @@ def test_blinks_and_styles_are_read_from_tracks(tracks: Path) -> None:
     assert [peak % 40 in (20, 21, 22) for peak in find_blinks(clip)] == [True, True]
     calm, lively = torch.zeros(50, NUM_MOTIONS), torch.randn(50, NUM_MOTIONS)
     assert (style_of(calm) < style_of(lively)).all()
+
+
+def test_lids_hang_between_blinks_only(tracks: Path) -> None:
+    """A blink is no hanging lid; what the lids do between two blinks is."""
+    clip = next(read_shards(tracks))
+    lids = MOTION_NAMES.index("lids")
+    assert motion_channels(clip)[:, lids].abs().max() == 0.0
+    columns = [COEFFICIENT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
+    coefficients = clip.coefficients.copy()
+    coefficients[5:10, columns] = 0.2
+    hanging = motion_channels(replace(clip, coefficients=coefficients))[:, lids]
+    torch.testing.assert_close(hanging[5:10], torch.full((5,), 0.2))
+    assert hanging[30:].abs().max() == 0.0
 
 
 @pytest.fixture(scope="module")
