@@ -234,10 +234,9 @@ def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[
     alpha, light = cv2.extractChannel(warped, 3), cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
     warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     frame = prepared.portrait.image.copy()
-    plate, remainder = prepared.plate[window], prepared.remainder[window]
     corner, margin = (window[1].start, window[0].start), reach_of(frame.shape[1])
     blend_over_plate(
-        warped, alpha, light, prepared.cutout, plate, remainder, map_x, map_y, *corner, margin, frame[window]
+        warped, alpha, light, prepared.cutout, prepared.plate, prepared.remainder, map_x, map_y, *corner, margin, frame
     )  # fmt: skip
     return state, frame
 

@@ -36,12 +36,12 @@ def blend_over_plate(
         light (`np.ndarray` of shape `(height, width)`): Its light, see [`lost_light`].
         cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
             border cuts the person off does the mirror image count as theirs.
-        plate (`np.ndarray` of shape `(height, width, 3)`): The picture without the person.
-        remainder (`np.ndarray` of shape `(height, width, 3)`): What the photo has over the person on the plate.
+        plate (`np.ndarray` of shape `(rows, columns, 3)`): The picture without the person.
+        remainder (`np.ndarray` of shape `(rows, columns, 3)`): What the photo has over the person on the plate.
         map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the photo each pixel comes from.
-        left, top (`int`): Corner of the window.
+        left, top (`int`): Corner of the window that `warped` fills.
         margin (`float`): In pixels.
-        out (`np.ndarray` of shape `(height, width, 3)`): The photo, of the same window; becomes the frame.
+        out (`np.ndarray` of shape `(rows, columns, 3)`): The photo; its window becomes the frame's.
     """
     height, width = alphas.shape
     last_row, last_column = np.float32(cutout.shape[0] - 1), np.float32(cutout.shape[1] - 1)
@@ -57,23 +57,28 @@ def blend_over_plate(
             inside = 0.0 <= x <= last_column and 0.0 <= y <= last_row
             if alpha == 0:
                 run = slice(column, _end_of_clear(alpha_row, column))
-                _show_behind(plate[row, run], remainder[row, run], rests[run], channels, out[row, run])
+                there = slice(left + run.start, left + run.stop)
+                _show_behind(
+                    plate[top + row, there], remainder[top + row, there], rests[run], channels, out[top + row, there]
+                )
                 column = run.stop
                 continue
             if alpha == OPAQUE and inside:
                 run = slice(column, _end_of_opaque(alpha_row, xs, ys, column, last_column, last_row))
-                _add_light(warped[row, run], lost[run], channels, out[row, run])
+                there = slice(left + run.start, left + run.stop)
+                _add_light(warped[row, run], lost[run], channels, out[top + row, there])
                 column = run.stop
                 continue
             if not inside:
                 inside_x, inside_y = min(max(x, 0.0), last_column), min(max(y, 0.0), last_row)
                 alpha = min(alpha, int(cutout[int(inside_y + 0.5), int(inside_x + 0.5), 3]))
             lit, rest = int(np.float32(alpha) * lost[column]) + 127, int(rests[column])
+            at_row, at = top + row, left + column
             for channel in range(3):
-                mixed = alpha * int(warped[row, column, channel]) + (OPAQUE - alpha) * int(plate[row, column, channel])
-                mixed += lit + rest * int(remainder[row, column, channel])
+                mixed = alpha * int(warped[row, column, channel]) + (OPAQUE - alpha) * int(plate[at_row, at, channel])
+                mixed += lit + rest * int(remainder[at_row, at, channel])
                 # A 255th, exactly: a product and a shift are faster than a division.
-                out[row, column, channel] = (min(max(mixed, 0), 65152) * 32897) >> 23
+                out[at_row, at, channel] = (min(max(mixed, 0), 65152) * 32897) >> 23
             column += 1
 
 
