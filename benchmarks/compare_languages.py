@@ -1,0 +1,134 @@
+"""
+Measure lips by language, on synthetic voices whose phones are known: closures, rounding, spread.
+
+    python benchmarks/compare_languages.py [--weights weights/dirfa-base] [--photo PHOTO]
+
+espeak-ng says a few sentences in each language, by a man's and a woman's voice, and tells its phones. None of these
+languages was heard by the lips or by the encoder in training. Columns: lips closed at p, b, m, and that less the same
+at random times; correlation of the opening with what the phones ask for; width of the mouth at ee less at oo and at ss
+less at sh, and at rounded vowels and w less the mean, in hundredths of the inter-ocular distance; opening at f and v
+less the mean. The last line holds the same lips at the next language's phones, which is what a mouth that does not
+listen gives.
+Needs `apt-get install espeak-ng`.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
+from dirfa_pipeline.evaluation import metrics
+from dirfa_pipeline.evaluation.metrics import Phone
+from dirfa_pipeline.evaluation.phone_shapes import at_phones, width_contrasts
+from dirfa_pipeline.evaluation.rows import format_columns
+from dirfa_pipeline.evaluation.scores import mean_scores
+from dirfa_pipeline.evaluation.tracking import Track
+from dirfa_pipeline.face.fit import FaceFit
+from dirfa_pipeline.face.measures import lip_aperture, mouth_width
+from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip
+from dirfa_pipeline.models.speech_head import VISEME_NAMES
+from dirfa_pipeline.training.espeak_voices import Espeak, speak_with_espeak
+from dirfa_pipeline.training.utterance import LeftOut
+
+
+SENTENCES: Final = {
+    "nl": "Mijn moeder bakt op woensdag verse broodjes. Zullen we morgen samen naar zee fietsen? Piet speelt buiten "
+          "met zijn oude poes. De school begint om half zeven. Wie zoet is krijgt lekkers. Sjaak koopt een sjaal.",
+    "sv": "Min mamma bakar bröd på söndag morgon. Vi ses vid sjön klockan sju. Pojken spelar piano och sjunger fina "
+          "visor. Hunden sover under bordet. Det blir kallt i vinter. Sommaren är kort men ljus.",
+    "tr": "Annem pazar günü taze ekmek pişiriyor. Küçük kuş pencerenin önünde şarkı söylüyor. Bizim bahçede beyaz "
+          "güller var. Şimdi su içmek istiyorum. Şehirde sis var. Masada sıcak çay ve simit duruyor.",
+    "el": "Η μαμά μου φτιάχνει ψωμί το πρωί. Το μικρό παιδί παίζει μπάλα στον κήπο. Θέλω να πιω λίγο νερό. Σήμερα "
+          "βρέχει και φυσάει πολύ. Ο παππούς μου πίνει καφέ στο μπαλκόνι. Που μένουν οι φίλοι σου;",
+    "cs": "Moje babička peče výborný chléb. Zítra pojedeme vlakem do Prahy. Malý pes běží po velké zahradě. Prosím, "
+          "podejte mi sklenici vody. Šest myší si hraje pod stolem. Náš soused má čtyři syny a žádnou dceru.",
+    "fi": "Äiti leipoo aamulla tuoretta leipää. Poika pelaa pihalla palloa. Me uimme huomenna suuressa järvessä. "
+          "Syysmyrsky puhaltaa yli puiston. Isä istuu tuvassa ja juo kuumaa kahvia. Pikku kissa nukkuu.",
+    "ro": "Mama mea face pâine bună dimineața. Băiatul mic aleargă prin parc. Vreau să beau un pahar de apă. Șase "
+          "șoareci se joacă sub masă. Soarele strălucește în oraș. Copiii merg la școală și se salută.",
+    "id": "Ibu saya membuat roti setiap pagi. Anak kecil itu bermain bola di kebun. Besok kami pergi ke pasar membeli "
+          "buah. Sapi itu masih segar sekali. Ayah minum teh manis dan membaca cerita. Kucing kami lucu.",
+}  # fmt: skip
+VOICES: Final = (("+m3", 150, 40), ("+f2", 165, 60))  # variant, words a minute, pitch
+# The ARPAbet phone that the measures know each viseme by; the others keep the one that opens the mouth as far.
+NAMES: Final = {
+    "silence": "SIL", "closure": "P", "labiodental": "F", "dental": "TH", "alveolar": "T", "sibilant": "S",
+    "postalveolar": "SH", "velar": "K", "rhotic": "R", "round_close": "UW", "round_mid": "OW", "round_open": "AO",
+    "open": "AA", "open_front": "AE", "central": "AH", "mid_front": "EH", "close_front": "IY", "near_close": "IH",
+}  # fmt: skip
+COLUMNS: Final = {
+    "closed": ("p b m", "{:.2f}"), "gain": ("over chance", "{:+.2f}"), "openness": ("openness r", "{:.2f}"),
+    "width_ee_oo": ("ee - oo", "{:+.1f}"), "width_ss_sh": ("ss - sh", "{:+.1f}"), "round": ("oo w", "{:+.1f}"),
+    "tuck": ("f v", "{:+.1f}"),
+}  # fmt: skip
+HUNDREDTHS: Final = ("width_ee_oo", "width_ss_sh", "round", "tuck")
+
+
+def speak(engine: Espeak, language: str, voice: tuple[str, int, int]) -> tuple[NDArray[np.float32], list[Phone]]:
+    """A language's sentences in one voice at 16 kHz, and their phones."""
+    variant, pace, pitch = voice
+    said = speak_with_espeak(engine, SENTENCES[language], language + variant, pace, pitch)
+    if isinstance(said, LeftOut):
+        raise RuntimeError(f"{said.name}: {said.reason}")
+    phones = [Phone(NAMES[VISEME_NAMES[kind]], start, end) for kind, start, end in said.segments]
+    return said.samples.astype(np.float32) / 32768, phones
+
+
+def score(track: Track, phones: Sequence[Phone]) -> dict[str, float]:
+    """The columns of one take."""
+    aperture, width = lip_aperture(track.landmarks), mouth_width(track.landmarks)
+    recall, chance = metrics.closure_recall(aperture, ANIMATION_FPS, phones)
+    openness = metrics.phone_openness(phones, len(aperture), ANIMATION_FPS)
+    spoken = [phone for phone in phones if phone.name != "SIL"]
+    scores = {"closed": recall, "gain": recall - chance, "openness": metrics.best_lag(aperture, openness)[1]}
+    scores |= width_contrasts(width, ANIMATION_FPS, phones)
+    for column, curve, names in (("round", width, ("UW",)), ("tuck", aperture, ("F",))):
+        values = at_phones(curve, ANIMATION_FPS, spoken)
+        there = values[[phone.name in names for phone in spoken]]
+        scores[column] = float(np.nanmean(there) - np.nanmean(values)) if np.isfinite(there).any() else float("nan")
+    return {name: 100.0 * value if name in HUNDREDTHS else value for name, value in scores.items()}
+
+
+def take(pipe: DirfaPipeline, sound: NDArray[np.float32], face: FaceFit) -> Track:
+    clip = AudioClip(sound[None], ENCODER_RATE)
+    animation = pipe.sample_animation(clip, torch.Generator().manual_seed(0))
+    return Track.of_animation(face, animation.coefficients)
+
+
+def main() -> None:
+    examples = Path(__file__).parents[1] / "dirfa_pipeline" / "examples"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
+    parser.add_argument("--photo", type=Path, default=examples / "astronaut.jpg", help="whose face shows the lips")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pipe, engine = DirfaPipeline.from_pretrained(options.weights), Espeak()
+    face = pipe.prepare_portrait(options.photo).face
+    lines = [["", *(title for title, _ in COLUMNS.values()), ""]]
+    rows: dict[str, list[dict[str, float]]] = {"own": [], "shuffled": []}
+    spoken = [[speak(engine, language, voice) for voice in VOICES] for language in SENTENCES]
+    for language, here, others in zip(SENTENCES, spoken, [*spoken[1:], spoken[0]], strict=True):
+        tracks = [take(pipe, sound, face) for sound, _ in here]
+        own, shuffled = (
+            mean_scores([score(track, phones) for track, (_, phones) in zip(tracks, side, strict=True)])
+            for side in (here, others)
+        )
+        rows["own"].append(own)
+        rows["shuffled"].append(shuffled)
+        lines.append([language, *cells(own), ""])
+    lines += [[f"mean, {name}", *cells(mean_scores(each)), ""] for name, each in rows.items()]
+    print(format_columns(lines))
+
+
+def cells(scores: dict[str, float]) -> list[str]:
+    return [form.format(scores[name]) if name in scores else "-" for name, (_, form) in COLUMNS.items()]
+
+
+if __name__ == "__main__":
+    main()
