@@ -9,7 +9,16 @@ variable and writes nothing; see [`threads`] for one that helps on small machine
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .errors import AnimationError, AudioError, CheckpointError, FaceNotFoundError, HubError, ImageError, InputError
+from .errors import (
+    AnimationError,
+    AudioError,
+    CheckpointError,
+    FaceNotFoundError,
+    HubError,
+    ImageError,
+    InputError,
+    VoiceError,
+)
 from .version import __version__
 
 
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
     from .animation.coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES, LIP_NAMES
     from .capture.portrait import Portrait
     from .direction.controls import Controls
+    from .live.voices.choose import open_voice
     from .media.audio import AudioClip, load_audio
     from .media.video import write_video
     from .models.animation_sampler import AnimationSampler
@@ -31,6 +41,7 @@ _MODULES = {
     "animation.coefficients": ("COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES"),
     "capture.portrait": ("Portrait",),
     "direction.controls": ("Controls",),
+    "live.voices.choose": ("open_voice",),
     "media.audio": ("AudioClip", "load_audio"),
     "media.video": ("write_video",),
     "models.animation_sampler": ("AnimationSampler",),
@@ -44,8 +55,8 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler",
     "AudioClip", "AudioError", "CheckpointError", "Controls", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel",
-    "FaceNotFoundError", "FaceRenderer", "HubError", "ImageError", "InputError", "Portrait", "__version__",
-    "load_audio", "write_video",
+    "FaceNotFoundError", "FaceRenderer", "HubError", "ImageError", "InputError", "Portrait", "VoiceError",
+    "__version__", "load_audio", "open_voice", "write_video",
 ]  # fmt: skip
 
 

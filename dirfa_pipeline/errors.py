@@ -17,6 +17,10 @@ class AudioError(InputError):
     """The sound cannot be used: unreadable, empty, too short, not finite, silent."""
 
 
+class VoiceError(InputError):
+    """A text cannot be spoken: no text, an unknown voice, or one that fails, breaks off or gives no sound in time."""
+
+
 class AnimationError(InputError):
     """The animation cannot be used: wrong shape, not finite, unknown expression name."""
 

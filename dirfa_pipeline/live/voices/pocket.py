@@ -1,0 +1,72 @@
+"""pocket-tts, Kyutai's voices for the processor: an extra, `pip install "dirfa-pipeline[voices]"`."""
+
+import threading
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from ...errors import VoiceError
+from ...media.audio import AudioClip
+from .patience import in_time
+from .voice import PATIENCE, check_text
+
+
+VOICE: Final = "alba"
+
+
+class PocketVoice:
+    """
+    A voice of pocket-tts. Its weights are fetched from the Hugging Face hub when it is first opened.
+
+    Args:
+        voice (`str`, defaults to `"alba"`): A name that pocket-tts knows, or a recording to speak like: ask whoever
+            is heard in it.
+        language (`str`, *optional*, defaults to English): A model that pocket-tts knows, such as `"french"`.
+        model (`TTSModel`, *optional*): A loaded one, instead.
+        patience (`float`, defaults to 30): Seconds without sound after which it is given up.
+
+    Raises:
+        VoiceError: It is not installed, its weights cannot be had, or it has no such voice.
+    """
+
+    def __init__(
+        self, voice: str = VOICE, language: str | None = None, model: Any = None, patience: float = PATIENCE
+    ) -> None:
+        self.voice, self.patience = voice, patience
+        self._model, self._turn = _load_model(language) if model is None else (model, threading.Lock())
+        try:
+            self._state = self._model.get_state_for_audio_prompt(voice)
+        except Exception as error:  # files, hub, values: whatever pocket-tts meets
+            raise VoiceError(f"pocket-tts must know the voice, it cannot use {voice!r} ({error})") from error
+
+    def speak(self, text: str) -> Iterator[AudioClip]:
+        """Say the text; see [`Voice`]. Texts that are asked for at the same time are said in turn."""
+        return self._speak(check_text(text))
+
+    def _speak(self, text: str) -> Iterator[AudioClip]:
+        stop = threading.Event()
+        try:
+            yield from in_time(self._chunks(text, stop), self.patience, "pocket-tts")
+        finally:
+            stop.set()
+
+    def _chunks(self, text: str, stop: threading.Event) -> Iterator[AudioClip]:
+        with self._turn:
+            try:
+                for chunk in self._model.generate_audio_stream(self._state, text, stop=stop):
+                    yield AudioClip(chunk.numpy()[None], self._model.sample_rate)
+            except Exception as error:
+                raise VoiceError(f"a voice must speak to the end, pocket-tts failed: {error}") from error
+
+
+@cache
+def _load_model(language: str | None) -> tuple[Any, threading.Lock]:
+    """The model of a language, and whose turn it is: one text at a time is all it can do."""
+    try:
+        from pocket_tts import TTSModel
+    except ImportError as error:
+        raise VoiceError(f'pocket-tts must be installed ({error}): pip install "dirfa-pipeline[voices]"') from error
+    try:
+        return TTSModel.load_model(language=language), threading.Lock()
+    except Exception as error:
+        raise VoiceError(f"pocket-tts must have its model, which it cannot load ({error}); see the network") from error
