@@ -44,7 +44,7 @@ def excerpt(clip: Path, seconds: float, max_side: int, folder: Path) -> Path:
             size = [2 * round(side * factor / 2) for side in frame.shape[1::-1]]
             yield np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
 
-    write_video(folder / "film.mp4", frames(), video.fps, crf=0, preset="ultrafast")
+    write_video(folder / "film.mp4", frames(), video.fps, crf=0, preset="ultrafast", marks=None)
     return folder / "film.mp4"
 
 
@@ -72,7 +72,7 @@ def outside(film: FilmedFace, index: int, shape: tuple[int, int]) -> NDArray[np.
 
 def encoded_psnr(film: FilmedFace, frames: Frames, source: Frames, folder: Path) -> float:
     """PSNR outside the lower face of frames that went through a lossless mp4."""
-    write_video(folder / "coded.mp4", frames, film.fps, crf=0)
+    write_video(folder / "coded.mp4", frames, film.fps, crf=0, marks=None)
     errors = [
         np.square(coded[kept].astype(float) - real[kept]).mean()
         for index, (coded, real) in enumerate(zip(read_video(folder / "coded.mp4").frames, source, strict=True))

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from .direction.controls import Controls
     from .live.voices.choose import open_voice
     from .media.audio import AudioClip, load_audio
-    from .media.video import write_video
     from .models.animation_sampler import AnimationSampler
     from .models.face_model import FaceModel
     from .models.face_renderer import FaceRenderer
     from .pipeline_dirfa import DirfaPipeline
     from .pipeline_output import DirfaPipelineOutput
+    from .provenance.marking import Marks, write_video
+    from .provenance.verify import verify
 
 _MODULES = {
     "animation.animation": ("Animation",),
@@ -43,20 +44,21 @@ _MODULES = {
     "direction.controls": ("Controls",),
     "live.voices.choose": ("open_voice",),
     "media.audio": ("AudioClip", "load_audio"),
-    "media.video": ("write_video",),
     "models.animation_sampler": ("AnimationSampler",),
     "models.face_model": ("FaceModel",),
     "models.face_renderer": ("FaceRenderer",),
     "pipeline_dirfa": ("DirfaPipeline",),
     "pipeline_output": ("DirfaPipelineOutput",),
+    "provenance.marking": ("Marks", "write_video"),
+    "provenance.verify": ("verify",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "COEFFICIENT_NAMES", "EXPRESSION_NAMES", "LIP_NAMES", "Animation", "AnimationError", "AnimationSampler",
     "AudioClip", "AudioError", "CheckpointError", "Controls", "DirfaPipeline", "DirfaPipelineOutput", "FaceModel",
-    "FaceNotFoundError", "FaceRenderer", "HubError", "ImageError", "InputError", "Portrait", "VoiceError",
-    "__version__", "load_audio", "open_voice", "write_video",
+    "FaceNotFoundError", "FaceRenderer", "HubError", "ImageError", "InputError", "Marks", "Portrait", "VoiceError",
+    "__version__", "load_audio", "open_voice", "verify", "write_video",
 ]  # fmt: skip
 
 

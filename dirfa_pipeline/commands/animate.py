@@ -5,7 +5,7 @@ import argparse
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import check_output_path
-from . import direction, progress
+from . import direction, marks, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -32,12 +32,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     animate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
     animate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     direction.add_options(animate)
+    marks.add_options(animate)
 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa animate`; the networks that draw are not loaded."""
     check_output_path(options.output)
     check_files(options.output, animation=options.animation, photo=options.photo, sound=options.sound)
+    marks.check_options(options)
     check_overwriting(
         [options.output], animation=options.animation, photo=options.photo, sound=options.sound,
         motion_from=options.motion_from,
@@ -54,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     picture = read_image(options.photo, options.max_size)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
-    from ..media.video import write_video
+    from ..provenance.marking import write_video
 
     pipeline = load_pipeline(options.weights, draws=False)
     progress("fitting the face")
@@ -63,5 +65,6 @@ def run(options: argparse.Namespace) -> None:
     animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:
         animation = neutralize(animation, portrait.face)
-    write_video(options.output, pipeline.render(portrait, animation), animation.fps, sound)
+    frames = pipeline.render(portrait, animation)
+    write_video(options.output, frames, animation.fps, sound, marks=marks.read_marks(options))
     print(options.output, flush=True)

@@ -188,7 +188,7 @@ def measure_file(
     """Seconds that each stage takes from sound to mp4, and the number of `frames`."""
     import torch
 
-    from ..media.video import VideoWriter
+    from ..provenance.marking import video_writer
 
     encode, draw, render, video = (Stopwatch() for _ in range(4))
     hooks = [
@@ -200,7 +200,7 @@ def measure_file(
     for hook in hooks:
         hook.remove()
     with video:
-        writer = VideoWriter(path, animation.fps, sound)
+        writer = video_writer(path, animation.fps, sound)
         writer.__enter__()
     for frame in render.around(pipeline.render(portrait, animation)):
         with video:

@@ -5,7 +5,7 @@ import os
 
 from ..errors import InputError
 from ..media.video import PRESETS, check_output_path
-from . import progress
+from . import marks, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -34,6 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     dub.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
     dub.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
     dub.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+    marks.add_options(dub)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -48,7 +49,7 @@ def run(options: argparse.Namespace) -> None:
     import torch
 
     from ..capture.films import film_face
-    from ..media.video import write_video
+    from ..provenance.marking import write_video
 
     progress("finding the face")
     film = film_face(options.video, pipeline.face_model, pipeline.detector_folder)
@@ -57,7 +58,8 @@ def run(options: argparse.Namespace) -> None:
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1
     progress(f"drawing (seed {seed})")
     frames = pipeline.dub(film, sound, generator=torch.Generator().manual_seed(seed))
-    write_video(options.output, frames, film.fps, sound, options.crf, options.preset)
+    said = marks.read_marks(options, composite=True)
+    write_video(options.output, frames, film.fps, sound, options.crf, options.preset, said)
     print(options.output, flush=True)
 
 
@@ -65,6 +67,7 @@ def check_options(options: argparse.Namespace) -> None:
     """Find mistakes in the command line before anything is loaded."""
     check_output_path(options.output)
     check_files(options.output, video=options.video, speech=options.speech)
+    marks.check_options(options)
     check_overwriting([options.output], video=options.video, speech=options.speech)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")

@@ -8,10 +8,16 @@ from ..errors import InputError
 def check_files(output: str, **sources: str | None) -> None:
     """Raise [`InputError`] unless the sources that are named are files, and the output's folder is there."""
     for name, path in sources.items():
-        if path is not None and not os.path.isfile(path):
-            raise InputError(f"{name.replace('_', '-')} not found: {path}")
+        if path is not None:
+            check_source(name, path)
     if not os.path.isdir(os.path.dirname(output) or "."):
         raise InputError(f"the folder of --output does not exist: {output}")
+
+
+def check_source(name: str, path: str) -> None:
+    """Raise [`InputError`] unless a source is a file."""
+    if not os.path.isfile(path):
+        raise InputError(f"{name.replace('_', '-')} not found: {path}")
 
 
 def check_overwriting(outputs: list[str], **sources: str | None) -> None:

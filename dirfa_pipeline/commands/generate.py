@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import PRESETS, check_output_path
-from . import direction, progress
+from . import direction, marks, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -61,6 +61,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
     generate.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
     direction.add_options(generate)
+    marks.add_options(generate)
     generate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
 
 
@@ -122,10 +123,10 @@ def save_take(
     options: argparse.Namespace,
 ) -> None:
     """Render and encode one video, frame by frame."""
-    from ..media.video import write_video
+    from ..provenance.marking import write_video
 
     frames = pipeline.render(portrait, animation)
-    write_video(path, frames, animation.fps, sound, options.crf, options.preset)
+    write_video(path, frames, animation.fps, sound, options.crf, options.preset, marks.read_marks(options))
 
 
 def check_options(options: argparse.Namespace) -> None:
@@ -137,6 +138,7 @@ def check_options(options: argparse.Namespace) -> None:
     sources = {name: getattr(options, name) for name in ("photo", "speech", "animation", "motion_from")}
     check_output_path(options.output)
     check_files(options.output, **sources)
+    marks.check_options(options)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
     for path in (options.animation, options.save_animation):

@@ -16,16 +16,14 @@ from ..animation.frame_rate import ANIMATION_FPS
 from ..direction.controls import Controls, neutralize
 from ..errors import InputError
 from ..media.audio import AudioClip
-from ..media.video import VideoWriter
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
-from ..version import __version__
+from ..provenance.marking import video_writer
 from .label import burn_label
 from .limits import read_speech
 
 
 FRAMES_A_STEP: Final = 10
-COMMENT: Final = f"AI-generated talking video, made with dirfa-pipeline {__version__}"
 
 
 @dataclass(frozen=True)
@@ -136,7 +134,7 @@ def _write(
 ) -> Iterator[int]:
     """Render and encode; yields the number of frames done."""
     frames = pipe.render(prepared, animation)
-    with VideoWriter(path, animation.fps, speech, preset="veryfast", comment=COMMENT) as writer:
+    with video_writer(path, animation.fps, speech, preset="veryfast") as writer:
         for index, frame in enumerate(burn_label(frames) if label else frames, start=1):
             writer.write(frame)
             if index % FRAMES_A_STEP == 0:

@@ -2,11 +2,12 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -43,6 +44,8 @@ class VideoWriter:
         crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
         preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
         comment (`str`, *optional*): Goes into the file's metadata.
+        mark (`Callable`, *optional*): Makes what is encoded of a frame and its time in seconds.
+        sign (`Callable`, *optional*): Is given the finished file's path, which is not yet its name, to complete it.
 
     Raises:
         InputError: The path's ending, folder, `crf` or `preset` cannot be used.
@@ -56,6 +59,8 @@ class VideoWriter:
         crf: int = 18,
         preset: str = "fast",
         comment: str | None = None,
+        mark: Callable[[NDArray[np.uint8], float], NDArray[np.uint8]] | None = None,
+        sign: Callable[[Path], None] | None = None,
     ) -> None:
         check_output_path(path)
         if not 0 <= crf <= 51:
@@ -65,7 +70,7 @@ class VideoWriter:
         self._path = os.fspath(path)
         self._rate = frame_rate(fps)
         self._options = {"crf": str(crf), "preset": preset}
-        self._comment = comment
+        self._comment, self._mark, self._sign = comment, mark, sign
         self._sound = None if audio is None else EncodableSound(audio)
         self._blocks = iter(()) if self._sound is None else self._sound.blocks()
         self._block: NDArray[np.float32] | None = None
@@ -85,17 +90,17 @@ class VideoWriter:
     def _write_file(self) -> Iterator[None]:
         """The file is open; it is finished unless something fails."""
         options = {"movflags": "+faststart"}
-        with (
-            whole_file(self._path) as temporary,
-            closing(av.open(str(temporary), "w", format="mp4", options=options)) as self._container,
-        ):
-            if self._comment is not None:
-                self._container.metadata["comment"] = self._comment
-            try:
-                yield
-                self._finish()
-            finally:
-                self._encoder.shutdown(cancel_futures=True)
+        with whole_file(self._path) as temporary:
+            with closing(av.open(str(temporary), "w", format="mp4", options=options)) as self._container:
+                if self._comment is not None:
+                    self._container.metadata["comment"] = self._comment
+                try:
+                    yield
+                    self._finish()
+                finally:
+                    self._encoder.shutdown(cancel_futures=True)
+            if self._sign is not None:
+                self._sign(temporary)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Append a frame, uint8 of shape `(height, width, 3)` with even sides."""
@@ -108,13 +113,16 @@ class VideoWriter:
                 f"all frames must have one size, got {frame.shape[1]} x {frame.shape[0]} after "
                 f"{self._video_stream.width} x {self._video_stream.height}"
             )
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")  # a copy
+        frame = np.array(frame)  # a copy: the caller may use theirs again
         if len(self._waiting) == AHEAD:
             self._waiting.popleft().result()
-        self._waiting.append(self._encoder.submit(self._encode, picture))
+        self._waiting.append(self._encoder.submit(self._encode, frame))
 
-    def _encode(self, picture: Any) -> None:
+    def _encode(self, frame: NDArray[np.uint8]) -> None:
         """Encode a frame and its sound."""
+        if self._mark is not None:
+            frame = self._mark(frame, float(self._num_frames / self._rate))
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
         picture.pts = self._num_frames
         picture.time_base = 1 / self._rate
@@ -171,20 +179,6 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._writing.__exit__(kind, error, trace)
-
-
-def write_video(
-    path: str | os.PathLike[str],
-    frames: Iterable[NDArray[np.uint8]],
-    fps: float,
-    audio: AudioClip | AudioFile | None = None,
-    crf: int = 18,
-    preset: str = "fast",
-) -> None:
-    """Write all frames and the sound; arguments are those of [`VideoWriter`]."""
-    with VideoWriter(path, fps, audio, crf, preset) as writer:
-        for frame in frames:
-            writer.write(frame)
 
 
 def check_output_path(path: str | os.PathLike[str]) -> None:

@@ -1,0 +1,149 @@
+"""
+The watermark found in a video, whatever was done to it meanwhile: coding, scaling, cropping, another frame rate.
+
+Frames are summed with the sign that the mark had at their time, so that the picture itself cancels and the mark stays.
+The sum is folded into one tile, for each size that the tile may have, and the pattern looked for at every place.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .pattern import BITS, PUBLIC_KEY, TILE, TILES, Patterns, patterns, payload_of
+from .watermark import FREQUENCY
+
+
+Array = NDArray[np.float32]
+Complex = NDArray[np.complexfloating]
+
+WINDOW: Final = 8.0  # seconds that are summed
+LEAST_FRAMES: Final = 8
+LARGEST: Final = 512  # pixels of the longest side: larger frames are made smaller first
+DETAIL: Final = 1.0 / 60.0  # of the longest side, deviation: coarser light is none of the mark's
+MOST: Final = 20.0  # levels of detail: edges that move have more, and would drown the mark
+EVEN: Final = 15  # pixels over which the sum is made equally strong
+SIZES: Final = np.exp(np.arange(np.log(0.86), np.log(1.05), 0.004))  # of the tile, over that of an uncropped picture
+# Chance gives the scores of unmarked videos a Gumbel distribution; its place and width, and the score that chance
+# reaches once in a million videos (measured: benchmarks/evaluate_watermark.py).
+CHANCE_SCORE, CHANCE_WIDTH = 3.62, 0.13
+FOUND: Final = 5.4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """
+    What was found.
+
+    Args:
+        score (`float`): Height of the mark's peak over the noise around it.
+        payload (`int`, *optional*): The mark's number; `None` where its checksum fails.
+        size (`float`): Of the mark over that in an uncropped picture: 0.9 if a tenth was cut off.
+    """
+
+    score: float
+    payload: int | None
+    size: float
+
+    @property
+    def found(self) -> bool:
+        """Whether the score is one that chance reaches at most once in a million videos."""
+        return self.score >= FOUND
+
+    @property
+    def chance(self) -> float:
+        """Probability that an unmarked video has such a score."""
+        return float(-np.expm1(-np.exp((CHANCE_SCORE - self.score) / CHANCE_WIDTH)))
+
+
+def find_watermark(frames: Iterable[NDArray[np.uint8]], fps: float, key: int = PUBLIC_KEY) -> Finding | None:
+    """
+    Look for the mark, piece by piece, until it is found; the best of all pieces otherwise.
+
+    Args:
+        frames (`Iterable[np.ndarray]` of shape `(height, width, 3)`): uint8; read as far as needed.
+        fps (`float`): Their rate.
+
+    Returns:
+        [`Finding`], or `None` for less than eight frames.
+    """
+    best: Finding | None = None
+    for piece in _pieces(frames, max(LEAST_FRAMES, round(WINDOW * fps))):
+        finding = look(gather(piece, fps), patterns(key))
+        if best is None or (finding.payload is not None, finding.score) > (best.payload is not None, best.score):
+            best = finding
+        if best.found and best.payload is not None:
+            break
+    return best
+
+
+def _pieces(frames: Iterable[NDArray[np.uint8]], count: int) -> Iterator[list[Array]]:
+    """Details of the frames, `count` at a time; a rest of less than half a piece is left out unless it is all."""
+    remaining, first = iter(frames), True
+    while piece := [_detail(frame) for frame in islice(remaining, count)]:
+        if len(piece) >= (LEAST_FRAMES if first else count // 2):
+            yield piece
+        first = False
+
+
+def _detail(frame: NDArray[np.uint8]) -> Array:
+    """What of a frame's light is finer than the mark's coarsest waves, `(height, width)`."""
+    light = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    scale = LARGEST / max(light.shape)
+    if scale < 1.0:
+        light = np.asarray(cv2.resize(light, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
+    coarse = cv2.GaussianBlur(light, (0, 0), DETAIL * max(light.shape))
+    return np.clip(light - coarse, -MOST, MOST)
+
+
+def gather(details: list[Array], fps: float) -> Complex:
+    """The sum of frames turned back by the mark's phase, `(height, width)`, complex, equally strong everywhere."""
+    fade = np.hanning(len(details) + 2)[1:-1].astype(np.float32)
+    total = np.zeros(details[0].shape, np.complex64)
+    for place, (detail, weight) in enumerate(zip(details, fade, strict=True)):
+        total += weight * detail * np.complex64(np.exp(-2j * np.pi * FREQUENCY * place / fps))
+    strength = cv2.blur(np.square(np.abs(total)), (EVEN, EVEN))
+    return total / np.sqrt(strength + 1e-3 * strength.mean() + 1e-6)
+
+
+def look(gathered: Complex, wanted: Patterns) -> Finding:
+    """The tile's size and place at which the pattern fits best, and what the bits spell there."""
+    sought = np.conj(np.fft.fft2(wanted.beacon))
+    best, best_tile, answer = Finding(0.0, None, 1.0), np.zeros((TILE, TILE), np.complex128), 0j
+    for size in SIZES:
+        tile = fold(gathered, float(size))
+        fit = np.fft.ifft2(tile * sought)
+        heights = np.abs(fit)
+        peak = int(heights.argmax())
+        score = float(heights.flat[peak] / np.sqrt(np.square(heights).mean() + 1e-12))
+        if score > best.score:
+            row, column = np.unravel_index(peak, heights.shape)
+            best, answer = Finding(score, None, float(size)), complex(fit.flat[peak])
+            best_tile = np.roll(np.fft.ifft2(tile), (-int(row), -int(column)), (0, 1))
+    signs = wanted.bits.reshape(BITS, -1) @ (best_tile * np.exp(-1j * np.angle(answer))).real.ravel()
+    return Finding(best.score, payload_of(signs), best.size)
+
+
+def fold(gathered: Complex, size: float) -> Complex:
+    """The spectrum of the sum of all tiles of a size, equally strong at every fineness: `(128, 128)`."""
+    height, width = gathered.shape
+    scale = TILES * TILE / max(height, width) * size
+    shape = max(1, round(width * scale)), max(1, round(height * scale))
+    way = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_LINEAR
+    real, imaginary = (cv2.resize(np.ascontiguousarray(part), shape, interpolation=way) for part in
+                       (gathered.real, gathered.imag))  # fmt: skip
+    down, across = -(-shape[1] // TILE), -(-shape[0] // TILE)
+    sheet = np.zeros((down * TILE, across * TILE), np.complex64)
+    sheet[: shape[1], : shape[0]] = real + 1j * imaginary
+    spectrum = np.fft.fft2(sheet.reshape(down, TILE, across, TILE).sum((0, 2)))
+    power = np.bincount(_FINENESS.ravel(), np.square(np.abs(spectrum)).ravel()) / _COUNTS
+    return spectrum / np.sqrt(power[_FINENESS] + 1e-9)
+
+
+_WAVES = np.fft.fftfreq(TILE) * TILE
+_FINENESS = np.rint(np.hypot(_WAVES[:, None], _WAVES[None])).astype(np.int64)
+_COUNTS = np.bincount(_FINENESS.ravel())

@@ -1,0 +1,99 @@
+"""Videos that say what they are: the writer of every video that this package makes."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..media.audio import AudioClip, AudioFile
+from ..media.video import VideoWriter
+from ..version import __version__
+from .credentials import Certificate, sign_file
+from .watermark import MADE_HERE, Watermark
+
+
+COMMENT: Final = f"AI-generated talking video, made with dirfa-pipeline {__version__}"
+DUB_COMMENT: Final = f"Video with AI-generated lips, made with dirfa-pipeline {__version__}"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """
+    What a video says of itself. Many laws ask for it: see docs/provenance.md before you leave something out.
+
+    Args:
+        payload (`int`, *optional*): The number of 32 bits in the invisible watermark, by default one that says "made
+            with this software"; `None` for no watermark.
+        certificate ([`Certificate`], *optional*): What the credentials are signed with, see [`load_certificate`]; by
+            default one that was made for this process and says so.
+        photo (`str` or `os.PathLike`, *optional*): The picture's file, if credentials shall name it.
+        composite (`bool`): Whether the video is a film of which only a part was made: a dub.
+    """
+
+    payload: int | None = MADE_HERE
+    certificate: Certificate | None = None
+    photo: str | os.PathLike[str] | None = None
+    composite: bool = False
+
+
+MARKED: Final = Marks()
+
+
+def video_writer(
+    path: str | os.PathLike[str],
+    fps: float,
+    audio: AudioClip | AudioFile | None = None,
+    crf: int = 18,
+    preset: str = "fast",
+    marks: Marks | None = MARKED,
+) -> VideoWriter:
+    """
+    A [`VideoWriter`] whose video is marked.
+
+    Args:
+        path, fps, audio, crf, preset: See [`VideoWriter`].
+        marks ([`Marks`], *optional*): What the video says of itself; with `None` nothing.
+    """
+    if marks is None:
+        return VideoWriter(path, fps, audio, crf, preset)
+    sign = partial(
+        sign_file, title=Path(path).name, composite=marks.composite, photo=marks.photo, certificate=marks.certificate,
+        watermark=marks.payload,
+    )  # fmt: skip
+    mark = None if marks.payload is None else Watermark(marks.payload).mark
+    comment = DUB_COMMENT if marks.composite else COMMENT
+    return VideoWriter(path, fps, audio, crf, preset, comment, mark, sign)
+
+
+def write_video(
+    path: str | os.PathLike[str],
+    frames: Iterable[NDArray[np.uint8]],
+    fps: float,
+    audio: AudioClip | AudioFile | None = None,
+    crf: int = 18,
+    preset: str = "fast",
+    marks: Marks | None = MARKED,
+) -> None:
+    """
+    Write all frames and the sound to an mp4 that says what it is.
+
+    It carries content credentials (C2PA), metadata and an invisible watermark, see docs/provenance.md; `frames`
+    themselves stay as they are.
+
+    Args:
+        path: Where the video goes; must end in `.mp4`.
+        frames (`Iterable[np.ndarray]`): uint8 of shape `(height, width, 3)` with even sides.
+        fps, audio, crf, preset: See [`VideoWriter`].
+        marks ([`Marks`], *optional*): What the video says of itself; with `None` nothing.
+
+    Raises:
+        InputError: The path, `crf`, `preset` or the certificate cannot be used.
+    """
+    with video_writer(path, fps, audio, crf, preset, marks) as writer:
+        for frame in frames:
+            writer.write(frame)

@@ -1,0 +1,56 @@
+"""What a video from anywhere says of itself, and whether it holds."""
+
+import os
+from dataclasses import dataclass
+
+import av
+from av.error import FFmpegError
+
+from ..errors import InputError
+from ..media.video import read_video
+from .credentials import Credentials, read_credentials
+from .finding import Finding, find_watermark
+from .pattern import PUBLIC_KEY
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """
+    What was found in a video.
+
+    Args:
+        comment (`str`, *optional*): The container's comment.
+        credentials ([`Credentials`], *optional*): What its content credentials say.
+        watermark ([`Finding`], *optional*): The best that looking for the mark gave; `None` for a clip that is too
+            short to tell.
+    """
+
+    comment: str | None
+    credentials: Credentials | None
+    watermark: Finding | None
+
+    @property
+    def marked(self) -> bool:
+        """Whether intact credentials or the watermark say that the video was made by software."""
+        stated = self.credentials is not None and self.credentials.intact and self.credentials.source_type is not None
+        return stated or (self.watermark is not None and self.watermark.found)
+
+
+def verify(path: str | os.PathLike[str], key: int = PUBLIC_KEY) -> Provenance:
+    """
+    Read a video's credentials and metadata and look for the watermark.
+
+    Args:
+        path: A video from anywhere; nothing is fetched from the network.
+        key (`int`): Of the watermark's patterns.
+
+    Raises:
+        InputError: Not a video.
+    """
+    video = read_video(path)
+    try:
+        with av.open(os.fspath(path)) as container:
+            comment = container.metadata.get("comment")
+    except (FFmpegError, OSError) as error:
+        raise InputError(f"{os.fspath(path)} cannot be read as a video ({error})") from error
+    return Provenance(comment, read_credentials(path), find_watermark(video.frames, video.fps, key))

@@ -1,0 +1,77 @@
+"""An invisible watermark: a faint pattern in the light of every frame, which changes its sign with time."""
+
+from functools import lru_cache
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from .pattern import BITS, PAYLOAD_BITS, PUBLIC_KEY, TILE, TILES, bits_of, patterns
+
+
+Array = NDArray[np.float32]
+
+MADE_HERE: Final = 0xD14FA001  # the payload of whoever names none: "made with this software"
+FREQUENCY: Final = 1.25  # changes of sign back and forth a second: what stands still cancels over a few seconds
+# Measured by benchmarks/evaluate_watermark.py: fainter ones are lost by strong encoders, stronger ones show.
+STRENGTH: Final = 1.6  # levels of 255, root mean square where the picture has room for 1
+MOST_ROOM: Final = 1.15  # root mean square over a picture: a busy one would be marked stronger than 42 dB allows
+BEACON: Final = 3.0  # strength of what is looked for over that of one bit
+FLAT, BUSY = 0.55, 1.2  # strength in a flat area, and what a busy one, where noise is not seen, has more
+BUSY_LEVELS: Final = 5.0  # of difference between a pixel and its surroundings from which on an area is busy
+STEP: Final = 4  # pixels from one that is asked how busy its surroundings are to the next
+NEAR, AROUND = (3, 3), (5, 5)  # of these pixels: what each is compared with, and how far its answer reaches
+
+
+class Watermark:
+    """
+    Mark a video's frames.
+
+    Args:
+        payload (`int`, *optional*): A number of 32 bits that can be read from the video.
+        key (`int`, *optional*): Of the patterns; whoever looks for the mark must have it.
+
+    Raises:
+        InputError: A payload that is no number of 32 bits.
+    """
+
+    def __init__(self, payload: int = MADE_HERE, key: int = PUBLIC_KEY) -> None:
+        if not 0 <= payload < 2**PAYLOAD_BITS:
+            raise InputError(f"a watermark's payload must be in [0, 2^{PAYLOAD_BITS}), got {payload}")
+        self.payload = payload
+        beacon, bits = patterns(key)
+        tile = BEACON * beacon + np.tensordot(bits_of(payload), bits, axes=1)
+        self._tile = (tile / np.sqrt(BEACON**2 + BITS)).astype(np.float32)
+        self._spread = lru_cache(maxsize=2)(self._spread_over)
+
+    def mark(self, frame: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        """
+        A marked copy of a frame.
+
+        Args:
+            frame (`np.ndarray` of shape `(height, width, 3)`): uint8.
+            seconds (`float`): Its time in the video.
+        """
+        height, width = frame.shape[:2]
+        sign = 1.0 if np.cos(2.0 * np.pi * FREQUENCY * seconds) >= 0.0 else -1.0
+        change = cv2.multiply(self._spread(height, width), _room(frame), scale=sign * STRENGTH, dtype=cv2.CV_16S)
+        return np.asarray(cv2.add(frame, cv2.merge([change, change, change]), dtype=cv2.CV_8U), np.uint8)
+
+    def _spread_over(self, height: int, width: int) -> Array:
+        """The tile repeated over a picture of a size, `(height, width)`."""
+        to_tile = TILES * TILE / max(height, width)
+        y, x = (np.mod(np.arange(size, dtype=np.float32) * to_tile, TILE) for size in (height, width))
+        map_x, map_y = np.meshgrid(x, y)
+        around = np.pad(self._tile, ((0, 1), (0, 1)), mode="wrap")
+        return np.asarray(cv2.remap(around, map_x, map_y, cv2.INTER_LINEAR), np.float32)
+
+
+def _room(frame: NDArray[np.uint8]) -> Array:
+    """How strong the mark may be at each pixel, `(height, width)`, so that it is not seen."""
+    light = frame[::STEP, ::STEP, 1].astype(np.float32)
+    rough = cv2.blur(np.abs(light - cv2.blur(light, NEAR)), AROUND)
+    room = FLAT + BUSY * np.minimum(rough / BUSY_LEVELS, 1.0)
+    room *= min(1.0, MOST_ROOM / float(np.sqrt(np.square(room).mean())))
+    return np.asarray(cv2.resize(room, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
