@@ -31,6 +31,7 @@ from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
 from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
 from .hub.remote_code import is_only_ours, write_hub_code, write_pipeline_code
+from .live.voices.voice import Voice
 from .media.audio import WHOLE_GRID, AudioClip, AudioFile, AudioInput, check_rate, load_audio, num_frames
 from .media.audio_stream import SoundStream
 from .models.animation_sampler import AnimationSampler
@@ -48,6 +49,7 @@ from .pipeline_inputs import (
     is_path,
     one_for_each,
     pair_up,
+    to_be_spoken,
 )
 from .pipeline_output import DirfaPipelineOutput, convert_frames
 from .pipeline_speech import draw, encode, waveform_of
@@ -557,6 +559,8 @@ class DirfaPipeline(DiffusionPipeline):
         neutralize: bool = False,
         motion_from: Animation | str | os.PathLike[str] | None = None,
         expressiveness: float = 1.0,
+        text: str | list[str] | None = None,
+        voice: str | Voice | None = None,
     ) -> DirfaPipelineOutput | tuple[Any, ...]:
         """
         Make talking videos.
@@ -600,6 +604,8 @@ class DirfaPipeline(DiffusionPipeline):
                 what [`track`] made of one, whose head motion and blinks (`controls.motion_channels`) are used.
             expressiveness (`float`, *optional*, defaults to 1.0): Scale, in [0, 2], of what head, eyes and brows do
                 where takes are drawn: 0 is deadpan, 1 as real talkers, 2 a stage.
+            text (`str` or a list of them, *optional*): Instead of `audio`: what is to be said, up to 4096 characters.
+            voice (`str` or [`Voice`], *optional*, defaults to `"espeak"`): Who says it, see [`open_voice`].
 
         Examples:
 
@@ -609,7 +615,9 @@ class DirfaPipeline(DiffusionPipeline):
         Raises:
             InputError: Some input breaks a rule; the message states the rule, the value and the remedy. All inputs
                 are checked before any is decoded, and all are decoded before anything is drawn.
+            VoiceError: A text cannot be spoken, or the voice fails.
         """
+        audio = to_be_spoken(audio, text, voice)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
         directed = check_directions(
             controls, neutralize, motion_from, output_type,

@@ -15,6 +15,8 @@ from .capture.pictures import check_max_size, check_picture, read_image
 from .capture.portrait import Portrait
 from .direction.controls import Controls, direct
 from .errors import AnimationError, InputError
+from .live.voices.choose import open_voice
+from .live.voices.voice import SpokenText, Voice
 from .media.audio import AudioClip, AudioFile, check_audio_file, load_audio
 from .media.video import read_video
 from .models.face_renderer import PreparedPortrait
@@ -65,8 +67,13 @@ class Batch:
         return replace(self, sounds=[_checked_sound(sound, sampling_rate, controls) for sound in self.sounds])
 
     def read(self, max_size: int | None) -> "Batch":
-        """The batch with all files decoded; raises [`AudioError`] or [`ImageError`] for one that cannot be."""
-        sounds = [sound if isinstance(sound, AudioClip | None) else load_audio(sound) for sound in self.sounds]
+        """
+        The batch with all files decoded and all texts spoken.
+
+        Raises:
+            AudioError, ImageError, VoiceError: One of them cannot be.
+        """
+        sounds = [_read_sound(sound) for sound in self.sounds]
         images = [
             image if isinstance(image, Portrait | None) else read_image(image, max_size) for image in self.images
         ]
@@ -106,6 +113,24 @@ def pair_up(
             raise InputError(f"each item needs audio or an animation; item {index} of {size} has neither")
     takes = int(num_videos_per_prompt)
     return Batch(size, takes, images, sounds, animations, one_for_each(generator, size * takes))
+
+
+def to_be_spoken(audio: Any, text: Any, voice: str | Voice | None) -> Any:
+    """
+    What is to be heard: the sound, or texts with their voice, which speaks when files are read.
+
+    Raises:
+        InputError: Both are given, a text cannot be spoken, or there is no such voice.
+    """
+    if text is None:
+        if voice is not None:
+            raise InputError(f"a voice needs a text, got voice={voice!r} alone; pass text='what it is to say'")
+        return audio
+    if audio is not None:
+        raise InputError("audio and text are both given; pass the sound, or the text to be spoken")
+    speaker = open_voice(voice)
+    spoken = [SpokenText(item, speaker) for item in _as_list(text)]
+    return spoken if isinstance(text, list) else spoken[0]
 
 
 def check_motion(diversity: Any, fps: Any = ANIMATION_FPS, expressiveness: Any = 1.0) -> None:
@@ -204,12 +229,18 @@ def is_path(value: Any) -> TypeGuard[str | os.PathLike[str]]:
 
 def _checked_sound(sound: Any, sampling_rate: int | None, controls: Controls) -> Any:
     controls.check_speech(sound)
-    if sound is None or isinstance(sound, AudioFile):
+    if isinstance(sound, AudioFile | SpokenText | None):
         return sound
     if not is_path(sound):
         return load_audio(sound, sampling_rate)
     check_audio_file(sound)
     return sound
+
+
+def _read_sound(sound: Any) -> AudioClip | None:
+    if isinstance(sound, AudioClip | None):
+        return sound
+    return load_audio(sound.speak() if isinstance(sound, SpokenText) else sound)
 
 
 def _as_list(value: Any) -> list[Any]:

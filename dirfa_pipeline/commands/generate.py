@@ -43,6 +43,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.set_defaults(run=run)
     generate.add_argument("photo", help="picture that shows one face from the front (JPEG, PNG, WebP)")
     generate.add_argument("speech", nargs="?", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
+    generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
+    add_options(generate)
+
+
+def add_options(generate: argparse.ArgumentParser) -> None:
+    """Add what `dirfa say` takes, too."""
     generate.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
     generate.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
     generate.add_argument(
@@ -54,7 +60,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.add_argument("--diversity", type=float, default=1.0, help="0 no seed matters, 1 as learned, up to 2")
     generate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
     generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
-    generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
     generate.add_argument("--save-animation", help="also write the animation: .npz, .csv or .json")
     generate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     generate.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
@@ -67,6 +72,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa generate`; sound stays on the disk and frames go there, so memory is bounded for any length."""
+    if options.speech is None and options.animation is None:
+        raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
     check_options(options)
     from ..animation.files import load_animation, save_animation
     from ..capture.pictures import read_image
@@ -133,8 +140,6 @@ def check_options(options: argparse.Namespace) -> None:
     """Find mistakes in the command line before the pipeline is loaded."""
     from ..animation.files import check_animation_path
 
-    if options.speech is None and options.animation is None:
-        raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
     sources = {name: getattr(options, name) for name in ("photo", "speech", "animation", "motion_from")}
     check_output_path(options.output)
     check_files(options.output, **sources)
