@@ -84,13 +84,13 @@ def find_watermark(frames: Iterable[NDArray[np.uint8]], fps: float, key: int = P
 def _pieces(frames: Iterable[NDArray[np.uint8]], count: int) -> Iterator[list[Array]]:
     """Details of the frames, `count` at a time; a rest of less than half a piece is left out unless it is all."""
     remaining, first = iter(frames), True
-    while piece := [_detail(frame) for frame in islice(remaining, count)]:
+    while piece := [detail(frame) for frame in islice(remaining, count)]:
         if len(piece) >= (LEAST_FRAMES if first else count // 2):
             yield piece
         first = False
 
 
-def _detail(frame: NDArray[np.uint8]) -> Array:
+def detail(frame: NDArray[np.uint8]) -> Array:
     """What of a frame's light is finer than the mark's coarsest waves, `(height, width)`."""
     light = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
     scale = LARGEST / max(light.shape)
@@ -112,20 +112,27 @@ def gather(details: list[Array], fps: float) -> Complex:
 
 def look(gathered: Complex, wanted: Patterns) -> Finding:
     """The tile's size and place at which the pattern fits best, and what the bits spell there."""
-    sought = np.conj(np.fft.fft2(wanted.beacon))
-    best, best_tile, answer = Finding(0.0, None, 1.0), np.zeros((TILE, TILE), np.complex128), 0j
-    for size in SIZES:
-        tile = fold(gathered, float(size))
-        fit = np.fft.ifft2(tile * sought)
-        heights = np.abs(fit)
-        peak = int(heights.argmax())
-        score = float(heights.flat[peak] / np.sqrt(np.square(heights).mean() + 1e-12))
-        if score > best.score:
-            row, column = np.unravel_index(peak, heights.shape)
-            best, answer = Finding(score, None, float(size)), complex(fit.flat[peak])
-            best_tile = np.roll(np.fft.ifft2(tile), (-int(row), -int(column)), (0, 1))
-    signs = wanted.bits.reshape(BITS, -1) @ (best_tile * np.exp(-1j * np.angle(answer))).real.ravel()
-    return Finding(best.score, payload_of(signs), best.size)
+    tiles = np.stack([fold(gathered, float(size)) for size in SIZES])
+    score, size, (row, column), answer = best_fit(tiles, wanted.beacon)
+    tile = np.roll(np.fft.ifft2(tiles[size]), (-row, -column), (0, 1))
+    signs = wanted.bits.reshape(BITS, -1) @ (tile * np.exp(-1j * np.angle(answer))).real.ravel()
+    return Finding(score, payload_of(signs), float(SIZES[size]))
+
+
+def best_fit(tiles: Complex, beacon: Array) -> tuple[float, int, tuple[int, int], complex]:
+    """
+    Where a pattern fits spectra of tiles `(sizes, 128, 128)` best.
+
+    Returns:
+        The score, the index of the size, the place as row and column, and the sum that was found there.
+    """
+    fits = np.fft.ifft2(tiles * np.conj(np.fft.fft2(beacon)).astype(np.complex64))
+    heights = np.abs(fits)
+    noise = np.sqrt(np.square(heights).mean(axis=(1, 2)) + 1e-12)
+    size = int((heights.max(axis=(1, 2)) / noise).argmax())
+    peak = int(heights[size].argmax())
+    row, column = divmod(peak, TILE)
+    return float(heights[size].flat[peak] / noise[size]), size, (row, column), complex(fits[size].flat[peak])
 
 
 def fold(gathered: Complex, size: float) -> Complex:
@@ -141,7 +148,7 @@ def fold(gathered: Complex, size: float) -> Complex:
     sheet[: shape[1], : shape[0]] = real + 1j * imaginary
     spectrum = np.fft.fft2(sheet.reshape(down, TILE, across, TILE).sum((0, 2)))
     power = np.bincount(_FINENESS.ravel(), np.square(np.abs(spectrum)).ravel()) / _COUNTS
-    return spectrum / np.sqrt(power[_FINENESS] + 1e-9)
+    return (spectrum / np.sqrt(power[_FINENESS] + 1e-9)).astype(np.complex64)
 
 
 _WAVES = np.fft.fftfreq(TILE) * TILE
