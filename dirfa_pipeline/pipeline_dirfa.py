@@ -1,7 +1,7 @@
 """One photo and one speech clip in; a video out in which that person says it."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,9 @@ from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
 from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
 from .hub.remote_code import is_only_ours, write_hub_code, write_pipeline_code
+from .live.clock import Clock
+from .live.conversation import Conversation, ConversationEvent
+from .live.face import LiveFace
 from .live.voices.voice import Voice
 from .media.audio import WHOLE_GRID, AudioClip, AudioFile, AudioInput, check_rate, load_audio, num_frames
 from .media.audio_stream import SoundStream
@@ -57,6 +60,7 @@ from .pipeline_steps import Chunk, StepCallback, Steps
 
 
 LIVE_LOOKAHEAD: Final = 0.24  # seconds
+LIVE_SIZE: Final = 512  # pixels: what two busy cores draw in time
 STEP: Final = 25  # frames rendered between two callbacks of a call: one second at the usual rate
 HUB_OPTIONS: Final = ("repo_id", "commit_message", "private", "token", "create_pr", "metrics", "notes", "license")
 
@@ -491,6 +495,61 @@ class DirfaPipeline(DiffusionPipeline):
         for piece in pieces:
             yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps).coefficients
             done += len(piece)
+
+    def converse(
+        self,
+        image: ImageInput | Portrait | PreparedPortrait,
+        fps: float = ANIMATION_FPS,
+        max_size: int | None = LIVE_SIZE,
+        generator: torch.Generator | None = None,
+        controls: Controls | None = None,
+        lookahead: float = LIVE_LOOKAHEAD,
+        on_event: Callable[[ConversationEvent], None] | None = None,
+        clock: Clock | None = None,
+    ) -> Conversation:
+        """
+        Open a conversation: `async with pipe.converse(photo) as face:`, then `await face.say(sound)` at any time and
+        `async for frame in face:` for frames with their sound; between utterances the face lives on.
+
+        Args:
+            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or [`PreparedPortrait`]): A photo, or one
+                prepared before.
+            fps (`float`, *optional*, defaults to 25): Frames per second.
+            max_size (`int`, *optional*, defaults to 512): Longest side of the frames.
+            generator (`torch.Generator`, *optional*): Makes the draw repeatable.
+            controls ([`Controls`], *optional*): What can be decided frame by frame, as for [`stream`].
+            lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound heard before a frame is decided, 0.24
+                to 1.2; speech begins 0.2 s later than that.
+            on_event (`Callable`, *optional*): Called with each [`ConversationEvent`].
+            clock ([`Clock`], *optional*): Tells the time, where it shall not be the machine's.
+
+        Returns:
+            [`Conversation`]. The photo is prepared when it is opened.
+
+        Raises:
+            InputError: Some argument breaks a rule; at once.
+        """
+        self._check_can_draw()
+        check_motion(1.0, fps)
+        if lookahead is None:
+            raise InputError("lookahead must be seconds, got None: a conversation cannot wait")
+        check_lookahead(lookahead, self._least_lookahead)
+        check_max_size(max_size)
+        check_streamed(self.feature_extractor, directed := direct(controls))
+        generator = one_for_each(generator, 1)[0]
+
+        def open_face() -> LiveFace:
+            prepared = self._prepared(
+                image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+            )
+            face = LiveFace(
+                self.audio_encoder, self.animation_sampler, self.face_model, self.face_renderer, prepared, fps,
+                lookahead, generator, directed, self._execution_device,
+            )  # fmt: skip
+            face.warm_up()
+            return face
+
+        return Conversation(open_face, fps, on_event, clock)
 
     def dub(
         self,

@@ -8,17 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 from .animation.frame_rate import ANIMATION_FPS
-from .media.audio import (
-    ENCODER_RATE,
-    FEATURES_PER_FRAME,
-    WHOLE_GRID,
-    AudioClip,
-    AudioFile,
-    EncoderGrid,
-    receptive_field,
-)
+from .media.audio import ENCODER_RATE, FEATURES_PER_FRAME, WHOLE_GRID, AudioClip, AudioFile, EncoderGrid
 from .media.audio_stream import encoder_inputs, live_grid, mono_waveform
-from .media.prosody import prosody
+from .models.speech_features import encoder_field, speech_features
 
 
 if TYPE_CHECKING:
@@ -43,11 +35,8 @@ def encode(
     that it hears after them.
     """
     encoder = pipe.audio_encoder
-    field = receptive_field(encoder.config.conv_kernel, encoder.config.conv_stride)
-    for samples, keep in encoder_inputs(waveform, grid, field):
-        inputs = torch.from_numpy(samples).unsqueeze(0).to(pipe._execution_device, encoder.dtype)
-        features = encoder(inputs).last_hidden_state[0]
-        features = torch.cat([features, torch.from_numpy(prosody(samples, field)).to(features)], dim=1)
+    for samples, keep in encoder_inputs(waveform, grid, encoder_field(encoder)):
+        features = speech_features(encoder, samples, pipe._execution_device)
         yield features[keep], features[keep.stop :]
 
 

@@ -35,7 +35,7 @@ def live_grid(lookahead: int) -> EncoderGrid:
 
 class SoundStream:
     """
-    Turns chunks of sound into a 16 kHz mono waveform.
+    Turns chunks of sound into a mono waveform.
 
     Chunks may have any length, none included, and any type: arrays of `(samples,)`, `(channels, samples)` or
     `(samples, channels)`, `(sampling_rate, array)` tuples, [`AudioClip`]s. Which axis of two-dimensional arrays holds
@@ -43,10 +43,12 @@ class SoundStream:
 
     Args:
         sampling_rate (`int`, *optional*): Samples per second of bare arrays.
+        new_rate (`int`, defaults to 16000): Samples per second of the waveform.
     """
 
-    def __init__(self, sampling_rate: int | None = None) -> None:
+    def __init__(self, sampling_rate: int | None = None, new_rate: int = ENCODER_RATE) -> None:
         self.sampling_rate = None if sampling_rate is None else check_rate(sampling_rate)
+        self._new_rate = new_rate
         self._check = SoundCheck()
         self._resampler: soxr.ResampleStream | None = None
         self._shape: tuple[int, int] | None = None  # axis and number of the channels
@@ -65,14 +67,22 @@ class SoundStream:
                 than the ones before it; or there was none.
         """
         for chunk in chunks:
-            samples = self._unpack(chunk)
-            for start in range(0, samples.shape[1], PIECE):
-                piece = to_float(samples[:, start : start + PIECE])
-                self._check.update(piece)
-                yield self._resample(piece.mean(0), last=False)
+            yield from self.hear(chunk)
         if self.num_samples == 0:
             raise AudioError("audio_chunks held no sound (0 samples); pass at least 0.2 seconds of speech")
-        yield self._resample(np.zeros(0, np.float32), last=True)
+        yield self.finish()
+
+    def hear(self, chunk: Any) -> Iterator[NDArray[np.float32]]:
+        """Yield the waveform of one more chunk, as far as the resampler gives it; errors as for [`waveform`]."""
+        samples = self._unpack(chunk)
+        for start in range(0, samples.shape[1], PIECE):
+            piece = to_float(samples[:, start : start + PIECE])
+            self._check.update(piece)
+            yield self._resample(piece.mean(0), last=False)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The end of the waveform, which the resampler held back; no chunk may follow."""
+        return self._resample(np.zeros(0, np.float32), last=True)
 
     def _unpack(self, chunk: Any) -> NDArray[Any]:
         """A chunk as `(channels, num_samples)`."""
@@ -110,10 +120,10 @@ class SoundStream:
         return values if axis == 0 else values.T
 
     def _resample(self, samples: NDArray[np.float32], last: bool) -> NDArray[np.float32]:
-        if self.sampling_rate == ENCODER_RATE:
+        if self.sampling_rate in (None, self._new_rate):
             return samples
         if self._resampler is None:
-            self._resampler = soxr.ResampleStream(self.sampling_rate, ENCODER_RATE, 1, dtype="float32", quality="HQ")
+            self._resampler = soxr.ResampleStream(self.sampling_rate, self._new_rate, 1, dtype="float32", quality="HQ")
         return self._resampler.resample_chunk(samples, last=last)
 
 

@@ -1,0 +1,393 @@
+"""A face that one talks with: it lives at a steady clock for as long as it is open."""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+
+from ..direction.controls import Controls
+from ..errors import InputError
+from ..media.audio import AudioClip, AudioFile, open_audio
+from ..media.audio_stream import SoundStream
+from .clock import Clock, SystemClock
+from .face import AvatarFrame, LiveFace
+from .pulling import chunks_of, pulled
+from .timeline import SOUND_RATE
+from .utterance import Utterance
+
+
+logger = logging.getLogger(__name__)
+
+MAX_BACKLOG: Final = 120.0  # seconds of speech that wait to be played: 11 MB
+MAX_CARRIED: Final = 5.0  # seconds of sound that wait for a reader who does not take frames
+ENDS_AFTER: Final = 1.0  # seconds without a sound after which an utterance that nobody flushed is over
+TAIL: Final = 0.1  # seconds before the end of the speech at which what the resampler holds back is laid
+
+EventKind = Literal["started", "ended", "interrupted", "overflow"]
+
+
+@dataclass(frozen=True)
+class ConversationEvent:
+    """
+    Something happened in a conversation.
+
+    Args:
+        kind (`str`): `"started"` and `"ended"`: the first and the last sound of an utterance was handed out;
+            `"interrupted"`; `"overflow"`: sound was dropped.
+        time (`float`): Seconds from the beginning.
+        utterance ([`Utterance`], *optional*): Which.
+        text (`str`): What happened, in words.
+    """
+
+    kind: EventKind
+    time: float
+    utterance: Utterance | None
+    text: str
+
+
+class Conversation:
+    """
+    A living face: sound goes in at any time, frames come out at a steady clock; made by [`DirfaPipeline.converse`].
+
+    Use it as `async with`, and iterate over it for frames. All methods belong to one event loop, which they never
+    block: drawing runs in a thread.
+
+    Args:
+        open_face (`Callable`): Makes the face; called in that thread.
+        fps (`float`): Frames per second.
+        on_event (`Callable`, *optional*): Called with each [`ConversationEvent`].
+        clock ([`Clock`], *optional*): Tells the time.
+    """
+
+    sampling_rate: Final = SOUND_RATE
+
+    def __init__(
+        self,
+        open_face: Callable[[], LiveFace],
+        fps: float,
+        on_event: Callable[[ConversationEvent], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.fps = fps
+        self.skipped = 0  # frames that the machine was too slow to draw
+        self.unread = 0  # frames that were drawn and replaced by a newer one before anybody took them
+        self._open_face, self._on_event, self._clock = open_face, on_event, clock or SystemClock()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="dirfa-face")
+        self._face: LiveFace | None = None
+        self._life: asyncio.Task[None] | None = None
+        self._closed = False
+        self._newest: AvatarFrame | None = None
+        self._news, self._ticked, self._saying = asyncio.Event(), asyncio.Event(), asyncio.Lock()
+        self._sound: SoundStream | None = None
+        self._kind: tuple[int, ...] = ()  # rate and shape of its chunks
+        self._utterances: deque[Utterance] = deque()  # that were not heard to their end
+        self._count = 0
+        self._last_sound = 0.0  # when something was last heard
+        self._overflows = self._nobody_reads = False  # told already
+
+    async def __aenter__(self) -> Self:
+        if self._face is not None or self._closed:
+            raise InputError("a conversation opens once; call converse again for another one")
+        try:
+            self._face = await asyncio.get_running_loop().run_in_executor(self._worker, self._open_face)
+        except BaseException:
+            self._worker.shutdown(wait=False)
+            raise
+        self._life = asyncio.create_task(self._live())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop; waits for the frame at hand. Utterances end, and iterations over frames, too."""
+        self._closed = True
+        if self._life is not None:
+            self._life.cancel()
+            await asyncio.wait({self._life})
+            if not self._life.cancelled():
+                self._life.exception()  # was logged
+        for utterance in self._utterances:
+            utterance.end(interrupted=True)
+        self._utterances.clear()
+        self._news.set()
+        self._ticked.set()
+        await asyncio.to_thread(self._worker.shutdown)
+
+    @property
+    def time(self) -> float:
+        """Seconds from the beginning to the last frame."""
+        return 0.0 if self._face is None else self._face.time
+
+    @property
+    def backlog(self) -> float:
+        """Seconds of speech that wait to be played."""
+        return 0.0 if self._face is None else self._face.timeline.backlog
+
+    async def say(self, audio: Any, sampling_rate: int | None = None) -> Utterance:
+        """
+        Say some sound, after what is being said already; what follows joins it without a jump.
+
+        Returns when all of it lies in line, which for iterators is when they end: they are asked for a minute ahead.
+
+        Args:
+            audio: Sound as [`DirfaPipeline.__call__`] takes it, or an iterator or async iterator of chunks. Of a long
+                piece what finds no room, two minutes in all, is dropped: see `"overflow"`.
+            sampling_rate (`int`, *optional*): Samples per second, where it is bare arrays.
+
+        Returns:
+            The [`Utterance`] it belongs to.
+
+        Raises:
+            InputError: It is no sound, a value is not finite, its rate cannot be, or the conversation is not open.
+        """
+        self._check_open()
+        utterance = self._open_utterance()
+        async with self._saying, aclosing(chunks_of(await _source(audio, sampling_rate), utterance)) as chunks:
+            waits = not _is_sound(audio)
+            async for chunk in chunks:
+                if waits:
+                    await self._wait_for_room(utterance)
+                if not utterance.ended:
+                    await self._lay(chunk, utterance)
+        return utterance
+
+    async def flush(self) -> None:
+        """That was all of an utterance: it ends when its sound does, and what is said next is another one."""
+        self._check_open()
+        async with self._saying:
+            self._finish_sound()
+            if self._utterances:
+                self._utterances[-1].complete = True
+
+    async def interrupt(self) -> float:
+        """
+        Stop speaking: the lips come to rest within 0.2 s, and all that was to be said is dropped.
+
+        Returns:
+            Seconds of the utterance that were heard, 0 where nothing was being said.
+        """
+        face = self._check_open()
+        self._sound = None
+        face.interrupt()
+        heard = self._utterances[0].heard if self._utterances else 0.0
+        for utterance in self._utterances:
+            utterance.end(interrupted=True)
+            self._tell("interrupted", utterance, f"{utterance.heard:.2f} of {utterance.seconds:.2f} s were heard")
+        self._utterances.clear()
+        return heard
+
+    def direct(self, controls: Controls) -> None:
+        """
+        Use other controls from now on; times in them count from now.
+
+        Raises:
+            InputError: They cannot be followed frame by frame, or the conversation is not open.
+        """
+        face = self._check_open()
+        if not isinstance(controls, Controls):
+            raise InputError(f"controls must be Controls(...), got {type(controls).__name__}")
+        if not controls.follows_frames:
+            raise InputError(
+                "a conversation cannot look ahead: controls may not have nods, motion_from or a blink_rate but 0 and 1"
+            )
+        face.direct(controls)
+
+    def listen(self, audio: Any, sampling_rate: int | None = None) -> None:
+        """
+        Hear somebody else speak: the face looks at them and nods, its lips rest.
+
+        Args:
+            audio, sampling_rate: A chunk of sound, as in [`say`]; all chunks at one rate.
+
+        Raises:
+            InputError: It is no sound, or the conversation is not open.
+        """
+        self._check_open().listen(_with_rate(audio, sampling_rate))
+
+    def __aiter__(self) -> AsyncIterator[AvatarFrame]:
+        return self
+
+    async def __anext__(self) -> AvatarFrame:
+        """The newest frame, as soon as there is one that was not taken yet."""
+        await self._news.wait()
+        frame, self._newest, self._nobody_reads = self._newest, None, False
+        if frame is None:
+            if self._life is not None and self._life.done() and not self._life.cancelled():
+                self._life.result()  # what went wrong while it was drawn
+            raise StopAsyncIteration
+        if not self._closed:
+            self._news.clear()
+        self._count_as_heard(frame)
+        return frame
+
+    async def _live(self) -> None:
+        """Draw the frame of each moment, and leave those out whose moment is over."""
+        try:
+            face, loop = self._check_open(), asyncio.get_running_loop()
+            begin, number = self._clock.now(), 0
+            while True:
+                await self._clock.sleep_until(begin + number / self.fps)
+                due = int((self._clock.now() - begin) * self.fps + 1e-6)
+                self.skipped += max(0, due - number)
+                number = max(number, due)
+                self._end_what_is_over(face)
+                self._offer(await loop.run_in_executor(self._worker, face.draw, number))
+                number += 1
+        except Exception:
+            logger.exception("a conversation ended by an error")
+            raise
+        finally:
+            self._closed = True
+            self._news.set()
+            self._ticked.set()
+
+    def _offer(self, frame: AvatarFrame) -> None:
+        """Put a frame where readers take it; the sound of one that nobody took goes with it."""
+        if self._newest is not None:
+            self.unread += 1
+            frame = self._joined(self._newest, frame)
+        self._newest = frame
+        self._news.set()
+        self._ticked.set()
+        self._ticked = asyncio.Event()
+
+    def _joined(self, old: AvatarFrame, new: AvatarFrame) -> AvatarFrame:
+        audio = np.concatenate([old.audio, new.audio], axis=1)
+        most = round(MAX_CARRIED * SOUND_RATE)
+        if audio.shape[1] > most:
+            if not self._nobody_reads:
+                self._tell("overflow", None, f"nobody takes frames: more than {MAX_CARRIED:g} s of sound are dropped")
+            self._nobody_reads, audio = True, audio[:, -most:].copy()
+        spoken = dict(old.spoken)
+        for utterance, samples in new.spoken.items():
+            spoken[utterance] = spoken.get(utterance, 0) + samples
+        return replace(new, audio=audio, speaking=bool(spoken), spoken=spoken)
+
+    def _count_as_heard(self, frame: AvatarFrame) -> None:
+        for utterance, samples in frame.spoken.items():
+            if utterance.handed == 0:
+                self._tell("started", utterance, "")
+            utterance.handed += samples
+            self._last_sound = frame.time
+        while self._utterances and self._utterances[0].complete and self._utterances[0].is_heard:
+            utterance = self._utterances.popleft()
+            utterance.end()
+            self._tell("ended", utterance, f"{utterance.heard:.2f} s were heard")
+
+    def _end_what_is_over(self, face: LiveFace) -> None:
+        """Before a frame is drawn: lay the end of speech that nothing follows, and end what nobody flushed."""
+        if face.timeline.backlog < TAIL and not self._saying.locked():
+            self._finish_sound()
+        last = self._utterances[-1] if self._utterances else None
+        rests = last is not None and last.said > 0 and last.is_heard and not self._saying.locked()
+        if last is not None and rests and face.time > self._last_sound + ENDS_AFTER:
+            last.complete = True
+
+    def _open_utterance(self) -> Utterance:
+        if not self._utterances or self._utterances[-1].complete:
+            self._utterances.append(Utterance(self._count))
+            self._count += 1
+        return self._utterances[-1]
+
+    async def _lay(self, chunk: Any, utterance: Utterance) -> None:
+        if self._sound is not None and _kind(chunk) != self._kind:
+            self._finish_sound()
+        if self._sound is None:
+            self._sound, self._kind = SoundStream(new_rate=SOUND_RATE), _kind(chunk)
+        for piece in self._sound.hear(chunk):
+            room = max(0, round((MAX_BACKLOG - self.backlog) * SOUND_RATE))
+            self._put(piece[:room], utterance)
+            if len(piece) > room and not self._overflows:
+                self._tell("overflow", utterance, f"{MAX_BACKLOG:g} s of speech wait already; the rest is dropped")
+            self._overflows = len(piece) > room
+            if self._overflows:
+                return
+            await asyncio.sleep(0)  # long clips let others have their turn
+            if utterance.ended:
+                return
+
+    def _put(self, samples: Any, utterance: Utterance) -> None:
+        face = self._face
+        if face is not None and len(samples):
+            utterance.said += len(samples)
+            face.timeline.lay(samples, utterance)
+
+    def _finish_sound(self) -> None:
+        """Lay what the resampler held back."""
+        sound, self._sound = self._sound, None
+        if sound is not None and self._utterances:
+            self._put(sound.finish(), self._utterances[-1])
+
+    async def _wait_for_room(self, utterance: Utterance) -> None:
+        while self.backlog > MAX_BACKLOG / 2 and not utterance.ended:
+            await self._ticked.wait()
+
+    def _check_open(self) -> LiveFace:
+        if self._face is None or self._closed:
+            raise InputError("the conversation is not open; use it inside `async with pipe.converse(...) as face:`")
+        return self._face
+
+    def _tell(self, kind: EventKind, utterance: Utterance | None, text: str) -> None:
+        if self._on_event is not None:
+            self._on_event(ConversationEvent(kind, self.time, utterance, text))
+
+
+async def _source(audio: Any, sampling_rate: int | None) -> AsyncGenerator[Any, None]:
+    """Chunks as `(sampling_rate, array)`."""
+    if isinstance(audio, str | os.PathLike):
+        audio = await asyncio.to_thread(open_audio, audio)
+    if isinstance(audio, AudioFile):
+        return _rated(pulled(audio.chunks()), audio.sampling_rate)
+    if _is_sound(audio):
+        return _rated(_one(audio), sampling_rate)
+    if hasattr(audio, "__aiter__"):
+        return _rated(aiter(audio), sampling_rate)
+    if hasattr(audio, "__iter__"):
+        return _rated(pulled(iter(audio)), sampling_rate)
+    raise InputError(
+        f"audio must be sound or an iterator of chunks, got {type(audio).__name__}; pass (sampling_rate, array)"
+    )
+
+
+def _is_sound(audio: Any) -> bool:
+    return isinstance(audio, AudioClip | tuple | np.ndarray | bytes | bytearray | memoryview)
+
+
+async def _one(audio: Any) -> AsyncGenerator[Any, None]:
+    yield audio
+
+
+async def _rated(chunks: AsyncIterator[Any], sampling_rate: int | None) -> AsyncGenerator[Any, None]:
+    try:
+        async for chunk in chunks:
+            yield _with_rate(chunk, sampling_rate)
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+
+
+def _kind(chunk: Any) -> tuple[int, ...]:
+    """Rate and number of channels of a chunk, as far as they show: another kind is resampled by itself."""
+    if not isinstance(chunk, tuple) or len(chunk) != 2:
+        return ()
+    shape = sorted(np.shape(chunk[1]))
+    return (chunk[0], len(shape), *shape[:-1])
+
+
+def _with_rate(chunk: Any, sampling_rate: int | None) -> Any:
+    """A chunk as `(sampling_rate, array)`."""
+    if isinstance(chunk, AudioClip):
+        return chunk.sampling_rate, chunk.samples
+    if isinstance(chunk, tuple):
+        return chunk
+    if sampling_rate is None:
+        raise InputError("arrays need sampling_rate=..., or be (sampling_rate, array) tuples")
+    return sampling_rate, chunk

@@ -1,0 +1,135 @@
+"""The face of a conversation: one frame after another, each with the sound that belongs to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import Wav2Vec2Model
+
+from ..animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS
+from ..animation.easing import ramp, smoothstep
+from ..direction.controls import Controls
+from ..models.animation_sampler import AnimationSampler
+from ..models.face_model import FaceModel
+from ..models.face_renderer import FaceRenderer, PreparedPortrait
+from .breath import breathe
+from .direction import LiveDirection
+from .hearing import Hearing
+from .listening import Listening
+from .timeline import SOUND_RATE, Timeline
+from .utterance import Utterance
+
+
+Array = NDArray[np.float32]
+
+CLOSES: Final = 0.14  # seconds in which lips come to rest after an interruption
+_LIPS = list(LIP_INDICES)
+
+
+@dataclass(frozen=True, eq=False)
+class AvatarFrame:
+    """
+    A picture and the sound that is heard with it.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): uint8.
+        audio (`np.ndarray` of shape `(1, num_samples)`): float32 at 24 kHz; of frames that were left out before it,
+            too.
+        time (`float`): Seconds from the beginning of the conversation to that of the frame.
+        speaking (`bool`): Whether speech is in the sound.
+    """
+
+    image: NDArray[np.uint8]
+    audio: Array
+    time: float
+    speaking: bool
+    spoken: Mapping[Utterance, int] = field(default_factory=dict, repr=False)  # samples of each utterance
+
+
+class LiveFace:
+    """
+    A face on a line of time, without a clock: whoever asks for a frame says which. One thread draws; others may lay
+    speech, interrupt and direct meanwhile.
+
+    Args:
+        encoder, sampler, face_model, face_renderer: Of a pipeline.
+        prepared ([`PreparedPortrait`]): Whose face.
+        fps (`float`): Frames per second.
+        lookahead (`float`): Seconds of sound heard before a frame is decided.
+        generator (`torch.Generator`, *optional*): Makes the draw repeatable.
+        controls ([`Controls`]): What can be decided frame by frame.
+        device (`torch.device`): Where the networks compute.
+    """
+
+    def __init__(
+        self, encoder: Wav2Vec2Model, sampler: AnimationSampler, face_model: FaceModel, face_renderer: FaceRenderer,
+        prepared: PreparedPortrait, fps: float, lookahead: float, generator: torch.Generator | None,
+        controls: Controls, device: torch.device,
+    ) -> None:  # fmt: skip
+        self.timeline = Timeline()
+        self._renderer, self._prepared, self._fps = face_renderer, prepared, fps
+        self._listening = Listening(face_model, int(torch.randint(2**31, (), generator=_on_cpu(generator))))
+        self._hearing = Hearing(
+            encoder, sampler, self.timeline, lookahead, generator, controls.follows_arousal, device
+        )  # fmt: skip
+        self._direction = LiveDirection(face_model, controls)
+        self._time = 0.0  # of the last frame
+        self._lips = np.zeros(len(_LIPS), np.float32)  # its lips
+        self._interrupted = False
+        self._closing: tuple[float, Array] | None = None  # since when the lips close, and from what
+
+    @property
+    def time(self) -> float:
+        """Seconds from the beginning to the last frame that was drawn."""
+        return self._time
+
+    def warm_up(self) -> None:
+        """Draw a frame that nobody sees: the first one ever compiles loops, for seconds."""
+        self._renderer.render(self._prepared, np.zeros((1, NUM_COEFFICIENTS), np.float32))
+
+    def draw(self, number: int) -> AvatarFrame:
+        """Frame `number`, with all the sound since the one drawn before; numbers grow, and may skip some."""
+        time = number / self._fps
+        row = self._settle(self._hearing.row((number + 0.5) / self._fps), time)
+        row = breathe(self._listening.apply(row, time), time)
+        image = self._renderer.render(self._prepared, self._direction.apply(row, time)[None])[0]
+        audio, spoken = self.timeline.play(round((number + 1) * SOUND_RATE / self._fps))
+        self._time = time
+        return AvatarFrame(image, audio[None], time, bool(spoken), spoken)
+
+    def interrupt(self) -> None:
+        """Drop all speech that was not played; the lips close."""
+        self.timeline.cut()
+        self._interrupted = True
+
+    def listen(self, audio: Any) -> None:
+        """Hear somebody else; raises [`AudioError`] for what is no sound."""
+        self._listening.hear(audio, self._time)
+
+    def direct(self, controls: Controls) -> None:
+        """Use other controls from now on."""
+        self._direction.change(controls, self._time)
+
+    def _settle(self, row: Array, time: float) -> Array:
+        """
+        Close the lips after an interruption, from where they are: what was drawn ahead for speech that is not heard
+        any more fades out.
+        """
+        if self._interrupted:
+            self._interrupted, self._closing = False, (self._time, self._lips)
+        if self._closing is not None:
+            since, held = self._closing
+            share = smoothstep(ramp(time, since, CLOSES))
+            row = row.copy()
+            row[_LIPS] = (1.0 - share) * held + np.float32(share) * row[_LIPS]
+            if share == 1.0:
+                self._closing = None
+        self._lips = row[_LIPS]
+        return row
+
+
+def _on_cpu(generator: torch.Generator | None) -> torch.Generator | None:
+    return generator if generator is None or generator.device.type == "cpu" else None

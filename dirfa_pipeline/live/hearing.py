@@ -1,0 +1,89 @@
+"""What a face hears of its own speech, and the motion drawn from it: rows of coefficients, as they are needed."""
+
+import math
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import Wav2Vec2Model
+
+from ..animation.coefficients import NUM_COEFFICIENTS
+from ..animation.frame_rate import ANIMATION_FPS
+from ..media.audio import ENCODER_RATE, ENCODER_STRIDE, FEATURES_PER_FRAME, resample
+from ..media.audio_stream import LIVE_HOP, LIVE_PAST
+from ..models.animation_sampler import AnimationSampler
+from ..models.speech_features import encoder_field, speech_features
+from .timeline import SOUND_RATE, Timeline
+
+
+Array = NDArray[np.float32]
+
+EDGE: Final = 240  # samples of the timeline, 10 ms, that the resampler's filter reaches beyond a window
+MOST_HOP: Final = 200  # features, 4 s: what is drawn at once after a machine was held up
+
+
+class Hearing:
+    """
+    Draws motion for a timeline, a little ahead of what is played.
+
+    Silence draws motion, too: the face lives on. It is not encoded anew each time.
+
+    Args:
+        encoder, sampler: The networks that hear and draw.
+        timeline ([`Timeline`]): What is said.
+        lookahead (`float`): Seconds of sound heard before a row is decided.
+        generator (`torch.Generator`, *optional*): The only source of randomness.
+        follow_arousal (`bool`): See [`AnimationStream`].
+        device (`torch.device`): Where the encoder computes.
+    """
+
+    def __init__(
+        self, encoder: Wav2Vec2Model, sampler: AnimationSampler, timeline: Timeline, lookahead: float,
+        generator: torch.Generator | None, follow_arousal: bool, device: torch.device,
+    ) -> None:  # fmt: skip
+        self._encoder, self._sampler, self._timeline, self._device = encoder, sampler, timeline, device
+        self._field = encoder_field(encoder)
+        self._future = FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS)
+        self._take = sampler.start([generator], follow_arousal=follow_arousal)
+        self._rows, self._first = np.zeros((0, NUM_COEFFICIENTS), np.float32), 0  # from row `_first` on
+        self._silence: tuple[int, torch.Tensor] | None = None  # samples and features of the last silent window
+
+    def row(self, time: float) -> Array:
+        """Coefficients `(58,)` at a moment, in seconds from the beginning; moments come in order."""
+        place = max(0.0, time * ANIMATION_FPS - 0.5)
+        low = math.floor(place + 1e-6)
+        share = max(0.0, place - low)
+        last = low + (1 if share > 1e-6 else 0)
+        while self._first + len(self._rows) <= last:
+            self._draw(last + 1 - self._first - len(self._rows))
+        self._rows, self._first = self._rows[low - self._first :], low
+        row = self._rows[0] if last == low else (1.0 - share) * self._rows[0] + share * self._rows[1]
+        return np.asarray(row, np.float32)
+
+    def _draw(self, num_rows: int) -> None:
+        """Decide the next rows, at least as many as are asked for up to a limit."""
+        done = FEATURES_PER_FRAME * (self._first + len(self._rows))
+        hop = min(max(LIVE_HOP, FEATURES_PER_FRAME * num_rows), MOST_HOP)
+        features = self._features(done - LIVE_PAST, done + hop + self._future)
+        features = features.to(self._device, self._sampler.dtype)
+        final, preview = features[LIVE_PAST : LIVE_PAST + hop], features[LIVE_PAST + hop :]
+        rows = self._take.push(final, preview)[0].float().cpu().numpy()
+        self._rows = np.concatenate([self._rows, rows])
+
+    def _features(self, start: int, stop: int) -> torch.Tensor:
+        """Those from feature `start` to `stop`; before the beginning there is silence."""
+        padding = (self._field - ENCODER_STRIDE) // 2
+        first, last = start * ENCODER_STRIDE - padding, (stop - 1) * ENCODER_STRIDE + self._field - padding
+        begin = first * SOUND_RATE // ENCODER_RATE - EDGE
+        end = math.ceil(last * SOUND_RATE / ENCODER_RATE) + EDGE
+        sound = self._timeline.look(begin, end)
+        length, silent = last - first, not sound.any()
+        if silent and self._silence is not None and self._silence[0] == length:
+            return self._silence[1]
+        edge = EDGE * ENCODER_RATE // SOUND_RATE
+        waveform = resample(sound, SOUND_RATE, ENCODER_RATE)[edge : edge + length]
+        features = speech_features(self._encoder, waveform, self._device)
+        if silent:
+            self._silence = (length, features)
+        return features
