@@ -49,6 +49,21 @@ def test_closures_shut_the_lips_last_and_keep_them_round(sampler: AnimationSampl
     assert lips[20, LIP_NAMES.index("mouthPressLeft")].item() == pytest.approx(0.9)
 
 
+def test_f_draws_the_lower_lip_in_to_the_teeth(sampler: AnimationSampler) -> None:
+    """The lower lip in, the upper one up, the jaw as it was; and never at a closure."""
+    sampler.lip_decoder.output.weight.data.zero_()
+    sampler.lip_decoder.output.bias.data.fill_(0.1)
+    speech = heard("open")
+    speech[:, 40:44] = heard("labiodental", 2)
+    lips = dict(zip(LIP_NAMES, sampler.lips(speech)[0].T, strict=True))
+    assert lips["mouthRollLower"][20] > 0.5 > lips["mouthRollLower"][10]
+    assert lips["mouthLowerDownLeft"][20] == 0.0 < lips["mouthLowerDownLeft"][10]
+    assert lips["mouthUpperUpLeft"][20] > 0.0
+    assert lips["jawOpen"][20] == lips["jawOpen"][10]
+    speech[:, 40:44, CLOSURE] = 1.0
+    assert (sampler.lips(speech)[0, 20, OPENING] == 0.0).all()
+
+
 def test_a_pause_rests_and_no_closure_is_left_in_it(sampler: AnimationSampler) -> None:
     speech = heard("silence")
     speech[..., CLOSURE] = 1.0

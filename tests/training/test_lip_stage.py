@@ -87,7 +87,8 @@ def example_of(sampler: AnimationSampler, seed: int) -> LipExample:
     """A mouth that does three times, about its own mean, what the decoder says."""
     generator = torch.Generator().manual_seed(seed)
     heard = torch.rand(400, sampler.lip_dim, generator=generator)
-    heard[:, VISEME_NAMES.index("silence")] = heard[:, len(VISEME_NAMES)] = 0.0
+    for column in (VISEME_NAMES.index("silence"), VISEME_NAMES.index("labiodental"), len(VISEME_NAMES)):
+        heard[:, column] = 0.0  # no gate is at work
     with torch.no_grad():
         lips = sampler.lip_decoder(heard[None])[0]
     lips = (lips.mean(0) + 3.0 * (lips - lips.mean(0))).clamp(0.0, 1.0)

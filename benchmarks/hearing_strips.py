@@ -1,0 +1,115 @@
+"""
+Draw strips for judges: frames of a face with the loudness of a sound under them. Which face goes with this sound?
+
+    python benchmarks/hearing_strips.py SOUND SOUND ... --photo PHOTO --weights weights/dirfa-base --output STRIPS
+
+For each sound a PNG `NUMBER.png`: loudness over 3 s, and above it two rows of frames, A and B, of one photo and one
+seed. One row was drawn for this sound, the other for the next; a coin of `--seed` says which is on top, and key.txt
+keeps the answers. The lips would tell at once, so the mouth is covered unless `--lips` is given: what is judged is
+whether head, brows and eyes hear.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from contact_sheet import box_of
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
+from dirfa_pipeline.evaluation.beats import loudness_of
+from dirfa_pipeline.face.landmarks import LIPS
+from dirfa_pipeline.media.audio import ENCODER_RATE
+from dirfa_pipeline.models.face_renderer import PreparedPortrait
+
+
+SECONDS = 3.0
+STEP = 5  # frames of 40 ms from one picture to the next
+GRAPH = 120  # pixels
+COVER = 0.35  # of the mouth's width, that the patch reaches beyond it
+
+Picture = NDArray[np.uint8]
+
+
+def draw(pipe: DirfaPipeline, prepared: PreparedPortrait, sound: AudioClip, start: float, lips: bool) -> list[Picture]:
+    """Frames of a take from `start` on, their mouths covered or not."""
+    take = pipe.sample_animation(sound, torch.Generator().manual_seed(1))
+    first = round(start * ANIMATION_FPS)
+    shown = take.coefficients[first : first + round(SECONDS * ANIMATION_FPS) : STEP]
+    frames = list(pipe.render(prepared, Animation(shown)))
+    if lips:
+        return frames
+    landmarks = prepared.portrait.face.vertices(shown)[:, list(LIPS), :2]
+    return [_cover(frame, points) for frame, points in zip(frames, landmarks, strict=True)]
+
+
+def _cover(frame: Picture, points: NDArray[np.floating]) -> Picture:
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    margin = COVER * (right - left)
+    picture = Image.fromarray(frame)
+    ImageDraw.Draw(picture).ellipse(
+        (left - margin, top - margin, right + margin, bottom + margin), fill=(128, 128, 128)
+    )
+    return np.asarray(picture)
+
+
+def graph(sound: AudioClip, start: float, width: int) -> Image.Image:
+    """Loudness over the 3 s."""
+    wave = sound.mono(ENCODER_RATE)
+    count = int(len(wave) / ENCODER_RATE * ANIMATION_FPS)
+    first = round(start * ANIMATION_FPS)
+    level = loudness_of(wave, ENCODER_RATE, count, ANIMATION_FPS).level[first : first + round(SECONDS * ANIMATION_FPS)]
+    picture = Image.new("RGB", (width, GRAPH), "white")
+    heights = np.clip((level + 2.0) / 4.0, 0.0, 1.0) * (GRAPH - 10)
+    points = [(x, GRAPH - 5 - y) for x, y in zip(np.linspace(0, width, len(level)), heights, strict=True)]
+    ImageDraw.Draw(picture).line(points, fill=(200, 60, 20), width=3)
+    return picture
+
+
+def strip(rows: list[list[Picture]], box: tuple[int, int, int, int], cell: int, below: Image.Image) -> Image.Image:
+    """Rows of cut-out frames, lettered, over a graph."""
+    sheet = Image.new("RGB", (cell * len(rows[0]), cell * len(rows) + GRAPH), "white")
+    for index, row in enumerate(rows):
+        for column, frame in enumerate(row):
+            sheet.paste(Image.fromarray(frame).crop(box).resize((cell, cell)), (cell * column, cell * index))
+        ImageDraw.Draw(sheet).text((6, cell * index + 6), "AB"[index], fill=(255, 255, 0), font_size=24)
+    sheet.paste(below.resize((sheet.width, GRAPH)), (0, cell * len(rows)))
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sounds", type=Path, nargs="+")
+    parser.add_argument("--photo", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--start", type=float, default=3.0, help="second at which the 3 s begin (default 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the coins (default 0)")
+    parser.add_argument("--cell", type=int, default=170)
+    parser.add_argument("--lips", action="store_true", help="leave the mouth uncovered")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    portrait = pipe.prepare_portrait(options.photo, max_size=512)
+    prepared, box = pipe.face_renderer.prepare(portrait), box_of(portrait, "head")
+    sounds = []
+    for path in options.sounds:
+        wave = load_audio(path).mono(ENCODER_RATE)[: round((options.start + SECONDS + 1.0) * ENCODER_RATE)]
+        sounds.append(AudioClip(wave[None].astype(np.float32), ENCODER_RATE))
+    faces = [draw(pipe, prepared, sound, options.start, options.lips) for sound in sounds]
+    coins = np.random.default_rng(options.seed).integers(2, size=len(sounds))
+    options.output.mkdir(parents=True, exist_ok=True)
+    key = []
+    for index, (sound, coin) in enumerate(zip(sounds, coins, strict=True)):
+        rows = [faces[index], faces[(index + 1) % len(faces)]]
+        below = graph(sound, options.start, options.cell * len(rows[0]))
+        strip(rows[:: -1 if coin else 1], box, options.cell, below).save(options.output / f"{index + 1}.png")
+        key.append(f"{index + 1} {'AB'[coin]}")
+    (options.output / "key.txt").write_text("\n".join(key) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
