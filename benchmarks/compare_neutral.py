@@ -39,7 +39,7 @@ def at_rest(smiling: Portrait, neutral: Portrait) -> Array:
     row = np.zeros((1, NUM_COEFFICIENTS), np.float32)
     row[0, :NUM_EXPRESSIONS] = neutral.face.expression - smiling.face.expression
     lips = list(LIP_INDICES)
-    row[0, lips] = neutral.face.expression[lips]
+    row[0, lips] = (neutral.face.expression - smiling.face.rest)[lips]
     return row
 
 

@@ -215,9 +215,10 @@ def direct(controls: Controls | None, **shortcuts: Any) -> Controls:
 
 
 def neutralize(animation: Animation, face: FaceFit) -> Animation:
-    """Take the photo's own expression off brows, eyes, cheeks and nose; its lips and jaw are replaced anyway."""
+    """Take the photo's own expression off brows, eyes, cheeks and nose, and what lips have of it at rest."""
     coefficients = animation.coefficients.copy()
     coefficients[:, _LOOK] -= face.expression[_LOOK]
+    coefficients[:, :NUM_EXPRESSIONS] -= face.rest
     return Animation(coefficients, animation.fps)
 
 

@@ -28,6 +28,9 @@ Array = NDArray[np.float32]
 CAMERA_DISTANCE: Final = 10.0  # inter-ocular distances, about 63 cm
 INNER_UPPER, INNER_LOWER = np.array(INNER_LIP_PAIRS).T
 LIP_COLUMNS = np.array(LIP_INDICES)
+SMILES = np.array([EXPRESSION_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Right")])
+_PUCKER, _FUNNEL = (EXPRESSION_NAMES.index(name) for name in ("mouthPucker", "mouthFunnel"))
+FUNNELLED: Final = 0.7  # of mouthFunnel, that rounds lips as mouthPucker does; by eye on sheets of mouths
 _LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
 BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
 # What a frame says for itself; all other weights are added to the photo's own.
@@ -47,6 +50,7 @@ class FaceFit:
             and goes with the model's own opening, so that closed lips touch.
         basis (`np.ndarray` of shape `(52, 478, 3)`): Expressions, with lids that close on this face.
         expression (`np.ndarray` of shape `(52,)`): The photo's own.
+        rest (`np.ndarray` of shape `(52,)`): What of it lips come back to when nothing is said: its smile.
         rotation (`np.ndarray` of shape `(3, 3)`), translation (`np.ndarray` of shape `(3,)`), scale (`float`): The
             camera, in pixels.
     """
@@ -55,6 +59,7 @@ class FaceFit:
     gaps: Array
     basis: Array
     expression: Array
+    rest: Array
     rotation: Array
     translation: Array
     scale: float
@@ -66,15 +71,22 @@ class FaceFit:
 
     def rest_coefficients(self) -> Array:
         """The coefficients, of shape `(58,)`, that show the photo as it is."""
-        rest = np.zeros(NUM_COEFFICIENTS, np.float32)
-        rest[_REPLACED] = self.expression[_REPLACED]
-        return rest
+        shown = np.zeros(NUM_COEFFICIENTS, np.float32)
+        shown[_REPLACED] = (self.expression - self.rest)[_REPLACED]
+        return shown
 
     def expressions(self, coefficients: ArrayLike) -> Array:
-        """Expression weights `(frames, 52)`: lips, jaw and blinks replace the photo's own, the rest is added to it."""
+        """
+        Expression weights `(frames, 52)`: lips and jaw are added to their rest, the others but blinks to the photo's.
+
+        Rounded lips cannot smile: they leave their rest as far as they are rounder than the photo's.
+        """
         weights = check_coefficients(coefficients)[:, :NUM_EXPRESSIONS].copy()
+        own = float(roundness(self.expression - self.rest))
+        kept = np.clip((1.0 - roundness(weights)) / max(1.0 - own, 1e-3), 0.0, 1.0)
+        weights += kept[:, None] * self.rest
         weights[:, _ADDED] += self.expression[_ADDED]
-        return np.clip(weights, 0.0, 1.0)
+        return np.clip(weights, 0.0, 1.0).astype(np.float32)
 
     def head_vertices(self, coefficients: ArrayLike) -> Array:
         """Landmarks in the head's own frame, in inter-ocular distances: `(frames, 478, 3)`."""
@@ -160,6 +172,11 @@ class FaceFitter(Protocol):
 
     def fit_frames(self, landmarks: ArrayLike, face: FaceFit) -> FrameFits:
         """Fit more frames, `(frames, 478, 3)`, of a person whom [`fit_video`] knows."""
+
+
+def roundness(weights: NDArray) -> NDArray:
+    """How round lips are meant to be, `(...)` in [0, 1], by weights `(..., 52)`."""
+    return np.clip(weights[..., _PUCKER] + FUNNELLED * weights[..., _FUNNEL], 0.0, 1.0)
 
 
 def _part_lips(vertices: NDArray, least: NDArray) -> NDArray:

@@ -27,6 +27,7 @@ from ..face.fit import (
     INNER_LOWER,
     INNER_UPPER,
     LIP_COLUMNS,
+    SMILES,
     FaceFit,
     FrameFits,
     VideoFit,
@@ -38,6 +39,7 @@ from ..face.landmarks import (
     RIGID,
 )
 from ..face.lids import close_lids, half_shut, open_lids
+from ..face.measures import whole_lip_aperture
 from ..face.rotations import procrustes, rotation_angles, rotation_matrix
 from ..face.solve import (
     JAW_OPEN,
@@ -48,6 +50,7 @@ from ..face.solve import (
     fit_expression,
     fit_identity,
     make_fit,
+    own_lips,
     shut,
     smooth_motion,
 )
@@ -58,8 +61,7 @@ Array = NDArray[np.float32]
 # One photo does not tell large eyes from wide ones, high brows from raised ones, nor where its eyes look at rest: the
 # fit gives most calm faces much of these.
 _PHOTOS_OWN = [i for i, name in enumerate(EXPRESSION_NAMES) if name.startswith(("eyeLook", "eyeWide", "browOuterUp"))]
-_SMILES = [EXPRESSION_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Right")]
-SMILING: Final = (0.4, 0.6)  # smiles from which on narrow eyes belong to it
+SMILING: Final = (0.85, 1.0)  # smiles from which on narrow eyes belong to it
 
 
 class FaceModel(Float32Model, ModelMixin, ConfigMixin):
@@ -133,11 +135,12 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             )
             local = (points - translation) @ rotation / scale
             shape = mean + fit_identity(identity, local - blend(basis, expression) - mean)
-            expression = fit_expression(basis, (local - shape)[None], ridge=0.01)[0]
+            expression = fit_expression(basis, (local - shape)[None], ridge=0.05, sparsity=0.05)[0]
+        expression, rest = own_lips(expression, whole_lip_aperture(points) / scale)
         # These count as the face's own, whatever they are: from there eyes and brows may go all the way.
         expression[[*_PHOTOS_OWN, *BLINKS.values()]] = 0.0
         # A smile narrows eyes too, and is meant.
-        blink = half_shut(points) * float(np.interp(expression[_SMILES].mean(), SMILING, (1.0, 0.0)))
+        blink = half_shut(points) * float(np.interp(expression[SMILES].mean(), SMILING, (1.0, 0.0)))
         # The lids to close are those of the photo's own look with lips at rest and no blink.
         lips = np.zeros(NUM_EXPRESSIONS)
         lips[LIP_COLUMNS] = expression[LIP_COLUMNS]
@@ -147,7 +150,7 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             expression[column] = blink
         fitted = close_lids(basis, opened)
         expression = explain_gap(fitted, expression, local)
-        return make_fit(local, fitted, expression, rotation, translation, float(scale))
+        return make_fit(local, fitted, expression, rest, rotation, translation, float(scale))
 
     def fit_video(self, landmarks: ArrayLike) -> VideoFit:
         """
@@ -175,7 +178,8 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
         head = self._relative_pose(scale, rotation, translation)
         reference = FaceFit(
             shape.astype(np.float32), np.zeros((len(INNER_LIP_PAIRS), 3), np.float32), fitted.astype(np.float32),
-            np.zeros(NUM_EXPRESSIONS, np.float32), head.rotation, head.translation, head.scale,
+            np.zeros(NUM_EXPRESSIONS, np.float32), np.zeros(NUM_EXPRESSIONS, np.float32),
+            head.rotation, head.translation, head.scale,
         )  # fmt: skip
         error = (local - shape - blend(fitted, weights))[:, list(LIPS), :2]
         coefficients = np.concatenate([weights, head.relative], axis=1).astype(np.float32)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.easing import smoothstep
-from ..face.fit import FaceFit
+from ..face.fit import FaceFit, roundness
 from ..face.landmarks import INNER_MIDDLE, LIPS
 from ..face.measures import whole_lip_aperture
 from .eyes import Eye
-from .lips import LipShape, roundness
+from .lips import LipShape
 from .masks import Window, shape_of
 from .mesh import HeadMesh
 from .rasterizer import rasterize_map
@@ -135,7 +135,7 @@ class FrameState:
     @property
     def rounded(self) -> float:
         """How round the lips are meant to be, in [0, 1]."""
-        return roundness(self.weights)
+        return float(roundness(self.weights))
 
     def warp(self, picture: NDArray[np.uint8], window: Window) -> Warped:
         """What a window shows of a picture `(height, width, channels)` that the mesh moves."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import ramp
-from ..face.fit import FaceFit
+from ..face.fit import FaceFit, roundness
 from ..face.landmarks import LOWER_LIP_ROWS, MOUTH_CORNERS, SKIN_BY_LOWER_LIP, SKIN_BY_UPPER_LIP, UPPER_LIP_ROWS
 
 
@@ -21,9 +21,8 @@ Array = NDArray[np.float32]
 
 # Where no source is named, a number was chosen by eye on contact sheets of mouths.
 
-# How much of a lip is rolled in, and how round both are, from the weights of expressions.
+# How much of a lip is rolled in, from the weights of expressions.
 PRESSED: Final = 0.35  # of each side of mouthPress, that rolls lips as mouthRoll does
-FUNNELLED: Final = 0.7  # of mouthFunnel, that rounds lips as mouthPucker does
 ROLLED: Final = 0.8  # share of a lip that a full roll hides
 MOST_HIDDEN: Final = 0.65
 HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture is not theirs alone
@@ -79,7 +78,7 @@ class LipShape:
             return vertices
         vertices = vertices.copy()
         _smooth_line(vertices, self.rest, parted)
-        rounded = roundness(weights)
+        rounded = float(roundness(weights))
         _round_opening(vertices, rounded, parted)
         # The linear pucker thickens lips by itself.
         narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
@@ -117,11 +116,6 @@ def _rolls(weights: Array) -> Array:
     """How far the upper and the lower lip are rolled in."""
     press = PRESSED * (weights[_INDEX["mouthPressLeft"]] + weights[_INDEX["mouthPressRight"]])
     return press + weights[[_INDEX["mouthRollUpper"], _INDEX["mouthRollLower"]]]
-
-
-def roundness(weights: Array) -> float:
-    """How round the lips are meant to be, in [0, 1]."""
-    return float(min(1.0, weights[_INDEX["mouthPucker"]] + FUNNELLED * weights[_INDEX["mouthFunnel"]]))
 
 
 def _smooth_line(vertices: Array, rest: Array, share: float) -> None:

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dirfa_pipeline import EXPRESSION_NAMES, LIP_NAMES, Animation, FaceModel, ImageError, Portrait
+from dirfa_pipeline.direction.controls import neutralize
 from dirfa_pipeline.face.fit import FaceFit
-from dirfa_pipeline.face.landmarks import INNER_LIP_PAIRS, LEFT_EYE, RIGHT_EYE
+from dirfa_pipeline.face.landmarks import INNER_LIP_PAIRS, LEFT_EYE, LIPS, RIGHT_EYE
 from dirfa_pipeline.face.measures import inter_ocular_distance
 from dirfa_pipeline.face.rotations import procrustes, rotation_angles, rotation_matrix
+from dirfa_pipeline.face.solve import SMILE_LEFT
 
 
 UPPER, LOWER = np.array(INNER_LIP_PAIRS).T
@@ -153,8 +155,32 @@ def test_lips_and_blinks_replace_and_the_rest_adds(portrait: Portrait) -> None:
     fit = portrait.face
     weights = fit.expressions(np.zeros((1, 58)))[0]
     for index, name in enumerate(EXPRESSION_NAMES):
-        assert weights[index] == (0 if name in LIP_NAMES or "Blink" in name else fit.expression[index])
+        own = fit.rest if name in LIP_NAMES else fit.expression * ("Blink" not in name)
+        assert weights[index] == pytest.approx(own[index])
     assert fit.expressions(np.full((1, 58), 0.7)).max() <= 1
+
+
+def test_lips_come_back_to_the_photos_smile(portrait: Portrait) -> None:
+    """Shut, as far as they can smile so; rounded or neutral lips leave it."""
+    fit = portrait.face
+    smiles = [EXPRESSION_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+    silent, round_lips = fit.expressions(Animation.from_curves(2, mouthPucker=[0.0, 1.0]).coefficients)
+    np.testing.assert_allclose(silent[smiles], SMILE_LEFT * fit.expression[smiles], rtol=1e-5)
+    assert silent[smiles].min() > 0.3
+    assert round_lips[smiles].max() == 0.0
+    assert fit.expressions(neutralize(Animation.from_curves(1), fit).coefficients)[0, smiles].max() == 0.0
+    closed = fit.head_vertices(np.zeros((1, 58)))[0]
+    assert np.abs(closed[LOWER] - closed[UPPER])[:, :2].max() < 0.01
+
+
+def test_shut_lips_are_the_persons_own(face_model: FaceModel, portrait: Portrait) -> None:
+    """Silence shows a photo with shut lips as it is, however they are shaped; only a smile can be taken off it."""
+    pressed = portrait.face.vertices(Animation.from_curves(1, mouthFrownLeft=0.6, mouthPressLeft=0.8).coefficients)[0]
+    fit = face_model.fit_image(pressed)
+    lips = list(LIPS)
+    np.testing.assert_allclose(fit.vertices(np.zeros((1, 58)))[0][lips], pressed[lips], atol=0.02 * fit.scale)
+    taken = [name for name in LIP_NAMES if fit.expression[EXPRESSION_NAMES.index(name)] > 0.0]
+    assert not [name for name in taken if not name.startswith("mouthSmile") and name != "jawOpen"]
 
 
 def test_fit_does_not_depend_on_size_and_place(face_model: FaceModel, portrait: Portrait) -> None:
