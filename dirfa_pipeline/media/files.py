@@ -1,9 +1,14 @@
 """Files that are written whole or not at all."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+
+KEPT_OF_NAME: Final = 50  # characters of the name that the temporary one repeats: file systems take 255 bytes in all
 
 
 @contextmanager
@@ -11,15 +16,28 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     Give a temporary name beside `path` to write to; what was written takes the name `path` when the block ends.
 
-    If the block fails, the temporary file is removed and a file that was at `path` stays as it was.
+    The temporary name is drawn anew each time, so that two writers of one file never meet in it: the later one to
+    finish replaces what the earlier one wrote. If the block fails, the temporary file is removed and a file that was
+    at `path` stays as it was. A link stays one: the file that it leads to is replaced.
 
     Raises:
-        OSError: The folder is not there or cannot be written to.
+        OSError: The folder is not there or cannot be written to, or `path` is a folder or no possible name.
     """
-    target = Path(path)
-    temporary = target.with_name(f"{target.name}.part")
+    target = Path(os.path.realpath(path))
+    if os.path.lexists(target) and target.is_dir():
+        raise IsADirectoryError(f"{os.fspath(path)} is a folder; name a file")
+    _check_name(target)
+    temporary = target.with_name(f"{target.name[:KEPT_OF_NAME]}.{secrets.token_hex(6)}.part")
     try:
         yield temporary
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check_name(path: Path) -> None:
+    """Raise [`OSError`] for a name that the file system cannot take, before the work rather than after it."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass  # the name is free
