@@ -465,28 +465,73 @@ class DirfaPipeline(DiffusionPipeline):
         Raises:
             InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
         """
-        self._check_can_draw()
-        check_motion(diversity, fps, expressiveness)
-        check_chunks(audio_chunks)
-        check_lookahead(lookahead, self._least_lookahead)
+        pieces = self._stream_pieces(
+            audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
+        )
         check_max_size(max_size)
-        check_streamed(self.feature_extractor, directed := direct(controls))
-        generators = one_for_each(generator, 1)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
-        sound = SoundStream(sampling_rate)
         prepared = self._prepared(
             image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
         )
         # The first frame ever compiles loops, for seconds: not while somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
+        return steps.frames(self._render_pieces(prepared, pieces), total=float("inf"))
+
+    def stream_animation(
+        self,
+        audio_chunks: Iterable[Any],
+        sampling_rate: int | None = None,
+        generator: torch.Generator | None = None,
+        diversity: float = 1.0,
+        fps: float = ANIMATION_FPS,
+        lookahead: float | None = LIVE_LOOKAHEAD,
+        controls: Controls | None = None,
+        expressiveness: float = 1.0,
+    ) -> Iterator[NDArray[np.float32]]:
+        """
+        Draw the animation while the speech arrives, for heads that are shown elsewhere: no photo is needed.
+
+        Args:
+            audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness: As for
+                [`stream`], whose frames show these coefficients.
+
+        Yields:
+            `np.ndarray` of shape `(58,)`, float32: the coefficients of each frame, see [`Animation`].
+
+        Raises:
+            InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
+        """
+        pieces = self._stream_pieces(
+            audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
+        )
+        return (row for piece in pieces for row in piece)
+
+    def _stream_pieces(
+        self,
+        audio_chunks: Iterable[Any],
+        sampling_rate: int | None,
+        generator: torch.Generator | None,
+        diversity: float,
+        fps: float,
+        lookahead: float | None,
+        controls: Controls | None,
+        expressiveness: float,
+    ) -> Iterator[NDArray[np.float32]]:
+        """Check the arguments of a stream; the coefficients of its frames, `(frames, 58)` each."""
+        self._check_can_draw()
+        check_motion(diversity, fps, expressiveness)
+        check_chunks(audio_chunks)
+        check_lookahead(lookahead, self._least_lookahead)
+        check_streamed(self.feature_extractor, directed := direct(controls))
+        generators = one_for_each(generator, 1)
+        sound = SoundStream(sampling_rate)
         waveform = sound.waveform(audio_chunks)
         drawn = draw(self, waveform, generators, diversity, lookahead, expressiveness, directed.follows_arousal)
         pieces = change_frame_rate(
             (pieces[0] for pieces in drawn), ANIMATION_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
         )  # fmt: skip
-        directed_pieces = self._direct_pieces(pieces, directed, fps)
-        return steps.frames(self._render_pieces(prepared, directed_pieces), total=float("inf"))
+        return self._direct_pieces(pieces, directed, fps)
 
     def _direct_pieces(
         self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float

@@ -175,6 +175,15 @@ def test_frames_are_those_of_the_whole(
         assert np.abs(frame.astype(int) - expected).mean() < 0.1  # int16 rounds the sound
 
 
+def test_the_animation_streams_alone(pipeline: DirfaPipeline) -> None:
+    clip = speech(1.5)
+    rows = list(pipeline.stream_animation(cut(clip.samples, [700, 0, 5000]), clip.sampling_rate, seeded(), fps=30))
+    whole = pipeline.sample_animation(clip, seeded(), fps=30, lookahead=0.24)
+    np.testing.assert_allclose(np.stack(rows), whole.coefficients, atol=1e-5)
+    with pytest.raises(InputError, match="lookahead"):
+        pipeline.stream_animation([], lookahead=9.0)
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
 def test_first_frame_after_0_4_seconds_of_sound(pipeline: DirfaPipeline, portrait: Portrait, rate: int) -> None:
     heard = 0
