@@ -29,7 +29,7 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 SECONDS = 3.0
 STEP = 5  # frames of 40 ms from one picture to the next
 GRAPH = 120  # pixels
-COVER = 0.35  # of the mouth's width, that the patch reaches beyond it
+COVER = 0.55  # of the inter-ocular distance: the patch's radius, the same whatever the mouth does
 
 Picture = NDArray[np.uint8]
 
@@ -43,16 +43,14 @@ def draw(pipe: DirfaPipeline, prepared: PreparedPortrait, sound: AudioClip, star
     if lips:
         return frames
     landmarks = prepared.portrait.face.vertices(shown)[:, list(LIPS), :2]
-    return [_cover(frame, points) for frame, points in zip(frames, landmarks, strict=True)]
+    radius = COVER * prepared.portrait.face.scale
+    return [_cover(frame, points.mean(0), radius) for frame, points in zip(frames, landmarks, strict=True)]
 
 
-def _cover(frame: Picture, points: NDArray[np.floating]) -> Picture:
-    (left, top), (right, bottom) = points.min(0), points.max(0)
-    margin = COVER * (right - left)
+def _cover(frame: Picture, centre: NDArray[np.floating], radius: float) -> Picture:
+    patch = (*(centre - radius).tolist(), *(centre + radius).tolist())
     picture = Image.fromarray(frame)
-    ImageDraw.Draw(picture).ellipse(
-        (left - margin, top - margin, right + margin, bottom + margin), fill=(128, 128, 128)
-    )
+    ImageDraw.Draw(picture).ellipse(patch, fill=(128, 128, 128))
     return np.asarray(picture)
 
 
@@ -63,7 +61,7 @@ def graph(sound: AudioClip, start: float, width: int) -> Image.Image:
     first = round(start * ANIMATION_FPS)
     level = loudness_of(wave, ENCODER_RATE, count, ANIMATION_FPS).level[first : first + round(SECONDS * ANIMATION_FPS)]
     picture = Image.new("RGB", (width, GRAPH), "white")
-    heights = np.clip((level + 2.0) / 4.0, 0.0, 1.0) * (GRAPH - 10)
+    heights = (level - level.min()) / max(float(np.ptp(level)), 1e-6) * (GRAPH - 10)
     points = [(x, GRAPH - 5 - y) for x, y in zip(np.linspace(0, width, len(level)), heights, strict=True)]
     ImageDraw.Draw(picture).line(points, fill=(200, 60, 20), width=3)
     return picture
@@ -94,7 +92,7 @@ def main() -> None:
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     portrait = pipe.prepare_portrait(options.photo, max_size=512)
-    prepared, box = pipe.face_renderer.prepare(portrait), box_of(portrait, "head")
+    prepared, box = pipe.face_renderer.prepare(portrait), box_of(portrait, None)
     sounds = []
     for path in options.sounds:
         wave = load_audio(path).mono(ENCODER_RATE)[: round((options.start + SECONDS + 1.0) * ENCODER_RATE)]
