@@ -19,8 +19,9 @@ from .animation.animation import Animation
 from .animation.frame_rate import ANIMATION_FPS, change_frame_rate
 from .bundled import BUNDLED_NAME, FACE_DETECTOR, detector_folder
 from .capture.detector import FaceDetector, copy_networks
+from .capture.faces import FaceChoice, FoundFace, check_choice, find_faces
 from .capture.films import FilmedFace, film_face
-from .capture.pictures import ImageInput, check_max_size
+from .capture.pictures import ImageInput, check_max_size, read_photo
 from .capture.portrait import Portrait
 from .capture.tracking import track_video
 from .direction.controls import Controls, direct
@@ -259,15 +260,28 @@ class DirfaPipeline(DiffusionPipeline):
                 "or load all components"
             )
 
-    def prepare_portrait(self, image: ImageInput | Portrait, max_size: int | None = None) -> Portrait:
+    def find_faces(self, image: ImageInput, max_size: int | None = None) -> list[FoundFace]:
+        """
+        All faces of a photo, from left to right, with their boxes; arguments and errors are those of [`read_photo`].
+
+        What `face=` takes is the number of one of them, or a point in its box.
+        """
+        with closing(FaceDetector(folder=self.detector_folder)) as detector:
+            return find_faces(read_photo(image, max_size), detector)
+
+    def prepare_portrait(
+        self, image: ImageInput | Portrait, max_size: int | None = None, face: FaceChoice | None = None
+    ) -> Portrait:
         """
         Find, fit and cut out the face of a photo; a [`Portrait`] passes through.
 
         Args:
             image (`PIL.Image.Image`, `np.ndarray`, `str` or [`Portrait`]): A picture, an array of shape
-                `(height, width[, channels])`, or a path.
+                `(height, width[, channels])`, a path or a file's bytes.
             max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the result in pixels;
                 larger photos are scaled down.
+            face (`int` or `tuple[float, float]`, *optional*, defaults to the largest): Which one, where there are
+                several: its place from left to right, from 0, or a point (x, y) in it, in the photo's own pixels.
 
         Raises:
             ImageError, FaceNotFoundError: The picture cannot be read, or shows no face that can be animated.
@@ -275,7 +289,7 @@ class DirfaPipeline(DiffusionPipeline):
         if isinstance(image, Portrait):
             return image
         with closing(FaceDetector(folder=self.detector_folder)) as detector:
-            return Portrait.from_image(image, self.face_model, max_size=max_size, detector=detector)
+            return Portrait.from_image(image, self.face_model, max_size, detector, face)
 
     def track(self, video: str | os.PathLike[str]) -> Animation:
         """
@@ -431,6 +445,7 @@ class DirfaPipeline(DiffusionPipeline):
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
         expressiveness: float = 1.0,
+        face: FaceChoice | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """
         Make a talking video while the speech arrives.
@@ -458,6 +473,7 @@ class DirfaPipeline(DiffusionPipeline):
             callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
                 given.
             expressiveness (`float`, *optional*, defaults to 1.0): As in [`__call__`].
+            face (`int` or `tuple[float, float]`, *optional*): Which one, as for [`prepare_portrait`].
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, uint8: at the end, as many frames as cover the sound.
@@ -469,9 +485,10 @@ class DirfaPipeline(DiffusionPipeline):
             audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
         )
         check_max_size(max_size)
+        check_choice(face)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
         prepared = self._prepared(
-            image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+            image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size, face)
         )
         # The first frame ever compiles loops, for seconds: not while somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
@@ -551,6 +568,7 @@ class DirfaPipeline(DiffusionPipeline):
         lookahead: float = LIVE_LOOKAHEAD,
         on_event: Callable[[ConversationEvent], None] | None = None,
         clock: Clock | None = None,
+        face: FaceChoice | None = None,
     ) -> Conversation:
         """
         Open a conversation: `async with pipe.converse(photo) as face:`, then `await face.say(sound)` at any time and
@@ -567,6 +585,7 @@ class DirfaPipeline(DiffusionPipeline):
                 to 1.2; speech begins 0.2 s later than that.
             on_event (`Callable`, *optional*): Called with each [`ConversationEvent`].
             clock ([`Clock`], *optional*): Tells the time, where it shall not be the machine's.
+            face (`int` or `tuple[float, float]`, *optional*): Which one, as for [`prepare_portrait`].
 
         Returns:
             [`Conversation`]. The photo is prepared when it is opened.
@@ -580,19 +599,20 @@ class DirfaPipeline(DiffusionPipeline):
             raise InputError("lookahead must be seconds, got None: a conversation cannot wait")
         check_lookahead(lookahead, self._least_lookahead)
         check_max_size(max_size)
+        check_choice(face)
         check_streamed(self.feature_extractor, directed := direct(controls))
         generator = one_for_each(generator, 1)[0]
 
         def open_face() -> LiveFace:
             prepared = self._prepared(
-                image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size)
+                image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size, face)
             )
-            face = LiveFace(
+            live = LiveFace(
                 self.audio_encoder, self.animation_sampler, self.face_model, self.face_renderer, prepared, fps,
                 lookahead, generator, directed, self._execution_device,
             )  # fmt: skip
-            face.warm_up()
-            return face
+            live.warm_up()
+            return live
 
         return Conversation(open_face, fps, on_event, clock)
 
@@ -665,6 +685,7 @@ class DirfaPipeline(DiffusionPipeline):
         expressiveness: float = 1.0,
         text: str | list[str] | None = None,
         voice: str | Voice | None = None,
+        face: FaceChoice | None = None,
     ) -> DirfaPipelineOutput | tuple[Any, ...]:
         """
         Make talking videos.
@@ -710,6 +731,8 @@ class DirfaPipeline(DiffusionPipeline):
                 where takes are drawn: 0 is deadpan, 1 as real talkers, 2 a stage.
             text (`str` or a list of them, *optional*): Instead of `audio`: what is to be said, up to 4096 characters.
             voice (`str` or [`Voice`], *optional*, defaults to `"espeak"`): Who says it, see [`open_voice`].
+            face (`int` or `tuple[float, float]`, *optional*, defaults to the largest): Which one of a photo with
+                several: its place from left to right, from 0, or a point (x, y) in it, in the photo's own pixels.
 
         Examples:
 
@@ -721,6 +744,7 @@ class DirfaPipeline(DiffusionPipeline):
                 are checked before any is decoded, and all are decoded before anything is drawn.
             VoiceError: A text cannot be spoken, or the voice fails.
         """
+        check_choice(face)
         audio = to_be_spoken(audio, text, voice)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
         directed = check_directions(
@@ -735,7 +759,9 @@ class DirfaPipeline(DiffusionPipeline):
         self._interrupt = False
 
         batch = batch.read(max_size)
-        portraits: list[Any] = [None if item is None else self.prepare_portrait(item) for item in batch.images]
+        portraits: list[Any] = [
+            None if item is None else self.prepare_portrait(item, face=face) for item in batch.images
+        ]
         if is_path(motion_from):
             directed = replace(directed, motion_from=self.track(motion_from))
 

@@ -11,7 +11,7 @@ import torch
 
 from .animation.animation import Animation
 from .animation.frame_rate import ANIMATION_FPS
-from .capture.pictures import check_max_size, check_picture, read_image
+from .capture.pictures import check_max_size, check_picture, read_photo
 from .capture.portrait import Portrait
 from .direction.controls import Controls, direct
 from .errors import AnimationError, InputError
@@ -75,7 +75,7 @@ class Batch:
         """
         sounds = [_read_sound(sound) for sound in self.sounds]
         images = [
-            image if isinstance(image, Portrait | None) else read_image(image, max_size) for image in self.images
+            image if isinstance(image, Portrait | None) else read_photo(image, max_size) for image in self.images
         ]
         return replace(self, sounds=sounds, images=images)
 

@@ -87,7 +87,7 @@ def test_all_is_checked_before_anything_is_decoded(
 
     load_audio = pipeline_inputs.load_audio
     monkeypatch.setattr(pipeline_inputs, "load_audio", no_file)
-    monkeypatch.setattr(pipeline_inputs, "read_image", no_file)
+    monkeypatch.setattr(pipeline_inputs, "read_photo", no_file)
     monkeypatch.setattr(pipeline_dirfa, "track_video", no_file)
     monkeypatch.setattr(DirfaPipeline, "prepare_portrait", no_file)
     arguments = {"image": "PHOTO", "audio": "SOUND"} | LATE_FAULTS[name]
@@ -100,7 +100,7 @@ def test_all_files_are_decoded_before_a_face_is_looked_for(
 ) -> None:
     text = tmp_path / "speech.wav"
     text.write_text("no sound")
-    monkeypatch.setattr(DirfaPipeline, "prepare_portrait", lambda *_: pytest.fail("a face was looked for"))
+    monkeypatch.setattr(DirfaPipeline, "prepare_portrait", lambda *_, **__: pytest.fail("a face was looked for"))
     with pytest.raises(InputError, match="cannot be read as audio"):
         pipeline(str(astronaut), [str(text)])
 

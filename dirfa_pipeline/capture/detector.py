@@ -4,7 +4,7 @@ import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -35,7 +35,7 @@ LOOKS: Final = (
     ((-0.06, 0.0), 1.0, 0.0),
     ((0.0, 0.06), 1.0, 0.0),
 )
-MOST_FACES: Final = 5  # in a photo
+MOST_FACES: Final = 12  # in a photo
 SMALLEST_TILE: Final = 320  # pixels a side: in one of them the smallest face that can be animated is found
 PERSON_SIZE: Final = 256  # pixels a side of the segmenter's input
 
@@ -43,6 +43,16 @@ FACES_FILE: Final = "faces.tflite"
 LANDMARKS_FILE: Final = "landmarks.tflite"
 PERSON_FILE: Final = "person.tflite"
 DETECTOR_FILES: Final = (FACES_FILE, LANDMARKS_FILE, PERSON_FILE)
+
+
+class Disagreement(NamedTuple):
+    """
+    Root mean square distances of landmarks from their mean over five looks, in inter-ocular distances: of the lips,
+    and of all else; infinity where one of the looks shows no face.
+    """
+
+    lips: float
+    rest: float
 
 
 class FaceDetector:
@@ -116,32 +126,29 @@ class FaceDetector:
         crop, scale, offset = _reduced_crop(image, box)
         return [face * scale + offset for face in self._find(crop)]
 
-    def lip_disagreement(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> float:
+    def disagreement(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Disagreement:
         """
-        How far the lips move when one face is looked at anew: turned, nearer, off the middle.
+        How far landmarks move when one face is looked at anew: turned, nearer, off the middle.
 
-        Lips that are seen stay where they are; those that are hidden are guessed from what is around them.
+        What is seen stays where it is; what is hidden, or is not there, is guessed from what is around it.
 
         Args:
             image (`np.ndarray` of shape `(height, width, 3)`): The picture.
             landmarks (`np.ndarray` of shape `(478, 3)`): The face to look at.
-
-        Returns:
-            Their root mean square distance from their mean over five looks, in inter-ocular distances; infinity where
-            one of the looks shows no face.
         """
         crop, scale, offset = _reduced_crop(image, self._around(landmarks, image))
         known = (landmarks - offset) / scale
-        square, lips = next_square(known), []
+        square, looks = next_square(known), []
         for (right, down), nearer, degrees in LOOKS:
             centre = square.x + right * square.side, square.y + down * square.side
             moved = Square(*centre, square.side / nearer, square.angle + math.radians(degrees))
             face = self._mesh.measure(crop, moved)
             if face is None:
-                return float("inf")
-            lips.append(face[list(LIPS), :2])
-        apart = (np.array(lips) - np.mean(lips, axis=0)) / _eye_distance(known)
-        return float(np.sqrt((apart**2).sum(-1).mean(0)).mean())
+                return Disagreement(float("inf"), float("inf"))
+            looks.append(face[:, :2])
+        apart = (np.array(looks) - np.mean(looks, axis=0)) / _eye_distance(known)
+        spread = np.sqrt((apart**2).sum(-1).mean(0))
+        return Disagreement(float(spread[list(LIPS)].mean()), float(np.delete(spread, LIPS).mean()))
 
     @staticmethod
     def _around(face: NDArray[np.float32], image: NDArray[np.uint8]) -> Box:
@@ -189,7 +196,7 @@ def _reduced_crop(
 
 
 def _apart(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """The faces without those that overlapping tiles have found again, largest first, up to five."""
+    """The faces without those that overlapping tiles have found again, largest first, up to twelve."""
     kept: list[NDArray[np.float32]] = []
     for face in sorted(faces, key=face_size, reverse=True):
         middle = face[:, :2].mean(0)

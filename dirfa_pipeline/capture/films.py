@@ -27,7 +27,7 @@ from ..face.rotations import rotation_angles
 from ..media.audio import AudioClip
 from ..media.video import read_video
 from .detector import FaceDetector
-from .portrait import MAX_YAW, MIN_FACE
+from .doubts import MAX_YAW, MIN_FACE
 
 
 Array = NDArray[np.float32]

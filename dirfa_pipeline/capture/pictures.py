@@ -1,51 +1,94 @@
-"""Pictures in: files, PIL images and arrays as RGB with even sides."""
+"""Pictures in: files, PIL images and arrays as sRGB with even sides, and what a photo was before it became that."""
 
+import io
 import os
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from ..errors import ImageError
 
 
-ImageInput = Image.Image | NDArray[Any] | str | os.PathLike[str]
 MAX_PIXELS: Final = 40_000_000
 MIN_SIDE: Final = 64
+DRAFT: Final = 2.0  # times the longest side asked for that a JPEG is decoded at: what is left to scaling looks alike
+SIDEWAYS: Final = (5, 6, 7, 8)  # orientations in EXIF that swap width and height
+HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # in bytes 8 to 12
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """
+    A photo as it was read.
+
+    Args:
+        pixels (`np.ndarray` of shape `(height, width, 3)`): uint8, sRGB, upright, both sides even.
+        size (`tuple[int, int]`): Width and height of the photo itself, upright, in its own pixels.
+        scale (`float`): Pixels here for one of the photo's own: under 1 where it was scaled down.
+        mode (`str`): How its colours are stored, in the words of Pillow: `"RGB"`, `"L"`, `"CMYK"`, `"I;16"` ...
+        profile (`str`): The name of the colour profile from which it was converted; empty for sRGB and for none.
+        turned (`bool`): Whether it was turned or mirrored as its EXIF says.
+        frames (`int`): How many pictures the file holds; this is the first.
+    """
+
+    pixels: NDArray[np.uint8]
+    size: tuple[int, int]
+    scale: float = 1.0
+    mode: str = "RGB"
+    profile: str = ""
+    turned: bool = False
+    frames: int = 1
+
+
+ImageInput = Photo | Image.Image | NDArray[Any] | bytes | BinaryIO | str | os.PathLike[str]
 
 
 def read_image(image: ImageInput, max_size: int | None = None) -> NDArray[np.uint8]:
+    """The pixels of [`read_photo`], whose arguments and errors are the same."""
+    return read_photo(image, max_size).pixels
+
+
+def read_photo(image: ImageInput, max_size: int | None = None) -> Photo:
     """
-    Read a picture as RGB with even sides.
+    Read a picture as sRGB with even sides.
 
     Args:
-        image: A `PIL.Image.Image` (turned as its EXIF says; transparency becomes white), a path, or an array of shape
-            `(height, width)`, `(height, width, 1 | 3 | 4)`: integers by their type's range, floats in [0, 1].
-        max_size (`int`, *optional*): Longest side; larger pictures are scaled down.
-
-    Returns:
-        `np.ndarray` of shape `(height, width, 3)`, uint8.
+        image: A `PIL.Image.Image` (turned as its EXIF says; transparency becomes white), a path, a file's bytes, a
+            file opened for reading, an array of shape `(height, width)`, `(height, width, 1 | 3 | 4)`: integers by
+            their type's range, floats in [0, 1]; or a [`Photo`], which passes through.
+        max_size (`int`, *optional*): Longest side; larger pictures are scaled down, and JPEG files of any size can be
+            read.
 
     Raises:
         ImageError: Unreadable, over 40 megapixels, under 64 pixels, or an array of another kind.
     """
     check_max_size(max_size)
-    if isinstance(image, str | os.PathLike):
-        picture = _open(os.fspath(image))
-    elif isinstance(image, Image.Image):
-        picture = image
+    if isinstance(image, Photo):
+        return image
+    if isinstance(image, Image.Image):
+        picture, own = image, image.size
+    elif _is_file(image):
+        picture, own = _open(image, max_size)
     else:
         picture = Image.fromarray(_array_to_uint8(np.asarray(image)))
+        own = picture.size
     _check_area(picture)
-    picture = _to_rgb(ImageOps.exif_transpose(picture))
+    mode, orientation, frames = picture.mode, picture.getexif().get(ExifTags.Base.Orientation, 1), _count(picture)
+    picture, profile = _to_srgb(ImageOps.exif_transpose(picture))
+    if orientation in SIDEWAYS:
+        own = own[::-1]
     if max_size is not None and max(picture.size) > max_size:
         factor = max_size / max(picture.size)
         picture = picture.resize([max(2, round(side * factor)) for side in picture.size], Image.Resampling.LANCZOS)
+    scale = max(picture.size) / max(own)
     width, height = (side - side % 2 for side in picture.size)
     if min(width, height) < MIN_SIDE:
         raise ImageError(f"pictures must be at least {MIN_SIDE} pixels wide and high, got {width} x {height}")
-    return np.array(picture.crop((0, 0, width, height)))
+    pixels = np.array(picture.crop((0, 0, width, height)))
+    return Photo(pixels, own, scale, mode, profile, turned=orientation in range(2, 9), frames=frames)
 
 
 def check_picture(image: ImageInput) -> None:
@@ -59,7 +102,7 @@ def check_picture(image: ImageInput) -> None:
         _check_file(os.fspath(image))
     elif isinstance(image, Image.Image):
         _check_area(image)
-    else:
+    elif not isinstance(image, Photo) and not _is_file(image):
         _check_array(np.asarray(image))
 
 
@@ -69,28 +112,67 @@ def check_max_size(max_size: int | None) -> None:
         raise ImageError(f"max_size must be at least {MIN_SIDE} pixels, got {max_size}")
 
 
-def _check_file(path: str) -> None:
+def _is_file(image: Any) -> bool:
+    return isinstance(image, str | os.PathLike | bytes) or hasattr(image, "read")
+
+
+def _check_file(path: str) -> str:
+    """The path, with a `~` in it expanded."""
+    if path.startswith(("http://", "https://")):
+        raise ImageError(f"pictures must be files, got the address {path}; download it first")
+    path = os.path.expanduser(path)
     if not os.path.isfile(path):
         raise ImageError(f"image file not found: {path}")
+    return path
 
 
-def _check_area(picture: Image.Image) -> None:
+def _check_area(picture: Image.Image, remedy: str = "scale it down first") -> None:
     if picture.width * picture.height > MAX_PIXELS:
         raise ImageError(
             f"pictures may hold up to {MAX_PIXELS // 1_000_000} megapixels, got {picture.width} x {picture.height}; "
-            "scale it down first"
+            f"{remedy}"
         )
 
 
-def _open(path: str) -> Image.Image:
-    _check_file(path)
+def _open(source: Any, max_size: int | None) -> tuple[Image.Image, tuple[int, int]]:
+    """A file's first picture, decoded, a JPEG no larger than needed; and the size that the file states."""
+    name, file = _name(source), io.BytesIO(source) if isinstance(source, bytes) else source
+    if isinstance(file, str | os.PathLike):
+        file = _check_file(os.fspath(file))
     try:
-        picture = Image.open(path)
+        picture = Image.open(file)
+        own = picture.size
+        if picture.format == "JPEG" and max_size is not None:
+            factor = DRAFT * max_size / max(own)
+            picture.draft(picture.mode, (round(factor * own[0]), round(factor * own[1])))
         if picture.width * picture.height <= MAX_PIXELS:
             picture.load()
-        return picture
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise ImageError(f"{path} cannot be read as a picture ({error}); pass a JPEG, PNG or WebP file") from error
+        if _is_heif(file):
+            raise ImageError(f"{name} is a HEIC picture, which cannot be read; save it as JPEG") from error
+        raise ImageError(f"{name} cannot be read as a picture ({error}); pass a JPEG, PNG or WebP file") from error
+    _check_area(picture, "pass max_size" if picture.format == "JPEG" else "scale it down first")
+    return picture, own
+
+
+def _name(source: Any) -> str:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else "the file"
+
+
+def _is_heif(file: Any) -> bool:
+    if isinstance(file, str):
+        with open(file, "rb") as opened:
+            return _is_heif(opened)
+    file.seek(0)
+    return bool(file.read(12)[8:] in HEIF_BRANDS)
+
+
+def _count(picture: Image.Image) -> int:
+    """How many pictures a file holds."""
+    try:
+        return int(getattr(picture, "n_frames", 1))
+    except (OSError, EOFError, SyntaxError, ValueError):  # the first one is whole, and others are not asked for
+        return 1
 
 
 def _check_array(array: NDArray[Any]) -> None:
@@ -117,6 +199,25 @@ def _array_to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint16:
         return (array >> 8).astype(np.uint8)
     return np.round(array * 255.0).astype(np.uint8)
+
+
+def _to_srgb(picture: Image.Image) -> tuple[Image.Image, str]:
+    """The picture as RGB in the colours of sRGB, and the name of the profile that it was converted from."""
+    data = picture.info.get("icc_profile")
+    if not data:
+        return _to_rgb(picture), ""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        name = ImageCms.getProfileDescription(profile).strip()
+        if "srgb" in name.lower():
+            return _to_rgb(picture), ""
+        stored = picture if picture.mode in ("L", "CMYK", "LAB") else _to_rgb(picture)
+        converted = ImageCms.profileToProfile(
+            stored, profile, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # a broken profile, or one of another kind of colour
+        return _to_rgb(picture), ""
+    return (_to_rgb(picture), "") if converted is None else (converted, name or "a colour profile without a name")
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -5,7 +5,7 @@ import argparse
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import check_output_path
-from . import direction, marks, progress
+from . import direction, faces, marks, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -29,6 +29,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     animate.add_argument("--sound", help="sound to put under it")
     animate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
     animate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
+    faces.add_option(animate)
     animate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
     animate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     direction.add_options(animate)
@@ -47,20 +48,20 @@ def run(options: argparse.Namespace) -> None:
     if not 1 <= options.fps <= 120:
         raise InputError(f"--fps must be in [1, 120], got {options.fps}")
     from ..animation.files import load_animation
-    from ..capture.pictures import read_image
+    from ..capture.pictures import read_photo
     from ..direction.controls import neutralize
     from ..media.audio import open_audio
 
-    controls = direction.read_controls(options)
+    controls, face = direction.read_controls(options), faces.read_choice(options.face)
     animation = load_animation(options.animation).resample(options.fps)
-    picture = read_image(options.photo, options.max_size)
+    photo = read_photo(options.photo, options.max_size)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
     from ..provenance.marking import write_video
 
     pipeline = load_pipeline(options.weights, draws=False)
     progress("fitting the face")
-    portrait = pipeline.prepare_portrait(picture)
+    portrait = pipeline.prepare_portrait(photo, face=face)
     controls = direction.with_motion(controls, options, pipeline.face_model)
     animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:

@@ -4,16 +4,15 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from . import progress
+from . import faces, progress
 from .files import check_files
 from .loading import load_pipeline
 
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..animation.animation import Animation
+    from ..capture.faces import FaceChoice
+    from ..capture.pictures import Photo
 
 MAX_TEXTURE = 2048  # pixels: what every graphics card takes
 
@@ -35,6 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export.add_argument("-o", "--output", required=True, help="the file to write: .npz, .csv, .json or .glb")
     export.add_argument("--format", choices=("npz", "csv", "json", "glb"), help="what the name's ending must say")
     export.add_argument("--photo", help="whose head a .glb shows")
+    faces.add_option(export)
     export.add_argument("--weights", help="for a .glb: folder or hub id of a pipeline; the bundled one if left out")
     export.add_argument("--fps", type=float, help="frames per second; as they are if left out")
     export.add_argument("--no-translation", action="store_true", help="a CSV with Live Link Face's columns alone")
@@ -51,24 +51,27 @@ def run(options: argparse.Namespace) -> None:
     if head and not options.photo:
         raise InputError("a .glb shows a person's head: add --photo PHOTO")
     from ..animation.files import load_animation, save_animation
-    from ..capture.pictures import read_image
+    from ..capture.pictures import read_photo
 
     animation = load_animation(options.animation)
-    picture = read_image(options.photo, MAX_TEXTURE) if head else None
+    face = faces.read_choice(options.face)
+    photo = read_photo(options.photo, MAX_TEXTURE) if head else None
     if options.fps is not None:
         animation = animation.resample(options.fps)
-    if picture is not None:
-        export_photo(picture, animation, options)
+    if photo is not None:
+        export_photo(photo, face, animation, options)
     else:
         save_animation(animation, options.output, translation=not options.no_translation)
     print(options.output, flush=True)
 
 
-def export_photo(picture: "NDArray[np.uint8]", animation: "Animation", options: argparse.Namespace) -> None:
+def export_photo(
+    photo: "Photo", face: "FaceChoice | None", animation: "Animation", options: argparse.Namespace
+) -> None:
     """Fit the photo's head and write it with the animation."""
     pipeline = load_pipeline(options.weights, draws=False)
     from ..head3d.export import export_head
 
     progress("fitting the face")
-    portrait = pipeline.prepare_portrait(picture)
+    portrait = pipeline.prepare_portrait(photo, face=face)
     export_head(pipeline.face_renderer.prepare(portrait), animation, options.output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.video import PRESETS, check_output_path
-from . import direction, marks, progress
+from . import direction, faces, marks, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -43,6 +43,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.set_defaults(run=run)
     generate.add_argument("photo", help="picture that shows one face from the front (JPEG, PNG, WebP)")
     generate.add_argument("speech", nargs="?", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
+    faces.add_option(generate)
     generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
     add_options(generate)
 
@@ -76,18 +77,18 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
     check_options(options)
     from ..animation.files import load_animation, save_animation
-    from ..capture.pictures import read_image
+    from ..capture.pictures import read_photo
     from ..direction.controls import neutralize
     from ..media.audio import open_audio
 
-    controls = direction.read_controls(options)
-    picture = read_image(options.photo, options.max_size)
+    controls, face = direction.read_controls(options), faces.read_choice(options.face)
+    photo = read_photo(options.photo, options.max_size)
     sound = None if options.speech is None else open_audio(options.speech)
     given = None if options.animation is None else load_animation(options.animation).resample(options.fps)
     controls.check_speech(sound)
     pipeline = load_pipeline(options.weights, options.device, draws=given is None)
     progress("fitting the face")
-    portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(picture))
+    portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(photo, face=face))
     controls = direction.with_motion(controls, options, pipeline.face_model)
     paths = output_paths(options.output, options.num_videos)
     if given is not None:

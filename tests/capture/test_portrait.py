@@ -1,15 +1,17 @@
 """Photos of every kind become RGB with even sides; faces are found in them."""
 
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from dirfa_pipeline import FaceModel, Portrait
-from dirfa_pipeline.capture.pictures import read_image
+from dirfa_pipeline.capture.pictures import read_image, read_photo
+from dirfa_pipeline.errors import FaceNotFoundError, ImageError
 from dirfa_pipeline.face.landmarks import LIPS
 from dirfa_pipeline.face.measures import face_size
 
@@ -128,6 +130,72 @@ def test_max_size(size: tuple[int, int], max_size: int, expected: tuple[int, int
     assert read_image(Image.new("RGB", size, "teal"), max_size).shape == (*expected[::-1], 3)
 
 
+def test_colours_of_another_profile_become_those_of_srgb(tmp_path: Path) -> None:
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    picture = ImageCms.profileToProfile(Image.fromarray(ramp()), ImageCms.createProfile("sRGB"), lab, outputMode="LAB")
+    picture.info["icc_profile"] = lab.tobytes()
+    photo = read_photo(picture)
+    assert photo.mode == "LAB" and photo.profile
+    assert np.abs(photo.pixels.astype(int) - ramp()).mean() < 3
+    srgb = Image.fromarray(ramp())
+    srgb.save(tmp_path / "a.png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    np.testing.assert_array_equal(read_photo(tmp_path / "a.png").pixels, ramp())
+    assert read_photo(tmp_path / "a.png").profile == ""
+    srgb.save(tmp_path / "broken.png", icc_profile=b"no profile")
+    np.testing.assert_array_equal(read_photo(tmp_path / "broken.png").pixels, ramp())
+
+
+def test_bytes_and_open_files(tmp_path: Path) -> None:
+    Image.fromarray(ramp()).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    for image in (data, io.BytesIO(data)):
+        np.testing.assert_array_equal(read_image(image), ramp())
+    with pytest.raises(ImageError, match="the file cannot be read as a picture"):
+        read_image(b"no picture at all")
+
+
+def test_home_is_expanded_and_addresses_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(ramp()).save(tmp_path / "a.png")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    np.testing.assert_array_equal(read_image("~/a.png"), ramp())
+    with pytest.raises(ImageError, match=r"must be files, got the address https://example.org/a.png; download"):
+        read_image("https://example.org/a.png")
+
+
+def test_huge_jpegs_are_read_where_a_size_is_given(tmp_path: Path) -> None:
+    Image.new("RGB", (8000, 6000), (200, 90, 60)).save(tmp_path / "phone.jpg", quality=50)
+    photo = read_photo(tmp_path / "phone.jpg", max_size=512)
+    assert photo.pixels.shape == (384, 512, 3) and photo.size == (8000, 6000)
+    assert photo.scale == pytest.approx(512 / 8000)
+    assert np.abs(photo.pixels.astype(int) - [200, 90, 60]).max() <= 3
+    with pytest.raises(ImageError, match="40 megapixels, got 8000 x 6000; pass max_size"):
+        read_photo(tmp_path / "phone.jpg")
+
+
+def test_heic_is_named(tmp_path: Path) -> None:
+    (tmp_path / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
+    with pytest.raises(ImageError, match=r"phone.jpg is a HEIC picture, which cannot be read; save it as JPEG"):
+        read_image(tmp_path / "phone.jpg")
+
+
+def test_what_a_photo_was(tmp_path: Path) -> None:
+    picture = Image.fromarray(ramp(101, 71))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    photo = read_photo(tmp_path / "a.jpg")
+    assert (photo.size, photo.scale, photo.mode, photo.turned) == ((71, 101), 1.0, "RGB", True)
+    assert photo.pixels.shape == (100, 70, 3)
+    assert read_photo(photo) is photo
+
+
+def test_a_file_of_several_pictures_says_which_was_looked_at(tmp_path: Path, face_model: FaceModel) -> None:
+    blank = Image.new("RGB", (96, 96), "white")
+    blank.save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (96, 96), "red")])
+    with pytest.raises(FaceNotFoundError, match="picture 1 of 2 in this file; pass another one of them by itself"):
+        Portrait.from_image(tmp_path / "a.gif", face_model)
+
+
 def test_the_photo_is_left_alone(astronaut: Path) -> None:
     array = np.array(Image.open(astronaut))
     before = array.copy()
@@ -173,15 +241,27 @@ def test_two_faces(astronaut: Path, face_model: FaceModel, largest_first: bool) 
     assert face_size(portrait.landmarks) > 80
 
 
-def test_hidden_mouth_is_warned_of(portrait: Portrait, face_model: FaceModel) -> None:
+def test_a_hidden_mouth_is_refused(portrait: Portrait, face_model: FaceModel) -> None:
     picture = portrait.image.copy()
     low, high = portrait.landmarks[list(LIPS), :2].min(0), portrait.landmarks[list(LIPS), :2].max(0)
     margin = 0.35 * (high - low).max()
     x0, y0 = (low - margin).astype(int)
     x1, y1 = (high + margin).astype(int)
     picture[y0:y1, x0:x1] = (120, 160, 200)
-    with pytest.warns(UserWarning, match=r"mouth may be hidden: .* differ by \d+\.\d%"):
+    with pytest.raises(FaceNotFoundError, match=r"mouth is hidden: .* differ by \d+\.\d%"):
         Portrait.from_image(picture, face_model)
+
+
+def test_upside_down_is_named(astronaut: Path, face_model: FaceModel) -> None:
+    with pytest.raises(FaceNotFoundError, match="upside down; turn it by 180 degrees"):
+        Portrait.from_image(Image.open(astronaut).rotate(180), face_model)
+
+
+@pytest.mark.parametrize("degrees", [90, 270])
+def test_sideways_works(astronaut: Path, face_model: FaceModel, degrees: int) -> None:
+    portrait = Portrait.from_image(Image.open(astronaut).rotate(degrees), face_model)
+    roll = np.degrees(portrait.face.head_angles()[2])
+    assert abs(roll) == pytest.approx(90, abs=8)
 
 
 def test_visible_mouth_is_not_warned_of(astronaut: Path, face_model: FaceModel) -> None:
