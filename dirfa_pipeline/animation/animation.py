@@ -1,6 +1,9 @@
 """Named facial-animation coefficients over time: the language between sampler, editor and renderer."""
 
+import math
 import os
+import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AnimationError
 from ..media.files import whole_file
-from .coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS, check_coefficients, coefficient_index
-from .frame_rate import ANIMATION_FPS
+from .coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS, check_coefficients, check_names, coefficient_index
+from .frame_rate import ANIMATION_FPS, MAX_FPS, MAX_FRAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +38,8 @@ class Animation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coefficients", check_coefficients(self.coefficients))
-        if not 0 < self.fps <= 240:
-            raise AnimationError(f"fps must be in (0, 240], got {self.fps}")
+        if not 0 < self.fps <= MAX_FPS:
+            raise AnimationError(f"fps must be in (0, {MAX_FPS:g}], got {self.fps}")
 
     def __len__(self) -> int:
         return len(self.coefficients)
@@ -70,8 +73,8 @@ class Animation:
 
         Frame `i` stands for the instant `(i + 0.5) / fps`, so that sound and motion keep their alignment.
         """
-        if not 0 < fps <= 240:
-            raise AnimationError(f"fps must be in (0, 240], got {fps}")
+        if not 0 < fps <= MAX_FPS:
+            raise AnimationError(f"fps must be in (0, {MAX_FPS:g}], got {fps}")
         if num_frames is None:
             num_frames = max(1, round(self.duration * fps))
         if fps == self.fps and num_frames == len(self):
@@ -95,14 +98,14 @@ class Animation:
 
     @classmethod
     def load_npz(cls, path: str | os.PathLike[str]) -> "Animation":
-        """Read what [`save_npz`] wrote, in any column order; raises [`AnimationError`] for anything else."""
+        """
+        Read what [`save_npz`] wrote, in any column order; raises [`AnimationError`] for anything else, and for what
+        would unpack to more than an animation of the greatest length.
+        """
         try:
+            _check_unpacked_size(path)
             with np.load(path, allow_pickle=False) as file:
-                coefficients, names, fps = (
-                    file["coefficients"],
-                    [str(name) for name in file["names"]],
-                    float(file["fps"]),
-                )
+                coefficients, names, fps = file["coefficients"], _words(file["names"]), float(file["fps"])
         except Exception as error:  # of a damaged file zipfile, zlib and numpy raise whatever they stumble over
             raise AnimationError(
                 f"{os.fspath(path)} is not an animation file: {error}; pass what save_npz or --save-animation wrote"
@@ -118,6 +121,37 @@ class Animation:
             raise AnimationError(f"coefficients must be numbers: {error}") from error
         if array.ndim != 2 or array.shape[1] != len(names):
             raise AnimationError(f"expected {len(names)} named columns, got an array of shape {array.shape}")
+        check_names(names)
         coefficients = np.zeros((len(array), NUM_COEFFICIENTS), np.float32)
         coefficients[:, [coefficient_index(name) for name in names]] = array
         return cls(coefficients, fps)
+
+
+def _check_unpacked_size(path: str | os.PathLike[str]) -> None:
+    """Raise [`ValueError`] for an archive that unpacks, or whose arrays say that they unpack, to too much."""
+    most = 8 * NUM_COEFFICIENTS * MAX_FRAMES  # bytes
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            size = member.file_size
+            if member.filename.endswith(".npy"):
+                with archive.open(member) as file:
+                    version = np.lib.format.read_magic(file)
+                    read_header = (
+                        np.lib.format.read_array_header_1_0
+                        if version == (1, 0)
+                        else np.lib.format.read_array_header_2_0
+                    )
+                    shape, _, dtype = read_header(file)
+                size = max(size, math.prod(shape) * dtype.itemsize)
+            if size > most:
+                raise ValueError(f"{member.filename} may have at most {most >> 20} MiB, got {size >> 20}")
+
+
+def _words(names: NDArray[np.str_]) -> list[str]:
+    """The words of an array as read from a file; raises [`ValueError`] for what are no words."""
+    if names.dtype.kind != "U" or names.ndim != 1:
+        raise ValueError(f"names must be a row of words, got {names.dtype} of shape {names.shape}")
+    points = np.ascontiguousarray(names, names.dtype.newbyteorder("=")).view(np.uint32)
+    if points.max(initial=0) > sys.maxunicode:  # Python makes strings of them on which it stumbles later
+        raise ValueError("names hold what is no character")
+    return [str(name) for name in names]

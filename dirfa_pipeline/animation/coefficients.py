@@ -1,6 +1,8 @@
 """The coefficients of facial animation: their names, their order, what an array of them must be."""
 
 import difflib
+from collections.abc import Sequence
+from reprlib import repr as short
 from typing import Final
 
 import numpy as np
@@ -37,8 +39,18 @@ def coefficient_index(name: str) -> int:
     try:
         return COEFFICIENT_NAMES.index(name)
     except ValueError:
-        nearest = difflib.get_close_matches(name, COEFFICIENT_NAMES, n=1, cutoff=0.0)[0]
-        raise AnimationError(f"unknown coefficient name {name!r}; did you mean {nearest!r}?") from None
+        nearest = difflib.get_close_matches(name[:80], COEFFICIENT_NAMES, n=1, cutoff=0.0)[0]
+        raise AnimationError(f"unknown coefficient name {name[:40]!r}; did you mean {nearest!r}?") from None
+
+
+def check_names(names: Sequence[object]) -> None:
+    """Raise [`AnimationError`] unless the names are known ones, each of which comes once."""
+    for place, name in enumerate(names):
+        if not isinstance(name, str):
+            raise AnimationError(f"coefficient names must be words such as 'jawOpen', got {short(name)}")
+        coefficient_index(name)
+        if name in names[:place]:
+            raise AnimationError(f"every coefficient may be named once, got {name!r} twice")
 
 
 def check_coefficients(coefficients: ArrayLike) -> NDArray[np.float32]:

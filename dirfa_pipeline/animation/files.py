@@ -5,6 +5,8 @@ Live Link Face, Epic Games' phone app, writes `Timecode,BlendShapeCount`, ARKit'
 with their right before their left, then the angles of head and eyes in radians. Its angles have no documented signs:
 ours are those of [`Animation`]. It knows no translation, which we append as three columns. Numbers are written so that
 reading them gives the same float32.
+
+Files come from anywhere: their size, length and rate are bounded before anything is made of them.
 """
 
 import csv
@@ -13,6 +15,7 @@ import json
 import os
 import re
 from io import StringIO
+from reprlib import repr as short
 from typing import Final
 
 import numpy as np
@@ -21,7 +24,8 @@ from numpy.typing import NDArray
 from ..errors import AnimationError
 from ..media.files import whole_file
 from .animation import Animation
-from .coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES
+from .coefficients import COEFFICIENT_NAMES, EXPRESSION_NAMES, check_names
+from .frame_rate import MAX_FPS, MAX_FRAMES
 from .gaze import eye_angles
 
 
@@ -41,7 +45,9 @@ LIVE_LINK_HEADER: Final = (
     "Timecode", "BlendShapeCount", *(column for column, _ in (*SHAPE_COLUMNS, *HEAD_COLUMNS)), *EYE_COLUMNS,
 )  # fmt: skip
 USUAL_RATES: Final = (24, 25, 30, 48, 50, 60, 120)
-_TIMECODE = re.compile(r"(\d+):(\d+):(\d+):(\d+)(\.\d+)?")
+MAX_BYTES: Final = 1 << 30  # of a text file: an animation of the greatest length takes less
+LARGEST: Final = float(np.finfo(np.float32).max)
+_TIMECODE = re.compile(r"([0-9]{1,3}):([0-9]{1,2}):([0-9]{1,2}):([0-9]{1,3})(\.[0-9]+)?")
 
 
 def load_animation(path: Path, fps: float | None = None) -> Animation:
@@ -53,17 +59,29 @@ def load_animation(path: Path, fps: float | None = None) -> Animation:
         fps (`float`, *optional*): Frame rate of a CSV, whose timecodes only count whole frames a second.
 
     Raises:
-        AnimationError: Another ending, or a fault in the file; the message names row and column.
+        AnimationError: Another ending, a fault in the file, or one that is too large or too long; the message names
+            row and column.
     """
     kind = check_animation_path(path)
+    if fps is not None and not 0 < fps <= MAX_FPS:
+        raise AnimationError(f"fps must be in (0, {MAX_FPS:g}], got {fps}")
     if kind == ".npz":
         return Animation.load_npz(path)
+    text = _read_text(path)
+    return _parse_csv(text, os.fspath(path), fps) if kind == ".csv" else _parse_json(text, os.fspath(path))
+
+
+def _read_text(path: Path) -> str:
     try:
+        size = os.path.getsize(path)
+        if size > MAX_BYTES:
+            raise AnimationError(
+                f"{os.fspath(path)} may have at most {MAX_BYTES >> 20} MiB, got {size >> 20}; cut it into parts"
+            )
         with open(path, encoding="utf-8-sig", newline="") as file:
-            text = file.read()
+            return file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise AnimationError(f"{os.fspath(path)} cannot be read as text: {error}") from error
-    return _parse_csv(text, os.fspath(path), fps) if kind == ".csv" else _parse_json(text, os.fspath(path))
 
 
 def save_animation(animation: Animation, path: Path, translation: bool = True) -> None:
@@ -120,6 +138,7 @@ def _parse_csv(text: str, path: str, fps: float | None) -> Animation:
         raise AnimationError(f"{path} is not a table of comma-separated values: {error}") from error
     if len(rows) < 2:
         raise AnimationError(f"{path} needs a line of column names and one frame or more, got {len(rows)} lines")
+    _check_length(len(rows) - 1, path)
     header = [name.strip() for name in rows[0]]
     _check_header(header, path)
     places = {name: header.index(column) for column, name in NAMED_COLUMNS if column in header}
@@ -141,8 +160,8 @@ def _check_header(header: list[str], path: str) -> None:
     known = [*LIVE_LINK_HEADER, *(column for column, _ in TRANSLATION_COLUMNS)]
     for place, name in enumerate(header, start=1):
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise AnimationError(f"{path}, column {place}: unknown name {name!r}; did you mean {nearest!r}?")
+            nearest = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.0)[0]
+            raise AnimationError(f"{path}, column {place}: unknown name {short(name)}; did you mean {nearest!r}?")
         if header.index(name) != place - 1:
             raise AnimationError(f"{path}, column {place}: {name!r} comes twice, first in {header.index(name) + 1}")
     needed = ("Timecode", "BlendShapeCount", *(column for column, _ in SHAPE_COLUMNS))
@@ -157,9 +176,14 @@ def _timecode(text: str, path: str, number: int) -> tuple[int, int]:
     """Whole seconds and the frame within the second."""
     match = _TIMECODE.fullmatch(text.strip())
     if match is None:
-        raise AnimationError(f"{path}, row {number}, column Timecode: expected HH:MM:SS:FF, got {text!r}")
+        raise AnimationError(f"{path}, row {number}, column Timecode: expected HH:MM:SS:FF, got {short(text)}")
     hours, minutes, seconds, frame = (int(match[group]) for group in range(1, 5))
     return hours * 3600 + minutes * 60 + seconds, frame
+
+
+def _check_length(frames: int, path: str) -> None:
+    if frames > MAX_FRAMES:
+        raise AnimationError(f"{path} may have at most {MAX_FRAMES} frames, got {frames}; cut it into parts")
 
 
 def _number(text: str, path: str, number: int, column: str) -> float:
@@ -167,8 +191,8 @@ def _number(text: str, path: str, number: int, column: str) -> float:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not np.isfinite(value):
-        raise AnimationError(f"{path}, row {number}, column {column}: expected a finite number, got {text!r}")
+    if not abs(value) <= LARGEST:
+        raise AnimationError(f"{path}, row {number}, column {column}: expected a finite number, got {short(text)}")
     return value
 
 
@@ -191,6 +215,12 @@ def _regular(values: NDArray[np.float64], ticks: list[tuple[int, int]], rate: fl
         raise AnimationError(f"{path}, row {row}, column Timecode: time does not go on from the row above")
     if places[-1] == len(places) - 1:
         return values
+    if places[-1] >= MAX_FRAMES:
+        row = int(np.flatnonzero(places >= MAX_FRAMES)[0]) + 2
+        raise AnimationError(
+            f"{path}, row {row}, column Timecode: at most {MAX_FRAMES} frames after the first row, "
+            f"got {places[row - 2]}; correct the clock or cut the file"
+        )
     frames = np.arange(places[-1] + 1)
     return np.stack([np.interp(frames, places, column) for column in values.T], axis=1)
 
@@ -206,14 +236,16 @@ def _parse_json(text: str, path: str) -> Animation:
     try:
         content = json.loads(text)
         names, rows, fps = list(content["names"]), list(content["coefficients"]), float(content["fps"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise AnimationError(
             f"{path} is not an animation in JSON: {error!r}; fps, names, coefficients make one"
         ) from error
+    check_names(names)
+    _check_length(len(rows), path)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(names):
             raise AnimationError(f"{path}, frame {number}: expected {len(names)} numbers, one for each name")
         for name, value in zip(names, row, strict=True):
-            if not isinstance(value, int | float) or not np.isfinite(value):
-                raise AnimationError(f"{path}, frame {number}, {name}: expected a finite number, got {value!r}")
+            if not isinstance(value, int | float) or not abs(value) <= LARGEST:
+                raise AnimationError(f"{path}, frame {number}, {name}: expected a finite number, got {short(value)}")
     return Animation.from_columns(rows, names, fps)

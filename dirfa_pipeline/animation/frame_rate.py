@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 
 ANIMATION_FPS: Final = 25.0  # frames a second at which animations are drawn, tracked and taught
+MAX_FPS: Final = 240.0
+MAX_FRAMES: Final = 1_000_000  # 11 hours at 25 a second, and 230 MB; far more comes of broken files alone
 
 
 def change_frame_rate(

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +90,12 @@ def edit(rows: list[list[str]], fault: str) -> None:
         rows[2][0] = "noon"
     elif fault == "back":
         rows[9][0] = rows[4][0]
+    elif fault == "hours":
+        rows[-1][0] = "99:59:59:59.000"
+    elif fault == "digits":
+        rows[4][0] = "0" * 5000 + ":00:00:03"
+    elif fault == "huge":
+        rows[7][5] = "1e39"
     elif fault == "empty":
         del rows[1:]
 
@@ -101,6 +109,9 @@ FAULTS = {
     "short": "row 4: 66 columns are named, got 65 values",
     "clock": "row 3, column Timecode: expected HH:MM:SS:FF, got 'noon'",
     "back": "row 10, column Timecode: time does not go on",
+    "hours": "row 71, column Timecode: at most 1000000 frames after the first row, got 21599",
+    "digits": "row 5, column Timecode: expected HH:MM:SS:FF",
+    "huge": "row 8, column EyeLookOutLeft: expected a finite number, got '1e39'",
     "empty": "one frame or more, got 1 lines",
 }
 
@@ -123,12 +134,48 @@ def test_faulty_csv_is_refused_by_row_and_column(fault: str, tmp_path: Path) -> 
         ({"names": ["yawn"], "coefficients": [[0.1]], "fps": 25}, "did you mean 'yaw'"),
         ({"names": ["yaw"], "coefficients": [[0.1]], "fps": 0}, "fps must be"),
         ({"names": ["yaw"], "coefficients": 3, "fps": 25}, "is not an animation in JSON"),
+        (
+            {"names": ["yaw"], "coefficients": [[10**400]], "fps": 25},
+            "frame 0, yaw: expected a finite number, got 1000",
+        ),
+        ({"names": ["yaw"], "coefficients": [[0.1], [1e39]], "fps": 25}, r"frame 1, yaw: expected a finite number"),
+        ({"names": ["yaw"], "coefficients": [[0.1]], "fps": 10**400}, "is not an animation in JSON"),
+        ({"names": ["yaw", "yaw"], "coefficients": [[0.1, 0.2]], "fps": 25}, "named once, got 'yaw' twice"),
+        ({"names": [["yaw"]], "coefficients": [[0.1]], "fps": 25}, "names must be words"),
+        ("[" * 100_000, "is not an animation in JSON"),
     ],
 )
 def test_faulty_json_is_refused(content: object, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(AnimationError, match=message):
         load_animation(tmp_path / "a.json")
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
+    """Twelve bytes of header that claim terabytes, and a member of zeros that packs well."""
+    header = BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (10**10, 58)})
+    for number, content in enumerate((header.getvalue(), bytes(1 << 29))):
+        path = tmp_path / f"{number}.npz"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.writestr("coefficients.npy" if number == 0 else "more", content)
+        with pytest.raises(AnimationError, match="may have at most 442 MiB"):
+            load_animation(path)
+
+
+def test_too_many_frames_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("dirfa_pipeline.animation.files.MAX_FRAMES", 9)
+    for kind in ("csv", "json"):
+        save_animation(random_animation(10), tmp_path / f"a.{kind}")
+        with pytest.raises(AnimationError, match="at most 9 frames, got 10"):
+            load_animation(tmp_path / f"a.{kind}")
+
+
+@pytest.mark.parametrize("fps", [0.0, -1.0, 241.0, float("nan")])
+def test_impossible_rates_are_refused(fps: float, tmp_path: Path) -> None:
+    recording(tmp_path)
+    with pytest.raises(AnimationError, match=r"fps must be in \(0, 240\]"):
+        load_animation(tmp_path / "good.csv", fps)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
