@@ -61,7 +61,8 @@ def motion_from(fit: VideoFit, photo: int, face: FaceFit) -> Array:
     rotation, translation, scale = fit.face.cameras(fit.coefficients)
     coefficients = fit.coefficients.copy()
     others = np.setdiff1d(np.arange(NUM_EXPRESSIONS), LIP_INDICES)
-    coefficients[:, others] -= fit.coefficients[photo, others]
+    # Blinks and looks replace the photo's own, all else is added to it.
+    coefficients[:, others] += face.rest_coefficients()[others] - fit.coefficients[photo, others]
     turn = rotation @ rotation[photo].T
     growth = scale / scale[photo]
     # The photo's own fit may put the head's pivot elsewhere.

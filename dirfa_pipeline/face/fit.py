@@ -19,6 +19,7 @@ from .landmarks import (
     LOWER_LIP_ROWS,
     RIGHT_EYE,
     UPPER_LIP_ROWS,
+    EyeLandmarks,
 )
 from .rotations import rotation_angles, rotation_matrix
 
@@ -34,7 +35,8 @@ FUNNELLED: Final = 0.7  # of mouthFunnel, that rounds lips as mouthPucker does; 
 _LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
 BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
 # What a frame says for itself; all other weights are added to the photo's own.
-_REPLACED = np.concatenate([LIP_COLUMNS, list(BLINKS.values())])
+LOOKS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("eyeLook")])
+_REPLACED = np.concatenate([LIP_COLUMNS, list(BLINKS.values()), LOOKS])
 _ADDED = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _REPLACED)
 
 
@@ -66,8 +68,13 @@ class FaceFit:
 
     @property
     def blink(self) -> float:
-        """How much of a blink the photo was caught in."""
-        return float(self.expression[list(BLINKS.values())].min())
+        """How much of a blink the photo was caught in with both eyes."""
+        return min(self.blinks.values())
+
+    @property
+    def blinks(self) -> dict[EyeLandmarks, float]:
+        """How much of a blink the photo was caught in with either eye."""
+        return {eye: float(self.expression[column]) for eye, column in BLINKS.items()}
 
     def rest_coefficients(self) -> Array:
         """The coefficients, of shape `(58,)`, that show the photo as it is."""

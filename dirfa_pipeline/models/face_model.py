@@ -27,18 +27,20 @@ from ..face.fit import (
     INNER_LOWER,
     INNER_UPPER,
     LIP_COLUMNS,
+    LOOKS,
     SMILES,
     FaceFit,
     FrameFits,
     VideoFit,
 )
+from ..face.gaze import photo_gaze
 from ..face.landmarks import (
     INNER_LIP_PAIRS,
     LIPS,
     NUM_LANDMARKS,
     RIGID,
 )
-from ..face.lids import close_lids, half_shut, open_lids
+from ..face.lids import close_lids, half_shut, open_lids, widen_lids
 from ..face.measures import whole_lip_aperture
 from ..face.rotations import procrustes, rotation_angles, rotation_matrix
 from ..face.solve import (
@@ -139,16 +141,17 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
         expression, rest = own_lips(expression, whole_lip_aperture(points) / scale)
         # These count as the face's own, whatever they are: from there eyes and brows may go all the way.
         expression[[*_PHOTOS_OWN, *BLINKS.values()]] = 0.0
+        expression[LOOKS] = photo_gaze(points, float(rotation_angles(rotation)[0]), float(scale))
+        # The lids to close are those of the photo's own look, at the camera, with lips at rest and no blink.
+        apart = np.zeros(NUM_EXPRESSIONS)
+        apart[LIP_COLUMNS], apart[LOOKS] = expression[LIP_COLUMNS], expression[LOOKS]
+        opened = local - blend(basis, apart)
         # A smile narrows eyes too, and is meant.
-        blink = half_shut(points) * float(np.interp(expression[SMILES].mean(), SMILING, (1.0, 0.0)))
-        # The lids to close are those of the photo's own look with lips at rest and no blink.
-        lips = np.zeros(NUM_EXPRESSIONS)
-        lips[LIP_COLUMNS] = expression[LIP_COLUMNS]
-        opened = local - blend(basis, lips)
-        for eye, column in BLINKS.items():
-            opened = open_lids(opened, eye, blink)
-            expression[column] = blink
-        fitted = close_lids(basis, opened)
+        calm = float(np.interp(expression[SMILES].mean(), SMILING, (1.0, 0.0)))
+        for eye, blink in half_shut(opened).items():
+            expression[BLINKS[eye]] = calm * blink
+            opened = open_lids(opened, eye, calm * blink)
+        fitted = widen_lids(close_lids(basis, opened), opened)
         expression = explain_gap(fitted, expression, local)
         return make_fit(local, fitted, expression, rest, rotation, translation, float(scale))
 

@@ -23,11 +23,10 @@ from ..animation.coefficients import EXPRESSION_NAMES, check_coefficients
 from ..capture.films import FilmedFace
 from ..capture.mount import Mount, find_mount
 from ..capture.portrait import Portrait
-from ..face.landmarks import LEFT_EYE, RIGHT_EYE
 from ..face.measures import whole_lip_aperture
 from ..rendering.background import cut_out, reach_of, separate
 from ..rendering.compositing import blend_over_plate, lay_over
-from ..rendering.eyes import build_eye
+from ..rendering.eyes import build_eyes
 from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from ..rendering.frame_state import FrameState, Rig
 from ..rendering.lips import build_lips
@@ -114,7 +113,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         """Work out everything about a photo that its frames share."""
         image, face = portrait.image, portrait.face
         height, width = image.shape[:2]
-        zone = find_glasses(image, portrait.landmarks) * eyewear_zone(face)
+        glasses = find_glasses(image, portrait.landmarks)
+        zone = glasses * eyewear_zone(face)
         landmarks = soften_relief(flatten(portrait.landmarks, face, zone))
         mesh = hold_at_border(build_mesh(landmarks, _array(self.triangles), width, height), cut_out(portrait.mask))
         mount = find_mount(image)
@@ -127,10 +127,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             stiff=without_lids(zone),
             mesh=mesh,
             lips=build_lips(face, whole_lip_aperture(portrait.landmarks) / face.scale),
-            eyes=(
-                build_eye(image, landmarks, RIGHT_EYE, face.blink),
-                build_eye(image, landmarks, LEFT_EYE, face.blink),
-            ),
+            eyes=build_eyes(image, landmarks, face.blinks, glasses),
             portrait=portrait,
             cutout=layers.cutout,
             plate=layers.plate,

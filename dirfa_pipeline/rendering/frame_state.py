@@ -78,8 +78,6 @@ class Rig:
         vertices += self.stiff[:, None] * (rigid - vertices)
         lip_line = translation[0] + self.forward[list(INNER_MIDDLE)].mean() * transform[:, 2]
         source = lips.roll(self.mesh.source[:, :2], weights, parted)
-        for eye in self.eyes:
-            eye.turn_lashes(source, vertices)
         return FrameState(
             rig=self,
             weights=weights,

@@ -75,13 +75,39 @@ def test_blink_closes_the_lids(face_model: FaceModel, landmarks: np.ndarray) -> 
 
 
 def test_half_a_blink_is_opened(face_model: FaceModel, portrait: Portrait) -> None:
-    """A photo caught in a blink talks with open eyes; one with narrow or shut eyes, or a wink, keeps them."""
+    """A photo caught in a blink, half or wholly shut, talks with open eyes; open and winking eyes stay."""
     fits = [face_model.fit_image(half_a_blink(portrait, blink)) for blink in (0.0, 0.2, 0.6, 1.0)]
-    assert [fit.blink > 0.2 for fit in fits] == [False, False, True, False]
+    assert [fit.blink > 0.2 for fit in fits] == [False, False, True, True]
+    open_eyes = lid_gaps(fits[0].head_vertices(np.zeros((1, 58)))[0])
+    for fit in fits[2:]:
+        gaps = lid_gaps(fit.head_vertices(np.zeros((1, 58)))[0])
+        assert (gaps > 0.6 * open_eyes).all()
+        assert gaps[0] == pytest.approx(gaps[1], rel=0.15)
     narrow = lid_gaps(fits[2].head_vertices(fits[2].rest_coefficients()[None])[0])
     assert (lid_gaps(fits[2].head_vertices(np.zeros((1, 58)))[0]) > 1.5 * narrow).all()
     wink = portrait.face.vertices(Animation.from_curves(1, eyeBlinkLeft=0.6).coefficients)[0]
     assert face_model.fit_image(wink).blink == 0.0
+
+
+def test_eyes_that_look_aside_come_back_to_the_camera(face_model: FaceModel, portrait: Portrait) -> None:
+    """The photo's own coefficients keep its look; none of its own lead it to where it looks into the camera."""
+    straight = portrait.face
+    aside = Animation.from_curves(1, eyeLookOutLeft=1.0, eyeLookInRight=1.0).coefficients
+    seen, camera = straight.vertices(aside)[0], straight.vertices(np.zeros((1, 58)))[0]
+    fit = face_model.fit_image(seen)
+    irises = [LEFT_EYE.iris[0], RIGHT_EYE.iris[0]]
+    np.testing.assert_allclose(fit.vertices(fit.rest_coefficients()[None])[0][irises], seen[irises], atol=0.01)
+    back = fit.vertices(np.zeros((1, 58)))[0]
+    off, was = (np.abs(points[irises, 0] - camera[irises, 0]) for points in (back, seen))
+    assert off.max() < 0.35 * was.min()
+
+
+def test_wide_eyes_show_white_above_the_iris(face_model: FaceModel, landmarks: np.ndarray) -> None:
+    fit = face_model.fit_image(landmarks)
+    wide = fit.head_vertices(Animation.from_curves(1, eyeWideLeft=1.0, eyeWideRight=1.0).coefficients)[0]
+    for eye in (LEFT_EYE, RIGHT_EYE):
+        radius = np.linalg.norm(wide[list(eye.iris[1:]), :2] - wide[eye.iris[0], :2], axis=1).mean()
+        assert wide[list(eye.upper), 1].min() < wide[eye.iris[0], 1] - radius
 
 
 def test_one_eye_winks(portrait: Portrait) -> None:
@@ -155,7 +181,7 @@ def test_lips_and_blinks_replace_and_the_rest_adds(portrait: Portrait) -> None:
     fit = portrait.face
     weights = fit.expressions(np.zeros((1, 58)))[0]
     for index, name in enumerate(EXPRESSION_NAMES):
-        own = fit.rest if name in LIP_NAMES else fit.expression * ("Blink" not in name)
+        own = fit.rest if name in LIP_NAMES else fit.expression * ("Blink" not in name and "Look" not in name)
         assert weights[index] == pytest.approx(own[index])
     assert fit.expressions(np.full((1, 58), 0.7)).max() <= 1
 

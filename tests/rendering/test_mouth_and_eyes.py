@@ -75,7 +75,7 @@ def test_eyes_half_shut_in_the_photo_open(
     renderer: FaceRenderer, prepared: PreparedPortrait, face_model: FaceModel
 ) -> None:
     """A frame from within a blink, taken as the photo, talks with eyes that the face tracker sees open."""
-    blinking = renderer.render(prepared, pose(**both("eyeBlink", 0.78)))[0]
+    blinking = renderer.render(prepared, pose(**both("eyeBlink", 0.9)))[0]
     photo = Portrait.from_image(blinking, face_model)
     assert photo.face.blink > 0.1
     opened = Portrait.from_image(renderer.render(renderer.prepare(photo), pose())[0], face_model)
