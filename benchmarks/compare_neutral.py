@@ -7,7 +7,8 @@ Each smiling photo is given the expression fitted to the neutral one. The table 
 the lips' landmarks in hundredths of the inter-ocular distance, once those that expressions hardly move lie on each
 other; width of the mouth, heights of both lips, sharpness of the mouth (deviation of the Laplacian) and texture of
 the cheeks beside it, each over the neutral photo's; the lips' red, green and blue over the skin's, less the neutral
-photo's. Beside ours stands the smiling photo as it is.
+photo's. Beside ours stand the smiling photo with the look and the lips that any speech without expression gives it, as
+by `neutralize=True`, and the smiling photo as it is.
 """
 
 import argparse
@@ -20,8 +21,10 @@ from compare_mouths import SKIN
 from evaluate_renderer import Array, Frames, track
 from PIL import Image
 
+from dirfa_pipeline.animation.animation import Animation
 from dirfa_pipeline.animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS, NUM_EXPRESSIONS
 from dirfa_pipeline.capture.portrait import Portrait
+from dirfa_pipeline.direction.controls import neutralize
 from dirfa_pipeline.evaluation.tracking import sharpness
 from dirfa_pipeline.face.landmarks import INNER_LIPS, LIPS, LOWER_LIP_ROWS, RIGID, UPPER_LIP_ROWS
 from dirfa_pipeline.face.measures import inter_ocular_distance
@@ -99,13 +102,16 @@ def main() -> None:
     rows, cells = [], []
     for pair in zip(options.photos[::2], options.photos[1::2], strict=True):
         smiling, neutral = (Portrait.from_image(path, face_model, max_size=options.max_size) for path in pair)
-        frame = renderer.render(renderer.prepare(smiling), at_rest(smiling, neutral))[0]
-        place = track(np.array([frame]), video=False)[0]
-        rows.append([compare(frame, place, neutral), compare(smiling.image, smiling.landmarks, neutral)])
+        unspoken = neutralize(Animation.from_curves(1), smiling.face).coefficients
+        motion = np.concatenate([at_rest(smiling, neutral), unspoken])
+        frame, calm = renderer.render(renderer.prepare(smiling), motion)
+        place, calm_place = track(np.array([frame, calm]), video=False)
+        pictures = (frame, place), (calm, calm_place), (smiling.image, smiling.landmarks)
+        rows.append([compare(picture, points, neutral) for picture, points in pictures])
         cells += [mouth_of(smiling.image, smiling.landmarks), mouth_of(frame, place)]
         cells.append(mouth_of(neutral.image, neutral.landmarks))
     print(" " * 6, *(f"{name:>9}" for name in COLUMNS))
-    for name, values in zip(("ours", "smiling"), np.median(rows, axis=0), strict=True):
+    for name, values in zip(("ours", "neutral", "smiling"), np.median(rows, axis=0), strict=True):
         print(f"{name:7}", *(f"{value:9.3f}" for value in values))
     if options.sheet:
         lines = [np.hstack(cells[start : start + 6]) for start in range(0, len(cells) - len(cells) % 6, 6)]

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animation.coefficients import EXPRESSION_NAMES
-from ..face.fit import FaceFit
+from ..face.fit import SMILES, FaceFit
 from ..face.landmarks import INNER_LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from ..face.measures import whole_lip_aperture
 from .masks import Softness, colours_at, corner_of, ellipse, polygon_mask, whole, window_around
@@ -18,11 +17,11 @@ Array = NDArray[np.float32]
 
 # Chosen by eye on contact sheets of smiling photos at rest. Unit: the inter-ocular distance.
 FULL_SMILE: Final = 0.5  # weight of mouthSmile
-LEAST_SMILE: Final = 0.1  # of a full one: less has no creases
+LEAST_SMILE: Final = 0.1  # of a full one: what lips lose of less leaves no creases
 
 # An open mouth, painted over.
 SURELY_OPEN: Final = 0.3  # of the opening's mask: teeth colour its edge too
-RIM: Final = 0.016  # lips next to teeth take their colour
+RIM: Final = 0.022  # lips next to teeth take their colour
 ROOM: Final = 6  # rims around the mouth that the filling may take colours from
 CORNERS: Final = ((78, 61), (308, 291))  # landmarks, inner and outer
 CORNER: Final = 0.05  # radius around the corners of the mouth that is painted over: shade reaches farther there
@@ -55,7 +54,12 @@ CHEEKS: Final = (
     (129, 36, 205, 187, 214, 210, 204, 202, 43, 57, 186, 92, 165, 98),
     (358, 266, 425, 411, 434, 430, 424, 422, 273, 287, 410, 322, 391, 327),
 )
-_SMILES = [EXPRESSION_NAMES.index(f"mouthSmile{side}") for side in ("Left", "Right")]
+
+
+def lost_smile(face: FaceFit) -> float:
+    """How much of a full smile the photo's lips lose when they come to rest, in [0, 1]."""
+    smile, kept = (float(weights[SMILES].mean()) for weights in (face.expression, face.rest))
+    return min(1.0, smile / FULL_SMILE) * (1.0 - kept / max(smile, 1e-6))
 
 
 def relax(cutout: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> NDArray[np.uint8]:
@@ -66,7 +70,7 @@ def relax(cutout: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> NDArray
         cutout (`np.ndarray` of shape `(height, width, 4)`): The photo with the person's alpha.
         landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
     """
-    smile = min(1.0, float(face.expression[_SMILES].mean()) / FULL_SMILE)
+    smile = lost_smile(face)
     opened = whole_lip_aperture(landmarks) > PARTED * face.scale
     if smile < LEAST_SMILE and not opened:
         return cutout

@@ -17,6 +17,7 @@ from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
 from .kernels import kernel
 from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon, shape_of, whole
+from .relaxed_photo import lost_smile
 
 
 Array = NDArray[np.float32]
@@ -91,6 +92,7 @@ class SkinShading:
         window (`tuple[slice, slice]`): Rows and columns of the face.
         folds (12 pairs): Change of light that each fold makes at weight 1, right side first, and where in the window.
         own (`np.ndarray` of shape `(12,)`): How far the photo shows each one already.
+        smoothed (`float`): What share of them is gone where the photo is relaxed.
         normals (`np.ndarray` of shape `(24, 24, 3)`): Where the skin faces, in the photo.
         light (`np.ndarray` of shape `(4,)`): Ambient and directed light, whose sum is 1 on average.
         inside (`np.ndarray` of shape `(height, width)`): 1 on the face, fading out at its outline.
@@ -99,6 +101,7 @@ class SkinShading:
     window: Window
     folds: tuple[tuple[Window, Array], ...]
     own: Array
+    smoothed: float
     normals: Array
     light: Array
     inside: Array
@@ -110,10 +113,10 @@ class SkinShading:
         Args:
             weights (`np.ndarray` of shape `(52,)`): The frame's expression.
             transform (`np.ndarray` of shape `(3, 3)`): The head's turn, and scale, since the photo.
-            relaxed (`float`): How far the photo's own folds have been taken out of the picture, in [0, 1].
+            relaxed (`float`): How far the picture is the relaxed photo, in [0, 1].
         """
         change = self._relit(transform / max(float(np.cbrt(np.linalg.det(transform))), 1e-6))
-        amounts = np.maximum(_fold_weights(weights) - (1.0 - relaxed) * self.own - FAINT, 0.0)
+        amounts = np.maximum(_fold_weights(weights) - (1.0 - relaxed * self.smoothed) * self.own - FAINT, 0.0)
         for index in np.flatnonzero(amounts):
             place, fold = self.folds[index]
             change[place] += amounts[index] * fold
@@ -170,6 +173,7 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> Ski
         window=window,
         folds=tuple(_crop(fold) for fold in folds),
         own=_fold_weights(face.expression),
+        smoothed=lost_smile(face),
         normals=normals,
         light=_light(image[window], normals, soft),
         inside=smoothstep(soft).astype(np.float32),
