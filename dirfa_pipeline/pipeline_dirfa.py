@@ -42,6 +42,7 @@ from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
 from .models.face_renderer import FaceRenderer, PreparedPortrait
 from .models.strict_model import copy_to_aligned_memory, is_mismatch
+from .pipeline_check import PhotoCheck, check_photo
 from .pipeline_inputs import (
     Batch,
     check_chunks,
@@ -268,6 +269,25 @@ class DirfaPipeline(DiffusionPipeline):
         """
         with closing(FaceDetector(folder=self.detector_folder)) as detector:
             return find_faces(read_photo(image, max_size), detector)
+
+    def check(
+        self, image: ImageInput, max_size: int | None = None, face: FaceChoice | None = None, timed: bool = True
+    ) -> PhotoCheck:
+        """
+        Tell what a photo is good for: face, turn, size, mouth, eyes, colours and the speed to expect, each with a
+        verdict and advice. A bad photo is no error here: it is told.
+
+        Args:
+            image: The photo, as [`prepare_portrait`] takes it.
+            max_size (`int`, *optional*), face (`int` or `tuple[float, float]`, *optional*): As for
+                [`prepare_portrait`].
+            timed (`bool`, *optional*, defaults to `True`): Whether 12 frames are drawn and coded to tell the speed;
+                they take most of the time.
+
+        Raises:
+            InputError: `max_size` or `face` is none.
+        """
+        return check_photo(self, image, max_size, face, timed)
 
     def prepare_portrait(
         self, image: ImageInput | Portrait, max_size: int | None = None, face: FaceChoice | None = None

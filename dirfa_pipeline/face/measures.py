@@ -105,3 +105,14 @@ def face_size(landmarks: NDArray[np.float32]) -> float:
     """Width or height of the face's box in pixels, the smaller one."""
     outline = landmarks[list(OVAL), :2]
     return float((outline.max(0) - outline.min(0)).min())
+
+
+def eye_gaps(landmarks: NDArray[np.float32]) -> tuple[float, float]:
+    """Widest gap between the lids of the right and of the left eye, `(478, 2 or 3)`, in diameters of the iris."""
+    gaps = []
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        middle, *rim = landmarks[list(eye.iris), :2]
+        diameter = 2.0 * float(np.linalg.norm(np.array(rim) - middle, axis=1).mean())
+        widest = np.linalg.norm(landmarks[list(eye.lower), :2] - landmarks[list(eye.upper), :2], axis=1).max()
+        gaps.append(float(widest) / max(diameter, 1e-6))
+    return gaps[0], gaps[1]

@@ -1,0 +1,54 @@
+"""`dirfa check`: what a photo is good for."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from . import faces
+from .files import check_files
+from .loading import load_pipeline
+
+
+if TYPE_CHECKING:
+    from ..pipeline_check import PhotoCheck
+
+EXAMPLES = """examples:
+  dirfa check photo.jpg
+  dirfa check group.jpg --face 1 --max-size 512
+  dirfa check photo.jpg --json --no-speed
+
+A bad photo is told, not refused: the exit code is 0 as long as the file is there."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa check`."""
+    check = commands.add_parser(
+        "check", help="tell what a photo is good for", epilog=EXAMPLES,
+        description="Look at PHOTO: faces, turn, size, mouth, teeth, eyes, colours, speed, each with a verdict.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    check.set_defaults(run=run)
+    check.add_argument("photo", help="the picture to look at")
+    faces.add_option(check)
+    check.add_argument("--max-size", type=int, help="longest side of the video in pixels; the photo's own if left out")
+    check.add_argument("--json", action="store_true", help="write JSON, for machines")
+    check.add_argument("--no-speed", action="store_true", help="draw no frames to tell the speed: quicker")
+    check.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa check`; the networks that draw are not loaded."""
+    check_files(".", photo=options.photo)
+    face = faces.read_choice(options.face)
+    pipeline = load_pipeline(options.weights, doing=None, draws=False)
+    told = pipeline.check(options.photo, options.max_size, face, timed=not options.no_speed)
+    print(json.dumps(told.as_dict(), indent=2) if options.json else as_text(told), flush=True)
+
+
+def as_text(told: "PhotoCheck") -> str:
+    """A line for each finding, and one for all."""
+    lines = [
+        f"{finding.verdict:8} {finding.name:9} {finding.found}" + (f": {finding.advice}" if finding.advice else "")
+        for finding in told.findings
+    ]
+    return "\n".join([*lines, f"{told.verdict:8} in all"])
