@@ -17,8 +17,22 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
-    parser.add_argument("--mcp", action="store_true", help="also serve the API as tools for MCP clients")
+    parser.add_argument(
+        "--voice", action="append", metavar="NAME=VOICE",
+        help="offer a voice for typed text, as `dirfa say --voice` takes it, by a name that visitors see; may be "
+        "repeated; espeak-ng's languages if left out",
+    )  # fmt: skip
+    parser.add_argument("--mcp", action="store_true", help="also serve a tool for MCP clients")
+    parser.add_argument(
+        "--files", type=Path, help="folder whose files MCP clients of this machine may name, and their videos go to"
+    )
     options = parser.parse_args()
+    if options.files is not None and not options.files.is_dir():
+        parser.error(f"--files must be a folder, got {options.files}")
+    if options.files is not None and options.host not in ("127.0.0.1", "localhost", "::1"):
+        parser.error(f"--files is for clients of this machine, got --host {options.host}; leave one of them out")
+    if wrong := [voice for voice in options.voice or () if "=" not in voice]:
+        parser.error(f"--voice must be NAME=VOICE, such as Anna=espeak:de, got {wrong[0]}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the folder goes then, too
     with upload_folder():
         serve(options)
@@ -35,7 +49,8 @@ def serve(options: argparse.Namespace) -> None:
 
     pipe = DirfaPipeline.from_pretrained(options.weights or bundled_weights()).to(options.device)
     pipe.set_progress_bar_config(disable=True)  # visitors see the page's own
-    page = build_demo(pipe).queue(max_size=MAX_WAITING)
+    voices = dict(voice.split("=", 1) for voice in options.voice) if options.voice else None
+    page = build_demo(pipe, voices=voices, files=options.files).queue(max_size=MAX_WAITING)
     page.launch(server_name=options.host, server_port=options.port, mcp_server=options.mcp, **launch_options())
 
 

@@ -1,7 +1,7 @@
 """The Create tab: photo and speech in, takes side by side out."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -25,9 +25,10 @@ from .limits import (
     draw_seed,
     only_uploads,
 )
+from .photo_check import build_photo_check, connect_photo_check
 from .preview import EMPTY, draw_preview, prepare_preview
 from .status import show_note, show_problem, show_step
-from .synthesis import MAX_CHARACTERS, find_engine, list_voices, speak
+from .synthesis import MAX_CHARACTERS, Voices
 from .takes import Order, Step, Take
 
 
@@ -38,10 +39,13 @@ MakeTakes = Callable[[Order, Path], Iterator[Step | Take]]
 
 @dataclass(frozen=True)
 class Inputs:
-    """The components whose values make an [`Order`], in its order."""
+    """The components whose values make an [`Order`], in its order, after the choice of a face."""
 
+    face: gr.Radio
     photo: gr.Image
     speech: gr.Audio
+    text: gr.Textbox
+    voice: gr.Dropdown
     seed: gr.Number
     takes: gr.Slider
     diversity: gr.Slider
@@ -53,28 +57,29 @@ class Inputs:
     direction: tuple[gr.components.Component, ...]
 
     def __iter__(self) -> Iterator[gr.components.Component]:
-        *others, direction = vars(self).values()
+        _, *others, direction = vars(self).values()
         return iter((*others, *direction))
 
 
 def order_from(
-    photo: str | None, speech: str | None, seed: float | None, takes: float | None, diversity: float,
-    expressiveness: float, fps: float, size: float, label: bool, neutral: bool, *direction: Any,
+    photo: str | None, speech: str | None, text: str | None, voice: str | None, seed: float | None,
+    takes: float | None, diversity: float, expressiveness: float, fps: float, size: float, label: bool, neutral: bool,
+    *direction: Any,
 ) -> Order:  # fmt: skip
     """The values of [`Inputs`] as an order: Gradio's numbers are floats, and `None` where a field is empty."""
     controls = controls_from(*direction)
     return Order(
-        photo, speech, int(seed or 0), int(takes or 0), diversity, expressiveness, fps, int(size or 0), label, neutral,
-        controls,
+        photo, speech, (text or "").strip(), voice or "", int(seed or 0), int(takes or 0), diversity, expressiveness,
+        fps, int(size or 0), label, neutral, controls,
     )  # fmt: skip
 
 
-def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr.State]:
+def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> tuple[Inputs, gr.State]:
     """Lay out the tab; returns the inputs and a state that holds the finished takes."""
     made = gr.State([], time_to_live=KEEP_SECONDS)
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
-            photo, speech = _build_sources()
+            photo, face, checked, speech, text, voice = _build_sources(voices)
         with gr.Column(scale=3, min_width=300):
             still = gr.HTML(EMPTY, label="Still preview", elem_id="still")
             neutral = gr.Checkbox(
@@ -106,12 +111,16 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
             with gr.Row():
                 results = [_build_result(index) for index in range(MAX_TAKES)]
             files = gr.Files(label="Downloads: videos and animations", visible=False, interactive=False)
-    inputs = Inputs(photo, speech, seed, takes, diversity, expressiveness, fps, size, label, neutral, tuple(direction))
+    inputs = Inputs(
+        face, photo, speech, text, voice, seed, takes, diversity, expressiveness, fps, size, label, neutral,
+        tuple(direction),
+    )  # fmt: skip
 
+    connect_photo_check(pipe, photo, face, checked)
     _connect_preview(pipe, inputs, still)
     dice.click(draw_seed, None, seed, api_visibility="private", show_progress="hidden")
-    running = start.click(
-        _generator(make_takes), [locked, *inputs],
+    running = gr.on(
+        [start.click, text.submit], _generator(make_takes), [locked, face, *inputs],
         [status, seed, made, files, *(part for result in results for part in result)],
         concurrency_limit=1, concurrency_id="render", api_visibility="private", api_name="press",
         show_progress="minimal", show_progress_on=status, scroll_to_output=True,
@@ -128,43 +137,35 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes) -> tuple[Inputs, gr
     return inputs, made
 
 
-def _build_sources() -> tuple[gr.Image, gr.Audio]:
+def _build_sources(voices: Voices) -> tuple[gr.Image, gr.Radio, gr.HTML, gr.Audio, gr.Textbox, gr.Dropdown]:
     photo = gr.Image(
         label="Photo: one face from the front", type="filepath", sources=["upload", "webcam", "clipboard"], height=300
     )
+    face, checked = build_photo_check()
     speech = gr.Audio(
         label=f"Speech, up to {MAX_SECONDS} s", type="filepath", sources=["upload", "microphone"], buttons=["download"]
     )
     photo, speech = only_uploads(photo), only_uploads(speech)
-    engine = find_engine()
-    if engine is not None:
-        _build_synthesis(engine, speech)
+    text, voice = _build_text(speech, voices)
     gr.set_static_paths([EXAMPLES])  # served from where they lie: copies would be removed with visitors' files
     gr.Examples(
-        [[str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac")]], [photo, speech], label="Example",
+        [[str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac"), ""]], [photo, speech, text], label="Example",
         example_labels=["An astronaut and a spoken sentence"], cache_examples=False, api_visibility="private",
     )  # fmt: skip
     gr.Markdown(f"**{CONSENT}** {LIMITS}", elem_classes="small")
-    return photo, speech
+    return photo, face, checked, speech, text, voice
 
 
-def _build_synthesis(engine: str, speech: gr.Audio) -> None:
-    """Typed text as speech."""
-    with gr.Accordion("Or type what to say", open=False):
-        text = gr.Textbox(label="Text", max_length=MAX_CHARACTERS, lines=2, elem_id="text")
-        voice = gr.Dropdown(list_voices(engine), value="en-us", label="Language")
-        say = gr.Button("Speak it", size="sm")
-
-    def synthesize(words: str, language: str) -> Iterator[str]:
-        with TemporaryDirectory(prefix="dirfa-") as folder:
-            path = Path(folder) / "typed.wav"
-            try:
-                speak(engine, words, language, path)
-            except InputError as error:
-                raise gr.Error(str(error), title="This text cannot be spoken") from error
-            yield str(path)  # Gradio takes a copy before it goes on
-
-    say.click(synthesize, [text, voice], speech, api_visibility="private")
+def _build_text(speech: gr.Audio, voices: Voices) -> tuple[gr.Textbox, gr.Dropdown]:
+    """Typed text, said by a voice in place of the clip: typing takes the clip away, and a new clip the text."""
+    text = gr.Textbox(
+        "", label="Or type what to say, and press Enter", max_length=MAX_CHARACTERS, elem_id="text",
+        visible=bool(voices.names),
+    )  # fmt: skip
+    voice = gr.Dropdown(voices.names, value=voices.first, label="Voice", visible=bool(voices.names))
+    text.input(None, [text, speech], speech, js="(words, clip) => words.trim() ? null : clip")
+    gr.on([speech.upload, speech.stop_recording], None, None, text, js="() => ''")
+    return text, voice
 
 
 def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button]:
@@ -179,14 +180,19 @@ def _connect_preview(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML) -> Non
     prepared = gr.State(None, time_to_live=KEEP_SECONDS)
     shown: list[Any] = [inputs.neutral, *inputs.direction]
 
-    def look(path: str | None, neutral: bool, *values: Any) -> tuple[PreparedPortrait | None, str]:
+    def look(
+        path: str | None, neutral: bool, *values: Any, face: int | None = None
+    ) -> tuple[PreparedPortrait | None, str]:
         if path is None:
             return None, EMPTY
         try:
-            face = prepare_preview(pipe, path)
+            ready = prepare_preview(pipe, path, face=face)
         except InputError as error:
             return None, show_problem(error)
-        return face, direct(face, neutral, *values)
+        return ready, direct(ready, neutral, *values)
+
+    def choose(path: str | None, face: int | None, *values: Any) -> tuple[PreparedPortrait | None, str]:
+        return look(path, *values, face=face)
 
     def direct(face: PreparedPortrait | None, neutral: bool, *values: Any) -> Any:
         return gr.skip() if face is None else draw_preview(pipe, face, controls_from(*values), neutral)
@@ -194,6 +200,10 @@ def _connect_preview(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML) -> Non
     inputs.photo.change(
         look, [inputs.photo, *shown], [prepared, still], api_visibility="private", show_progress="minimal"
     )
+    inputs.face.input(
+        choose, [inputs.photo, inputs.face, *shown], [prepared, still], api_visibility="private",
+        show_progress="minimal",
+    )  # fmt: skip
     gr.on(
         [part.change for part in shown], direct, [prepared, *shown], still,
         api_visibility="private", show_progress="hidden", trigger_mode="always_last", queue=False,
@@ -203,10 +213,14 @@ def _connect_preview(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML) -> Non
 def _generator(make_takes: MakeTakes) -> Callable[..., Iterator[list[Any]]]:
     """What the button does: the values of all its outputs, again and again."""
 
-    def generate(locked: bool, photo: str | None, speech: str | None, seed: float, *rest: Any) -> Iterator[list[Any]]:
+    def generate(
+        locked: bool, face: int | None, photo: str | None, speech: str | None, text: str, voice: str | None,
+        seed: float, *rest: Any,
+    ) -> Iterator[list[Any]]:
         unchanged = [gr.skip()] * (3 + 3 * MAX_TAKES)
         try:
-            order = order_from(photo, speech, seed if locked else draw_seed(), *rest)
+            order = order_from(photo, speech, text, voice, seed if locked else draw_seed(), *rest)
+            order = replace(order, face=face)
             order.check()
             done: list[Take] = []
             yield [gr.skip(), order.seed, done, gr.Files(None, visible=False), *_show_results(order, done)]

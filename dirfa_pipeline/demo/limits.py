@@ -35,10 +35,14 @@ def draw_seed() -> int:
 
 def read_speech(path: str) -> AudioClip:
     """Read a speech clip; raises [`InputError`] if it is too long for this page."""
-    clip = load_audio(path)
+    return check_length(load_audio(path))
+
+
+def check_length(clip: AudioClip) -> AudioClip:
+    """The clip; raises [`InputError`] if it is too long for this page."""
     if clip.duration > MAX_SECONDS:
         raise InputError(
-            f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; upload a shorter clip"
+            f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; use a shorter one"
         )
     return clip
 

@@ -1,6 +1,6 @@
 """The page: its tabs, and how it is served."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,31 +13,42 @@ from .head_tab import build_head
 from .inspect_tab import build_inspect
 from .limits import KEEP_SECONDS, MAX_UPLOAD
 from .live import build_live
+from .shared_folder import SharedFolder
+from .synthesis import Voices
 from .takes import Order, Step, Take, make_takes
 
 
 CSS: Final = Path(__file__).with_name("page.css")
 
 
-def build_demo(pipe: DirfaPipeline, on_gpu: Callable[[Any], Any] = lambda task: task) -> gr.Blocks:
+def build_demo(
+    pipe: DirfaPipeline,
+    on_gpu: Callable[[Any], Any] = lambda task: task,
+    voices: Mapping[str, str] | None = None,
+    files: Path | None = None,
+) -> gr.Blocks:
     """
     Lay out the page around a loaded pipeline. Serve it with [`launch_options`].
 
     Args:
         pipe ([`DirfaPipeline`]): Shared by all visitors; it keeps nothing between calls.
         on_gpu (`Callable`, *optional*): Decorates what needs the GPU, as `spaces.GPU` does.
+        voices (`Mapping`, *optional*): The voices that say typed text, as [`open_voice`] takes them, by the names that
+            visitors see; espeak-ng's where it is installed if left out.
+        files (`Path`, *optional*): A folder whose files MCP clients may name, and where their videos are kept.
     """
+    offered = Voices(voices)
 
     @on_gpu
     def work(order: Order, folder: Path) -> Iterator[Step | Take]:
-        yield from make_takes(pipe, order, folder)
+        yield from make_takes(pipe, order, folder, offered)
 
     with gr.Blocks(
         title="A photo that speaks", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
     ) as page:
         gr.Markdown("# A photo that speaks\nOne photo and one speech clip in; a video out.")
         with gr.Tab("Create"):
-            inputs, made = build_create(pipe, work)
+            inputs, made = build_create(pipe, work, offered)
         with gr.Tab("Live"):
             build_live(pipe, inputs)
         with gr.Tab("Inspect"):
@@ -45,7 +56,7 @@ def build_demo(pipe: DirfaPipeline, on_gpu: Callable[[Any], Any] = lambda task: 
         with gr.Tab("3D"):
             build_head(pipe, inputs, made)
         with gr.Tab("API"):
-            build_api(inputs, work)
+            build_api(inputs, work, SharedFolder(files))
     return page
 
 

@@ -1,38 +1,61 @@
-"""Typed text to speech through espeak-ng, where it is installed."""
+"""The voices that the page offers for typed text."""
 
-import shutil
-import subprocess
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
-from ..errors import InputError
+from ..errors import InputError, VoiceError
+from ..live.voices import espeak
+from ..live.voices.choose import open_voice
+from ..live.voices.voice import SpokenText, Voice
+from ..media.audio import AudioClip
 
 
-ENGINE: Final = "espeak-ng"
-MAX_CHARACTERS: Final = 600
-PATIENCE: Final = 60  # seconds
+MAX_CHARACTERS: Final = 600  # of a text: the better part of a minute
 
 
-def find_engine() -> str | None:
-    """The engine's path, or `None` where there is none."""
-    return shutil.which(ENGINE)
-
-
-def list_voices(engine: str) -> list[tuple[str, str]]:
-    """Names and codes of the languages that the engine speaks, by name."""
-    table = subprocess.run([engine, "--voices"], capture_output=True, text=True, check=True, timeout=PATIENCE).stdout
-    rows = [line.split() for line in table.splitlines()[1:]]
-    return sorted({(row[3].replace("_", " "), row[1]) for row in rows if len(row) >= 4})
-
-
-def speak(engine: str, text: str, voice: str, path: Path) -> None:
+class Voices:
     """
-    Write the text, spoken, to a wav file.
+    Voices by the names that visitors see; each is opened when it is first asked for.
 
-    Raises:
-        InputError: No text, or more than 600 characters.
+    Args:
+        offered (`Mapping`, *optional*): What [`open_voice`] takes, by name; espeak-ng's languages, where it is
+            installed, if left out.
     """
-    if not text.strip() or len(text) > MAX_CHARACTERS:
-        raise InputError(f"text must hold 1 to {MAX_CHARACTERS} characters, got {len(text)}; shorten it")
-    command = [engine, "-v", voice, "-s", "150", "-w", str(path), "--stdin"]
-    subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=PATIENCE)
+
+    def __init__(self, offered: Mapping[str, str] | None = None) -> None:
+        self._offered = _languages() if offered is None else dict(offered)
+        self._open: dict[str, Voice] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """What may be chosen."""
+        return list(self._offered)
+
+    @property
+    def first(self) -> str | None:
+        """What is chosen first: American English, or the first of those that were named."""
+        american = (name for name, voice in self._offered.items() if voice == f"espeak:{espeak.LANGUAGE}")
+        return next(american, next(iter(self._offered), None))
+
+    def say(self, text: str, name: str = "") -> AudioClip:
+        """The text, spoken; raises [`InputError`] for a name that is not offered, and [`VoiceError`] for failures."""
+        name = name or self.first or ""
+        if name not in self._offered:
+            known = ", ".join(self.names[:8]) or "none, espeak-ng is not installed"
+            raise InputError(f"voice must be one that is offered here ({known}), got {name!r}")
+        if name not in self._open:
+            self._open[name] = open_voice(self._offered[name])
+        return SpokenText(text, self._open[name]).speak()
+
+
+def check_text(text: str) -> None:
+    """Raise [`VoiceError`] for a text that is too long for this page."""
+    if len(text) > MAX_CHARACTERS:
+        raise VoiceError(f"text may hold {MAX_CHARACTERS} characters here, got {len(text)}; shorten it")
+
+
+def _languages() -> dict[str, str]:
+    try:
+        return {name: f"espeak:{code}" for code, name in espeak.languages()}
+    except VoiceError:
+        return {}

@@ -15,12 +15,13 @@ from ..animation.files import save_animation
 from ..animation.frame_rate import ANIMATION_FPS
 from ..direction.controls import Controls, neutralize
 from ..errors import InputError
-from ..media.audio import AudioClip
+from ..media.audio import AudioClip, load_audio
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
 from ..provenance.marking import video_writer
 from .label import burn_label
-from .limits import read_speech
+from .limits import check_length, read_speech
+from .synthesis import Voices, check_text
 
 
 FRAMES_A_STEP: Final = 10
@@ -33,6 +34,7 @@ class Order:
 
     Args:
         photo, speech (`str`, *optional*): Paths.
+        text, voice (`str`): What is said instead of a speech, and the name of the voice that says it.
         seed (`int`): Seed of the first take; take `k` has `seed + k`.
         takes (`int`): How many.
         diversity, expressiveness, fps (`float`): As in [`DirfaPipeline`].
@@ -40,10 +42,13 @@ class Order:
         label (`bool`): Whether the videos say that they are AI-generated.
         neutral (`bool`): Whether the photo's own expression is taken off first.
         controls ([`Controls`]): How the takes are directed.
+        face (`int`, *optional*): Whose face, from left to right; the largest if left out.
     """
 
     photo: str | None
     speech: str | None
+    text: str = ""
+    voice: str = ""
     seed: int = 1
     takes: int = 1
     diversity: float = 1.0
@@ -53,13 +58,18 @@ class Order:
     label: bool = True
     neutral: bool = False
     controls: Controls = field(default_factory=Controls)
+    face: int | None = None
 
     def check(self) -> None:
         """Raise [`InputError`] for what can be told without reading the files."""
         if not self.photo:
             raise InputError("a photo is needed; upload one, use the webcam or press the example")
-        if not self.speech:
-            raise InputError("speech is needed; upload a clip, record one or press the example")
+        if self.speech and self.text:
+            raise InputError("speech and a text are both given; leave one of them out")
+        if self.text:
+            check_text(self.text)
+        elif not self.speech:
+            raise InputError("speech is needed; upload a clip, record one, type a text or press the example")
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Take:
     files: tuple[str, ...]
 
 
-def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step | Take]:
+def make_takes(pipe: DirfaPipeline, order: Order, folder: Path, voices: Voices) -> Iterator[Step | Take]:
     """
     Make the videos of an order in `folder`: steps as the work goes on, and each take when it is finished.
 
@@ -93,11 +103,14 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path) -> Iterator[Step
         InputError: Something asked for breaks a rule, or a file cannot be used.
     """
     order.check()
-    assert order.photo and order.speech  # check saw to it
-    yield Step("listening to the speech", 0.0)
-    speech = read_speech(order.speech)
+    assert order.photo  # check saw to it
+    yield Step("speaking" if order.text else "listening to the speech", 0.0)
+    if order.speech:
+        speech = read_speech(order.speech)
+    else:
+        speech = check_length(load_audio(voices.say(order.text, order.voice)))
     yield Step("finding the face", 0.02)
-    prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(order.photo, max_size=order.size))
+    prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(order.photo, order.size, order.face))
     yield Step("drawing the animation", 0.1)
     seeds = [order.seed + take for take in range(order.takes)]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]

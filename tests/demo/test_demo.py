@@ -32,7 +32,7 @@ from media_files import speech
 from PIL import Image
 from tiny import tiny_pipeline
 
-from dirfa_pipeline import Animation, InputError
+from dirfa_pipeline import Animation, InputError, VoiceError
 from dirfa_pipeline.demo import build_demo, launch_options
 from dirfa_pipeline.demo.api import ADDRESS, HELP
 from dirfa_pipeline.demo.create import order_from
@@ -41,8 +41,10 @@ from dirfa_pipeline.demo.direction import controls_from
 from dirfa_pipeline.demo.label import burn_label
 from dirfa_pipeline.demo.live import LiveSession
 from dirfa_pipeline.demo.preview import prepare_preview
-from dirfa_pipeline.demo.synthesis import find_engine, list_voices, speak
-from dirfa_pipeline.demo.takes import Take, make_takes
+from dirfa_pipeline.demo.shared_folder import SharedFolder
+from dirfa_pipeline.demo.synthesis import Voices
+from dirfa_pipeline.demo.takes import Order, Take, make_takes
+from dirfa_pipeline.live.voices.wav import write_wav
 
 
 EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
@@ -50,10 +52,27 @@ PRINTED = re.findall(r"```(python|bash)\n(.*?)```", HELP, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder whose files MCP clients name."""
+    folder = tmp_path_factory.mktemp("shared")
+    Image.open(EXAMPLES / "astronaut.jpg").save(folder / "photo.jpg")
+    shutil.copy(EXAMPLES / "speech.flac", folder / "speech.flac")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def voices(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """One that says the same whatever it is given."""
+    said = tmp_path_factory.mktemp("voice") / "said.wav"
+    write_wav(str(said), speech(0.8))
+    return {"Anna": f"command:cat {said}"}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory, shared: Path, voices: dict[str, str]) -> Iterator[Client]:
     patch = pytest.MonkeyPatch()
     patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
-    page = build_demo(tiny_pipeline()).queue()
+    page = build_demo(tiny_pipeline(), voices=voices, files=shared).queue()
     _, url, _ = page.launch(
         prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", mcp_server=True, **launch_options()
     )
@@ -91,6 +110,9 @@ def test_takes_come_with_their_animations(client: Client) -> None:
     ("changes", "message"),
     [
         ({"speech": None}, "speech is needed"),
+        ({"text": "Hello"}, "speech and a text are both given"),
+        ({"speech": None, "text": "a" * 601}, "text may hold 600 characters here, got 601"),
+        ({"speech": None, "text": "Hello", "voice": "command:sh"}, "Value: command:sh is not in the list of choices"),
         ({"photo": None}, "a photo is needed"),
         ({"takes": 5}, "5 is greater than maximum value 4"),
         ({"size": 4000}, "4000 is greater than maximum value 1024"),
@@ -129,7 +151,7 @@ def test_the_page_prints_examples_that_work(client: Client, tmp_path: Path, lang
     assert content[4:8] == b"ftyp"
 
 
-def test_mcp_offers_one_tool_and_says_what_is_wrong(client: Client) -> None:
+def use_tool(client: Client, **arguments: object) -> tuple[list[Tool], CallToolResult]:
     async def talk() -> tuple[list[Tool], CallToolResult]:
         async with (
             streamable_http_client(home(client) + "/gradio_api/mcp/") as (read, write, _),
@@ -137,14 +159,53 @@ def test_mcp_offers_one_tool_and_says_what_is_wrong(client: Client) -> None:
         ):
             await session.initialize()
             tools = (await session.list_tools()).tools
-            return tools, await session.call_tool("generate", {"photo": "/etc/passwd", "speech": "/etc/passwd"})
+            return tools, await session.call_tool("make_talking_video", arguments)
 
-    (tool,), refused = asyncio.run(talk())
-    assert tool.name == "generate"
-    assert "person of a photo says a speech clip" in (tool.description or "")
-    assert tool.inputSchema["required"] == ["photo", "speech"]
-    assert "Strength of nods" in tool.inputSchema["properties"]["nods"]["description"]
-    assert refused.isError and "Invalid file data format" in str(refused.content)
+    return asyncio.run(talk())
+
+
+def test_mcp_offers_one_tool_and_says_what_is_wrong(client: Client) -> None:
+    (tool,), refused = use_tool(client, photo="/etc/passwd", text="Hello")
+    assert tool.name == "make_talking_video"
+    assert "person of a photo says a text" in (tool.description or "")
+    assert "base64" not in str(tool) and "upload_file_to_gradio" not in str(tool)
+    assert tool.inputSchema["required"] == ["photo"]
+    assert tool.inputSchema["properties"]["voice"]["enum"] == ["Anna"]
+    assert all(about["description"] for about in tool.inputSchema["properties"].values())
+    assert refused.isError and "files must lie in" in str(refused.content)
+
+
+@pytest.mark.slow
+def test_an_assistant_names_a_photo_and_a_text(client: Client, shared: Path) -> None:
+    _, done = use_tool(client, photo="photo.jpg", text="Hello, you.", seed=3, size=448)
+    assert not done.isError, done.content
+    (answer,) = done.content
+    kept = [Path(path) for path in answer.text.splitlines()]
+    assert [path.name for path in kept] == ["take-3.mp4", "take-3.csv", "take-3.npz"]
+    assert all(path.is_relative_to(shared) for path in kept)
+    with av.open(str(kept[0])) as container:
+        assert container.streams.video[0].frames == 20
+
+
+def test_only_files_of_the_shared_folder_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads, folder = tmp_path / "uploads", tmp_path / "shared"
+    for place in (uploads, folder):
+        (place / "in").mkdir(parents=True)
+        (place / "in" / "photo.jpg").write_bytes(b"photo")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(uploads))
+    (tmp_path / "secret").write_bytes(b"secret")
+    (folder / "link.jpg").symlink_to(tmp_path / "secret")
+    shared, nothing_shared = SharedFolder(folder), SharedFolder()
+    assert shared.find("") is None
+    assert shared.find("in/photo.jpg") == str(folder / "in" / "photo.jpg")
+    for place in (shared, nothing_shared):
+        assert place.find(str(uploads / "in" / "photo.jpg")) == str(uploads / "in" / "photo.jpg")
+        for name in ("/etc/passwd", "../secret", str(tmp_path / "secret"), "link.jpg", "http://example.com/photo.jpg"):
+            with pytest.raises(InputError, match="files must lie in|there is no file"):
+                place.find(name)
+    with pytest.raises(InputError, match="files must lie in what was uploaded here"):
+        nothing_shared.find(str(folder / "in" / "photo.jpg"))
+    assert nothing_shared.keep([str(tmp_path / "secret")]) == []
 
 
 def home(client: Client) -> str:
@@ -172,7 +233,7 @@ def test_addresses_are_not_fetched(client: Client) -> None:
 def order_from_path(client: Client, path: str) -> str:
     """What curl gets for the example of the page, but for the files."""
     given = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    data = [given, given, 7, 1, 1.0, 25, 512, True, False, "happy", 1.0, 1.0, "as drawn", 1.0, 0.0]
+    data = [given, given, "", None, 7, 1, 1.0, 1.0, 25, 512, True, False, "happy", 1.0, 1.0, "as drawn", 1.0, 0.0]
     job = json.loads(ask(client, "/gradio_api/call/generate", json.dumps({"data": data}).encode()))["event_id"]
     return ask(client, f"/gradio_api/call/generate/{job}")
 
@@ -249,29 +310,42 @@ def test_curves_show_what_moves() -> None:
 @pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="typed speech needs espeak-ng: apt-get install espeak-ng"
 )
-def test_typed_text_is_spoken(tmp_path: Path) -> None:
-    from dirfa_pipeline import load_audio
+def test_espeak_is_offered_where_no_voice_is_named() -> None:
+    voices = Voices()
+    assert voices.first == "English (America)" and "German" in voices.names
+    assert 1.0 < voices.say("Hello, this is a typed sentence; rm -rf $HOME").duration < 8.0
+    assert 0.2 < voices.say("Guten Tag.", "German").duration < 3.0
 
-    engine = find_engine()
-    assert engine is not None
-    assert ("English (America)", "en-us") in list_voices(engine)
-    speak(engine, "Hello, this is a typed sentence; rm -rf $HOME", "en-us", tmp_path / "typed.wav")
-    assert 1.0 < load_audio(tmp_path / "typed.wav").duration < 8.0
-    with pytest.raises(InputError, match="text must hold 1 to 600 characters, got 601"):
-        speak(engine, "a" * 601, "en-us", tmp_path / "long.wav")
+
+def test_only_voices_that_are_offered_speak(voices: dict[str, str]) -> None:
+    with pytest.raises(InputError, match=r"one that is offered here \(Anna\), got 'command:sh'"):
+        Voices(voices).say("Hello", "command:sh")
+    with pytest.raises(InputError, match="none, espeak-ng is not installed"):
+        Voices({}).say("Hello")
+    with pytest.raises(VoiceError, match="must begin with a program"):
+        Voices({"Nobody": "command:no-such-program"}).say("Hello")
+
+
+def test_a_typed_text_becomes_a_take(voices: dict[str, str], tmp_path: Path) -> None:
+    order = Order(str(EXAMPLES / "astronaut.jpg"), None, "Hello, you.", "Anna", size=448, fps=10)
+    (take,) = (e for e in make_takes(tiny_pipeline(), order, tmp_path, Voices(voices)) if isinstance(e, Take))
+    assert len(take.animation) == 8
 
 
 def test_a_deadpan_order_is_drawn_deadpan(tmp_path: Path) -> None:
     """The slider reaches the draw: less expressive takes move the head less."""
     orders = [
         order_from(
-            str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac"), 1, 1, 1.0, value, 10, 256, False, False,
-            "neutral", 1.0, 1.0, "as drawn", 1.0, 0.0,
+            str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac"), "", None, 1, 1, 1.0, value, 10, 448,
+            False, False, "neutral", 1.0, 1.0, "as drawn", 1.0, 0.0,
         )
         for value in (0.0, 2.0)
     ]  # fmt: skip
     pipe = tiny_pipeline()
-    takes = [next(e for e in make_takes(pipe, order, tmp_path) if isinstance(e, Take)) for order in orders]
+    takes = [
+        next(event for event in make_takes(pipe, order, tmp_path, Voices({})) if isinstance(event, Take))
+        for order in orders
+    ]
     deadpan, stage = (take.animation["yaw"].std() for take in takes)
     assert deadpan < 1e-4 < stage
     assert takes[0].arousal.shape == (round(takes[0].speech.duration * 25),)

@@ -263,6 +263,21 @@ def test_cancel_stops_the_work(visit: Visit) -> None:
     assert page.locator(".take video").count() == 0
 
 
+@pytest.mark.skipif(
+    shutil.which("espeak-ng") is None, reason="typed speech needs espeak-ng: apt-get install espeak-ng"
+)
+def test_typed_text_is_said_on_enter(visit: Visit) -> None:
+    page = visit()
+    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.locator("#still img").wait_for()
+    page.locator("#text textarea, #text input").first.press_sequentially("Hello, you.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("Done")
+    (source,) = page.eval_on_selector_all(".take video", "videos => videos.map(video => video.src)")
+    with av.open(BytesIO(urlopen(source).read())) as container:
+        assert 0.5 < container.duration / av.time_base < 2.5, "not the example's 3.7 s"
+
+
 def test_mistakes_are_explained_and_inputs_kept(visit: Visit, clip: Path, tmp_path: Path) -> None:
     page = visit()
     page.get_by_role("button", name="Generate").click()
