@@ -6,7 +6,8 @@ Self-reenactment: one frame of a clip, driven by the clip's own fitted motion, b
 The motion is fitted to landmarks tracked through the video. Renders and real frames are then scored by landmarks found
 anew in each picture alone, both beside the photo standing still; the row "tracked" says how far two trackings of the
 clip itself agree, which a render can hardly exceed. PSNR and SSIM are those of the face's box, landmark
-errors in hundredths of the inter-ocular distance, the slope is that of the rendered aperture over the real one.
+errors in hundredths of the inter-ocular distance, slopes are those of the rendered aperture, and of the mouth's width,
+over the real ones.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.capture.portrait import Portrait
 from dirfa_pipeline.face.fit import CAMERA_DISTANCE, FaceFit, VideoFit
 from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
-from dirfa_pipeline.face.measures import eye_openness, inter_ocular_distance, lip_aperture
+from dirfa_pipeline.face.measures import eye_openness, inter_ocular_distance, lip_aperture, mouth_width
 from dirfa_pipeline.face.rotations import rotation_angles
 from dirfa_pipeline.media.video import read_video
 from dirfa_pipeline.models.face_model import FaceModel
@@ -35,7 +36,7 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer
 Array = NDArray[np.floating]
 Frames = NDArray[np.uint8]
 EYES = (*RIGHT_EYE.outline, *LEFT_EYE.outline)
-COLUMNS = ("psnr", "ssim", "lip_error", "eye_error", "slope", "aperture_r", "eye_r")
+COLUMNS = ("psnr", "ssim", "lip_error", "eye_error", "slope", "aperture_r", "width_slope", "width_r", "eye_r")
 
 
 def track(frames: Frames, video: bool) -> Array:
@@ -61,8 +62,9 @@ def motion_from(fit: VideoFit, photo: int, face: FaceFit) -> Array:
     rotation, translation, scale = fit.face.cameras(fit.coefficients)
     coefficients = fit.coefficients.copy()
     others = np.setdiff1d(np.arange(NUM_EXPRESSIONS), LIP_INDICES)
-    # Blinks and looks replace the photo's own, all else is added to it.
-    coefficients[:, others] += face.rest_coefficients()[others] - fit.coefficients[photo, others]
+    coefficients[:, others] -= fit.coefficients[photo, others]
+    # The clip's lips are absolute, the photo's smile among them.
+    coefficients[:, :NUM_EXPRESSIONS] -= face.rest
     turn = rotation @ rotation[photo].T
     growth = scale / scale[photo]
     # The photo's own fit may put the head's pivot elsewhere.
@@ -93,6 +95,11 @@ def correlation(curve: Array, truth: Array) -> float:
     return float(np.corrcoef(curve, truth)[0, 1]) if min(curve.std(), truth.std()) > 1e-4 else float("nan")
 
 
+def slope(curve: Array, truth: Array) -> float:
+    """Of the regression line of a curve over the true one."""
+    return float(np.cov(curve, truth)[0, 1] / truth.var(ddof=1))
+
+
 def score(frames: Frames, landmarks: Array, truth: Frames, true_landmarks: Array) -> dict[str, float]:
     """Compare frames and their landmarks with the real ones; PSNR is that of the mean squared error of all frames."""
     errors, similar = [], []
@@ -111,10 +118,12 @@ def follow(landmarks: Array, true_landmarks: Array) -> dict[str, float]:
     error = np.linalg.norm((landmarks - true_landmarks)[..., :2], axis=-1)
     error = 100.0 * error / inter_ocular_distance(true_landmarks)[:, None]
     aperture, true_aperture = lip_aperture(landmarks), lip_aperture(true_landmarks)
-    slope = np.cov(aperture, true_aperture)[0, 1] / true_aperture.var(ddof=1)
+    width, true_width = mouth_width(landmarks), mouth_width(true_landmarks)
+    opened = slope(aperture, true_aperture), correlation(aperture, true_aperture)
+    widened = slope(width, true_width), correlation(width, true_width)
     lips, eyes = (error[:, list(points)].mean() for points in (LIPS, EYES))
     lids = correlation(eye_openness(landmarks), eye_openness(true_landmarks))
-    values = np.nan, np.nan, lips, eyes, slope, correlation(aperture, true_aperture), lids
+    values = np.nan, np.nan, lips, eyes, *opened, *widened, lids
     return dict(zip(COLUMNS, map(float, values), strict=True))
 
 
