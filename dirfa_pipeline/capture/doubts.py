@@ -108,9 +108,8 @@ def doubts(face: SeenFace) -> Iterator[Doubt]:
     elif face.rest_differs > UNLIKE_A_FACE:
         yield Doubt(
             "likeness",
-            f"looks at a human face differ by up to {UNLIKE_A_FACE:.1%} of the distance between the eyes, got "
-            f"{face.rest_differs:.1%}: an animal, or a face that is covered; pass a photo of a person, or a picture "
-            "with a human face",
+            f"the face must be a human one that is not covered: looks at it differ by {face.rest_differs:.1%} of the "
+            f"distance between the eyes, of human faces by up to {UNLIKE_A_FACE:.1%}; pass a photo of a person",
             refused=True,
         )
     elif face.lips_differ > COVERED_MOUTH:

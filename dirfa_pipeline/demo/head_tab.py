@@ -38,12 +38,14 @@ def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
         return gr.Radio(names, value=0 if takes else None, visible=len(takes) > 1), show_note(text)
 
     # Not a generator: it would send the file twice, and Gradio's viewer stays empty when the second comes as it loads.
-    def write(takes: list[Take], index: int | None, photo: str | None) -> tuple[str | None, gr.File, str]:
+    def write(
+        takes: list[Take], index: int | None, photo: str | None, face: int | None
+    ) -> tuple[str | None, gr.File, str]:
         if not takes or index is None or photo is None:
             return None, gr.File(None, visible=False), show_note(NOTHING)
         take = takes[index]
         try:
-            portrait = pipe.prepare_portrait(photo, max_size=MAX_SIZE)
+            portrait = pipe.prepare_portrait(photo, MAX_SIZE, face)
         except InputError as error:
             return None, gr.File(None, visible=False), show_problem(error)
         with TemporaryDirectory(prefix="dirfa-") as folder:
@@ -54,6 +56,6 @@ def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
 
     made.change(offer, made, [choice, note], api_visibility="private", show_progress="hidden")
     build.click(
-        write, [made, choice, inputs.photo], [shown, file, note], api_visibility="private",
+        write, [made, choice, inputs.photo, inputs.face], [shown, file, note], api_visibility="private",
         concurrency_limit=1, concurrency_id="render",
     )  # fmt: skip

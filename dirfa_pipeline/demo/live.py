@@ -119,21 +119,23 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
                 None, html_template=PLAYER_HTML, js_on_load=PLAYER.read_text(encoding="utf-8"), elem_id="player"
             )
 
-    def begin(photo: str | None, seed: float | None, *direction: Any) -> LiveSession:
+    def begin(photo: str | None, face: int | None, seed: float | None, *direction: Any) -> LiveSession:
         if photo is None:
             raise InputError("a photo is needed; choose one under Create")
         if sum(live.alive for live in sessions) >= MAX_SESSIONS:
             raise InputError(f"{MAX_SESSIONS} faces are live now, more would be slow; try again in a minute")
-        live = LiveSession(pipe, prepare_preview(pipe, photo, LIVE_SIDE), int(seed or 0), controls_from(*direction))
+        live = LiveSession(
+            pipe, prepare_preview(pipe, photo, LIVE_SIDE, face), int(seed or 0), controls_from(*direction)
+        )
         sessions.add(live)
         return live
 
     def start(
-        old: LiveSession | None, photo: str | None, seed: float | None, *direction: Any
+        old: LiveSession | None, photo: str | None, face: int | None, seed: float | None, *direction: Any
     ) -> tuple[LiveSession | None, Any, str]:
         _close(old)
         try:
-            return begin(photo, seed, *direction), {"reset": True}, show_note("Listening.")
+            return begin(photo, face, seed, *direction), {"reset": True}, show_note("Listening.")
         except InputError as error:
             return None, gr.skip(), show_problem(error)
 
@@ -144,14 +146,14 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
         return live.drain()
 
     def perform(
-        photo: str | None, seed: float | None, speech: str | None, *direction: Any
+        photo: str | None, face: int | None, seed: float | None, speech: str | None, *direction: Any
     ) -> Iterator[tuple[Any, str]]:
         live = None
         try:
             if speech is None:
                 raise InputError("speech is needed; choose a clip under Create")
             clip = read_speech(speech)
-            live = begin(photo, seed, *direction)
+            live = begin(photo, face, seed, *direction)
             yield {"reset": True, "sound": _wav_uri(clip)}, show_note("Playing.")
             for packet in _perform(live, clip):
                 yield packet, gr.skip()
@@ -163,7 +165,10 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     microphone.start_recording(
-        start, [session, inputs.photo, inputs.seed, *inputs.direction], [session, player, status], **private
+        start,
+        [session, inputs.photo, inputs.face, inputs.seed, *inputs.direction],
+        [session, player, status],
+        **private,
     )
     microphone.stream(
         hear, [session, microphone], player, stream_every=CHUNK, time_limit=MAX_SECONDS,
@@ -172,7 +177,7 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
     microphone.stop_recording(_close, session, None, **private)
     play.click(
         perform,
-        [inputs.photo, inputs.seed, inputs.speech, *inputs.direction],
+        [inputs.photo, inputs.face, inputs.seed, inputs.speech, *inputs.direction],
         [player, status],
         concurrency_limit=MAX_SESSIONS,
         **private,

@@ -21,12 +21,14 @@ PREVIEW_SIDE: Final = 512
 EMPTY: Final = '<div class="preview"><p>The photo, with the expression that you choose, appears here.</p></div>'
 
 
-def prepare_preview(pipe: DirfaPipeline, photo: str, side: int = PREVIEW_SIDE) -> PreparedPortrait:
+def prepare_preview(
+    pipe: DirfaPipeline, photo: str, side: int = PREVIEW_SIDE, face: int | None = None
+) -> PreparedPortrait:
     """Everything about a photo that its stills share; raises [`InputError`] if it shows no usable face."""
     try:
-        portrait = pipe.prepare_portrait(photo, max_size=side)
+        portrait = pipe.prepare_portrait(photo, side, face)
     except FaceNotFoundError:
-        portrait = pipe.prepare_portrait(photo, max_size=MAX_SIZE)  # a small face in a large photo
+        portrait = pipe.prepare_portrait(photo, MAX_SIZE, face)  # a small face in a large photo
     return pipe.face_renderer.prepare(portrait)
 
 

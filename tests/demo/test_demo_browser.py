@@ -400,6 +400,22 @@ def test_the_head_is_shown_in_3d_and_can_be_kept(visit_with_webgl: Visit, clip: 
     assert content[:4] == b"glTF" and b'"animations":' in content
 
 
+def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
+    head, wall = Image.open(EXAMPLES / "astronaut.jpg").crop((90, 0, 360, 300)), Image.new("RGB", (520, 560), "black")
+    for place in ((0, 0), (250, 10), (130, 290)):
+        wall.paste(head, place)
+    wall.save(tmp_path / "group.png")
+    page = visit()
+    assert not page.locator("#faces").is_visible()
+    page.get_by_role("tabpanel").first.locator("input[type=file]").nth(0).set_input_files(tmp_path / "group.png")
+    expect(page.locator("#photo-check figure")).to_have_count(3)
+    page.locator("#still img").wait_for()
+    shown = page.locator("#still img").get_attribute("src")
+    page.locator("#faces").get_by_role("radio", name="2").check()
+    page.locator("#photo-check figure.chosen img[alt='Face 2']").wait_for()
+    expect(page.locator("#still img")).not_to_have_attribute("src", shown or "")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
