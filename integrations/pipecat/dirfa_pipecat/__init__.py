@@ -1,0 +1,6 @@
+"""A talking face for Pipecat bots."""
+
+from .processor import TalkingFace
+
+
+__all__ = ["TalkingFace"]
