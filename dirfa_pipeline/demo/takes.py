@@ -81,7 +81,7 @@ class Step:
     seconds_left: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # the page hashes what it keeps, and arrays cannot be hashed
 class Take:
     """
     A finished take: its seed, the animation, the sound, how aroused it is (`(frames,)` at 25 fps) and the files made.
