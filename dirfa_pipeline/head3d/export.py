@@ -22,7 +22,8 @@ from ..media.files import whole_file
 from ..models.face_renderer import PreparedPortrait
 from ..rendering.eyes import Eye
 from ..rendering.mesh import NUM_FACE_VERTICES
-from ..rendering.mouth import CHIN, LOWER_EDGE, MILLIMETRE, TEETH_EXTENT
+from ..rendering.mouth import CHIN, LOWER_EDGE
+from ..rendering.tooth_rows import MILLIMETRE, TEETH_EXTENT
 from ..version import __version__
 from .glb import GlbWriter
 from .shell import COLUMNS, HeadShell, build_shell, to_picture

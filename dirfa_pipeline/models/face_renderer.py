@@ -38,6 +38,7 @@ from ..rendering.redraw import redraw_lips
 from ..rendering.relaxed_photo import relax
 from ..rendering.skin import SkinShading, build_skin
 from ..rendering.threads import in_threads
+from ..rendering.tooth_rows import Dentition
 from .strict_model import Float32Model
 
 
@@ -94,19 +95,29 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
     Args:
         num_triangles (`int`, defaults to 898): Triangles of the face mesh.
         teeth_height, teeth_width (`int`): Size of the stored rows of teeth.
+        teeth_modes (`int`, defaults to 8): Ways in which people's upper teeth differ from their average, see
+            [`Dentition`].
         head_rings (`int`, defaults to 32): Rings of 72 points from the face's oval, which comes first, to the back of
             a mean head, in inter-ocular distances from between the eyes; frames do not show it, 3D heads do.
     """
 
     @register_to_config
     def __init__(
-        self, num_triangles: int = 898, teeth_height: int = 108, teeth_width: int = 384, head_rings: int = 32
+        self,
+        num_triangles: int = 898,
+        teeth_height: int = 108,
+        teeth_width: int = 384,
+        head_rings: int = 32,
+        teeth_modes: int = 8,
     ) -> None:
         super().__init__()
         shape = (teeth_height, teeth_width, 3)
         self.triangles = nn.Parameter(torch.zeros(num_triangles, 3, dtype=torch.int32), requires_grad=False)
         self.upper_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
         self.lower_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
+        self.teeth_shapes = nn.Parameter(torch.zeros(1 + teeth_modes, 2, teeth_width), requires_grad=False)
+        half = (teeth_modes, teeth_height // 2, teeth_width // 2)
+        self.teeth_textures = nn.Parameter(torch.zeros(half), requires_grad=False)
         self.head = nn.Parameter(torch.zeros(head_rings + 1, 72, 3), requires_grad=False)
 
     def prepare(self, portrait: Portrait) -> PreparedPortrait:
@@ -176,8 +187,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         """
         return redraw_lips(film, animation, _array(self.triangles), self._teeth())
 
-    def _teeth(self) -> tuple[Array, Array]:
-        return _array(self.upper_teeth), _array(self.lower_teeth)
+    def _teeth(self) -> Dentition:
+        tensors = (self.upper_teeth, self.lower_teeth, self.teeth_shapes, self.teeth_textures)
+        return Dentition(*(_array(tensor) for tensor in tensors))
 
 
 def _array(tensor: torch.Tensor) -> NDArray:

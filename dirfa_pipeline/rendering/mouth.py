@@ -13,7 +13,18 @@ from ..face.fit import FaceFit
 from ..face.landmarks import INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
 from .frame_state import Camera, FrameState
 from .masks import Window, colours_at, corner_of, polygon, shape_of
-from .teeth import find_own_teeth
+from .teeth import find_upper_teeth
+from .tooth_rows import (
+    ARCH,
+    BEHIND_LIPS,
+    LUMINANCE,
+    MILLIMETRE,
+    TEETH_EXTENT,
+    Dentition,
+    lip_line,
+    personal_row,
+    see_row,
+)
 
 
 Array = NDArray[np.float32]
@@ -22,7 +33,6 @@ Array = NDArray[np.float32]
 # benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths (measured: benchmarks/compare_neutral.py); the
 # others were chosen by eye on contact sheets of mouths.
 
-MILLIMETRE: Final = 1.0 / 63.0  # of the inter-ocular distance, whose mean over adults is 63 mm (Dodgson, 2004)
 CHIN: Final = (152, 148, 377)
 
 
@@ -34,19 +44,20 @@ class Behind(NamedTuple):
     tongue: float = 9.0
     lower: float = 5.0
     blade: float = 4.0
-    upper: float = 3.0
+    upper: float = BEHIND_LIPS
 
 
 BEHIND: Final = Behind()
-TEETH_EXTENT: Final = (64.0, 18.0)  # that a stored row of teeth covers, width and height
-INCISAL_EDGE: Final = 4.0  # of the upper teeth, below the closed lip line
-EDGE_RANGE: Final = (2.5, 7.0)  # of the same, where the photo tells it
-MOST_BARED: Final = 11.5  # of crowns and gums that a lifted lip shows
+INCISAL_EDGE: Final = (
+    3.0  # of the upper teeth, below the closed lip line: 1.9 in men, 3.4 in women (Vig, Brundo, 1978)
+)
+EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
+MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 2.0  # of them that rounded lips cover; neutral
 LOWER_EDGE: Final = 3.0  # of the lower teeth, below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows; filmed
 LIP_LEFT: Final = 12.0  # way of the chin at which a wide open mouth has left the lip behind
-TONGUE_SIZE: Final = (38.0, 14.0)
+TONGUE_SIZE: Final = (44.0, 14.0)
 TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
 BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
 TIP_LOW, TIP_HIGH = 2.0, 2.5  # of the blade's top, below the lower teeth's edge, and above the upper ones'
@@ -72,8 +83,7 @@ GUM: Final = Flesh(0.60, 0.50, (1.0, 0.60, 0.60))
 TONGUE: Final = Flesh(0.42, 0.54, (1.0, 0.52, 0.50))  # filmed
 THROAT: Final = Flesh(0.32, 0.30, (1.0, 0.42, 0.38))  # filmed
 CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colour is taken
-LUMINANCE: Final = (0.299, 0.587, 0.114)  # ITU-R BT.601
-CHROMA: Final = 5.0  # gain of the skin's saturation: from a fifth on the mouth has all of its own
+CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
 ENAMEL: Final = np.array([1.0, 0.965, 0.90])  # teeth in white light
 TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
 ENAMEL_LIGHT: Final = (1.02, 28.0)  # of the skin's light, and levels more
@@ -82,24 +92,18 @@ BRIGHTEST: Final = 235.0  # levels of teeth
 EYE_WHITE: Final = 1.35  # brightness of teeth over that of the white of the eyes, which lids shade
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
-SURELY_TEETH: Final = 0.75  # of the greatest alpha of the photo's own teeth
-OWN_LIGHT: Final = 60  # percentile of their colours that is theirs
-LEAST_WHITE: Final = 0.85  # brightness of the photo's own teeth over what its skin would give them; filmed
+OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
 LOWER_SHADE: Final = 0.88  # light of lower teeth over that of upper ones; filmed
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
-ALL_LIGHT: Final = np.ones(3, np.float32)
 
 # Rows of teeth.
-GAP_WIDTH, GAP_DEPTH = 2.0, 0.55  # reach of light between teeth, and share of their shade that stays; filmed
-SPIKE, SPIKE_BLUR = 1.6, 0.25  # what of the gums is narrower is taken off; blur of what stays, of that width
-GUM_GLOW: Final = 0.5  # of the shade in their folds that wet gums throw light into
 LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
 
 # Tongue and throat, over half the width and over the height of their textures.
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels
 THROAT_DARK, THROAT_LIGHTER = 0.5, 0.6  # shade in the middle, and what it gains to the sides; filmed
 THROAT_MIDDLE, THROAT_UPRIGHT = 0.1, 0.5  # how far below the centre it is darkest, and the gain up and down
-TONGUE_TOP: Final = (0.03, 0.62, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
+TONGUE_TOP: Final = (0.03, 0.5, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
 TONGUE_EDGE, TONGUE_SIDES = 7.0, 4.0  # slopes of its alpha along the top and at the sides
 TONGUE_BENDS: Final = 1.9  # slope at which its light grows from the top
 BACK_SHADE, BLADE_SHADE = 0.55, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
@@ -117,9 +121,7 @@ class MouthInterior:
     Args:
         centre (`np.ndarray` of shape `(3,)`): Middle of the closed lip line in the head's frame.
         incisal_edge (`float`): Lower edge of the upper teeth below it, in inter-ocular distances.
-        own_teeth (`np.ndarray` of shape `(height, width, 4)`, *optional*): The photo's own, where it shows them.
-        own_drop (`float`): How far these are lowered to show under a lip that no longer smiles.
-        depth (`float`): z of the teeth in the photo, in pixels.
+        chroma (`float`): How colourful the photo is, 0 for a grey one.
     """
 
     upper: Array
@@ -129,11 +131,9 @@ class MouthInterior:
     throat: Array
     centre: Array
     incisal_edge: float
-    own_teeth: NDArray[np.uint8] | None
-    own_drop: float
-    depth: float
+    chroma: float
 
-    def draw(self, state: FrameState, window: Window, light: Array) -> Array:
+    def draw(self, state: FrameState, window: Window, teeth_light: Array, light: float) -> Array:
         """
         Paint the interior in a window of one frame.
 
@@ -143,7 +143,8 @@ class MouthInterior:
         Args:
             state ([`FrameState`]): The frame's pose.
             window (`tuple[slice, slice]`): Rows and columns of the frame.
-            light (`np.ndarray` of shape `(3,)`): Share of their light that reaches the teeth between the lips.
+            teeth_light (`np.ndarray` of shape `(3,)`): Share of their light that reaches the teeth between the lips.
+            light (`float`): The same for what is behind them.
 
         Returns:
             `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
@@ -163,7 +164,7 @@ class MouthInterior:
         low, high = jaw_edge + TIP_LOW * MILLIMETRE, incisal_edge - TIP_HIGH * MILLIMETRE
         blade = low + lift * min(0.0, high - low)
         painting = np.empty((*shape_of(window), 3), np.float32)
-        painting[:] = self.throat[-1, 0, :3]
+        painting[:] = light * self.throat[-1, 0, :3]
         back, front = (
             (TONGUE_SIZE[0], TONGUE_SIZE[1] + rise),
             (BLADE_SIZE[0], BLADE_SIZE[1] + (low - blade) / MILLIMETRE),
@@ -177,14 +178,11 @@ class MouthInterior:
         )
         for texture, extent, top, behind in layers:
             share = min(1.0, BLADE_COMES * lift) if texture is self.blade else 1.0
-            lit = light if texture is self.upper or texture is self.lower else ALL_LIGHT
-            _lay(painting, texture, self._placement(texture, extent, top, behind, camera, corner), share, lit)
-        if self.own_teeth is not None:
-            linear = state.transform[:2, :2]
-            offset = state.transform[:2, 2] * self.depth + state.transform[:2, 3] - corner
-            lowered = self.own_drop + incisal_edge - self.incisal_edge
-            offset = offset + camera.scale * camera.rotation[:2, 1] * lowered
-            _lay(painting, self.own_teeth, np.column_stack([linear, offset]), lit=light)
+            placement = self._placement(texture, extent, top, behind, camera, corner)
+            if texture is self.upper or texture is self.lower:
+                _lay(painting, texture, _around_arch(placement, texture, camera, shape_of(window)), share, teeth_light)
+            else:
+                _lay(painting, texture, placement, share, light)
         return painting
 
     def _jaw_edge(self, drop: float, lip: float) -> float:
@@ -210,60 +208,87 @@ class MouthInterior:
         return np.column_stack([axes, offset]).astype(np.float32)
 
 
-def _lay(painting: Array, texture: NDArray, placement: Array, share: float = 1.0, lit: Array = ALL_LIGHT) -> None:
-    """Warp an RGBA texture into the painting and lay a share of it over, with a share of its light."""
+def _around_arch(placement: Array, texture: Array, camera: Camera, size: tuple[int, int]) -> tuple[Array, Array]:
+    """
+    Where each pixel of a window shows a row of teeth, in the texture's pixels, `(height, width)` for x and for y.
+
+    Teeth lie in an arch: the farther to the side, the farther back, so that a turned head shows more of one side.
+    """
+    inverse = cv2.invertAffineTransform(placement)
+    x, y = np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32)[:, None]
+    column, row = (by_x * x + by_y * y + start for by_x, by_y, start in inverse)
+    # Way of a point in the picture, in the texture's pixels, for each square of a pixel to the side.
+    pixel = TEETH_EXTENT[0] / texture.shape[1]
+    depth = ARCH * pixel**2 * MILLIMETRE * camera.scale * camera.rotation[:2, 2]
+    right, down = inverse[:, :2] @ depth
+    middle = 0.5 * (texture.shape[1] - 1)
+    aside = column - middle
+    aside = 2.0 * aside / (1.0 + np.sqrt(np.maximum(1.0 + 4.0 * right * aside, 0.0)))
+    return (middle + aside).astype(np.float32), (row - down * aside**2).astype(np.float32)
+
+
+def _lay(
+    painting: Array, texture: Array, placement: Array | tuple[Array, Array], share: float, lit: Array | float
+) -> None:
+    """Lay a share of an RGBA texture over the painting, with a share of its light; moved flat, or pixel by pixel."""
     if share == 0.0:
         return
-    height, width = painting.shape[:2]
-    warped = cv2.warpAffine(texture, placement, (width, height), flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
-    alpha = warped[..., 3:].astype(np.float32) * (share / 255.0)
+    if isinstance(placement, tuple):
+        warped = cv2.remap(texture, *placement, cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
+    else:
+        size = painting.shape[1::-1]
+        warped = cv2.warpAffine(texture, placement, size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
+    alpha = warped[..., 3:] * (share / 255.0)
     painting *= 1.0 - alpha
     painting += lit * alpha * warped[..., :3]
 
 
-def build_mouth(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, rows: tuple[Array, Array]) -> MouthInterior:
+def build_mouth(
+    image: NDArray[np.uint8], landmarks: Array, face: FaceFit, dentition: Dentition, own: bool = True
+) -> MouthInterior:
     """
-    Colour a mouth for one photo, no more saturated than its skin: grey in a black and white one.
+    Colour teeth, tongue and throat by the photo.
 
     Args:
-        rows: Upper and lower teeth as `(height, width, 3)`: brightness, share of gum, alpha.
+        image (`np.ndarray` of shape `(height, width, 3)`): The photo.
+        landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
+        face ([`FaceFit`]): The fit.
+        dentition ([`Dentition`]): Most people's teeth.
+        own (`bool`): Whether teeth that the photo shows are used, as far as they can be read.
     """
     lips = np.median(colours_at(image, landmarks[[*UPPER_LIP_ROWS[1], *LOWER_LIP_ROWS[1]], :2]), axis=0)
-    skin = np.median(colours_at(image, landmarks[list(CHEEKS), :2]), axis=0)
+    skin = skin_of(image, landmarks)
     light = float(skin @ LUMINANCE)
-    chroma = float(np.clip(CHROMA * np.ptp(skin) / max(float(skin.max()), 1.0), 0.0, 1.0))
+    chroma = min(1.0, CHROMA * max(float(np.ptp(colour)) / max(float(colour.max()), 1.0) for colour in (skin, lips)))
     enamel = _enamel(skin, light, _eye_white(image, landmarks))
-    own, edge = find_own_teeth(image, landmarks, light)
-    if own is not None:
-        seen = np.percentile(own[..., :3][own[..., 3] > SURELY_TEETH * own[..., 3].max()], OWN_LIGHT, axis=0)
-        # Teeth between hardly parted lips are in their shade, which an open mouth takes off them.
-        lighter = LEAST_WHITE * float(enamel @ LUMINANCE) / max(float(seen @ LUMINANCE), 1.0)
-        shaded = np.clip(lighter, 1.0, MOST_LIGHTER)
-        own[..., :3] = np.minimum(shaded * own[..., :3], 255.0)
-        enamel = np.minimum(shaded * seen, 255.0)
+    teeth = find_upper_teeth(image, landmarks, light) if own else None
+    row = personal_row(dentition, None if teeth is None else see_row(image, teeth, face), face)
+    enamel += row.sure * (_own_enamel(row.colour, enamel) - enamel)
     enamel = _faded(enamel, chroma)
     gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
-    upper, lower = INNER_MIDDLE
-    centre = 0.5 * (face.shape[upper] + face.shape[lower])
-    incisal_edge, drop = INCISAL_EDGE * MILLIMETRE, 0.0
-    if edge is not None:
-        place = np.array([landmarks[upper, 0], edge, landmarks[upper, 2]], np.float32)
-        measured = float(((place - face.translation) @ face.rotation / face.scale - centre)[1])
-        incisal_edge = float(np.clip(measured, EDGE_RANGE[0] * MILLIMETRE, EDGE_RANGE[1] * MILLIMETRE))
-        drop = max(0.0, incisal_edge - measured)
+    edge = float(np.clip(row.edge, *EDGE_RANGE))
     size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
     return MouthInterior(
-        upper=_coloured(rows[0], enamel, gum, size),
-        lower=_coloured(rows[1], LOWER_SHADE * enamel, gum, size),
+        upper=_coloured(row.picture, enamel, gum, chroma, size),
+        lower=_coloured(dentition.lower, LOWER_SHADE * enamel, gum, chroma, size),
         tongue=_tongue(tongue, BACK_SHADE),
         blade=_tongue(tongue, BLADE_SHADE),
         throat=_throat(throat),
-        centre=centre.astype(np.float32),
-        incisal_edge=incisal_edge,
-        own_teeth=own,
-        own_drop=drop,
-        depth=float(landmarks[list(INNER_MIDDLE), 2].mean()),
+        centre=lip_line(face),
+        incisal_edge=(INCISAL_EDGE + row.sure * (edge - INCISAL_EDGE)) * MILLIMETRE,
+        chroma=chroma,
     )
+
+
+def skin_of(image: NDArray[np.uint8], landmarks: Array) -> Array:
+    """Colour of the cheeks, `(3,)`."""
+    return np.asarray(np.median(colours_at(image, landmarks[list(CHEEKS), :2]), axis=0), np.float32)
+
+
+def _own_enamel(seen: Array, enamel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Colour of teeth seen in the photo, in the light in which an open mouth would show them."""
+    usual, least = float(enamel @ LUMINANCE), max(float(seen @ LUMINANCE), 1.0)
+    return np.minimum(np.clip(least, OWN_RANGE[0] * usual, OWN_RANGE[1] * usual) / least * seen, 255.0)
 
 
 def _enamel(skin: Array, light: float, eye_white: float) -> NDArray[np.float64]:
@@ -289,18 +314,10 @@ def _faded(colour: NDArray[np.float64], chroma: float) -> NDArray[np.float64]:
     return grey + chroma * (colour - grey)
 
 
-def _coloured(row: Array, enamel: NDArray[np.float64], gum: NDArray[np.float64], width: float) -> Array:
+def _coloured(row: Array, enamel: NDArray[np.float64], gum: NDArray[np.float64], chroma: float, width: float) -> Array:
     """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
     brightness, share, alpha = np.dsplit(row, 3)
-    # Gums rise between teeth, but not as spikes.
-    spike = round(SPIKE / TEETH_EXTENT[0] * row.shape[1])
-    share = cv2.erode(share, np.ones((1, spike), np.uint8))[..., None]
-    share = cv2.GaussianBlur(share, (0, 0), SPIKE_BLUR * spike)[..., None]
-    # Light that teeth scatter fills the gaps between them.
-    coarse = cv2.GaussianBlur(brightness, (0, 0), GAP_WIDTH / TEETH_EXTENT[0] * row.shape[1])[..., None]
-    brightness = np.where(brightness < coarse, coarse + GAP_DEPTH * (brightness - coarse), brightness)
-    brightness = brightness + GUM_GLOW * share * np.maximum(1.0 - brightness, 0.0)
-    colour = brightness**WARMTH * ((1.0 - share) * enamel + share * gum)
+    colour = brightness ** (1.0 + chroma * (WARMTH - 1.0)) * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
     if width < texture.shape[1]:
         height = width * texture.shape[0] / texture.shape[1]

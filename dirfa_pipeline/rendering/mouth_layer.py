@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..animation.easing import smoothstep
 from ..face.landmarks import INNER_CORNERS, INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from .frame_state import FrameState
 from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon_mask, shape_of, whole, window_around
 from .mouth import MouthInterior
+from .tooth_rows import LUMINANCE
 
 
 Array = NDArray[np.float32]
@@ -28,8 +30,7 @@ CURVE_STEPS: Final = 4  # points of the outline for each landmark
 # The light inside.
 WIDE: Final = 0.25  # gap from which on light falls in freely; filmed
 FREE, NARROW = 0.33, 0.3  # what a wide mouth adds to the interior's light, what is left in the narrowest; filmed
-SHADED, LIT = 0.5, 0.2  # of their light that reaches teeth in closed lips, and gap from which on all does; neutral
-LIGHT_COMES: Final = 0.5  # exponent of the gap with which it does
+SHADED, LIT = 0.8, 0.14  # of their light that reaches teeth in closed lips, and gap from which on all does; neutral
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
@@ -77,19 +78,26 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
         patch += (state.parted * mask)[..., None] * (np.minimum(painting, BRIGHTEST) - patch)
     shut = state.parted * max(0.0, 1.0 - gap / LINE_GONE)
     if shut > 0.0:
-        _close(patch, state, window, shut)
+        _close(patch, state, window, shut, _toned(LIP_LINE, mouth))
     frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
     _sharpen(frame, state)
 
 
 def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Array, gap: float) -> Array:
     """The mouth in the light that falls between the lips: `(height, width, 3)`."""
-    lit = (SHADED + (1.0 - SHADED) * min(1.0, gap / LIT) ** LIGHT_COMES) ** TEETH_WARMTH
-    painting = mouth.draw(state, window, lit)
-    # Little light falls between lips that are narrow or stand far out.
+    teeth = SHADED + (1.0 - SHADED) * smoothstep(gap / LIT)
     light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
-    painting *= (light * _lip_shade(mask, state.camera.scale))[..., None] ** WARMTH * (1.0 - ROUNDED * state.rounded)
+    painting = mouth.draw(state, window, teeth ** _toned(TEETH_WARMTH, mouth), light)
+    # Little light falls between lips that are narrow or stand far out.
+    shade = _lip_shade(mask, state.camera.scale)[..., None]
+    painting *= shade ** _toned(WARMTH, mouth) * (1.0 - state.rounded * _toned(ROUNDED, mouth))
     return painting
+
+
+def _toned(colour: Array, mouth: MouthInterior) -> Array:
+    """What light does to each of the three channels: in a grey photo the same to all."""
+    grey = np.float32(colour @ LUMINANCE)
+    return np.asarray(grey + mouth.chroma * (colour - grey), np.float32)
 
 
 def _lip_shade(mask: Array, scale: float) -> Array:
@@ -101,8 +109,8 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     return np.clip(LIP_SHADE + slope * (inner - start), LIP_SHADE, 1.0)
 
 
-def _close(patch: Array, state: FrameState, window: Window, shut: float) -> None:
-    """Draw a share of the line where lips meet into a window of the frame, in place."""
+def _close(patch: Array, state: FrameState, window: Window, shut: float, taken: Array) -> None:
+    """Draw a share of the line where lips meet, which takes as much of each channel, into a window, in place."""
     lips, scale = state.rig.lips, state.camera.scale
     core, shadow = _lip_line(state.vertices, window, scale)
     # Along the slit the mesh is a pixel wide and its edge a staircase.
@@ -110,7 +118,7 @@ def _close(patch: Array, state: FrameState, window: Window, shut: float) -> None
     patch += (shut * np.minimum(1.0, core + shadow))[..., None] * (smooth - patch)
     rolled = min(1.0, float(lips.hidden(state.weights).max()) / ROLLED)
     strength = shut * (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled))
-    patch *= 1.0 - strength * np.minimum(1.0, CORE * core + SHADOW * shadow)[..., None] * LIP_LINE
+    patch *= 1.0 - strength * np.minimum(1.0, CORE * core + SHADOW * shadow)[..., None] * taken
 
 
 def _lip_line(vertices: Array, window: Window, scale: float) -> tuple[Array, Array]:

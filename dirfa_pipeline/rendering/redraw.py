@@ -22,6 +22,7 @@ from .mesh import build_mesh
 from .mouth import MouthInterior, build_mouth
 from .mouth_layer import PARTED, draw_mouth
 from .relaxed_photo import relax
+from .tooth_rows import Dentition
 
 
 Array = NDArray[np.float32]
@@ -76,7 +77,7 @@ class FilmedFrame:
 
 
 def redraw_lips(
-    film: FilmedFace, animation: Animation, triangles: Triangles, teeth: tuple[Array, Array]
+    film: FilmedFace, animation: Animation, triangles: Triangles, teeth: Dentition
 ) -> Iterator[NDArray[np.uint8]]:
     """
     Yield the video's frames, uint8 of shape `(height, width, 3)` with even sides, with the lips of an animation.
@@ -84,7 +85,7 @@ def redraw_lips(
     Args:
         film ([`FilmedFace`]), animation ([`Animation`]): See [`FaceRenderer.redraw`].
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of the face's mesh.
-        teeth (two `np.ndarray` of shape `(height, width, 3)`): The upper and the lower row, see [`build_mouth`].
+        teeth ([`Dentition`]): Most people's.
     """
     rows = np.zeros((len(film), NUM_COEFFICIENTS), np.float32)
     lips = list(LIP_INDICES)
@@ -119,7 +120,7 @@ def lower_face(landmarks: Array, scale: float, shape: tuple[int, ...]) -> tuple[
     return window, np.asarray(smoothstep((distance - 1.0) / (FEATHER * scale)), np.float32)
 
 
-def _mouths_of(film: FilmedFace, teeth: tuple[Array, Array]) -> dict[int, MouthInterior]:
+def _mouths_of(film: FilmedFace, teeth: Dentition) -> dict[int, MouthInterior]:
     """
     The mouth's colours in each shot, from its frame with open eyes whose lips are most shut; short shots, in which
     there may be no good one, take the whole film's.
@@ -134,8 +135,7 @@ def _mouths_of(film: FilmedFace, teeth: tuple[Array, Array]) -> dict[int, MouthI
     drawn = {}
     for index, picture in zip(range(max(best.values()) + 1), film.pictures(), strict=False):
         if index in best.values():
-            mouth = build_mouth(picture, film.landmarks[index], film.face(index), teeth)
-            drawn[index] = replace(mouth, own_teeth=None, own_drop=0.0)
+            drawn[index] = build_mouth(picture, film.landmarks[index], film.face(index), teeth, own=False)
     return {number: drawn[index] for number, index in best.items()}
 
 

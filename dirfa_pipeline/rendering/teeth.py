@@ -39,41 +39,44 @@ SEAM_STEP: Final = 0.01  # depth that a step up or down costs
 LAST_SEAM: Final = 0.4  # what a seam counts for that has no teeth under it: there the mask ends anyway
 UNDER: Final = 0.02  # depth that draws it down where there is no seam
 ALPHA_BLUR: Final = 0.8  # pixels
-LOWEST: Final = 92  # percentile of their rows that is their lower edge: corners of teeth hang below it
 
 
-def find_own_teeth(
-    image: NDArray[np.uint8], landmarks: Array, light: float
-) -> tuple[NDArray[np.uint8] | None, float | None]:
-    """The photo's teeth as RGBA of the whole picture, and the y of their lower edge; `None` where it shows few."""
+def find_upper_teeth(image: NDArray[np.uint8], landmarks: Array, light: float) -> NDArray[np.uint8] | None:
+    """
+    Where a photo shows its upper teeth: `(height, width)` in [0, 255]; `None` where it shows few, or unclearly.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): The photo.
+        landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
+        light (`float`): Brightness of its skin.
+    """
     across, (upper, lower) = float(np.ptp(landmarks[list(LIPS), 0])), INNER_MIDDLE
     reach = whole(LIP_EDGE * across)
     inside = cv2.erode(polygon(landmarks[list(INNER_LIPS), :2], image.shape), np.ones((reach, reach), np.uint8))
     opening = float(landmarks[lower, 1] - landmarks[upper, 1])
     if inside.sum() < LEAST_INSIDE or opening < LEAST_OPENING * across:
-        return None, None
+        return None
     darkest = image.min(2).astype(np.float32)
     teeth = _find_enamel(image.max(2).astype(np.float32), darkest, inside, light)
     if teeth.sum() < MIN_TEETH_SHARE * inside.sum():
-        return None, None
+        return None
     teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
     teeth = _without_lower_row(teeth, float(landmarks[upper, 1]), opening)
     left, right = landmarks[list(INNER_CORNERS), :2]
     width = max(float(right[0] - left[0]), 1.0)
     teeth &= _above_bite(darkest, teeth, float((right[1] - left[1]) / width))
     if teeth.sum() < 0.5 * MIN_TEETH_SHARE * inside.sum():
-        return None, None
+        return None
     if np.ptp(np.flatnonzero(teeth.any(0))) < LEAST_WIDTH * width:
-        return None, None
+        return None
     brightest = image.max(2)
     lit = brightest > SHADE * np.median(brightest[teeth > 0])
     teeth = _even_edge(teeth | (inside & _upper_part(teeth) & lit))
     shown = brightest[teeth > 0]
     if len(shown) == 0 or shown.std() > MOST_UNEVEN * shown.mean():
-        return None, None
+        return None
     alpha = cv2.GaussianBlur(255.0 * teeth.astype(np.float32), (0, 0), ALPHA_BLUR)
-    edge = float(np.percentile(np.flatnonzero(teeth.any(1)), LOWEST))
-    return np.dstack([image, alpha.astype(np.uint8)]), edge
+    return np.asarray(alpha, np.uint8)
 
 
 def _find_enamel(brightest: Array, darkest: Array, inside: NDArray[np.uint8], light: float) -> NDArray[np.uint8]:

@@ -2,10 +2,12 @@
 Build the FaceRenderer's tensors: the canonical mesh's triangles, rows of teeth seen from the front, and the head.
 
     python -m dirfa_pipeline.training.build_face_renderer --ict ict_facekit.npz \
-        --canonical mediapipe_canonical_face_model.obj --output weights/dirfa-base/face_renderer
+        --canonical mediapipe_canonical_face_model.obj --smiles public_domain_teeth \
+        --face-model weights/dirfa-base/face_model --output weights/dirfa-base/face_renderer
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +20,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..face.landmarks import LEFT_EYE, OVAL, RIGHT_EYE
+from ..models.face_model import FaceModel
 from ..models.face_renderer import FaceRenderer
-from ..rendering.mouth import TEETH_EXTENT
 from ..rendering.rasterizer import rasterize_map
+from ..rendering.tooth_rows import TEETH_EXTENT
+from .average_teeth import average_teeth, read_rows
 from .build_face_model import NUM_FACE_VERTICES, read_canonical, register
 
 
@@ -30,6 +34,7 @@ OVERSAMPLING: Final = 4
 INCISAL: Final = {"upper": -3.53, "lower": -3.36}  # ICT-FaceKit's y of the front teeth's edges, in centimetres
 LIGHT: Final = np.array([0.0, 0.42, 0.91])
 FRONT: Final = 10.7  # z of the front teeth, in centimetres
+LOWER_WIDTH: Final = 0.78  # of ICT-FaceKit's lower row
 FADE: Final = 4.0  # centimetres farther back within which cheeks and lips take most of the light
 NUM_HEAD_VERTICES: Final = 11248  # of ICT-FaceKit's: face, head and neck, without the mouth's inside
 MIDDLE, BACK = np.array([0.0, 1.0, 0.5]), np.array([0.0, -0.3, -1.0])  # of the head; from there to the nape
@@ -83,7 +88,17 @@ def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.flo
         picture[nearer] = np.stack([value, np.full_like(value, share), np.ones_like(value)], axis=-1)[nearer]
     picture = _fill_gaps(picture)
     picture = 0.5 * (picture + picture[:, ::-1])  # exactly as mirrored as faces should be
+    if row == "lower":
+        picture = _narrowed(picture)
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def _narrowed(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lower teeth as narrow as people's: 5.3 mm for a middle incisor (Ash and Nelson, 2003), not 6.8."""
+    middle = 0.5 * picture.shape[1]
+    narrower = np.array([[LOWER_WIDTH, 0.0, (1.0 - LOWER_WIDTH) * middle], [0.0, 1.0, 0.0]])
+    size = picture.shape[1::-1]
+    return np.asarray(cv2.warpAffine(picture, narrower, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def sample_head(ict: Path, canonical: Path, num_rings: int) -> Array:
@@ -195,15 +210,19 @@ def _fill_gaps(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.dstack([filled, closed]).astype(np.float32)
 
 
-def build(canonical: Path, ict: Path) -> FaceRenderer:
-    """Fill a renderer."""
+def build(canonical: Path, ict: Path, smiles: Sequence[Path], face_model: FaceModel) -> FaceRenderer:
+    """Fill a renderer; `smiles` are photos of people whose upper teeth show."""
     renderer = FaceRenderer()
-    size = (renderer.config.teeth_height, renderer.config.teeth_width)
+    config = renderer.config
+    size = (config.teeth_height, config.teeth_width)
+    upper = average_teeth(read_rows(smiles, face_model), render_teeth(ict, "upper", *size), config.teeth_modes)
     values = {
         "triangles": read_canonical(canonical)[1],
-        "upper_teeth": render_teeth(ict, "upper", *size),
+        "upper_teeth": upper.upper,
         "lower_teeth": render_teeth(ict, "lower", *size),
-        "head": sample_head(ict, canonical, renderer.config.head_rings),
+        "teeth_shapes": upper.shapes,
+        "teeth_textures": upper.textures,
+        "head": sample_head(ict, canonical, config.head_rings),
     }
     for name, value in values.items():
         parameter = getattr(renderer, name)
@@ -216,9 +235,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ict", type=Path, required=True)
     parser.add_argument("--canonical", type=Path, required=True)
+    parser.add_argument("--smiles", type=Path, required=True, help="a folder of photos, .jpg")
+    parser.add_argument("--face-model", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(arguments)
-    build(options.canonical, options.ict).save_pretrained(options.output)
+    face_model = FaceModel.from_pretrained(options.face_model)
+    smiles = sorted(options.smiles.glob("*.jpg"))
+    build(options.canonical, options.ict, smiles, face_model).save_pretrained(options.output)
 
 
 if __name__ == "__main__":

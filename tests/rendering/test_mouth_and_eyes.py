@@ -21,7 +21,7 @@ from dirfa_pipeline.rendering.eyes import lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
-from dirfa_pipeline.rendering.teeth import find_own_teeth
+from dirfa_pipeline.rendering.teeth import find_upper_teeth
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +66,11 @@ def test_own_teeth_end_at_the_seam(beneath: tuple[int, int, int], slope: float) 
     image[mouth] = (235, 228, 214)
     image[mouth & (y > line)] = beneath
     image[mouth & (np.abs(y - line) < 1.2)] = (120, 90, 85)
-    own, edge = find_own_teeth(image, landmarks, light=140.0)
-    assert own is not None and edge is not None
+    teeth = find_upper_teeth(image, landmarks, light=140.0)
+    assert teeth is not None
     inner = mouth & (np.abs(x - 80) < 30)
-    assert own[inner & (y < line - 4) & (y > line - 18), 3].mean() > 200
-    assert own[inner & (y > line + 3), 3].mean() < 25
+    assert teeth[inner & (y < line - 4) & (y > line - 18)].mean() > 200
+    assert teeth[inner & (y > line + 3)].mean() < 25
 
 
 def test_eyes_half_shut_in_the_photo_open(
@@ -109,6 +109,15 @@ def test_silence_covers_the_teeth(renderer: FaceRenderer, prepared: PreparedPort
 
     assert share_pale(teeth) > 0.25
     assert share_pale(lips) < 0.02
+
+
+def test_a_grey_photo_has_a_grey_mouth(renderer: FaceRenderer, portrait: Portrait, face_model: FaceModel) -> None:
+    light = grey(portrait.image.astype(float)).round().astype(np.uint8)
+    faded = renderer.prepare(Portrait.from_image(np.dstack([light] * 3), face_model))
+    poses = [pose(jawOpen=0.6), pose(jawOpen=0.15, **both("mouthStretch", 0.6)), pose(mouthPucker=0.9), pose()]
+    for row, frame in zip(poses, renderer.render(faded, np.concatenate(poses)), strict=True):
+        outline = faded.portrait.face.vertices(row)[0][list(LIPS), :2]
+        assert np.ptp(inside(frame, outline), axis=1).max() <= 2
 
 
 def test_corrections_keep_the_photo(prepared: PreparedPortrait) -> None:
