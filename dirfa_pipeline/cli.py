@@ -5,14 +5,29 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from .commands import animate, bench, check, dub, edit, evaluate, export, generate, progress, push, say, track, verify
+from .commands import (
+    animate,
+    bench,
+    check,
+    dub,
+    edit,
+    evaluate,
+    export,
+    generate,
+    progress,
+    push,
+    say,
+    serve,
+    track,
+    verify,
+)
 from .commands.process import messages_as_lines, open_standard_error
 from .errors import InputError
 from .threads import let_threads_sleep
 from .version import __version__
 
 
-COMMANDS = (generate, say, animate, dub, track, edit, export, bench, check, evaluate, verify, push)
+COMMANDS = (generate, say, animate, dub, serve, track, edit, export, bench, check, evaluate, verify, push)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

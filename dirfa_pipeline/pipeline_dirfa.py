@@ -59,6 +59,8 @@ from .pipeline_inputs import (
 from .pipeline_output import DirfaPipelineOutput, convert_frames
 from .pipeline_speech import draw, encode, waveform_of
 from .pipeline_steps import Chunk, StepCallback, Steps
+from .provenance.marking import MARKED, Marks
+from .provenance.watermark import Watermark
 
 
 LIVE_LOOKAHEAD: Final = 0.24  # seconds
@@ -589,6 +591,7 @@ class DirfaPipeline(DiffusionPipeline):
         on_event: Callable[[ConversationEvent], None] | None = None,
         clock: Clock | None = None,
         face: FaceChoice | None = None,
+        marks: Marks | None = MARKED,
     ) -> Conversation:
         """
         Open a conversation: `async with pipe.converse(photo) as face:`, then `await face.say(sound)` at any time and
@@ -605,6 +608,7 @@ class DirfaPipeline(DiffusionPipeline):
                 to 1.2; speech begins 0.2 s later than that.
             on_event (`Callable`, *optional*): Called with each [`ConversationEvent`].
             clock ([`Clock`], *optional*): Tells the time, where it shall not be the machine's.
+            marks ([`Marks`], *optional*): Whose watermark the frames carry; with `None` they carry none.
             face (`int` or `tuple[float, float]`, *optional*): Which one, as for [`prepare_portrait`].
 
         Returns:
@@ -622,6 +626,7 @@ class DirfaPipeline(DiffusionPipeline):
         check_choice(face)
         check_streamed(self.feature_extractor, directed := direct(controls))
         generator = one_for_each(generator, 1)[0]
+        mark = None if marks is None or marks.payload is None else Watermark(marks.payload).mark
 
         def open_face() -> LiveFace:
             prepared = self._prepared(
@@ -629,7 +634,7 @@ class DirfaPipeline(DiffusionPipeline):
             )
             live = LiveFace(
                 self.audio_encoder, self.animation_sampler, self.face_model, self.face_renderer, prepared, fps,
-                lookahead, generator, directed, self._execution_device,
+                lookahead, generator, directed, self._execution_device, mark,
             )  # fmt: skip
             live.warm_up()
             return live

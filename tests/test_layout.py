@@ -20,7 +20,7 @@ FLOORS = (
     {"hub", "live"},
     {"pipeline"},
     {"__init__"},
-    {"head3d", "evaluation"},
+    {"head3d", "evaluation", "server"},
     {"commands", "demo", "training"},
     {"cli"},
     {"__main__"},

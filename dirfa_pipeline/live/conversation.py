@@ -83,6 +83,7 @@ class Conversation:
         self._face: LiveFace | None = None
         self._life: asyncio.Task[None] | None = None
         self._closed = False
+        self._begin: float | None = None
         self._newest: AvatarFrame | None = None
         self._news, self._ticked, self._saying = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._sound: SoundStream | None = None
@@ -125,6 +126,11 @@ class Conversation:
     def time(self) -> float:
         """Seconds from the beginning to the last frame."""
         return 0.0 if self._face is None else self._face.time
+
+    @property
+    def now(self) -> float:
+        """Seconds since the beginning, by the clock."""
+        return 0.0 if self._begin is None else self._clock.now() - self._begin
 
     @property
     def backlog(self) -> float:
@@ -233,6 +239,7 @@ class Conversation:
         try:
             face, loop = self._check_open(), asyncio.get_running_loop()
             begin, number = self._clock.now(), 0
+            self._begin = begin
             while True:
                 await self._clock.sleep_until(begin + number / self.fps)
                 due = int((self._clock.now() - begin) * self.fps + 1e-6)

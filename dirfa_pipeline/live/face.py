@@ -1,6 +1,6 @@
 """The face of a conversation: one frame after another, each with the sound that belongs to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from .utterance import Utterance
 
 
 Array = NDArray[np.float32]
+Mark = Callable[[NDArray[np.uint8], float], NDArray[np.uint8]]
 
 CLOSES: Final = 0.14  # seconds in which lips come to rest after an interruption
 _LIPS = list(LIP_INDICES)
@@ -62,15 +63,16 @@ class LiveFace:
         generator (`torch.Generator`, *optional*): Makes the draw repeatable.
         controls ([`Controls`]): What can be decided frame by frame.
         device (`torch.device`): Where the networks compute.
+        mark (`Callable`, *optional*): Marks a picture, given its time in seconds: the watermark.
     """
 
     def __init__(
         self, encoder: Wav2Vec2Model, sampler: AnimationSampler, face_model: FaceModel, face_renderer: FaceRenderer,
         prepared: PreparedPortrait, fps: float, lookahead: float, generator: torch.Generator | None,
-        controls: Controls, device: torch.device,
+        controls: Controls, device: torch.device, mark: Mark | None = None,
     ) -> None:  # fmt: skip
         self.timeline = Timeline()
-        self._renderer, self._prepared, self._fps = face_renderer, prepared, fps
+        self._renderer, self._prepared, self._fps, self._mark = face_renderer, prepared, fps, mark
         self._listening = Listening(face_model, int(torch.randint(2**31, (), generator=_on_cpu(generator))))
         self._hearing = Hearing(
             encoder, sampler, self.timeline, lookahead, generator, controls.follows_arousal, device
@@ -96,6 +98,8 @@ class LiveFace:
         row = self._settle(self._hearing.row((number + 0.5) / self._fps), time)
         row = breathe(self._listening.apply(row, time), time)
         image = self._renderer.render(self._prepared, self._direction.apply(row, time)[None])[0]
+        if self._mark is not None:
+            image = self._mark(image, time)
         audio, spoken = self.timeline.play(round((number + 1) * SOUND_RATE / self._fps))
         self._time = time
         return AvatarFrame(image, audio[None], time, bool(spoken), spoken)

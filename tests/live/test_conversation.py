@@ -30,6 +30,8 @@ from dirfa_pipeline.live.conversation import MAX_BACKLOG, MAX_CARRIED, Conversat
 from dirfa_pipeline.live.face import AvatarFrame
 from dirfa_pipeline.live.timeline import SOUND_RATE
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
+from dirfa_pipeline.provenance.marking import MARKED
+from dirfa_pipeline.provenance.watermark import Watermark
 
 
 LIPS = [COEFFICIENT_NAMES.index(name) for name in LIP_NAMES]
@@ -53,7 +55,7 @@ class Scene:
 
     def __init__(self, pipeline: DirfaPipeline, image: Any, **options: Any) -> None:
         self.clock, self.events = FakeClock(), list[ConversationEvent]()
-        options = {"generator": torch.Generator().manual_seed(3)} | options
+        options = {"generator": torch.Generator().manual_seed(3), "marks": None} | options
         self.face: Conversation = pipeline.converse(image, clock=self.clock, on_event=self.events.append, **options)
         self.rows: list[np.ndarray] = []
 
@@ -468,6 +470,15 @@ def test_the_same_seed_gives_the_same_face(play: Callable[..., Any]) -> None:
     first = play(act)
     np.testing.assert_array_equal(first, play(act))
     assert np.abs(first - play(act, generator=torch.Generator().manual_seed(4))).max() > 0.01
+
+
+def test_frames_carry_the_watermark_unless_told_otherwise(play: Callable[..., Any]) -> None:
+    async def act(scene: Scene) -> np.ndarray:
+        return (await scene.take(1))[0].image
+
+    plain, marked = play(act), play(act, marks=MARKED)
+    np.testing.assert_array_equal(marked, Watermark().mark(plain, 0.0))
+    assert (marked != plain).any()
 
 
 def test_closing_ends_everything(pipeline: DirfaPipeline, small: PreparedPortrait) -> None:

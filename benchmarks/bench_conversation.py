@@ -1,0 +1,209 @@
+"""
+Conversations by the machine's clock and by one that need not be waited for: delay, skipped frames, joins, memory.
+
+    python benchmarks/bench_conversation.py PHOTO SPEECH [--weights DIR] [--sizes 512 256] [--faces 1 2 4]
+        [--seconds 30] [--minutes 10]
+
+Prints for each size and number of conversations at once, all in one process and in the machine's own time: the delay
+from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
+frames that were skipped, seconds from `say` to the first frame that speaks and from `interrupt` to lips at rest, and
+the memory of each. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over the
+most around it, and the memory over so many minutes.
+"""
+
+import argparse
+import asyncio
+import os
+import resource
+import time
+
+import numpy as np
+import psutil
+import torch
+
+from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio
+from dirfa_pipeline.animation.coefficients import LIP_INDICES
+from dirfa_pipeline.live.conversation import Conversation
+from dirfa_pipeline.models.face_renderer import PreparedPortrait
+
+
+AT_REST = 0.05  # largest weight of lips at rest over that of the photo
+TURN = 5.0  # seconds that are spoken, and then idled
+WINDOW = 15  # frames around a join
+
+
+class FakeClock:
+    """Time that jumps to whatever is waited for."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    async def sleep_until(self, moment: float) -> None:
+        self.seconds = max(self.seconds, moment)
+        await asyncio.sleep(0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photo")
+    parser.add_argument("speech")
+    parser.add_argument("--weights", default="dirfa-base")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[512, 256])
+    parser.add_argument("--faces", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the fake clock; 0 measures no memory")
+    parser.add_argument("--joins", type=int, default=6, help="joins of each kind; 0 measures none")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    pipe.set_progress_bar_config(disable=True)
+    clip = load_audio(options.speech)
+    print(f"{os.cpu_count()} cores; load before: {_load()}")
+    print("size  faces  fps  delay p50/p95/p99 s  skipped  say to voice s  interrupt to rest s  MiB each  load")
+    for size in options.sizes:
+        prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, size))
+        for faces in options.faces:
+            asyncio.run(measure_live(pipe, prepared, clip, size, faces, options.seconds))
+    if options.joins:
+        prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, max(options.sizes)))
+        asyncio.run(measure_joins(pipe, prepared, clip, options.joins))
+    if options.minutes:
+        prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, min(options.sizes)))
+        asyncio.run(measure_memory(pipe, prepared, clip, options.minutes))
+
+
+async def measure_live(
+    pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, size: int, faces: int, seconds: float
+) -> None:
+    """One line of the table."""
+    before = _memory()
+    results = await asyncio.gather(*(_talk(pipe, prepared, clip, seconds, seed) for seed in range(faces)))
+    delays = np.concatenate([result["delays"] for result in results])
+    percentiles = "/".join(f"{np.percentile(delays, share):.2f}" for share in (50, 95, 99))
+    skipped = np.mean([result["skipped"] for result in results])
+    voiced, rests = (np.concatenate([result[name] for result in results]) for name in ("voiced", "rests"))
+    print(
+        f"{size:4d}  {faces:5d}  {len(delays) / faces / seconds:4.1f}  {percentiles}  {skipped:6.1%}  "
+        f"{np.median(voiced):.2f}, worst {voiced.max():.2f}  {np.median(rests):.2f}, worst {rests.max():.2f}  "
+        f"{(_memory() - before) / faces:.0f}  {_load()}",
+        flush=True,
+    )
+
+
+async def _talk(
+    pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, seconds: float, seed: int
+) -> dict[str, np.ndarray | float]:
+    """Say and idle by turns; every second utterance is interrupted."""
+    delays, voiced, rests = [], [], []
+    async with pipe.converse(prepared, generator=torch.Generator().manual_seed(seed)) as face:
+        lips = _watch_lips(face)
+        said = asked = stopped = None
+        turns = 0
+        async for frame in face:
+            delays.append(face.now - frame.time)
+            if said is None and frame.time >= turns * 2 * TURN:
+                said = asked = face.now
+                length = round(2 * TURN * clip.sampling_rate)
+                await face.say((clip.sampling_rate, clip.samples[:, :length]))
+            if asked is not None and frame.speaking:
+                voiced.append(face.now - asked)
+                asked = None
+            if said is not None and stopped is None and face.now - said > TURN:
+                stopped = face.now
+                await face.interrupt()
+            if stopped is not None and np.abs(lips[-1]).max() <= AT_REST:
+                rests.append(face.now - stopped)
+                said, stopped, turns = None, None, turns + 1
+            if frame.time >= seconds:
+                break
+        total = round(seconds * face.fps)
+        return {
+            "delays": np.array(delays), "voiced": np.array(voiced), "rests": np.array(rests),
+            "skipped": face.skipped / total,
+        }  # fmt: skip
+
+
+async def measure_joins(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, joins: int) -> None:
+    """How much more the picture changes at a join than in the frames around it."""
+    starts, stops = [], []
+    length = round(3.0 * clip.sampling_rate)
+    async with pipe.converse(
+        prepared, generator=torch.Generator().manual_seed(1), clock=FakeClock(), marks=None
+    ) as face:
+        for turn in range(joins):
+            pictures = [(await anext(face)).image for _ in range(2 * WINDOW)]
+            first = turn * length // 2
+            await face.say((clip.sampling_rate, clip.samples[:, first : first + length]))
+            start = len(pictures)
+            while True:
+                frame = await anext(face)
+                pictures.append(frame.image)
+                if frame.speaking:
+                    break
+            spoken = len(pictures) - 1
+            pictures += [(await anext(face)).image for _ in range(2 * WINDOW)]
+            stop = len(pictures)
+            await face.interrupt()
+            pictures += [(await anext(face)).image for _ in range(2 * WINDOW)]
+            change = _changes(pictures)
+            around = np.concatenate([change[start - WINDOW : start], change[spoken + 2 : spoken + WINDOW]])
+            starts.append(change[start : spoken + 2].max() / around.max())
+            stops.append(change[stop - 1 : stop + 5].max() / change[stop - WINDOW : stop - 1].max())
+    for name, ratios in (("speech begins", starts), ("interruption", stops)):
+        print(
+            f"change of the picture, {name}, over the most around it: {np.mean(ratios):.2f}, worst {max(ratios):.2f}"
+        )
+
+
+async def measure_memory(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float) -> None:
+    """Memory while a fake clock runs, speech and idling by turns."""
+    peaks = []
+    async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1), clock=FakeClock()) as face:
+        began, part = time.monotonic(), 1
+        async for frame in face:
+            if face.backlog == 0.0 and int(frame.time) % 10 == 5:
+                await face.say((clip.sampling_rate, clip.samples[:, : 4 * clip.sampling_rate]))
+            if frame.time >= part * 60.0 * minutes / 10.0:
+                peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+                part += 1
+            if part > 10:
+                break
+        took = time.monotonic() - began
+    print(
+        f"peak memory at each tenth of {minutes:g} minutes: {', '.join(f'{peak:.0f}' for peak in peaks)} MiB; "
+        f"{60 * minutes / took:.1f} times real time; load {_load()}"
+    )
+
+
+def _watch_lips(face: Conversation) -> list[np.ndarray]:
+    """The lips of the frame drawn last, as the only item."""
+    assert face._face is not None
+    live, seen = face._face, [np.zeros(len(LIP_INDICES), np.float32)]
+    settle = live._settle
+
+    def watched(row: np.ndarray, moment: float) -> np.ndarray:
+        row = settle(row, moment)
+        seen[0] = row[list(LIP_INDICES)]
+        return row
+
+    live._settle = watched  # type: ignore[method-assign]
+    return seen
+
+
+def _changes(pictures: list[np.ndarray]) -> np.ndarray:
+    whole = np.array(pictures).astype(np.int16)
+    return np.array([np.abs(after - before).mean() for before, after in zip(whole, whole[1:], strict=False)])
+
+
+def _memory() -> float:
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
+
+
+if __name__ == "__main__":
+    main()

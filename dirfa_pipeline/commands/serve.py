@@ -1,0 +1,109 @@
+"""`dirfa serve`: faces to talk with, in a browser and for programs."""
+
+import argparse
+import logging
+import socket
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from ..errors import InputError
+from ..server.settings import Settings
+from . import progress
+from .loading import load_pipeline
+
+
+if TYPE_CHECKING:
+    from ..models.face_renderer import PreparedPortrait
+    from ..pipeline_dirfa import DirfaPipeline
+
+EXAMPLES: Final = """examples:
+  dirfa serve photo.jpg                         http://127.0.0.1:8000 shows the face; type or speak
+  dirfa serve anna.jpg bert.jpg --max-sessions 4 --max-size 256
+  dirfa serve photo.jpg --host 0.0.0.0 --token "$(openssl rand -hex 16)"
+  dirfa serve photo.jpg --voice "http://127.0.0.1:8880/v1#model=kokoro&voice=af_bella"
+
+Frames, sound and events go over a WebSocket or WebRTC, see docs/conversation.md; POST /generate makes videos.
+Show people only with their consent, and say that the video is synthetic."""
+
+GRACE: Final = 5  # seconds that open connections have when the server stops
+LIMITS: Final = {
+    "max_sessions": "conversations at once (default %(default)s)",
+    "max_waiting": "visitors who wait for a place; more are sent away (default %(default)s)",
+    "max_seconds": "length of a conversation in seconds (default %(default)g)",
+    "max_size": "longest side of the frames in pixels (default %(default)s)",
+    "max_generate_seconds": "length of the speech of a generated video in seconds (default %(default)g)",
+}
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `dirfa serve`."""
+    serve = commands.add_parser(
+        "serve", help="talk with faces in a browser", epilog=EXAMPLES,
+        description="Serve the people of PHOTOs: a page to talk with them, and interfaces for programs.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    serve.set_defaults(run=run)
+    serve.add_argument("photos", nargs="+", metavar="PHOTO", help="picture that shows one face from the front")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    serve.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one (default %(default)s)")
+    serve.add_argument("--token", help="what requests must bring: Authorization: Bearer TOKEN, or ?token=TOKEN")
+    serve.add_argument("--voice", default="espeak", help="who says texts, as for dirfa say (default %(default)s)")
+    defaults = {field.name: field.default for field in fields(Settings)}
+    for name, text in LIMITS.items():
+        default = defaults[name]
+        serve.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default, help=text)
+    serve.add_argument("--device", default="cpu", help="where the networks run (default %(default)s)")
+    serve.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run `dirfa serve` until it is stopped; raises [`InputError`] where the extra is missing or the port is taken."""
+    try:
+        import uvicorn
+
+        from ..server.app import build_app
+    except ImportError as error:
+        raise InputError(
+            f"serving needs an extra ({error.name} is missing): pip install 'dirfa-pipeline[serve]'"
+        ) from error
+    from ..live.voices.choose import open_voice
+    from ..server.house import House
+
+    settings = Settings(options.host, options.token, **{name: getattr(options, name) for name in LIMITS})
+    if not settings.is_local and settings.token is None:
+        progress("warning: everybody who reaches this machine can use the server; --token asks for one")
+    with _listen(options.host, options.port) as listener:
+        voice = open_voice(options.voice)
+        pipe = load_pipeline(options.weights, options.device, doing=None)
+        house = House(pipe, prepare_faces(pipe, options.photos, settings.max_size), voice, settings)
+        logging.basicConfig(format="dirfa: %(message)s", level=logging.WARNING)
+        config = uvicorn.Config(
+            build_app(house), log_level="warning", ws_max_size=settings.max_message, timeout_graceful_shutdown=GRACE,
+        )  # fmt: skip
+        host, port = listener.getsockname()[:2]
+        where = f"[{host}]" if ":" in host else host
+        print(f"http://{where}:{port}/" + (f"?token={quote(settings.token)}" if settings.token else ""), flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def prepare_faces(pipe: "DirfaPipeline", photos: list[str], max_size: int) -> "dict[str, PreparedPortrait]":
+    """The faces by the names of their files; raises [`InputError`] for two of one name, or a photo without a face."""
+    faces: dict[str, PreparedPortrait] = {}
+    for photo in photos:
+        name = Path(photo).stem
+        if name in faces:
+            raise InputError(f"faces go by their files' names, and two are {name!r}; rename one")
+        progress(f"fitting {photo}")
+        faces[name] = pipe.face_renderer.prepare(pipe.prepare_portrait(photo, max_size))
+    return faces
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:
+        raise InputError(f"--port must be in [0, 65535], got {port}")
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise InputError(f"{host}:{port} cannot be listened at ({error}); choose another --host or --port") from error

@@ -1,0 +1,1 @@
+"""Faces to talk with over the network: WebSocket, WebRTC and HTTP by one ASGI application."""

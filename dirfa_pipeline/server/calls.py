@@ -1,0 +1,255 @@
+"""WebRTC: a call with a face, negotiated by one request; JSON goes over a data channel named `dirfa`."""
+
+import asyncio
+import json
+import logging
+from fractions import Fraction
+from typing import Any, Final
+
+import av
+import numpy as np
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..live.conversation import Conversation
+from ..live.face import AvatarFrame
+from ..live.timeline import SOUND_RATE
+from .framing import Heard
+from .house import House
+from .talk import Talk, TooManyFaultsError, event_message
+
+
+logger = logging.getLogger(__name__)
+
+PACKET: Final = SOUND_RATE // 50  # samples of 20 ms, which Opus takes
+MOST_SOUND: Final = SOUND_RATE // 2  # samples that wait to be sent: a call is live or nothing
+VIDEO_CLOCK: Final = 90_000
+CONNECTS_WITHIN: Final = 20.0  # seconds
+CHANNEL: Final = "dirfa"
+
+
+class FaceVideo(MediaStreamTrack):
+    """The newest frame, whenever it is asked for."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frame: AvatarFrame | None = None
+        self._news = asyncio.Event()
+
+    def offer(self, frame: AvatarFrame) -> None:
+        """Show this from now on."""
+        self._frame = frame
+        self._news.set()
+
+    async def recv(self) -> av.VideoFrame:
+        """The next frame."""
+        await self._news.wait()
+        self._news.clear()
+        if self._frame is None or self.readyState != "live":
+            raise MediaStreamError
+        picture = self._frame.image[: self._frame.image.shape[0] // 2 * 2, : self._frame.image.shape[1] // 2 * 2]
+        video = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        video.pts, video.time_base = round(self._frame.time * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
+        return video
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self.stop()
+        self._news.set()
+
+
+class FaceSound(MediaStreamTrack):
+    """The sound of the frames in packets of 20 ms."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting = np.zeros(0, np.float32)
+        self._sent = 0
+        self._news = asyncio.Event()
+
+    def offer(self, frame: AvatarFrame) -> None:
+        """Play this next; what nobody takes for half a second is left out."""
+        waiting = np.concatenate([self._waiting, frame.audio.mean(0)])
+        self._sent += max(0, len(waiting) - MOST_SOUND)
+        self._waiting = waiting[-MOST_SOUND:]
+        self._news.set()
+
+    async def recv(self) -> av.AudioFrame:
+        """The next packet."""
+        while len(self._waiting) < PACKET:
+            self._news.clear()
+            await self._news.wait()
+            if self.readyState != "live":
+                raise MediaStreamError
+        samples, self._waiting = self._waiting[:PACKET], self._waiting[PACKET:]
+        packet = av.AudioFrame.from_ndarray(_as_int16(samples)[None], format="s16", layout="mono")
+        packet.sample_rate, packet.pts, packet.time_base = SOUND_RATE, self._sent, Fraction(1, SOUND_RATE)
+        self._sent += PACKET
+        return packet
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        self.stop()
+        self._news.set()
+
+
+class Calls:
+    """The calls of one server."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def answer(self, offer: Any) -> dict[str, str]:
+        """
+        Answer a browser's offer, `{"sdp", "type", "face"}`; the call goes on by itself until one side ends it.
+
+        Raises:
+            InputError: The offer is none, or names no face of this server.
+            FullError: There is no place.
+        """
+        if not isinstance(offer, dict) or offer.get("type") != "offer" or not isinstance(offer.get("sdp"), str):
+            raise InputError('an offer must be {"type": "offer", "sdp": "..."}, as createOffer gives it')
+        face = self._house.choose(offer.get("face"))
+        answered: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
+        call = asyncio.create_task(self._call(offer["sdp"], face, answered))
+        self._running.add(call)
+        call.add_done_callback(self._running.discard)
+        return await answered
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        for call in list(self._running):
+            call.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _call(self, sdp: str, face: Any, answered: "asyncio.Future[dict[str, str]]") -> None:
+        connection = RTCPeerConnection()
+        try:
+            async with self._house.reception.place(), asyncio.timeout(self._house.settings.max_seconds):
+                await self._talk(connection, sdp, face, answered)
+        except TimeoutError:
+            logger.info("a call ended: it may last %g s", self._house.settings.max_seconds)
+        except TooManyFaultsError:
+            logger.info("a call ended: too many malformed messages")
+        except Exception as error:
+            if answered.done():
+                logger.exception("a call failed")
+            else:
+                answered.set_exception(error)
+        finally:
+            answered.cancel()
+            await connection.close()
+
+    async def _talk(
+        self, connection: RTCPeerConnection, sdp: str, face: Any, answered: "asyncio.Future[dict[str, str]]"
+    ) -> None:
+        house, video, sound = self._house, FaceVideo(), FaceSound()
+        channel = _Channel(connection)
+        async with house.open(face, lambda event: channel.tell(event_message(event))) as conversation:
+            talk = Talk(conversation, house.voice, SOUND_RATE, house.settings, house.metrics, channel.tell)
+            over = _watch(connection)
+            parts = [talk.speak(), over.wait(), _pump(conversation, video, sound, house), channel.read(talk)]
+            tasks: list[asyncio.Task[Any]] = [asyncio.create_task(part) for part in parts]
+            connection.on("track", lambda track: tasks.append(asyncio.create_task(_hear(track, talk))))
+            try:
+                await _negotiate(connection, sdp, (video, sound))
+                description = connection.localDescription
+                answered.set_result({"sdp": description.sdp, "type": description.type})
+                done, _ = await asyncio.wait(tasks[: len(parts)], return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            finally:
+                video.end()
+                sound.end()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Channel:
+    """The data channel, once the visitor has opened one."""
+
+    def __init__(self, connection: RTCPeerConnection) -> None:
+        self._channel: Any = None
+        self._messages: asyncio.Queue[Any] = asyncio.Queue(64)
+        connection.on("datachannel", self._open)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send a JSON message, if there is a channel."""
+        if self._channel is not None and self._channel.readyState == "open":
+            self._channel.send(json.dumps(message))
+
+    async def read(self, talk: Talk) -> None:
+        """Pass on what comes, for ever."""
+        while True:
+            await talk.message(await self._messages.get())
+
+    def _open(self, channel: Any) -> None:
+        if channel.label == CHANNEL:
+            self._channel = channel
+            channel.on("message", self._received)
+
+    def _received(self, message: Any) -> None:
+        try:
+            self._messages.put_nowait(message if isinstance(message, str) else "")
+        except asyncio.QueueFull:
+            self.tell({"type": "error", "text": "messages come faster than they are read; some are dropped"})
+
+
+async def _negotiate(connection: RTCPeerConnection, sdp: str, tracks: tuple[MediaStreamTrack, ...]) -> None:
+    try:
+        await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        for track in tracks:
+            connection.addTrack(track)
+        await connection.setLocalDescription(await connection.createAnswer())
+    except Exception as error:  # aiortc raises whatever it stumbles over
+        raise InputError(
+            f"the offer's sdp cannot be answered ({type(error).__name__}: {error}); offer to receive audio and video"
+        ) from error
+
+
+def _watch(connection: RTCPeerConnection) -> asyncio.Event:
+    """An event that comes when the connection is over, or was not made in time."""
+    over, connected = asyncio.Event(), asyncio.Event()
+
+    def changed() -> None:
+        if connection.connectionState == "connected":
+            connected.set()
+        elif connection.connectionState in ("failed", "closed"):
+            over.set()
+
+    connection.on("connectionstatechange", changed)
+    asyncio.get_running_loop().call_later(CONNECTS_WITHIN, lambda: None if connected.is_set() else over.set())
+    return over
+
+
+async def _pump(conversation: Conversation, video: FaceVideo, sound: FaceSound, house: House) -> None:
+    async for frame in conversation:
+        video.offer(frame)
+        sound.offer(frame)
+        house.metrics.add("frames_total")
+
+
+async def _hear(track: MediaStreamTrack, talk: Talk) -> None:
+    """The visitor's microphone: the face listens to it."""
+    if track.kind != "audio":
+        return
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE)
+    while True:
+        try:
+            packet = await track.recv()
+        except MediaStreamError:
+            return
+        for block in resampler.resample(packet):
+            talk.sound(Heard("listen", block.to_ndarray()[0]))
+
+
+def _as_int16(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.clip(samples * 32767.0, -32768, 32767).astype(np.int16)

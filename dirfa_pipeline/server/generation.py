@@ -1,0 +1,145 @@
+"""`POST /generate`: a form with speech or text in, a video out."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from starlette.background import BackgroundTask
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from ..capture.portrait import Portrait
+from ..errors import InputError
+from ..live.voices.voice import SpokenText
+from ..media.audio import AudioClip, load_audio
+from ..models.face_renderer import PreparedPortrait
+from ..provenance.marking import write_video
+from .house import House
+from .reception import FullError, Reception
+
+
+FIELDS: Final = ("face", "photo", "audio", "text", "seed")
+ASKS_EVERY: Final = 1.0  # seconds, whether the visitor is still there
+RETRY_AFTER: Final = 30  # seconds
+
+
+class GoneError(Exception):
+    """The visitor has left."""
+
+
+class Generation:
+    """Makes videos for a server, one at a time."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._reception = Reception(1, house.settings.max_generating)
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request: the video, 400 for bad input, 503 where too many wait."""
+        folder = TemporaryDirectory(prefix="dirfa-")
+        try:
+            async with request.form(max_files=2, max_fields=len(FIELDS)) as form, self._reception.place(_wait):
+                path = await self._make(request, form, Path(folder.name))
+        except InputError as error:
+            folder.cleanup()
+            return JSONResponse({"error": str(error)}, 400)
+        except FullError:
+            folder.cleanup()
+            self._house.metrics.add("refused_total")
+            text = f"{self._house.settings.max_generating} videos wait to be made already; try again later"
+            return JSONResponse({"error": text}, 503, {"retry-after": str(RETRY_AFTER)})
+        except GoneError:
+            folder.cleanup()
+            return Response(status_code=499)
+        except BaseException:
+            folder.cleanup()
+            raise
+        self._house.metrics.add("generated_total")
+        return FileResponse(
+            path, media_type="video/mp4", filename="talk.mp4", background=BackgroundTask(folder.cleanup)
+        )
+
+    async def _make(self, request: Request, form: FormData, folder: Path) -> Path:
+        unknown = set(form) - set(FIELDS)
+        if unknown:
+            raise InputError(f"a form may hold {', '.join(FIELDS)}, got {', '.join(sorted(unknown))}")
+        photo, audio = form.get("photo"), form.get("audio")
+        files = {name: await _saved(item, folder / name) for name, item in (("photo", photo), ("audio", audio))}
+        gone = threading.Event()
+        make = partial(self._video, files, form.get("face"), form.get("text"), form.get("seed"), folder, gone)
+        work = asyncio.ensure_future(asyncio.to_thread(make))
+        try:
+            while not (await asyncio.wait({work}, timeout=ASKS_EVERY))[0]:
+                if await request.is_disconnected():
+                    raise GoneError
+        finally:
+            gone.set()
+            await asyncio.wait({work})
+            work.exception()
+        return work.result()
+
+    def _video(
+        self, files: dict[str, Path | None], face: Any, text: Any, seed: Any, folder: Path, gone: threading.Event
+    ) -> Path:
+        pipe, settings = self._house.pipe, self._house.settings
+        clip = self._speech(files["audio"], text)
+        if clip.duration > settings.max_generate_seconds:
+            raise InputError(
+                f"speech may last {settings.max_generate_seconds:g} s, got {clip.duration:.1f} s; send a part"
+            )
+        portrait: Portrait | PreparedPortrait
+        if files["photo"] is None:
+            portrait = self._house.choose(face)
+        elif face is not None:
+            raise InputError("a form may hold a photo or name a face, not both")
+        else:
+            portrait = pipe.prepare_portrait(str(files["photo"]), settings.max_size)
+        generator = None if seed is None else torch.Generator().manual_seed(_whole_number(seed))
+        animation = pipe.sample_animation(clip, generator)
+        path = folder / "talk.mp4"
+        write_video(path, _until(gone, pipe.render(portrait, animation)), animation.fps, clip)
+        return path
+
+    def _speech(self, audio: Path | None, text: Any) -> AudioClip:
+        if (audio is None) == (text is None):
+            raise InputError("a form must hold either audio, a file with speech, or text")
+        if audio is not None:
+            return load_audio(audio)
+        return SpokenText(text, self._house.voice).speak()
+
+
+async def _wait(place: int) -> None:
+    """Nobody is told: the answer is the video."""
+
+
+async def _saved(item: Any, path: Path) -> Path | None:
+    if item is None:
+        return None
+    if not isinstance(item, UploadFile):
+        raise InputError(f"{path.name} must be a file, got a text")
+    with open(path, "wb") as file:
+        while block := await item.read(2**16):
+            file.write(block)
+    return path
+
+
+def _until(gone: threading.Event, frames: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    for frame in frames:
+        if gone.is_set():
+            raise GoneError
+        yield frame
+
+
+def _whole_number(text: Any) -> int:
+    try:
+        return int(str(text))
+    except ValueError:
+        raise InputError(f"seed must be a whole number, got {text!r}") from None

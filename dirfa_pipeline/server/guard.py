@@ -1,0 +1,103 @@
+"""Who is answered at all: hosts, origins, tokens, sizes."""
+
+import hmac
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .settings import LOOPBACK, Settings
+
+
+OPEN_PATHS: Final = ("/healthz",)  # need no token
+REFUSED: Final = 1008  # closing code of a WebSocket: policy
+HEADERS: Final = (
+    (b"content-security-policy", b"default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws: wss:"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class Guard:
+    """
+    Refuses what no visitor of this server sends, before anything else sees it.
+
+    A page of another site may open a WebSocket to this machine and post forms to it: browsers ask nobody. So requests
+    that name another origin are refused, and on a loopback address those that name another host (DNS rebinding).
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app, self._settings = app, settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            return await self._app(scope, receive, send)
+        problem = self._problem(scope)
+        if problem is not None:
+            return await _refuse(scope, receive, send, *problem)
+        if scope["type"] == "http":
+            receive, send = _limited(receive, self._settings.max_body), _with_headers(send)
+            try:
+                return await self._app(scope, receive, send)
+            except _TooLargeError:
+                return await _refuse(scope, receive, send, 413, self._too_large)
+        await self._app(scope, receive, send)
+
+    @property
+    def _too_large(self) -> str:
+        return f"a request may hold {self._settings.max_body} bytes; send less"
+
+    def _problem(self, scope: Scope) -> tuple[int, str] | None:
+        headers, settings = Headers(scope=scope), self._settings
+        host = headers.get("host", "")
+        if settings.is_local and urlsplit(f"//{host}").hostname not in LOOPBACK:
+            return 403, f"this server answers {', '.join(LOOPBACK)}, got the host {host!r}"
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return 403, f"requests must come from this server's own pages, got the origin {origin!r}"
+        if not headers.get("content-length", "0").isdigit():
+            return 400, "content-length must be a number"
+        if int(headers.get("content-length", "0")) > settings.max_body:
+            return 413, self._too_large
+        if settings.token is not None and scope["path"] not in OPEN_PATHS:
+            given = headers.get("authorization", "").removeprefix("Bearer ")
+            given = given or parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if not hmac.compare_digest(given.encode(), settings.token.encode()):
+                return 401, "a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN"
+        return None
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _limited(receive: Receive, most: int) -> Receive:
+    received = 0
+
+    async def limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > most:
+            raise _TooLargeError
+        return message
+
+    return limited
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, text: str) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": REFUSED, "reason": text})
+    else:
+        await PlainTextResponse(text, status)(scope, receive, send)

@@ -1,0 +1,80 @@
+"""What the parts of one server share: the pipeline, the faces, the voice, and who is in."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import torch
+
+from ..errors import InputError
+from ..live.conversation import Conversation, ConversationEvent
+from ..live.voices.voice import Voice
+from ..models.face_renderer import PreparedPortrait
+from ..pipeline_dirfa import DirfaPipeline
+from .metrics import Metrics
+from .reception import Reception
+from .settings import Settings
+
+
+@dataclass
+class House:
+    """
+    One server's belongings.
+
+    Args:
+        pipe ([`DirfaPipeline`]): What draws.
+        faces (`Mapping[str, PreparedPortrait]`): Whom, by name; the first is shown to those who name none.
+        voice ([`Voice`]): Says texts.
+        settings ([`Settings`]): What is allowed.
+    """
+
+    pipe: DirfaPipeline
+    faces: Mapping[str, PreparedPortrait]
+    voice: Voice
+    settings: Settings = field(default_factory=Settings)
+    metrics: Metrics = field(default_factory=Metrics)
+    conversations: set[Conversation] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.reception = Reception(self.settings.max_sessions, self.settings.max_waiting, self.metrics)
+
+    def choose(self, name: str | None) -> PreparedPortrait:
+        """The face of that name; raises [`InputError`] for one that is not here."""
+        if name is None:
+            return next(iter(self.faces.values()))
+        if name not in self.faces:
+            raise InputError(f"face must be one of {', '.join(self.faces)}, got {name!r}")
+        return self.faces[name]
+
+    @asynccontextmanager
+    async def open(
+        self, face: PreparedPortrait, on_event: Callable[[ConversationEvent], None]
+    ) -> AsyncIterator[Conversation]:
+        """Open a conversation that is counted, and ends when the server does."""
+        seed = torch.Generator()
+        seed.seed()
+        async with self.pipe.converse(face, generator=seed, on_event=on_event) as conversation:
+            self.conversations.add(conversation)
+            try:
+                yield conversation
+            finally:
+                self.conversations.discard(conversation)
+                for name, count in _lost([conversation]).items():
+                    self.metrics.add(name, count)
+
+    def report(self) -> str:
+        """What was counted, as Prometheus reads it."""
+        return self.metrics.text(_lost(self.conversations))
+
+    async def close(self) -> None:
+        """End all conversations."""
+        for conversation in list(self.conversations):
+            await conversation.close()
+
+
+def _lost(conversations: Collection[Conversation]) -> dict[str, int]:
+    """Frames of conversations that nobody saw."""
+    return {
+        "frames_skipped_total": sum(conversation.skipped for conversation in conversations),
+        "frames_unread_total": sum(conversation.unread for conversation in conversations),
+    }

@@ -1,0 +1,214 @@
+"""The WebSocket: frames with their sound out, sound and JSON in."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from ..errors import InputError
+from ..live.conversation import Conversation
+from ..live.timeline import SOUND_RATE
+from ..media.audio import check_rate
+from .framing import pack, unpack_sound
+from .house import House
+from .reception import FullError
+from .talk import Talk, TooManyFaultsError, event_message
+
+
+logger = logging.getLogger(__name__)
+
+# Closing codes: RFC 6455 and IANA's registry.
+DONE, POLICY, FAILED, TRY_LATER = 1000, 1008, 1011, 1013
+IN_FLIGHT: Final = 0.6  # seconds of frames that may be under way to a visitor who tells what was shown
+MOST_UNREAD: Final = 64  # messages that wait to be read; beyond it the network holds the visitor back
+MOST_EVENTS: Final = 256  # that wait to be sent: a visitor who reads none is sent away
+
+
+class _Sender:
+    """Sends one message at a time, events in their order, and notes when the visitor reads none."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket, self._lock = socket, asyncio.Lock()
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue(MOST_EVENTS)
+        self.overflowed = asyncio.Event()
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send a JSON message, soon."""
+        try:
+            self._events.put_nowait(message)
+        except asyncio.QueueFull:
+            self.overflowed.set()
+
+    async def tell_now(self, message: dict[str, Any]) -> None:
+        """Send a JSON message."""
+        async with self._lock:
+            await self._socket.send_text(json.dumps(message))
+
+    async def send(self, data: bytes) -> None:
+        """Send a binary message."""
+        async with self._lock:
+            await self._socket.send_bytes(data)
+
+    async def events(self) -> None:
+        """Send what [`tell`] was given, for ever."""
+        while True:
+            await self.tell_now(await self._events.get())
+
+
+async def serve_socket(socket: WebSocket) -> None:
+    """One visitor, from coming to going."""
+    house: House = socket.app.state.house
+    await socket.accept()
+    sender, inbox = _Sender(socket), _Inbox(socket)
+
+    async def place(number: int) -> None:
+        await sender.tell_now({"type": "waiting", "place": number})
+
+    code, reason = DONE, ""
+    try:
+        rate = _rate(socket.query_params.get("rate", str(SOUND_RATE)))
+        face = house.choose(socket.query_params.get("face"))
+        async with (
+            _in_line(inbox, house, place),
+            asyncio.timeout(house.settings.max_seconds),
+            house.open(face, lambda event: sender.tell(event_message(event))) as conversation,
+        ):
+            talk = Talk(conversation, house.voice, rate, house.settings, house.metrics, sender.tell)
+            await _converse(inbox, sender, conversation, talk, house)
+    except FullError:
+        code, reason = TRY_LATER, f"{house.settings.max_sessions} conversations and those who wait fill this server"
+    except TimeoutError:
+        reason = f"a conversation may last {house.settings.max_seconds:g} s"
+    except TooManyFaultsError:
+        code, reason = POLICY, f"more than {house.settings.max_faults} malformed messages"
+    except InputError as error:
+        code, reason = POLICY, str(error)
+    except (WebSocketDisconnect, ConnectionError):
+        return
+    except Exception:
+        logger.exception("a conversation failed")
+        code, reason = FAILED, "something went wrong on the server"
+    finally:
+        inbox.close()
+    await _close(socket, sender, code, reason)
+
+
+class _Inbox:
+    """Reads what comes from the beginning on, so that a visitor who leaves is noticed while they wait."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+        self._messages: asyncio.Queue[Any] = asyncio.Queue(MOST_UNREAD)
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+            await self._messages.put(message)
+
+    async def next(self) -> Any:
+        """The next message; raises `WebSocketDisconnect` when the visitor has left."""
+        waiting = asyncio.create_task(self._messages.get())
+        try:
+            await asyncio.wait({waiting, self._reading}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                return waiting.result()
+            raise WebSocketDisconnect
+        finally:
+            waiting.cancel()
+
+    async def left(self) -> None:
+        """Wait until the visitor has left."""
+        await asyncio.wait({self._reading})
+
+    def close(self) -> None:
+        """Read no more."""
+        self._reading.cancel()
+
+
+@asynccontextmanager
+async def _in_line(inbox: _Inbox, house: House, tell: Callable[[int], Awaitable[None]]) -> AsyncIterator[None]:
+    """A place, unless the visitor leaves before it is free."""
+    place = house.reception.place(tell)
+    entering, leaving = asyncio.create_task(place.__aenter__()), asyncio.create_task(inbox.left())
+    try:
+        await asyncio.wait({entering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
+        if not entering.done():
+            entering.cancel()
+            await asyncio.wait({entering})
+    if entering.cancelled():
+        raise WebSocketDisconnect
+    entering.result()
+    try:
+        yield
+    finally:
+        await place.__aexit__(None, None, None)
+
+
+async def _converse(inbox: _Inbox, sender: _Sender, conversation: Conversation, talk: Talk, house: House) -> None:
+    """Everything at once until the first part ends: what comes, what is said, frames, events."""
+    ready = {"type": "ready", "fps": conversation.fps, "rate": conversation.sampling_rate, "faces": list(house.faces)}
+    await sender.tell_now(ready)
+    parts = [
+        asyncio.create_task(part)
+        for part in (
+            _receive(inbox, talk), _send_frames(sender, conversation, talk, house), talk.speak(), sender.events(),
+            sender.overflowed.wait(),
+        )
+    ]  # fmt: skip
+    try:
+        done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()
+    finally:
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+
+
+async def _receive(inbox: _Inbox, talk: Talk) -> None:
+    while True:
+        message = await inbox.next()
+        if message.get("text") is not None:
+            await talk.message(message["text"])
+        else:
+            try:
+                talk.sound(unpack_sound(message.get("bytes") or b""))
+            except InputError as error:
+                talk.fault(error)
+
+
+async def _send_frames(sender: _Sender, conversation: Conversation, talk: Talk, house: House) -> None:
+    """The newest frame, unless as many are under way as may be: then it waits, and the next one carries its sound."""
+    sent = 0.0
+    while True:
+        while talk.shown is not None and sent - talk.shown > IN_FLIGHT:
+            talk.was_shown.clear()
+            await talk.was_shown.wait()
+        try:
+            frame = await anext(conversation)
+        except StopAsyncIteration:
+            return
+        await sender.send(await asyncio.to_thread(pack, frame))
+        sent = frame.time
+        house.metrics.add("frames_total")
+
+
+async def _close(socket: WebSocket, sender: _Sender, code: int, reason: str) -> None:
+    if socket.client_state == WebSocketState.DISCONNECTED:
+        return
+    try:
+        if reason:
+            await sender.tell_now({"type": "closing", "code": code, "text": reason})
+        await socket.close(code, reason[:100])
+    except (RuntimeError, WebSocketDisconnect, ConnectionError):
+        pass  # is gone already
+
+
+def _rate(text: str) -> int:
+    return check_rate(int(text) if text.isdigit() else text)

@@ -1,0 +1,153 @@
+"""What a visitor asks of a face, however it comes: JSON messages and sound in, JSON events out."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from ..direction.controls import Controls
+from ..errors import InputError
+from ..live.conversation import Conversation, ConversationEvent
+from ..live.voices.voice import Voice, check_text
+from .framing import Heard
+from .metrics import Metrics
+from .settings import Settings
+
+
+logger = logging.getLogger(__name__)
+
+Tell = Callable[[dict[str, Any]], None]
+
+COMMANDS: Final = ("say", "flush", "interrupt", "direct", "shown")
+DIRECTED: Final = (
+    "expression", "expression_strength", "easing", "lips", "brows", "eyes", "head_motion", "pose", "gaze",
+)  # fmt: skip
+
+
+class TooManyFaultsError(Exception):
+    """A visitor sends nothing but nonsense."""
+
+
+def event_message(event: ConversationEvent) -> dict[str, Any]:
+    """An event of a conversation as it is sent."""
+    message: dict[str, Any] = {"type": event.kind, "time": round(event.time, 3), "text": event.text}
+    if event.utterance is not None:
+        heard, seconds = event.utterance.heard, event.utterance.seconds
+        message |= {"utterance": event.utterance.number, "heard": round(heard, 3), "seconds": round(seconds, 3)}
+    return message
+
+
+class Talk:
+    """
+    One visitor and one face. What is to be said waits in a line of its own, so that interruptions pass it.
+
+    Args:
+        face ([`Conversation`]): The face.
+        voice ([`Voice`]): Says texts.
+        rate (`int`): Samples per second of the visitor's sound.
+        settings ([`Settings`]), metrics ([`Metrics`]): Of the server.
+        tell (`Callable`): Sends a JSON message.
+    """
+
+    def __init__(
+        self, face: Conversation, voice: Voice, rate: int, settings: Settings, metrics: Metrics, tell: Tell
+    ) -> None:
+        self._face, self._voice, self._rate, self._tell, self._metrics = face, voice, rate, tell, metrics
+        self._most_faults, self._faults = settings.max_faults, 0
+        self._line: asyncio.Queue[str | Heard | None] = asyncio.Queue(settings.max_texts)
+        self.shown: float | None = None  # time of the newest frame that the visitor told to have shown
+        self.was_shown = asyncio.Event()
+
+    async def message(self, text: str) -> None:
+        """Do what a JSON message asks; what is wrong with it is told, and counted."""
+        try:
+            try:
+                message = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"a message must be JSON: {str(error)[:100]}") from error
+            if not isinstance(message, dict) or message.get("type") not in COMMANDS:
+                raise InputError(f'a message must be an object whose "type" is one of {", ".join(COMMANDS)}')
+            await getattr(self, f"_{message['type']}")(message)
+        except InputError as error:
+            self._fault(error)
+
+    def sound(self, heard: Heard) -> None:
+        """Say or listen to a visitor's sound."""
+        try:
+            if heard.kind == "listen":
+                self._face.listen((self._rate, heard.samples))
+            else:
+                self._enqueue(heard)
+        except InputError as error:
+            self._fault(error)
+
+    def fault(self, error: InputError) -> None:
+        """Tell and count a message that could not even be read."""
+        self._fault(error)
+
+    async def speak(self) -> None:
+        """Say what waits, one after the other, for as long as the conversation is open."""
+        while True:
+            item = await self._line.get()
+            try:
+                if item is None:
+                    await self._face.flush()
+                elif isinstance(item, Heard):
+                    await self._face.say((self._rate, item.samples))
+                else:
+                    await self._face.say(self._voice.speak(item))
+                    await self._face.flush()
+            except InputError as error:
+                self._tell({"type": "error", "text": str(error)})
+            except Exception as error:  # a voice is anybody's code
+                logger.exception("the voice failed")
+                self._tell({"type": "error", "text": f"the voice failed: {type(error).__name__}: {error}"})
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        self._enqueue(check_text(message.get("text")))
+
+    async def _flush(self, message: dict[str, Any]) -> None:
+        self._enqueue(None)
+
+    async def _interrupt(self, message: dict[str, Any]) -> None:
+        while not self._line.empty():
+            self._line.get_nowait()
+        await self._face.interrupt()
+
+    async def _direct(self, message: dict[str, Any]) -> None:
+        unknown = message.keys() - {"type", *DIRECTED}
+        if unknown:
+            raise InputError(f"direct may hold {', '.join(DIRECTED)}, got {', '.join(sorted(unknown))}")
+        given = {name: value for name, value in message.items() if name != "type"}
+        try:
+            controls = Controls(**given)
+        except (TypeError, KeyError, IndexError) as error:
+            raise InputError(f"direct cannot be understood: {error}") from error
+        self._face.direct(controls)
+
+    async def _shown(self, message: dict[str, Any]) -> None:
+        time = message.get("time")
+        if not isinstance(time, int | float) or not np.isfinite(time) or time > self._face.now:
+            raise InputError(f"shown needs the time of a frame that was sent, got {time!r}")
+        self.shown = max(float(time), self.shown or 0.0)
+        self._metrics.saw_delay(self._face.now - float(time))
+        self.was_shown.set()
+
+    def _enqueue(self, item: str | Heard | None) -> None:
+        try:
+            self._line.put_nowait(item)
+        except asyncio.QueueFull:
+            raise InputError(
+                f"{self._line.maxsize} texts or pieces of sound wait to be said already; this one is dropped, send "
+                "more when an utterance has ended"
+            ) from None
+
+    def _fault(self, error: InputError) -> None:
+        self._faults += 1
+        self._metrics.add("faults_total")
+        self._tell({"type": "error", "text": str(error)})
+        if self._faults > self._most_faults:
+            raise TooManyFaultsError
