@@ -25,7 +25,7 @@ Array = NDArray[np.float32]
 
 # The lid's place.
 SHOWS: Final = (0.0, 0.3)  # closure over which it takes the place of the warped photo
-ENDS: Final = 0.22  # over how much it fades in from both corners
+ENDS: Final = 0.15  # over how much it fades in from both corners
 CREASE_FADES: Final = 0.45  # of its height: over how much it fades out under the crease
 LEAST_LID: Final = 0.03  # height: less lid than that is not told from its margin
 
@@ -37,6 +37,7 @@ SKIN_RANKS: Final = (0.4, 0.85)  # of what is found, by light: darker is lash, b
 UNEVEN: Final = (0.75, 1.3)  # of the median of all columns: what is darker or lighter is no skin
 SUNK: Final = (0.5, 0.78)  # of the light under the eye: a lid is no darker, without glasses and with their rims
 OTHER: Final = 0.2  # share of the light by which a column is corrected that also loses its colour
+MARGIN_LIGHT: Final = (0.85, 1.15)  # of the light at the crease, at the margin
 SKIN_BLUR: Final = 0.08  # along the eye
 DOME, DOME_ENDS = 0.05, 0.10  # light that a lid gains in the middle, and loses at the margin
 TEXTURE_HEIGHT: Final = 0.5  # of the lid, shut: no texel is larger than a pixel
@@ -54,6 +55,8 @@ LEAST_LINE: Final = 1.5  # pixels of it, on either side: thinner lines break up
 LASH_PLACES: Final = np.linspace(-0.15, 0.25, 9)  # of the way from the margin to the crease: where their colour is
 LASH_DARKEST: Final = 12  # percentile of these
 LASH_COLOURS: Final = (0.22, 0.62)  # over the skin: no blacker than black, no lighter than light brown
+TIP_WIDTH: Final = 0.08  # how broad the tips of long lashes are that stand over the crease; wider is no lash
+TIP_REACH: Final = 0.26  # how far above the crease they are
 MARGIN_ENDS: Final = 0.04  # over how much lashes thin out towards both corners
 
 # What glasses have over the lid.
@@ -111,6 +114,7 @@ class UpperLid:
         above, height = t - margin, np.maximum(crease - margin, LEAST_LID)
         ends = smoothstep(np.clip(np.minimum(s, 1.0 - s) / ENDS, 0.0, 1.0))
         pixel = 1.0 / axes.width
+        self._clear_tips(patch, above - height, ends, ramp(closed, *SHOWS), axes.width)
         inside = np.clip(above / pixel + 0.5, 0.0, 1.0)
         inside *= smoothstep(np.clip((1.0 - above / height) / CREASE_FADES, 0.0, 1.0))
         shown = (ramp(closed, *SHOWS) * ends * inside).astype(np.float32)
@@ -120,6 +124,17 @@ class UpperLid:
         below = ramp(closed, *SHOWS) * np.clip(0.5 - above / pixel, 0.0, 1.0)
         self._draw_lashes(patch, s, above, closed, np.maximum(smoothstep(np.minimum(1.0, 2.0 * shown)), below), pixel)
         return shown
+
+    @staticmethod
+    def _clear_tips(patch: Array, over: Array, ends: Array, closing: float, width: float) -> None:
+        """Take the tips of the open eye's lashes off the skin over the crease, in place: thin upright dark strokes."""
+        size = 2 * round(0.5 * TIP_WIDTH * width) + 1
+        if closing == 0.0 or size < 3:
+            return
+        band = np.clip(1.0 - np.abs(over) / TIP_REACH, 0.0, 1.0)
+        share = closing * np.minimum(1.0, 3.0 * ends) * np.minimum(1.0, 3.0 * band)
+        strokeless = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((1, size), np.uint8))
+        patch += share[..., None] * (strokeless - patch)
 
     def _draw_lashes(
         self, patch: Array, s: Array, above: Array, closed: float, shown: Array, pixel: float
@@ -149,6 +164,9 @@ def build_upper_lid(
         colours_at(image, below + 0.7 * (points[list(eye.lower)] - points[list(eye.lower)].mean(0))), axis=0
     )
     top, base = (_skin_columns(image, points, eye, columns, where, plain, glasses) for where in (AT_CREASE, AT_MARGIN))
+    # Next to the margin only the light is the lid's: landmarks that lie a little low show the colour of the eye.
+    gain = np.clip(base.mean(1) / np.maximum(top.mean(1), 1.0), *MARGIN_LIGHT)
+    base = top * gain[:, None]
     down = np.linspace(0.0, 1.0, rows, dtype=np.float32)[:, None]  # from the crease to the margin
     dome = 1.0 + DOME * np.sin(np.pi * down) - DOME_ENDS * down**3
     skin = dome[..., None] * (top + down[..., None] * (base - top)) + _grain(image, axes, points, eye, rows, columns)
