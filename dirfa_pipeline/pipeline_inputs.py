@@ -17,7 +17,8 @@ from .direction.controls import Controls, direct
 from .errors import AnimationError, InputError
 from .live.voices.choose import open_voice
 from .live.voices.voice import SpokenText, Voice
-from .media.audio import AudioClip, AudioFile, check_audio_file, load_audio
+from .media.audio import AudioClip, AudioFile, load_audio
+from .media.sound_file import check_audio_file
 from .media.video import read_video
 from .models.face_renderer import PreparedPortrait
 

@@ -1,27 +1,25 @@
-"""Sound in, from anything that PyAV reads; the only owner of the arithmetic between samples, features and frames."""
+"""Sound in memory and on the disk, checked; the only owner of the arithmetic between samples, features and frames."""
 
 import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-import av
 import numpy as np
 import soxr
-from av.error import FFmpegError
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AudioError, CheckpointError
+from .channels import VoiceMix
+from .sound_file import MAX_PEAK, SoundFile
 
 
 MIN_SECONDS: Final = 0.2
 SILENT_PEAK: Final = 1e-4
 CLIPPED_SHARE: Final = 0.01
-MAX_PEAK: Final = 16.0  # of full scale: beyond it are integers stored as floats
 MIN_RATE, MAX_RATE = 1_000, 384_000
 
 # The audio encoder: one feature for every 20 ms at 16 kHz, two for each of an animation's 25 frames a second. The
@@ -42,6 +40,7 @@ class AudioClip:
     Args:
         samples (`np.ndarray` of shape `(channels, num_samples)`): float32, nominally in [-1, 1].
         sampling_rate (`int`): Samples per second.
+        names (`tuple[str, ...]`): The channels' names, as FFmpeg has them, if they are known: "FL", "FC", "LFE"...
 
     Raises:
         AudioError: `samples` has another number of dimensions.
@@ -49,6 +48,7 @@ class AudioClip:
 
     samples: NDArray[np.float32]
     sampling_rate: int
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if np.ndim(self.samples) != 2:
@@ -79,8 +79,9 @@ class AudioClip:
             yield self.samples[:, start : start + self.sampling_rate]
 
     def mono(self, sampling_rate: int) -> NDArray[np.float32]:
-        """Mix the channels down and resample: `(num_samples,)` at `sampling_rate`."""
-        return resample(self.samples.mean(0), self.sampling_rate, sampling_rate)
+        """Mix the channels down, see [`VoiceMix`], and resample: `(num_samples,)` at `sampling_rate`."""
+        mixed = VoiceMix(self.sampling_rate, self.num_channels, self.names).whole(self.samples)
+        return resample(mixed, self.sampling_rate, sampling_rate)
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,14 @@ class AudioFile:
         path (`str`): Anything PyAV reads.
         sampling_rate (`int`): Samples per second.
         num_channels, num_samples (`int`): Channels, and samples of one.
+        names (`tuple[str, ...]`): The channels' names, as FFmpeg has them.
     """
 
     path: str
     sampling_rate: int
     num_channels: int
     num_samples: int
+    names: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -106,8 +109,7 @@ class AudioFile:
 
     def chunks(self) -> Iterator[NDArray[np.float32]]:
         """The sound in the pieces that the decoder gives, each `(channels, num_samples)`."""
-        with _open_sound(self.path) as (container, stream):
-            yield from _decode(container, stream)
+        yield from SoundFile(self.path).blocks()
 
 
 AudioInput = str | os.PathLike[str] | tuple[int, ArrayLike] | ArrayLike | AudioClip | AudioFile
@@ -158,19 +160,12 @@ def open_audio(path: str | os.PathLike[str]) -> AudioFile:
     Raises:
         AudioError: As [`load_audio`].
     """
-    name = os.fspath(path)
-    with _open_sound(name) as (container, stream):
-        rate, check = stream.codec_context.sample_rate, SoundCheck()
-        for block in _decode(container, stream):
-            check.update(block)
-    check.finish(rate)
-    return AudioFile(name, rate, check.num_channels, check.num_samples)
-
-
-def check_audio_file(path: str | os.PathLike[str]) -> None:
-    """Raise [`AudioError`] unless the file is there; what is in it shows when it is decoded."""
-    if not os.path.isfile(path):
-        raise AudioError(f"audio file not found: {os.fspath(path)}")
+    file, check = SoundFile(os.fspath(path)), SoundCheck()
+    for block in file.blocks():
+        check.update(block)
+    file.damage.warn(file.path, "of sound are lost")
+    check.finish(file.sampling_rate)
+    return AudioFile(file.path, file.sampling_rate, check.num_channels, check.num_samples, file.names)
 
 
 def check_rate(sampling_rate: Any) -> int:
@@ -215,48 +210,11 @@ def _from_array(array: Any, sampling_rate: Any) -> AudioClip:
 
 
 def _read_file(path: str) -> AudioClip:
-    with _open_sound(path) as (container, stream):
-        blocks = list(_decode(container, stream))
-        rate = stream.codec_context.sample_rate
-    return AudioClip(np.concatenate(blocks, axis=1) if blocks else np.zeros((1, 0), np.float32), rate)
-
-
-@contextmanager
-def _open_sound(path: str) -> Iterator[tuple[Any, Any]]:
-    """Open a file's first audio stream; failures inside the block become an [`AudioError`]."""
-    check_audio_file(path)
-    try:
-        with av.open(path) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{path} holds no audio stream; pass a file with sound")
-            yield container, container.streams.audio[0]
-    except (FFmpegError, ValueError, EOFError) as error:
-        if isinstance(error, AudioError):
-            raise
-        raise AudioError(
-            f"{path} cannot be read as audio ({error}); pass wav, mp3, m4a, opus, flac or a video"
-        ) from error
-
-
-def _decode(container: Any, stream: Any) -> Iterator[NDArray[np.float32]]:
-    """
-    Decode a whole stream; time 0 is the start of the presentation: a stream that starts late is padded with silence.
-
-    Encoder delay that the container declares (mp3, aac, opus) is skipped by the decoder and does not count.
-    """
-    rate = stream.codec_context.sample_rate
-    has_picture = any(not other.disposition & av.stream.Disposition.attached_pic for other in container.streams.video)
-    resampler = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
-    started = False
-    for frame in container.decode(stream):
-        blocks = [block.to_ndarray().astype(np.float32, copy=False) for block in resampler.resample(frame)]
-        if not started and frame.pts is not None:
-            started, start = True, float(frame.pts * frame.time_base)
-            if has_picture and start > 0 and blocks:
-                yield np.zeros((len(blocks[0]), round(start * rate)), np.float32)
-        yield from blocks
-    for block in resampler.resample(None):
-        yield block.to_ndarray().astype(np.float32, copy=False)
+    file = SoundFile(path)
+    blocks = list(file.blocks())
+    file.damage.warn(path, "of sound are lost")
+    samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((file.num_channels, 0), np.float32)
+    return AudioClip(samples, file.sampling_rate, file.names)
 
 
 class SoundCheck:

@@ -21,6 +21,7 @@ from .audio import (
     check_rate,
     to_float,
 )
+from .channels import VoiceMix
 
 
 PIECE: Final = 16_384  # samples handled at a time, however long a chunk is
@@ -44,12 +45,16 @@ class SoundStream:
     Args:
         sampling_rate (`int`, *optional*): Samples per second of bare arrays.
         new_rate (`int`, defaults to 16000): Samples per second of the waveform.
+        names (`tuple[str, ...]`): The channels' names, if known, see [`VoiceMix`].
     """
 
-    def __init__(self, sampling_rate: int | None = None, new_rate: int = ENCODER_RATE) -> None:
+    def __init__(
+        self, sampling_rate: int | None = None, new_rate: int = ENCODER_RATE, names: tuple[str, ...] = ()
+    ) -> None:
         self.sampling_rate = None if sampling_rate is None else check_rate(sampling_rate)
         self._new_rate = new_rate
         self._check = SoundCheck()
+        self._names, self._mix = names, VoiceMix(ENCODER_RATE, 1)
         self._resampler: soxr.ResampleStream | None = None
         self._shape: tuple[int, int] | None = None  # axis and number of the channels
 
@@ -78,11 +83,11 @@ class SoundStream:
         for start in range(0, samples.shape[1], PIECE):
             piece = to_float(samples[:, start : start + PIECE])
             self._check.update(piece)
-            yield self._resample(piece.mean(0), last=False)
+            yield self._resample(self._mix.mix(piece), last=False)
 
     def finish(self) -> NDArray[np.float32]:
         """The end of the waveform, which the resampler held back; no chunk may follow."""
-        return self._resample(np.zeros(0, np.float32), last=True)
+        return self._resample(self._mix.finish(), last=True)
 
     def _unpack(self, chunk: Any) -> NDArray[Any]:
         """A chunk as `(channels, num_samples)`."""
@@ -112,6 +117,7 @@ class SoundStream:
             axis = int(values.shape[1] < values.shape[0]) if self._shape is None else self._shape[0]
         if self._shape is None:
             self._shape = (axis, values.shape[axis])
+            self._mix = VoiceMix(self.sampling_rate or self._new_rate, values.shape[axis], self._names)
         if self._shape != (axis, values.shape[axis]):
             raise AudioError(
                 f"all chunks need the same channels, got shape {values.shape} after chunks with {self._shape[1]} "
@@ -129,7 +135,9 @@ class SoundStream:
 
 def mono_waveform(audio: AudioClip | AudioFile) -> Iterator[NDArray[np.float32]]:
     """The sound at 16 kHz, mixed down, piece by piece: what [`AudioClip.mono`] gives as a whole."""
-    return SoundStream(audio.sampling_rate).waveform((audio.sampling_rate, piece) for piece in audio.chunks())
+    return SoundStream(audio.sampling_rate, names=audio.names).waveform(
+        (audio.sampling_rate, piece) for piece in audio.chunks()
+    )
 
 
 def encoder_inputs(

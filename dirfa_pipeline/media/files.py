@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,7 +37,5 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def _check_name(path: Path) -> None:
     """Raise [`OSError`] for a name that the file system cannot take, before the work rather than after it."""
-    try:
+    with suppress(FileNotFoundError):
         path.lstat()
-    except FileNotFoundError:
-        pass  # the name is free

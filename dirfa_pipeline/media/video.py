@@ -1,6 +1,7 @@
 """Frames and sound to mp4 and back; the only owner of encoding."""
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,11 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError, InputError
 from .audio import AudioClip, AudioFile
+from .channels import to_stereo
+from .decoding import decode_frames
 from .files import whole_file
+from .film_colours import HDR_NAMES, FilmColours
+from .timestamps import DEFAULT_RATE, film_times, on_steady_grid, steady_rate
 
 
 AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -206,7 +211,7 @@ def frame_rate(fps: float) -> Fraction:
 
 class EncodableSound:
     """
-    Sound as AAC takes it: at most two channels, at a rate that AAC knows, in blocks of 1024.
+    Sound as AAC takes it: at most two channels, as players mix them, at a rate that AAC knows, in blocks of 1024.
 
     Args:
         audio ([`AudioClip`] or [`AudioFile`]): The sound, read piece by piece.
@@ -231,22 +236,29 @@ class EncodableSound:
             yield pending
 
     def _resampled(self) -> Iterator[NDArray[np.float32]]:
-        rate, stream = self._audio.sampling_rate, None
+        rate, stream, level = self._audio.sampling_rate, None, self._level()
         if self.sampling_rate != rate:
             stream = soxr.ResampleStream(rate, self.sampling_rate, self.num_channels, "float32", "HQ")
         for piece in self._audio.chunks():
             if len(piece) > 2:
-                piece = np.repeat(piece.mean(0, keepdims=True), 2, axis=0)
+                piece = level * to_stereo(piece, self._audio.names)
             yield piece if stream is None else stream.resample_chunk(np.ascontiguousarray(piece.T)).T
         if stream is not None:
             yield stream.resample_chunk(np.zeros((0, self.num_channels), np.float32), last=True).T
+
+    def _level(self) -> float:
+        """What the downmix of more than two channels is scaled by, so that it does not exceed full scale."""
+        if self._audio.num_channels <= 2:
+            return 1.0
+        peaks = [np.abs(to_stereo(piece, self._audio.names)).max(initial=0.0) for piece in self._audio.chunks()]
+        return 1.0 / max(1.0, *map(float, peaks))
 
 
 @dataclass(frozen=True)
 class VideoFile:
     """
-    A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays, as players turn them) and the path,
-    for its sound.
+    A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays, as players show them, at that steady
+    rate) and the path, for its sound.
     """
 
     path: str
@@ -258,38 +270,77 @@ def read_video(path: str | os.PathLike[str]) -> VideoFile:
     """
     Open a video; frames are decoded as they are asked for.
 
+    The rate is the film's own, exactly; a film whose rate varies, as phones and browsers record them, is read at that
+    of its fastest second, each picture for as long as its time stamps say. Pixels are made square, films that were
+    filmed sideways turned, and those of high dynamic range mapped to BT.709, with a warning. What cannot be decoded is
+    passed over: the picture before it stands.
+
     Raises:
         InputError: Not a video, or without pictures.
     """
     name = os.fspath(path)
     with _open_pictures(name) as (container, stream):
-        fps = float(stream.average_rate or 25)
-        next(container.decode(stream), None)  # a text file named .jpg opens, and fails here
-    return VideoFile(name, fps, (picture for picture, _ in decode_pictures(name)))
+        first = next(container.decode(stream), None)  # a text file named .jpg opens, and fails here
+        if first is not None and first.color_trc in HDR_NAMES:
+            warnings.warn(
+                f"{name} has high dynamic range ({HDR_NAMES[first.color_trc]}): its colours are mapped to BT.709",
+                UserWarning,
+                stacklevel=2,
+            )
+    with _open_pictures(name) as (container, stream):
+        times, declared = film_times(container, stream), stream.average_rate
+    rate = steady_rate(times, declared)
+    return VideoFile(name, float(rate), _steady_pictures(name, times, rate))
 
 
 def decode_pictures(path: str | os.PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:
     """
     Yield each frame of a video, uint8 of shape `(height, width, 3)`, and its time in seconds.
 
-    Phones film sideways and note how to turn the picture; here it is turned.
+    Pictures are as [`read_video`] has them.
 
     Raises:
         InputError: Not a video, or without pictures.
     """
     with _open_pictures(os.fspath(path)) as (container, stream):
-        for frame in container.decode(stream):
-            picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-            yield np.ascontiguousarray(picture), float((frame.pts or 0) * (frame.time_base or 0))
+        colours = FilmColours(stream.sample_aspect_ratio)
+        for frame, time in _timed_frames(container, stream):
+            yield colours.picture(frame), time
+
+
+def _steady_pictures(path: str, times: NDArray[np.float64], rate: Fraction) -> Iterator[NDArray[np.uint8]]:
+    """A film's pictures at a steady rate; all of them, one after another, where it has no time stamps."""
+    with _open_pictures(path) as (container, stream):
+        colours = FilmColours(stream.sample_aspect_ratio)
+        frames = _timed_frames(container, stream)
+        steady = on_steady_grid(frames, times, rate) if len(times) else (frame for frame, _ in frames)
+        last = picture = None
+        for frame in steady:
+            if frame is not last or picture is None:
+                last, picture = frame, colours.picture(frame)
+            yield picture
+
+
+def _timed_frames(container: Any, stream: Any) -> Iterator[tuple[Any, float]]:
+    """Frames that can be decoded and their times in seconds, which go up."""
+    period, time = float(1 / (stream.average_rate or DEFAULT_RATE)), None
+    for frame in decode_frames(container, stream, lambda packet: None):
+        stamp = None if frame.pts is None else float(frame.pts * frame.time_base)
+        if stamp is None or (time is not None and stamp <= time):
+            stamp = 0.0 if time is None else time + period
+        time = stamp
+        yield frame, time
 
 
 @contextmanager
 def _open_pictures(path: str) -> Iterator[tuple[Any, Any]]:
-    """Open a file's first video stream; failures inside the block become an [`InputError`]."""
+    """Open a file's first video stream that is no cover; failures inside the block become an [`InputError`]."""
     try:
         with av.open(path) as container:
-            if not container.streams.video:
+            cover = av.stream.Disposition.attached_pic
+            films = [stream for stream in container.streams.video if not stream.disposition & cover]
+            if not films:
                 raise InputError(f"{path} holds no pictures; pass a video file")
-            yield container, container.streams.video[0]
+            yield container, films[0]
     except (FFmpegError, OSError) as error:
         raise InputError(f"{path} cannot be read as a video ({error})") from error

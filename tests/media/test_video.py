@@ -107,6 +107,21 @@ def test_sound_that_aac_lacks(tmp_path: Path, channels: int, rate: int, heard_ra
     assert heard.samples.std() == pytest.approx(mono.std(), rel=0.1)
 
 
+def test_a_film_of_six_channels_is_mixed_down_as_players_do(tmp_path: Path) -> None:
+    """The centre goes to both sides 3 dB down; what would be too loud is made quieter as a whole, not clipped."""
+    voice, names = speech(1.0, 48000).samples[0], ("FL", "FR", "FC", "LFE", "BL", "BR")
+    for others, level in ((0.0, 2.0**-0.5), (4.0, None)):
+        channels = np.stack([others * voice if name in ("FL", "BL") else voice * (name == "FC") for name in names])
+        write_video(tmp_path / "a.mp4", pictures(25), 25, AudioClip(channels, 48000, names))
+        left, right = load_audio(tmp_path / "a.mp4").samples
+        if level is None:
+            assert 0.8 < np.abs(left).max() < 1.1
+            assert right.std() / left.std() == pytest.approx(0.707 / (4 * 1.707 + 0.707), rel=0.05)
+        else:
+            assert left.std() == pytest.approx(level * voice.std(), rel=0.03)
+            assert right.std() == pytest.approx(level * voice.std(), rel=0.03)
+
+
 @pytest.mark.parametrize("fps", [25, 29.97])
 def test_flash_and_click_meet(tmp_path: Path, fps: float) -> None:
     rate, flashes = 44100, (7, 33, 60)

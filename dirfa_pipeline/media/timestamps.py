@@ -1,0 +1,77 @@
+"""When the pictures of a film are shown, and the steady rate at which they are read."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+USUAL_RATES: Final = tuple(
+    Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, "24000/1001", "30000/1001", "60000/1001")
+)
+USUAL_WITHIN: Final = 0.04  # of a rate: a usual one that is so near is meant
+FASTEST: Final = 60.0  # pictures a second that are read of a film whose rate varies
+STEADY_WITHIN: Final = 0.1  # of a period: stamps that stay so near to a rate are at that rate
+LONGEST_STILL: Final = 60.0  # seconds between two pictures; stamps that leap further are wrong
+DEFAULT_RATE: Final = Fraction(25)
+
+Picture = TypeVar("Picture")
+
+
+def film_times(container: Any, stream: Any) -> NDArray[np.float64]:
+    """
+    Times of the pictures in seconds, in order, from the packets alone; empty where the stamps cannot be right.
+    """
+    stamps = [packet.pts for packet in container.demux(stream) if packet.size]
+    if not stamps or None in stamps:
+        return np.zeros(0)
+    times = np.unique(np.array(stamps, np.float64) * float(stream.time_base))
+    return times if np.diff(times).max(initial=0.0) <= LONGEST_STILL else np.zeros(0)
+
+
+def steady_rate(times: NDArray[np.float64], declared: Fraction | None) -> Fraction:
+    """
+    The rate at which a film is read: its own, exactly, if it is steady; else that of its fastest second.
+
+    Args:
+        times (`np.ndarray` of shape `(pictures,)`): Seconds.
+        declared (`Fraction`, *optional*): What the file says of its average.
+    """
+    trusted = declared if declared is not None and 1 <= declared <= 240 else None
+    if len(times) < 2:
+        return trusted or DEFAULT_RATE
+    if trusted is not None:
+        away = times - times[0] - np.arange(len(times)) / float(trusted)
+        if np.abs(away).max() < STEADY_WITHIN / trusted:
+            return trusted
+    length = times[-1] - times[0]
+    within_a_second = np.searchsorted(times, times + 1.0 - 1e-6) - np.arange(len(times))
+    rate = min(FASTEST, float(within_a_second.max()) if length >= 1.0 else (len(times) - 1) / length)
+    nearest = min(USUAL_RATES, key=lambda usual: abs(float(usual) - rate))
+    return nearest if abs(float(nearest) - rate) <= USUAL_WITHIN * rate else Fraction(max(1, round(rate)))
+
+
+def on_steady_grid(
+    pictures: Iterator[tuple[Picture, float]], times: NDArray[np.float64], rate: Fraction
+) -> Iterator[Picture]:
+    """
+    Yield the picture that is on the screen in the middle of each period, as often or as seldom as its time asks.
+
+    Args:
+        pictures: Pictures and their times in seconds, in order; some may be missing.
+        times (`np.ndarray` of shape `(pictures,)`): When all of them are shown; see [`film_times`].
+        rate (`Fraction`): Periods a second.
+    """
+    period = float(1 / rate)
+    last = float(times[-1] - times[-2]) if len(times) > 1 else period  # the last one stays as long as that before it
+    count, done, shown = max(1, round((float(times[-1] - times[0]) + last) / period)), 0, None
+    for picture, time in pictures:
+        while shown is not None and done < count and times[0] + (done + 0.5) * period < time:
+            yield shown
+            done += 1
+        shown = picture
+    while shown is not None and done < count:
+        yield shown
+        done += 1
