@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
@@ -73,12 +74,15 @@ class FilmedFace:
         fps (`float`): Its frames per second.
         num_frames (`int`): All of them.
         shots (`list[slice]`): The frames between two cuts; nothing is smoothed across one.
+        source (`np.ndarray` of shape `(num_frames,)`, *optional*): The video's frame that is shown at each; they go
+            on, stand, or begin anew. All of them, one after another, if left out.
     """
 
     path: str
     fps: float
     num_frames: int
     shots: list[slice]
+    source: NDArray[np.int64] | None = None
     landmarks: Array = field(init=False, repr=False)  # (frames, 478, 3) in pixels, steadied, of frames that are shown
     _shapes: Array = field(init=False, repr=False)
     _frames: NDArray[np.void] = field(init=False, repr=False)
@@ -106,7 +110,8 @@ class FilmedFace:
 
     def pictures(self) -> Iterator[NDArray[np.uint8]]:
         """Read its frames, uint8 of shape `(height, width, 3)`, cut to even sides as coders want them."""
-        return map(_with_even_sides, read_video(self.path).frames)
+        frames = map(_with_even_sides, read_video(self.path).frames)
+        return frames if self.source is None else _in_order(frames, self.path, self.source)
 
     def face(self, index: int) -> FaceFit:
         """The fit of a frame that is shown: without expression, of lips that are shut."""
@@ -127,6 +132,38 @@ class FilmedFace:
     def __len__(self) -> int:
         return self.num_frames
 
+    def with_frames(self, source: NDArray[np.int64]) -> "FilmedFace":
+        """
+        A film of the same video with other frames.
+
+        Args:
+            source (`np.ndarray` of shape `(frames,)`): The frame of this film that is shown at each: the one before
+                it, the next one, or the first one again, which is a cut.
+        """
+        again = [0, *(np.flatnonzero(np.diff(source) < 0) + 1).tolist(), len(source)]
+        shots: list[slice] = []
+        people: dict[int, FaceFit] = {}
+        numbers = np.zeros(len(source), np.int32)
+        for first, last in pairwise(again):
+            for number, shot in enumerate(self.shots):
+                start, stop = first + np.searchsorted(source[first:last], [shot.start, shot.stop])
+                if start == stop:
+                    continue
+                if number in self._people:
+                    people[len(shots)] = self._people[number]
+                numbers[start:stop] = len(shots)
+                shots.append(slice(int(start), int(stop)))
+        film = FilmedFace(
+            self.path, self.fps, len(source), shots, source if self.source is None else self.source[source]
+        )
+        film._people.update(people)
+        film._frames[:] = self._frames[source]
+        film._frames["shot"] = numbers
+        for start in range(0, len(source), PIECE):
+            piece = slice(start, start + PIECE)
+            film.landmarks[piece], film._shapes[piece] = self.landmarks[source[piece]], self._shapes[source[piece]]
+        return film
+
     def fill_with_silence(self, sound: AudioClip) -> AudioClip:
         """
         The sound made as long as the video, so that lips come to rest after the speech.
@@ -138,10 +175,10 @@ class FilmedFace:
         if sound.duration >= duration + 1.0 / self.fps:
             raise InputError(
                 f"the speech may not be longer than the video, got {sound.duration:.2f} s for {duration:.2f} s; "
-                "cut the speech or pass a longer video"
+                "cut the speech, pass a longer video, or use fit_lengths (--fit)"
             )
         missing = max(0, round(duration * sound.sampling_rate) - sound.num_samples)
-        return AudioClip(np.pad(sound.samples, ((0, 0), (0, missing))), sound.sampling_rate)
+        return replace(sound, samples=np.pad(sound.samples, ((0, 0), (0, missing))))
 
 
 def film_face(path: str | os.PathLike[str], face_model: FaceFitter, detector_folder: Path | None = None) -> FilmedFace:
@@ -215,6 +252,20 @@ def find_jumps(landmarks: Array) -> list[int]:
     steps = np.linalg.norm(np.diff(eyes.mean(1), axis=0), axis=1) / size[1:] + np.abs(np.diff(np.log(size)))
     usual = median_filter(np.nan_to_num(steps), JUMP_AROUND, mode="nearest")
     return [int(index) + 1 for index in np.flatnonzero(steps > np.maximum(JUMP, JUMP_OVER * usual))]
+
+
+def _in_order(
+    frames: Iterator[NDArray[np.uint8]], path: str, source: NDArray[np.int64]
+) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a video that are named, which go on, stand or begin anew."""
+    at, picture = -1, None
+    for wanted in source:
+        if wanted < at:
+            frames, at = map(_with_even_sides, read_video(path).frames), -1
+        while at < wanted:
+            picture, at = next(frames, picture), at + 1
+        if picture is not None:
+            yield picture
 
 
 def _with_even_sides(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

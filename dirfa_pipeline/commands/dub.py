@@ -13,9 +13,10 @@ from .loading import load_pipeline
 EXAMPLES = """examples:
   dirfa dub clip.mp4 speech.wav -o dubbed.mp4
   dirfa dub clip.mp4 speech.wav -o dubbed.mp4 --seed 7 --crf 14
+  dirfa dub clip.mp4 long.wav -o dubbed.mp4 --fit loop
 
-The speech may be as long as the video; after it the lips rest. Dub people only with their consent, and say that the
-video is synthetic."""
+After a speech that is shorter than the video the lips rest; for a longer one say what --fit shall do. Dub people only
+with their consent, and say that the video is synthetic."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -29,6 +30,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     dub.add_argument("video", help="a video that shows one face")
     dub.add_argument("speech", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
     dub.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
+    dub.add_argument(
+        "--fit", default="film", choices=("film", "cut", "hold", "loop"),
+        help="where lengths differ: film (as long as the video, the default), cut (as long as the shorter of both), "
+        "hold or loop (the last picture stands, or the video begins anew, while the speech goes on)",
+    )  # fmt: skip
     dub.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
     dub.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     dub.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
@@ -48,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
     pipeline = load_pipeline(options.weights, options.device, doing="dubbing")
     import torch
 
+    from ..capture.film_length import fit_lengths
     from ..capture.films import film_face
     from ..provenance.marking import write_video
 
@@ -55,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
     film = film_face(options.video, pipeline.face_model, pipeline.detector_folder)
     if not film.shown.all():
         progress(f"{(~film.shown).sum()} of {len(film)} frames show no usable face and stay as they are")
+    film, sound = fit_lengths(film, sound, options.fit)
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1
     progress(f"drawing (seed {seed})")
     frames = pipeline.dub(film, sound, generator=torch.Generator().manual_seed(seed))
