@@ -101,7 +101,7 @@ def _title(text: str, top: float, legend: Sequence[str] = ()) -> str:
 
 def _waveform(speech: AudioClip, duration: float, top: float) -> str:
     """The sound's extremes in each of 500 slots."""
-    wave = speech.samples.mean(0)
+    wave = speech.mono(speech.sampling_rate)
     slots = np.array_split(wave, min(500, len(wave)))
     peak = max(float(np.abs(wave).max()), 1e-6)
     highs, lows = (np.array([extreme(slot) for slot in slots]) / peak for extreme in (np.max, np.min))

@@ -186,10 +186,10 @@ def build_live(pipe: DirfaPipeline, inputs: Inputs) -> None:
 
 def _perform(live: LiveSession, clip: AudioClip) -> Iterator[dict[str, Any]]:
     """Feed a clip at the speed at which it would be spoken; yields what the player needs."""
-    began, step = time.monotonic(), round(CHUNK * clip.sampling_rate)
+    began, step, voice = time.monotonic(), round(CHUNK * clip.sampling_rate), clip.mono(clip.sampling_rate)
     for start in range(0, clip.num_samples, step):
         time.sleep(max(0.0, began + start / clip.sampling_rate - time.monotonic()))
-        live.hear(clip.sampling_rate, clip.samples[:, start : start + step].mean(0))
+        live.hear(clip.sampling_rate, voice[start : start + step])
         yield live.drain()
     live.close()
     while live.alive:
