@@ -43,13 +43,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     generate.set_defaults(run=run)
     generate.add_argument("photo", help="picture that shows one face from the front (JPEG, PNG, WebP)")
     generate.add_argument("speech", nargs="?", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
-    faces.add_option(generate)
     generate.add_argument("--animation", help="render this (.npz, .csv, .json) instead of drawing one")
     add_options(generate)
 
 
 def add_options(generate: argparse.ArgumentParser) -> None:
     """Add what `dirfa say` takes, too."""
+    faces.add_option(generate)
     generate.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
     generate.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
     generate.add_argument(
