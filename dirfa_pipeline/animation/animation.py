@@ -108,7 +108,8 @@ class Animation:
                 coefficients, names, fps = file["coefficients"], _words(file["names"]), float(file["fps"])
         except Exception as error:  # of a damaged file zipfile, zlib and numpy raise whatever they stumble over
             raise AnimationError(
-                f"{os.fspath(path)} is not an animation file: {str(error)[:200]}; pass what save_npz or --save-animation wrote"
+                f"{os.fspath(path)} is not an animation file: {str(error)[:200]}; pass what save_npz or "
+                "--save-animation wrote"
             ) from error
         return cls.from_columns(coefficients, names, fps)
 

@@ -15,9 +15,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add `--payload`, `--certificate`, `--certificate-key` and `--unmarked`."""
     group = parser.add_argument_group("what the video says of itself", "see docs/provenance.md")
     group.add_argument("--payload", type=_number, help="the watermark's number of 32 bits, as 0x1234abcd")
-    group.add_argument(
-        "--certificate", help="PEM file of the chain that signs; self-made if left out"
-    )
+    group.add_argument("--certificate", help="PEM file of the chain that signs; self-made if left out")
     group.add_argument("--certificate-key", help="PEM file with its private key")
     group.add_argument(
         "--unmarked", action="store_true",

@@ -214,8 +214,14 @@ def _generator(make_takes: MakeTakes) -> Callable[..., Iterator[list[Any]]]:
     """What the button does: the values of all its outputs, again and again."""
 
     def generate(
-        locked: bool, face: int | None, photo: str | None, speech: str | None, text: str, voice: str | None,
-        seed: float, *rest: Any,
+        locked: bool,
+        face: int | None,
+        photo: str | None,
+        speech: str | None,
+        text: str,
+        voice: str | None,
+        seed: float,
+        *rest: Any,
     ) -> Iterator[list[Any]]:
         unchanged = [gr.skip()] * (3 + 3 * MAX_TAKES)
         try:

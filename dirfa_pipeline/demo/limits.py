@@ -41,9 +41,7 @@ def read_speech(path: str) -> AudioClip:
 def check_length(clip: AudioClip) -> AudioClip:
     """The clip; raises [`InputError`] if it is too long for this page."""
     if clip.duration > MAX_SECONDS:
-        raise InputError(
-            f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; use a shorter one"
-        )
+        raise InputError(f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; use a shorter one")
     return clip
 
 

@@ -138,7 +138,7 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             local = (points - translation) @ rotation / scale
             shape = mean + fit_identity(identity, local - blend(basis, expression) - mean)
             expression = fit_expression(basis, (local - shape)[None], ridge=0.05, sparsity=0.05)[0]
-        expression, rest = own_lips(expression, whole_lip_aperture(points) / scale)
+        expression, rest = own_lips(expression, float(whole_lip_aperture(points) / scale))
         # These count as the face's own, whatever they are: from there eyes and brows may go all the way.
         expression[[*_PHOTOS_OWN, *BLINKS.values()]] = 0.0
         expression[LOOKS] = photo_gaze(points, float(rotation_angles(rotation)[0]), float(scale))

@@ -200,7 +200,7 @@ def align(gaps: Array, pattern: Array) -> tuple[Array, float]:
         return float((weight * row * pattern).sum() / max(size, 1e-9))
 
     ways = [scale * (columns - middle) + middle + PER_MM * shift for scale in SCALES for shift in SHIFTS]
-    base = max(ways, key=lambda way: alike(np.interp(way, columns, gaps)))
+    base = max(ways, key=lambda way: alike(np.asarray(np.interp(way, columns, gaps))))
     reach = round(STRAY * PER_MM)
     steps = np.arange(-reach, reach + 1)
     moved = np.stack([np.interp(base + step, columns, gaps) for step in steps])
