@@ -6,9 +6,9 @@ Conversations by the machine's clock and by one that need not be waited for: del
 
 Prints for each size and number of conversations at once, all in one process and in the machine's own time: the delay
 from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
-frames that were skipped, seconds from `say` to the first frame that speaks and from `interrupt` to lips at rest, and
-the memory of each. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over the
-most around it, and the memory over so many minutes.
+frames that were skipped, seconds from `say` to the first frame that speaks, seconds from `interrupt` to lips at rest,
+and the memory of each. Then, by a fake clock: how much the picture changes where speech begins and where it is
+interrupted, over the most around it, and the memory over so many minutes.
 """
 
 import argparse

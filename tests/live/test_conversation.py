@@ -1,6 +1,7 @@
 """A conversation by a clock that need not be waited for: real face parts, toy networks; the shipped ones once."""
 
 import asyncio
+import resource
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -541,6 +542,29 @@ def test_a_photo_without_a_face_is_told_when_it_opens(pipeline: DirfaPipeline) -
 
     with pytest.raises(InputError, match="face"):
         asyncio.run(scene())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_an_hour_goes_through_the_same_memory(pipeline: DirfaPipeline, small: PreparedPortrait) -> None:
+    """What the process took at its peak in the first six minutes is all that it takes in the hour."""
+
+    async def scene() -> list[float]:
+        peaks = []
+        async with Scene(pipeline, small, marks=MARKED) as opened:
+            async for frame in opened.face:
+                opened.rows.clear()
+                if opened.face.backlog == 0.0 and int(frame.time) % 10 == 5:
+                    await opened.face.say(speech(4.0))
+                opened.face.listen((16_000, np.zeros(640, np.float32)))
+                if frame.time >= (360, 3600)[len(peaks)]:
+                    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+                if len(peaks) == 2:
+                    return peaks
+        return peaks
+
+    first, last = asyncio.run(scene())
+    assert last - first < 8.0  # MiB
 
 
 @pytest.mark.slow
