@@ -17,9 +17,9 @@ from .detector import FaceDetector
 MIN_FACE: Final = 64  # pixels across
 MAX_YAW: Final = 35.0  # degrees
 # Where a mouth is covered its lips are guessed, and the guesses of several looks differ by so much, in inter-ocular
-# distances. Measured: of 720 photos of people 3 are above the first, by up to .002 (a hand at the lips, a scream, a head
-# turned too far), none above the second; of 69 with a mask laid over the mouth 69 and 65, with a patch of one colour 56
-# and 35, with drawn fingers 48 and 12, with a microphone 27 and 3.
+# distances. Measured: of 720 photos of people 3 are above the first, by up to .002 (a hand at the lips, a scream, a
+# head turned too far), none above the second; of 69 with a mask laid over the mouth 69 and 65, with a patch of one
+# colour 56 and 35, with drawn fingers 48 and 12, with a microphone 27 and 3.
 HIDDEN_MOUTH: Final = 0.02
 COVERED_MOUTH: Final = 0.03
 # What is no human face is guessed everywhere. Measured: paintings, statues, drawings and people within the other
