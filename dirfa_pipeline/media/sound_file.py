@@ -233,14 +233,15 @@ def ogg_parts(path: str) -> list[BytesIO]:
 
 @contextmanager
 def _open_sound(path: str, source: str | BytesIO) -> Iterator[tuple[Any, Any]]:
-    """Open a file's first audio stream; failures inside the block become an [`AudioError`]."""
+    """Open a file's first audio stream that can be decoded; failures inside the block become an [`AudioError`]."""
     if isinstance(source, BytesIO):
         source.seek(0)
     try:
-        with av.open(source) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{path} holds no audio stream; pass a file with sound")
-            yield container, container.streams.audio[0]
+        with av.open(source, metadata_errors="replace") as container:
+            streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+            if not streams:
+                raise AudioError(f"{path} holds no audio stream in a known coding; pass a file with sound")
+            yield container, streams[0]
     except (FFmpegError, ValueError, EOFError) as error:
         if isinstance(error, AudioError):
             raise

@@ -336,11 +336,16 @@ def _timed_frames(container: Any, stream: Any) -> Iterator[tuple[Any, float]]:
 def _open_pictures(path: str) -> Iterator[tuple[Any, Any]]:
     """Open a file's first video stream that is no cover; failures inside the block become an [`InputError`]."""
     try:
-        with av.open(path) as container:
+        with av.open(path, metadata_errors="replace") as container:
             cover = av.stream.Disposition.attached_pic
-            films = [stream for stream in container.streams.video if not stream.disposition & cover]
+            films = [
+                stream for stream in container.streams.video
+                if stream.codec_context is not None and not stream.disposition & cover
+            ]  # fmt: skip
             if not films:
-                raise InputError(f"{path} holds no pictures; pass a video file")
+                raise InputError(f"{path} holds no pictures in a known coding; pass a video file")
             yield container, films[0]
-    except (FFmpegError, OSError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} cannot be read as a video ({error})") from error

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from media_files import speech, write_media
 
-from dirfa_pipeline import InputError
+from dirfa_pipeline import InputError, load_audio
 from dirfa_pipeline.media.film_colours import HLG, PQ, HighRange
 from dirfa_pipeline.media.timestamps import on_steady_grid, steady_rate
 from dirfa_pipeline.media.video import decode_pictures, read_video
@@ -93,6 +93,23 @@ def test_pixels_are_made_square(pixels: Fraction, shape: tuple[int, int], tmp_pa
     path = write_film(tmp_path / "a.mp4", [0.0, 0.04, 0.08], (64, 88), pixels)
     assert next(read_video(path).frames).shape[:2] == shape
     assert next(decode_pictures(path))[0].shape[:2] == shape
+
+
+def test_titles_in_old_encodings_do_no_harm(tmp_path: Path) -> None:
+    """Titles should be UTF-8; many are not."""
+    path = write_media(tmp_path / "a.mkv", speech(1.0, 48_000), "aac", pictures=25)
+    with av.open(str(path)) as source, av.open(str(tmp_path / "b.mkv"), "w") as container:
+        container.metadata["title"] = "Zuerich"
+        streams = [container.add_stream_from_template(stream) for stream in source.streams]
+        for packet in source.demux():
+            if packet.size:
+                packet.stream = streams[packet.stream_index]
+                container.mux(packet)
+    content = (tmp_path / "b.mkv").read_bytes()
+    assert b"Zuerich" in content
+    (tmp_path / "b.mkv").write_bytes(content.replace(b"Zuerich", b"Z\xfc\xc0rich"))
+    assert sum(1 for _ in read_video(tmp_path / "b.mkv").frames) == 25
+    assert load_audio(tmp_path / "b.mkv").duration == pytest.approx(1.0, abs=0.05)
 
 
 def test_covers_are_no_films(tmp_path: Path) -> None:
