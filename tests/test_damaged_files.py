@@ -14,6 +14,7 @@ from PIL import Image
 from dirfa_pipeline import Animation, InputError, load_audio
 from dirfa_pipeline.animation.files import load_animation, save_animation
 from dirfa_pipeline.capture.pictures import read_image
+from dirfa_pipeline.media.video import read_video
 
 
 def write_animation(path: Path) -> None:
@@ -25,13 +26,23 @@ def write_picture(path: Path) -> None:
 
 
 def write_sound(path: Path) -> None:
-    write_media(path, speech(0.4), {".wav": "pcm_s16le", ".flac": "flac", ".mp3": "libmp3lame"}[path.suffix])
+    codecs = {".wav": "pcm_s16le", ".flac": "flac", ".mp3": "libmp3lame", ".m4a": "aac", ".opus": "libopus"}
+    write_media(path, speech(0.4, 48_000), codecs[path.suffix])
+
+
+def write_film(path: Path) -> None:
+    write_media(path, None, pictures=5)
+
+
+def read_film(path: Path) -> list[object]:
+    return list(read_video(path).frames)
 
 
 KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     **dict.fromkeys((".npz", ".csv", ".json"), (write_animation, load_animation)),
     **dict.fromkeys((".png", ".jpg", ".webp"), (write_picture, read_image)),
-    **dict.fromkeys((".wav", ".flac", ".mp3"), (write_sound, load_audio)),
+    **dict.fromkeys((".wav", ".flac", ".mp3", ".m4a", ".opus"), (write_sound, load_audio)),
+    **dict.fromkeys((".mp4", ".mkv"), (write_film, read_film)),
 }
 DAMAGE = st.lists(st.tuples(st.floats(0.0, 1.0, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8)
 

@@ -54,6 +54,11 @@ class SoundFile:
             self.sampling_rate: int = context.sample_rate
             self.num_channels: int = context.layout.nb_channels
             self.names = channel_names(context.layout)
+        if not self.sampling_rate or not self.num_channels:
+            raise AudioError(
+                f"{path} names no sampling rate or no channels ({self.sampling_rate} a second, {self.num_channels}); "
+                "its head is damaged"
+            )
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """
