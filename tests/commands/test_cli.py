@@ -48,6 +48,7 @@ def test_takes_are_written_and_repeat(weights: str, tmp_path: Path, capsys: pyte
     assert main([*arguments, *extra]) == DONE
     assert capsys.readouterr().out.split() == [str(takes / "talk-1.mp4"), str(takes / "talk-2.mp4")]
     arguments[arguments.index("4")] = "5"
+    arguments.append("--unmarked")  # credentials name the time at which they were signed
     assert main([*arguments, "--save-animation", str(again / "talk.npz"), "-o", str(again / "talk.mp4")]) == DONE
     second, repeated = (Animation.load_npz(p) for p in (takes / "talk-2.npz", again / "talk.npz"))
     np.testing.assert_allclose(second.coefficients, repeated.coefficients, atol=1e-5)
