@@ -1,8 +1,6 @@
 """What landmarks say about a face: distances and openings, `(frames, 478, 2 or 3)` in, one value a frame out."""
 
 from collections.abc import Sequence
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,10 +17,6 @@ from .landmarks import (
 
 
 Array = NDArray[np.floating]
-
-# Opening of the lips in inter-ocular distances: wider ones were not seen to close well in the pairs of an open and a
-# shut frame that benchmarks/compare_open.py draws.
-GAPING: Final = 0.4
 
 
 def eye_centres(landmarks: Array) -> Array:
@@ -46,15 +40,6 @@ def whole_lip_aperture(vertices: Array) -> float:
     """Opening over the lips' whole width in one face, `(478, 2 or 3)`, in pixels: mean of all nine pairs."""
     upper, lower = (vertices[list(row), :2] for row in zip(*INNER_LIP_PAIRS, strict=True))
     return float(np.linalg.norm(lower - upper, axis=1).mean())
-
-
-def gaping(landmarks: Array) -> Array:
-    """
-    How open mouths are for a photo, `(frames,)`: 1 and more is open too far.
-
-    The closed mouth of such a photo is made from stretched skin; one with lips nearer to each other works better.
-    """
-    return lip_aperture(landmarks) / GAPING
 
 
 def mouth_width(landmarks: Array) -> Array:

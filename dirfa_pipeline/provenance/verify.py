@@ -49,7 +49,7 @@ def verify(path: str | os.PathLike[str], key: int = PUBLIC_KEY) -> Provenance:
     """
     video = read_video(path)
     try:
-        with av.open(os.fspath(path)) as container:
+        with av.open(os.fspath(path), metadata_errors="replace") as container:
             comment = container.metadata.get("comment")
     except (FFmpegError, OSError) as error:
         raise InputError(f"{os.fspath(path)} cannot be read as a video ({error})") from error

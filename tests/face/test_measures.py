@@ -8,7 +8,6 @@ from dirfa_pipeline.face.measures import (
     brow_height,
     eye_centres,
     eye_openness,
-    gaping,
     inter_ocular_distance,
     lip_aperture,
     lip_shape,
@@ -63,10 +62,3 @@ def test_lip_shape_ignores_where_the_head_is(angle: float) -> None:
     moved[..., :2] = 3.0 * landmarks[..., :2] @ turn.T + [40.0, -7.0]
     lips = [61, 13, 14, 291]
     np.testing.assert_allclose(lip_shape(moved, lips), lip_shape(landmarks, lips), atol=1e-9)
-
-
-def test_gaping_grows_with_the_opening_and_not_with_the_size() -> None:
-    shut, wide = gaping(face(lips=np.array([0.0, 50.0]), lids=np.zeros(2)))
-    assert shut == 0.0
-    assert wide > 1.0
-    assert gaping(2.0 * face(lips=np.array([50.0]), lids=np.zeros(1)))[0] == pytest.approx(wide)
