@@ -242,7 +242,7 @@ def _expression(picture: NDArray[np.uint8], landmarks: NDArray[np.float32], fit:
         Finding(
             "gaze", "works" if aside > ASIDE else "good",
             f"the eyes look {aside:.0f}° aside" if aside > ASIDE else "the eyes look into the camera",
-            "they look into the camera in the video, unless Controls(gaze=...) leads them elsewhere" if aside > ASIDE else "",
+            "in the video they look into the camera, or where gaze is led" if aside > ASIDE else "",
             {"yaw": round(float(away[0]), 1), "pitch": round(float(away[1]), 1)},
         ),
     ]  # fmt: skip

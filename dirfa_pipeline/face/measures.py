@@ -1,6 +1,7 @@
 """What landmarks say about a face: distances and openings, `(frames, 478, 2 or 3)` in, one value a frame out."""
 
 from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
