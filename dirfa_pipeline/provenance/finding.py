@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .pattern import BITS, PUBLIC_KEY, TILE, TILES, Patterns, patterns, payload_of
+from .pattern import BITS, CHECK_BITS, PUBLIC_KEY, TILE, TILES, Patterns, patterns, payload_of
 from .watermark import FREQUENCY
 
 
@@ -28,10 +28,10 @@ DETAIL: Final = 1.0 / 60.0  # of the longest side, deviation: coarser light is n
 MOST: Final = 20.0  # levels of detail: edges that move have more, and would drown the mark
 EVEN: Final = 15  # pixels over which the sum is made equally strong
 SIZES: Final = np.exp(np.arange(np.log(0.86), np.log(1.05), 0.004))  # of the tile, over that of an uncropped picture
-# Chance gives the scores of unmarked videos a Gumbel distribution; its place and width, and the score that chance
-# reaches once in a million videos (measured: benchmarks/evaluate_watermark.py).
+# Chance gives the scores of unmarked videos a Gumbel distribution; its place and width (measured:
+# benchmarks/evaluate_watermark.py).
 CHANCE_SCORE, CHANCE_WIDTH = 3.62, 0.13
-FOUND: Final = 5.4
+MOST_CHANCE: Final = 1e-6  # of finding a mark in a video that has none
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,14 @@ class Finding:
 
     @property
     def found(self) -> bool:
-        """Whether the score is one that chance reaches at most once in a million videos."""
-        return self.score >= FOUND
+        """Whether chance gives as much to one unmarked video in a million at most."""
+        return self.chance <= MOST_CHANCE
 
     @property
     def chance(self) -> float:
-        """Probability that an unmarked video has such a score."""
-        return float(-np.expm1(-np.exp((CHANCE_SCORE - self.score) / CHANCE_WIDTH)))
+        """Probability that an unmarked video has such a score, and such a checksum if it is right."""
+        of_score = float(-np.expm1(-np.exp((CHANCE_SCORE - self.score) / CHANCE_WIDTH)))
+        return of_score if self.payload is None else of_score / 2**CHECK_BITS
 
 
 def find_watermark(frames: Iterable[NDArray[np.uint8]], fps: float, key: int = PUBLIC_KEY) -> Finding | None:

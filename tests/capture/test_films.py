@@ -35,7 +35,7 @@ def clip(
     frames = renderer.render(renderer.prepare(portrait), motion.coefficients)
     frames[BLANK] = 90
     path = tmp_path_factory.mktemp("dubbing") / "clip.mp4"
-    write_video(path, frames, 25, crf=10)
+    write_video(path, frames, 25, crf=10, marks=None)
     return path
 
 
@@ -77,7 +77,7 @@ def test_lips_are_those_of_the_new_speech(
     # a pixel, .02, in any single frame.
     own = film.gaps[film.shown]
     assert np.ptp(own) > 0.15
-    assert abs(np.polyfit(own, gaps, 1)[0]) < 0.3, (gaps, own)
+    assert abs(np.polyfit(own, gaps, 1)[0]) < 0.4, (gaps, own)
     assert gaps.std() < 0.5 * own.std(), (gaps, own)
 
 
@@ -129,7 +129,7 @@ def test_nothing_smears_across_a_cut(
     motion = Animation.from_curves(12, jawOpen=0.1 + 0.1 * np.sin(np.arange(12)))
     first = renderer.render(renderer.prepare(portrait), motion.coefficients)
     second = np.roll(first[:, :, ::-1], 60, axis=2)
-    write_video(tmp_path / "cut.mp4", np.concatenate([first, second]), 25, crf=4)
+    write_video(tmp_path / "cut.mp4", np.concatenate([first, second]), 25, crf=4, marks=None)
     film = film_face(tmp_path / "cut.mp4", face_model)
     assert film.shots == [slice(0, 12), slice(12, 24)]
     assert film.shown.all()

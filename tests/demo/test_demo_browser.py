@@ -151,6 +151,15 @@ def choose(page: Page, label: str, value: float) -> None:
     box.press("Tab")
 
 
+def pictures(videos: list[bytes]) -> list[bytes]:
+    """The pictures of videos: their credentials name the time at which they were signed."""
+    decoded = []
+    for video in videos:
+        with av.open(BytesIO(video)) as container:
+            decoded.append(b"".join(frame.to_ndarray().tobytes() for frame in container.decode(video=0)))
+    return decoded
+
+
 def generate(page: Page) -> list[bytes]:
     """Press the button and wait; returns the videos that the page plays."""
     page.get_by_role("button", name="Generate").click()
@@ -191,15 +200,15 @@ def test_controls_do_what_they_say(visit: Visit, clip: Path) -> None:
     page = visit()
     upload(page, EXAMPLES / "astronaut.jpg", clip)
     choose(page, "Takes", 2)
-    seven, eight = seeds = generate_with_seed(page, 7)
+    seven, eight = seeds = pictures(generate_with_seed(page, 7))
     assert seven != eight
     page.get_by_role("button", name="Keep this one").nth(1).click()
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("8")
     expect(page.get_by_role("spinbutton", name="Takes")).to_have_value("1")
-    assert generate(page) == [eight]
+    assert pictures(generate(page)) == [eight]
     choose(page, "Diversity", 0)
     choose(page, "Takes", 2)
-    first, second = generate(page)
+    first, second = pictures(generate(page))
     assert first == second not in seeds
     page.get_by_role("button", name="New seed").click()
     expect(page.get_by_role("spinbutton", name="Seed")).not_to_have_value("8")

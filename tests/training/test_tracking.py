@@ -229,7 +229,7 @@ def test_videos_become_shards(
         track_videos.main([*folders, "--weights", str(WEIGHTS), "--output", str(tmp_path / "tracks"), "--report"])
     for line in (
         "5 clips read", "2 kept", "1 of these: without sound, teaches no lips (mute/mute)",
-        "1 left out: hardly a face in it (mute/grey)", "2 left out: not a readable video (mute/cut, ...)",
+        "2 left out: hardly a face in it (mute/cut, ...)", "1 left out: not a readable video (mute/text)",
     ):  # fmt: skip
         assert line in caplog.text
     silent, spoken = read_shards(tmp_path / "tracks")
