@@ -20,6 +20,7 @@ from dirfa_pipeline import AudioClip, VoiceError, open_voice
 from dirfa_pipeline.live.voices.command import CommandVoice
 from dirfa_pipeline.live.voices.espeak import EspeakVoice
 from dirfa_pipeline.live.voices.patience import in_time
+from dirfa_pipeline.live.voices.pocket import import_pocket_tts
 from dirfa_pipeline.live.voices.speech_api import SpeechApiVoice
 from dirfa_pipeline.live.voices.voice import SpokenText, Voice
 from dirfa_pipeline.live.voices.wav import read_wav
@@ -310,11 +311,13 @@ class TestSpeechApi:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    pocket = pytest.importorskip("pocket_tts", reason="an extra: pip install '.[voices]'")
     import sentencepiece
     import torch
     import yaml
 
+    threads = torch.get_num_threads()
+    pocket = import_pocket_tts()
+    assert torch.get_num_threads() == threads, "a voice must not take the renderer's threads away"
     folder = tmp_path_factory.mktemp("pocket")
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["Hello world, this is a toy.", "What can it say? Nothing!"] * 3),

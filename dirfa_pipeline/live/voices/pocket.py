@@ -1,8 +1,10 @@
 """pocket-tts, Kyutai's voices for the processor: an extra, `pip install "dirfa-pipeline[voices]"`."""
 
+import importlib
 import threading
 from collections.abc import Iterator
 from functools import cache
+from types import ModuleType
 from typing import Any, Final
 
 from ...errors import VoiceError
@@ -62,11 +64,26 @@ class PocketVoice:
 @cache
 def _load_model(language: str | None) -> tuple[Any, threading.Lock]:
     """The model of a language, and whose turn it is: one text at a time is all it can do."""
+    package = import_pocket_tts()
     try:
-        from pocket_tts import TTSModel
-    except ImportError as error:
-        raise VoiceError(f'pocket-tts must be installed ({error}): pip install "dirfa-pipeline[voices]"') from error
-    try:
-        return TTSModel.load_model(language=language), threading.Lock()
+        return package.TTSModel.load_model(language=language), threading.Lock()
     except Exception as error:
         raise VoiceError(f"pocket-tts must have its model, which it cannot load ({error}); see the network") from error
+
+
+def import_pocket_tts() -> ModuleType:
+    """
+    The package pocket-tts. Importing it leaves PyTorch a single thread in the whole process, which is undone here.
+
+    Raises:
+        VoiceError: It is not installed.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    try:
+        return importlib.import_module("pocket_tts")
+    except ImportError as error:
+        raise VoiceError(f'pocket-tts must be installed ({error}): pip install "dirfa-pipeline[voices]"') from error
+    finally:
+        torch.set_num_threads(threads)
