@@ -30,7 +30,7 @@ EVEN: Final = 15  # pixels over which the sum is made equally strong
 SIZES: Final = np.exp(np.arange(np.log(0.86), np.log(1.05), 0.004))  # of the tile, over that of an uncropped picture
 # Chance gives the scores of unmarked videos a Gumbel distribution; its place and width (measured:
 # benchmarks/evaluate_watermark.py).
-CHANCE_SCORE, CHANCE_WIDTH = 3.62, 0.13
+CHANCE_SCORE, CHANCE_WIDTH = 3.56, 0.18
 MOST_CHANCE: Final = 1e-6  # of finding a mark in a video that has none
 
 

@@ -17,7 +17,7 @@ Array = NDArray[np.float32]
 
 TILE: Final = 128  # samples along each side of a tile
 TILES: Final = 2.0  # along a picture's longest side
-FINENESS: Final = (6.0, 20.0)  # waves a tile: longer ones are seen, shorter ones do not survive a strong encoder
+FINENESS: Final = (5.0, 16.0)  # waves a tile: longer ones are seen, shorter ones do not survive a strong encoder
 PAYLOAD_BITS, CHECK_BITS = 32, 16
 BITS: Final = PAYLOAD_BITS + CHECK_BITS
 PUBLIC_KEY: Final = 0xD1FA  # everybody's: who has it can find the mark

@@ -16,12 +16,12 @@ Array = NDArray[np.float32]
 MADE_HERE: Final = 0xD14FA001  # the payload of whoever names none: "made with this software"
 FREQUENCY: Final = 1.25  # changes of sign back and forth a second: what stands still cancels over a few seconds
 # Measured by benchmarks/evaluate_watermark.py: fainter ones are lost by strong encoders, stronger ones show.
-STRENGTH: Final = 1.4  # levels of 255, root mean square where the picture has room for 1
+STRENGTH: Final = 1.5  # levels of 255, root mean square where the picture has room for 1
 MOST_ROOM: Final = 1.15  # root mean square over a picture: a busy one would be marked stronger than 42 dB allows
 BEACON: Final = 3.0  # strength of what is looked for over that of one bit
-# Strength in a flat area, and what a busy one, where noise is not seen, has more. Seen: at twice this strength in flat
+# Strength in a flat area, and what a busy one, where noise is not seen, has more. Seen: half as strong again in flat
 # areas people who compared videos named the mottled walls.
-FLAT, BUSY = 0.35, 1.4
+FLAT, BUSY = 0.4, 1.3
 BUSY_LEVELS: Final = 5.0  # of difference between a pixel and its surroundings from which on an area is busy
 STEP: Final = 4  # pixels from one that is asked how busy its surroundings are to the next
 NEAR, AROUND = (3, 3), (5, 5)  # of these pixels: what each is compared with, and how far its answer reaches
