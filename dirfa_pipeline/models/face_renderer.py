@@ -88,9 +88,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
     Photo and coefficients in, frames out.
 
     Frames are drawn on the CPU, wherever the tensors lie, in as many threads as PyTorch has (`torch.set_num_threads`),
-    and are the same for any number of them. One draws a frame of 512 pixels in 7.5 ms (an earlier warp in PyTorch took
-    10.6 ms on an H100), two draw 1.5 to 1.9 times as many. Half of the work at 512 pixels, and a third at 1024, stays
-    in one thread, so that more than two help large pictures only.
+    and are the same for any number of them. Two draw 1.2 to 1.6 times as many frames as one (measured:
+    benchmarks/bench_renderer.py): about half of the work at 512 pixels stays in one thread.
 
     Args:
         num_triangles (`int`, defaults to 898): Triangles of the face mesh.

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -202,12 +202,10 @@ async def _send_frames(sender: _Sender, conversation: Conversation, talk: Talk, 
 async def _close(socket: WebSocket, sender: _Sender, code: int, reason: str) -> None:
     if socket.client_state == WebSocketState.DISCONNECTED:
         return
-    try:
+    with suppress(RuntimeError, WebSocketDisconnect, ConnectionError):  # a visitor who went meanwhile needs no goodbye
         if reason:
             await sender.tell_now({"type": "closing", "code": code, "text": reason})
         await socket.close(code, reason[:100])
-    except (RuntimeError, WebSocketDisconnect, ConnectionError):
-        pass  # is gone already
 
 
 def _rate(text: str) -> int:
