@@ -27,8 +27,9 @@ export class Face {
     const {sound} = this, now = sound.currentTime;
     if (sound.state !== "running" || !samples.length) return 0;
     if (this.until < now) this.until = now + 0.06;
-    const late = this.until > now + 0.25; // then silence is left out, and speech a little faster
+    const late = this.until + samples.length / 24000 > now + 0.3; // then silence is left out, and speech a little faster
     if (late && !speaking) return this.until - now;
+    if (late) samples = samples.subarray(samples.findIndex((value) => value !== 0)); // of frames that a busy server left out
     const buffer = sound.createBuffer(1, samples.length, 24000), source = sound.createBufferSource();
     buffer.copyToChannel(Float32Array.from(samples, (value) => value / 32768), 0);
     Object.assign(source, {buffer, onended: () => this.playing.delete(source)}).connect(sound.destination);
