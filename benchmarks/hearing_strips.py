@@ -3,10 +3,11 @@ Draw strips for judges: frames of a face with the loudness of a sound under them
 
     python benchmarks/hearing_strips.py SOUND SOUND ... --photo PHOTO --weights weights/dirfa-base --output STRIPS
 
-For each sound a PNG `NUMBER.png`: loudness over 3 s, and above it two rows of frames, A and B, of one photo and one
-seed. One row was drawn for this sound, the other for the next; a coin of `--seed` says which is on top, and key.txt
-keeps the answers. The lips would tell at once, so the mouth is covered unless `--lips` is given: what is judged is
-whether head, brows and eyes hear.
+For each sound of the first half a PNG `NUMBER.png`: loudness over 3 s, and above it two rows of frames, A and B, of
+one photo and one seed. One row was drawn for this sound, the other for one of the second half, so that no row is seen
+twice and each picture is an answer of its own. A coin of `--seed` says which is on top, and key.txt keeps the answers.
+The lips would tell at once, so the mouth is covered unless `--lips` is given: what is judged is whether head, brows
+and eyes hear.
 """
 
 import argparse
@@ -80,7 +81,7 @@ def strip(rows: list[list[Picture]], box: tuple[int, int, int, int], cell: int, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", type=Path, nargs="+")
+    parser.add_argument("sounds", type=Path, nargs="+", help="an even number: what is judged, then what is not heard")
     parser.add_argument("--photo", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
@@ -89,6 +90,8 @@ def main() -> None:
     parser.add_argument("--cell", type=int, default=170)
     parser.add_argument("--lips", action="store_true", help="leave the mouth uncovered")
     options = parser.parse_args()
+    if len(options.sounds) % 2:
+        parser.error(f"an even number of sounds is needed, got {len(options.sounds)}; leave one out")
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     portrait = pipe.prepare_portrait(options.photo, max_size=512)
@@ -98,12 +101,13 @@ def main() -> None:
         wave = load_audio(path).mono(ENCODER_RATE)[: round((options.start + SECONDS + 1.0) * ENCODER_RATE)]
         sounds.append(AudioClip(wave[None].astype(np.float32), ENCODER_RATE))
     faces = [draw(pipe, prepared, sound, options.start, options.lips) for sound in sounds]
-    coins = np.random.default_rng(options.seed).integers(2, size=len(sounds))
+    asked = len(sounds) // 2
+    coins = np.random.default_rng(options.seed).integers(2, size=asked)
     options.output.mkdir(parents=True, exist_ok=True)
     key = []
-    for index, (sound, coin) in enumerate(zip(sounds, coins, strict=True)):
-        rows = [faces[index], faces[(index + 1) % len(faces)]]
-        below = graph(sound, options.start, options.cell * len(rows[0]))
+    for index, coin in enumerate(coins):
+        rows = [faces[index], faces[asked + index]]
+        below = graph(sounds[index], options.start, options.cell * len(rows[0]))
         strip(rows[:: -1 if coin else 1], box, options.cell, below).save(options.output / f"{index + 1}.png")
         key.append(f"{index + 1} {'AB'[coin]}")
     (options.output / "key.txt").write_text("\n".join(key) + "\n", encoding="utf-8")
