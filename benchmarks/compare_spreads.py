@@ -4,10 +4,12 @@ Compare how far each channel goes, and what the mouth does at each viseme, with 
     python benchmarks/compare_spreads.py --tracks TRACKS [--weights weights/dirfa-base] [--unseen]
 
 For each real clip in TRACKS, written by dirfa_pipeline.training.track_videos, a take is drawn for its own sound; both
-are shown on one face. The first table holds spreads of coefficients over clips of 5 s or more; neighbours share their
-motion, so read it with the second: mean aperture and width of the mouth at each viseme, less the mean at all spoken
-ones. `shuffled` are ours at another clip's phones, which is what a mouth that does not listen gives. With
-`--unseen` only clips that nothing was trained on count.
+are shown on one face. The first table holds spreads of coefficients over clips of 5 s or more. A tracked mouth says
+one movement with several weights that work against each other, and holds some of them all the time; the second table
+tells both sides again as lips are taught, by the fewest shapes that do the same about the mouth's own rest. The other
+two hold the mean aperture and width of the mouth at each viseme, less the mean at all spoken ones. `shuffled` are ours
+at another clip's phones, which is what a mouth that does not listen gives. With `--unseen` only clips that nothing was
+trained on count.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from real_clips import RealClip, read_real_clips
 
 from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.animation.coefficients import LIP_INDICES
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.metrics import Phone
 from dirfa_pipeline.evaluation.phone_shapes import viseme_means, viseme_values
@@ -29,6 +32,8 @@ from dirfa_pipeline.evaluation.tracking import Track
 from dirfa_pipeline.face.fit import FaceFit
 from dirfa_pipeline.face.measures import lip_aperture, mouth_width
 from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip
+from dirfa_pipeline.models.face_model import FaceModel
+from dirfa_pipeline.training.lip_stage import movements
 from dirfa_pipeline.training.visemes import ARPABET
 
 
@@ -48,6 +53,13 @@ def means(curves: Sequence[Curve], phones: Sequence[Sequence[Phone]]) -> dict[st
     """Mean of a curve at each viseme over clips."""
     pairs = zip(curves, phones, strict=True)
     return viseme_means([viseme_values(curve, ANIMATION_FPS, spoken, ARPABET) for curve, spoken in pairs])
+
+
+def told_again(clip: Curve, face_model: FaceModel) -> Curve:
+    """Coefficients `(frames, 58)` whose lips are movements about their rest, see [`movements`]."""
+    clip = clip.astype(np.float32)
+    clip[:, list(LIP_INDICES)] = movements(clip, np.ones(len(clip), bool), face_model).numpy()
+    return clip
 
 
 def viseme_table(ours: Sequence[Curve], real: Sequence[Curve], phones: Sequence[Sequence[Phone]], title: str) -> str:
@@ -88,6 +100,10 @@ def main() -> None:
     ]
     print(f"{len(whole)} clips with head and lips, {sum(bool(clip.phones) for clip in clips)} with text\n")
     print(format_spreads(*(channel_spreads(side) for side in zip(*whole, strict=True))))
+    told = [tuple(told_again(side, pipe.face_model) for side in pair) for pair in whole]
+    print("\ntold again about each mouth's own rest")
+    rows = [channel_spreads(side) for side in zip(*told, strict=True)]
+    print(format_spreads(*({name: row[name] for name in row if name.startswith(("jaw", "mouth"))} for row in rows)))
     said = [(own, clip) for own, clip in zip(ours, clips, strict=True) if clip.phones]
     for title, curve in (("aperture at", lip_aperture), ("width at", mouth_width)):
         sides = ([curve(own.landmarks) for own, _ in said], [curve(clip.track.landmarks) for _, clip in said])
