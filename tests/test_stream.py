@@ -1,6 +1,7 @@
 """Streaming: frames as sound arrives, equal to the whole clip's, for any cut of any kind of sound."""
 
 import gc
+import queue
 import resource
 import weakref
 from collections.abc import Iterator
@@ -115,6 +116,13 @@ def test_bad_chunks(name: str) -> None:
     chunks, message = BAD_CHUNKS[name]
     with pytest.raises(InputError, match=message):
         list(SoundStream(None if isinstance((chunks or [0])[0], tuple) else 16_000).waveform(chunks))
+
+
+def test_an_end_that_is_compared_with_arrays_is_named() -> None:
+    waiting: queue.Queue[np.ndarray | None] = queue.Queue()
+    waiting.put(np.zeros(100))
+    with pytest.raises(InputError, match="in place of iter\\(queue.get, None\\) use a generator"):
+        list(SoundStream(16_000).waveform(iter(waiting.get, None)))
 
 
 def test_arrays_need_a_rate() -> None:

@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> None:
     animation = load_animation(options.animation).resample(options.fps)
     photo = read_photo(options.photo, options.max_size)
     sound = open_audio(options.sound) if options.sound else None
+    if sound is None:
+        progress("no --sound was given, so the video is silent")
     controls.check_speech(sound)
     from ..provenance.marking import write_video
 

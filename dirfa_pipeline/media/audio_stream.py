@@ -34,6 +34,24 @@ def live_grid(lookahead: int) -> EncoderGrid:
     return EncoderGrid(LIVE_HOP, LIVE_PAST, lookahead)
 
 
+def _each(chunks: Iterable[Any]) -> Iterator[Any]:
+    """The chunks; of iterators that compare arrays with their end, as `iter(queue.get, None)` does, it says so."""
+    iterator = iter(chunks)
+    while True:
+        try:
+            chunk = next(iterator)
+        except StopIteration:
+            return
+        except ValueError as error:
+            if "truth value" not in str(error):
+                raise
+            raise AudioError(
+                "the iterator of chunks compares arrays with its end, which NumPy refuses; in place of "
+                "iter(queue.get, None) use a generator: while (chunk := queue.get()) is not None: yield chunk"
+            ) from error
+        yield chunk
+
+
 class SoundStream:
     """
     Turns chunks of sound into a mono waveform.
@@ -71,7 +89,7 @@ class SoundStream:
             AudioError: A chunk is no sound, holds a value that is not finite, or has another rate or other channels
                 than the ones before it; or there was none.
         """
-        for chunk in chunks:
+        for chunk in _each(chunks):
             yield from self.hear(chunk)
         if self.num_samples == 0:
             raise AudioError("audio_chunks held no sound (0 samples); pass at least 0.2 seconds of speech")

@@ -198,6 +198,7 @@ def test_verbs_edit_export_and_animate(tmp_path: Path, capsys: pytest.CaptureFix
     arguments = ["animate", str(tmp_path / "c.json"), PHOTO, "-o", str(output), "--max-size", "448", "--neutralize"]
     assert main([*arguments, "--fps", "10"]) == DONE
     assert output.stat().st_size > 1000
+    assert "no --sound was given, so the video is silent" in capsys.readouterr().err
     assert main(["track", str(output), "-o", str(tmp_path / "e.npz")]) == BAD_INPUT
     assert "at least 10 are needed" in capsys.readouterr().err
 
