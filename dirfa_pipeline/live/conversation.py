@@ -20,6 +20,7 @@ from .clock import Clock, SystemClock
 from .face import AvatarFrame, LiveFace
 from .pulling import chunks_of, pulled
 from .timeline import SOUND_RATE
+from .untaken import hushed, joined
 from .utterance import Utterance
 
 
@@ -85,6 +86,7 @@ class Conversation:
         self._closed = False
         self._begin: float | None = None
         self._newest: AvatarFrame | None = None
+        self._hush = False  # what was being drawn when speech was dropped is not heard, either
         self._news, self._ticked, self._saying = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._sound: SoundStream | None = None
         self._kind: tuple[int, ...] = ()  # rate and shape of its chunks
@@ -175,14 +177,18 @@ class Conversation:
 
     async def interrupt(self) -> float:
         """
-        Stop speaking: the lips come to rest within 0.2 s, and all that was to be said is dropped.
+        Stop speaking: the lips come to rest within 0.2 s, and all that was to be said is dropped, with the sound of a
+        frame that nobody took yet.
 
         Returns:
             Seconds of the utterance that were heard, 0 where nothing was being said.
         """
         face = self._check_open()
         self._sound = None
-        face.interrupt()
+        self._hush = self._newest is not None and self._newest.speaking
+        if self._newest is not None:
+            self._newest = hushed(self._newest, fades=True)
+        face.interrupt(fades=not self._hush)
         heard = self._utterances[0].heard if self._utterances else 0.0
         for utterance in self._utterances:
             utterance.end(interrupted=True)
@@ -258,29 +264,29 @@ class Conversation:
 
     def _offer(self, frame: AvatarFrame) -> None:
         """Put a frame where readers take it; the sound of one that nobody took goes with it."""
+        if self._hush and all(utterance.interrupted for utterance in frame.spoken):
+            frame = hushed(frame, fades=False)
+        self._hush = False
         if self._newest is not None:
             self.unread += 1
-            frame = self._joined(self._newest, frame)
+            frame = self._bounded(joined(self._newest, frame))
         self._newest = frame
         self._news.set()
         self._ticked.set()
         self._ticked = asyncio.Event()
 
-    def _joined(self, old: AvatarFrame, new: AvatarFrame) -> AvatarFrame:
-        audio = np.concatenate([old.audio, new.audio], axis=1)
+    def _bounded(self, frame: AvatarFrame) -> AvatarFrame:
         most = round(MAX_CARRIED * SOUND_RATE)
-        if audio.shape[1] > most:
-            if not self._nobody_reads:
-                self._tell("overflow", None, f"nobody takes frames: more than {MAX_CARRIED:g} s of sound are dropped")
-            self._nobody_reads, audio = True, audio[:, -most:].copy()
-        spoken = dict(old.spoken)
-        for utterance, samples in new.spoken.items():
-            spoken[utterance] = spoken.get(utterance, 0) + samples
-        return replace(new, audio=audio, speaking=bool(spoken), spoken=spoken)
+        if frame.audio.shape[1] <= most:
+            return frame
+        if not self._nobody_reads:
+            self._tell("overflow", None, f"nobody takes frames: more than {MAX_CARRIED:g} s of sound are dropped")
+        self._nobody_reads = True
+        return replace(frame, audio=frame.audio[:, -most:].copy())
 
     def _count_as_heard(self, frame: AvatarFrame) -> None:
         for utterance, samples in frame.spoken.items():
-            if utterance.handed == 0:
+            if utterance.handed == 0 and not utterance.interrupted:
                 self._tell("started", utterance, "")
             utterance.handed += samples
             self._last_sound = frame.time

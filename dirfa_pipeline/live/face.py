@@ -104,9 +104,9 @@ class LiveFace:
         self._time = time
         return AvatarFrame(image, audio[None], time, bool(spoken), spoken)
 
-    def interrupt(self) -> None:
-        """Drop all speech that was not played; the lips close."""
-        self.timeline.cut()
+    def interrupt(self, fades: bool = True) -> None:
+        """Drop all speech that was not played, but for a short fade where it `fades`; the lips close."""
+        self.timeline.cut(fades)
         self._interrupted = True
 
     def listen(self, audio: Any) -> None:
@@ -116,6 +116,7 @@ class LiveFace:
     def direct(self, controls: Controls) -> None:
         """Use other controls from now on."""
         self._direction.change(controls, self._time)
+        self._hearing.follow_arousal(controls.follows_arousal)
 
     def _settle(self, row: Array, time: float) -> Array:
         """

@@ -49,6 +49,10 @@ class Hearing:
         self._rows, self._first = np.zeros((0, NUM_COEFFICIENTS), np.float32), 0  # from row `_first` on
         self._silence: tuple[int, torch.Tensor] | None = None  # samples and features of the last silent window
 
+    def follow_arousal(self, follow: bool) -> None:
+        """Whether what is drawn from now on is as lively as the voice."""
+        self._take.follow_arousal = follow
+
     def row(self, time: float) -> Array:
         """Coefficients `(58,)` at a moment, in seconds from the beginning; moments come in order."""
         place = max(0.0, time * ANIMATION_FPS - 0.5)

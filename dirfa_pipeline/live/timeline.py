@@ -71,10 +71,10 @@ class Timeline:
                 self._pieces.popleft()
             return played
 
-    def cut(self) -> None:
-        """Drop what was not played yet, all but a short fade."""
+    def cut(self, fades: bool = True) -> None:
+        """Drop what was not played yet, all but a short fade; even that where none is wanted."""
         with self._lock:
-            end = self._played + round(FADE * SOUND_RATE)
+            end = self._played + (round(FADE * SOUND_RATE) if fades else 0)
             tail, spoken = self._read(self._played, end)
             while self._pieces and self._pieces[-1][0] >= self._played:
                 self._pieces.pop()

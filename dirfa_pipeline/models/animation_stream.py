@@ -64,7 +64,7 @@ class AnimationStream:
         diversity (`float`, defaults to 1.0): Scale of the learned spread.
         expressiveness (`float`, defaults to 1.0): Scale of what head, eyes and brows do.
         follow_arousal (`bool`, defaults to `False`): Whether they do more where the voice is aroused, and less where
-            it is calm.
+            it is calm. May be changed: it holds from the next event on.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AnimationStream:
         expressiveness: float = 1.0,
         follow_arousal: bool = False,
     ) -> None:
-        self._sampler, self._expressiveness, self._follow_arousal = sampler, expressiveness, follow_arousal
+        self._sampler, self._expressiveness, self.follow_arousal = sampler, expressiveness, follow_arousal
         self._motions = [
             MotionDraw(sampler, generators[first : first + ROWS], diversity, expressiveness)
             for first in range(0, len(generators), ROWS)
@@ -146,7 +146,7 @@ class AnimationStream:
         cues = torch.from_numpy(np.stack([event.cues for event in events])).to(known)
         windows = event_windows(known, self._first, [event.row for event in events])
         amplitude = known.new_full((len(events),), self._expressiveness)
-        if self._follow_arousal:
+        if self.follow_arousal:
             arousal = [float(voice[event.row - self._first - begin, AROUSAL]) for event in events]
             amplitude *= AROUSED_SCALE ** known.new_tensor(arousal)
         for event, *drawn in zip(events, *(m.events(cues, windows, amplitude) for m in self._motions), strict=True):

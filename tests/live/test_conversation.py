@@ -29,7 +29,8 @@ from dirfa_pipeline import (
 )
 from dirfa_pipeline.live.conversation import MAX_BACKLOG, MAX_CARRIED, Conversation, ConversationEvent
 from dirfa_pipeline.live.face import AvatarFrame
-from dirfa_pipeline.live.timeline import SOUND_RATE
+from dirfa_pipeline.live.timeline import FADE, SOUND_RATE
+from dirfa_pipeline.live.utterance import Utterance
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.provenance.marking import MARKED
 from dirfa_pipeline.provenance.watermark import Watermark
@@ -257,6 +258,44 @@ def test_interruption(play: Callable[..., Any]) -> None:
     play(act)
 
 
+def test_an_interruption_drops_the_sound_of_frames_that_nobody_took(play: Callable[..., Any]) -> None:
+    """A reader who was away for seconds hears a fade, then nothing: not what was dropped meanwhile."""
+
+    async def act(scene: Scene) -> None:
+        utterance = await scene.face.say(speech(8.0, SOUND_RATE))
+        frames = await scene.take(30)
+        last = sound_of(frames)[-1]
+        while scene.face.unread < 50:
+            await asyncio.sleep(0.002)
+        heard = await scene.face.interrupt()
+        late = await scene.take(20)
+        sound = sound_of(late)
+        assert len(late[0].audio[0]) > 1.5 * SOUND_RATE and len(sound) > 2.5 * SOUND_RATE  # as long as time is
+        fade = round(FADE * SOUND_RATE)
+        assert not sound[fade:].any() and np.count_nonzero(sound[:fade]) > 0
+        assert np.abs(np.diff(np.concatenate([[last], sound]))).max() < 0.2  # no click
+        assert utterance.interrupted and utterance.heard - heard == pytest.approx(FADE)
+        assert not any(frame.speaking for frame in late[1:])
+        again = await scene.face.say(speech(0.5, SOUND_RATE))
+        await scene.face.flush()
+        assert np.count_nonzero(sound_of(await scene.take(40))) > 0.4 * SOUND_RATE and again.ended
+
+    play(act)
+
+
+def test_what_was_never_heard_does_not_begin_after_an_interruption(play: Callable[..., Any]) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.take(1)
+        await scene.face.say(speech(2.0, SOUND_RATE))
+        while scene.face.unread < 40:
+            await asyncio.sleep(0.002)
+        assert await scene.face.interrupt() == 0.0
+        assert not sound_of(await scene.take(20)).any()
+        assert scene.kinds == ["interrupted"]
+
+    play(act)
+
+
 def test_interruption_drops_what_waits_its_turn(play: Callable[..., Any]) -> None:
     """A voice that hangs in mid-sentence, and says behind it: none goes on, and its iterator is closed."""
     closed = []
@@ -447,6 +486,22 @@ def test_direction_takes_over_gently(play: Callable[..., Any]) -> None:
         assert np.abs(np.diff(yaw)).max() < np.radians(3)
 
     play(act)
+
+
+def test_liveliness_after_the_voice_can_be_switched(pipeline: DirfaPipeline, small: PreparedPortrait) -> None:
+    """`expression="auto"` moves head and brows otherwise from then on, as if it had been given first; so back."""
+
+    def moved(*given: Controls, **options: Any) -> np.ndarray:
+        face = pipeline.converse(small, generator=torch.Generator().manual_seed(3), **options)._open_face()
+        for controls in given:
+            face.direct(controls)
+        face.timeline.lay(np.tile(speech(3.0, SOUND_RATE).samples[0], 3), Utterance(0))
+        return np.array([face._hearing.row((number + 0.5) / 25) for number in range(220)])
+
+    plain, auto = moved(), Controls(expression="auto")
+    assert np.abs(moved(auto) - plain).max() > 1e-4
+    np.testing.assert_array_equal(moved(auto), moved(controls=auto))
+    np.testing.assert_array_equal(moved(auto, Controls()), plain)
 
 
 def test_somebody_else_is_listened_to(play: Callable[..., Any]) -> None:
