@@ -31,6 +31,8 @@ EDGE: Final = 0.06  # inter-ocular distances that the outline of a person may be
 HAIRLINE: Final = (0.08, 0.22)  # of the way to the back, between which the photo shows hair best
 STRAND: Final = 6.0  # pixels of the head's picture: what is finer belongs to strands
 CHEEK: Final = (0.7, 0.95)  # sines of the turn to the side between which the photo's pixels are stretched too far
+STRANDS_LEFT: Final = 0.35  # of them, at the back: repeated often, they are rings
+NECK_CUT: Final = 0.25  # inter-ocular distances above the lowest point, at which the neck ends flat
 SCALES: Final = 7  # each twice as wide and counting a sixteenth as much as the one before
 PERSON: Final = 0.5  # of the mask
 
@@ -66,7 +68,7 @@ def build_shell(prepared: PreparedPortrait, resting: Array, shown: Array) -> Hea
     hair = _hair(prepared, seen)
     photo = _without_background(prepared)
     picture = _paint(prepared, photo, _swell(seen, hair))
-    return HeadShell(_swell(fit_head(prepared.head, resting), hair), picture, photo)
+    return HeadShell(_cut_neck(_swell(fit_head(prepared.head, resting), hair)), picture, photo)
 
 
 def fit_head(head: Array, face: Array) -> Array:
@@ -115,13 +117,20 @@ def _swell(head: Array, hair: Array) -> Array:
     return (middle + hair[..., None] * (head - middle)).astype(np.float32)
 
 
+def _cut_neck(head: Array) -> Array:
+    """The head with an even lower end."""
+    head = head.copy()
+    head[..., 1] = np.minimum(head[..., 1], head[..., 1].max() - NECK_CUT)
+    return head
+
+
 def _without_background(prepared: PreparedPortrait) -> NDArray[np.uint8]:
     """
     The relaxed photo, in which the person's colours go on beyond their outline.
 
     Cheeks lose their detail towards the ears: stretched over the side of the head it would be streaks.
     """
-    picture = _spread(prepared.relaxed[..., :3].astype(np.float32), _person(prepared))
+    picture = _spread(prepared.relaxed[prepared.above :, :, :3].astype(np.float32), _person(prepared))
     rows, columns = prepared.skin.window
     window = picture[rows, columns]
     normals = cv2.resize(prepared.skin.normals, window.shape[1::-1], interpolation=cv2.INTER_LINEAR)
@@ -171,7 +180,8 @@ def _strands(detail: Array, share: NDArray[np.floating]) -> Array:
     turn = np.abs((share - first) / (last - first) % 2.0 - 1.0)
     source = (rows * (first + (last - first) * (1.0 - turn))).astype(np.float32).repeat(detail.shape[1], 1)
     columns = np.arange(detail.shape[1], dtype=np.float32)[None].repeat(len(detail), 0)
-    return np.asarray(cv2.remap(detail, columns, source, cv2.INTER_LINEAR), np.float32)
+    left = (1.0 + (STRANDS_LEFT - 1.0) * smoothstep((share - last) / (1.0 - last)))[..., None]
+    return np.asarray(left * cv2.remap(detail, columns, source, cv2.INTER_LINEAR), np.float32)
 
 
 def _facing(prepared: PreparedPortrait, closed: Array) -> Array:

@@ -26,6 +26,7 @@ from ..capture.portrait import Portrait
 from ..face.measures import whole_lip_aperture
 from ..rendering.background import cut_out, reach_of, separate
 from ..rendering.compositing import blend_over_plate, lay_over
+from ..rendering.crown import add_crown
 from ..rendering.eyes import build_eyes
 from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
 from ..rendering.frame_state import FrameState, Rig
@@ -63,9 +64,11 @@ class PreparedPortrait(Rig):
     What of a photo is worked out once: what moves of it, see [`Rig`], and what is drawn.
 
     Args:
-        cutout, plate, remainder: The person, what is behind, and what the photo has over them, see [`Layers`].
-        relaxed (`np.ndarray` of shape `(height, width, 4)`): The cut-out without its smile: no teeth or creases stick
-            to lips that have left their place.
+        cutout (`np.ndarray` of shape `(above + height, width, 4)`): The person, with a crown, see [`add_crown`].
+        plate, remainder: What is behind, and what the photo has over them, see [`Layers`].
+        above (`int`): Rows of the crown.
+        relaxed (`np.ndarray` of shape `(above + height, width, 4)`): The cut-out without its smile: no teeth or
+            creases stick to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
         mount: What frames a round picture, if any.
@@ -75,6 +78,7 @@ class PreparedPortrait(Rig):
     cutout: NDArray[np.uint8]
     plate: NDArray[np.uint8]
     remainder: NDArray[np.int16]
+    above: int
     mouth: MouthInterior
     relaxed: NDArray[np.uint8]
     skin: SkinShading
@@ -130,6 +134,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         mount = find_mount(image)
         picture = mount.below(image) if mount else image
         layers = separate(picture, portrait.mask, portrait.landmarks)
+        person = add_crown(layers.cutout, portrait.landmarks)
+        above = len(person) - height
         return PreparedPortrait(
             face=face,
             landmarks=landmarks,
@@ -139,11 +145,12 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             lips=build_lips(face, whole_lip_aperture(portrait.landmarks) / face.scale),
             eyes=build_eyes(image, landmarks, face.blinks, glasses),
             portrait=portrait,
-            cutout=layers.cutout,
+            cutout=person,
             plate=layers.plate,
             remainder=layers.remainder,
+            above=above,
             mouth=build_mouth(image, portrait.landmarks, face, self._teeth()),
-            relaxed=relax(layers.cutout, portrait.landmarks, face),
+            relaxed=relax(person, portrait.landmarks + np.float32([0, above, 0]), face),
             skin=build_skin(image, portrait.landmarks, face),
             window=_moving_window(mesh, width, height),
             head=_array(self.head),
@@ -238,13 +245,15 @@ def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[
         picture = prepared.relaxed
     else:
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
-    warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading), window)
+    above = prepared.above
+    warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading, above), window, above)
     alpha, light = cv2.extractChannel(warped, 3), cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
     warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     frame = prepared.portrait.image.copy()
     corner, margin = (window[1].start, window[0].start), reach_of(frame.shape[1])
     blend_over_plate(
-        warped, alpha, light, prepared.cutout, prepared.plate, prepared.remainder, map_x, map_y, *corner, margin, frame
+        warped, alpha, light, prepared.cutout, prepared.plate, prepared.remainder, map_x, map_y,
+        *corner, above, margin, frame,
     )  # fmt: skip
     return state, frame
 

@@ -44,8 +44,8 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     grown = cv2.dilate(binary, ellipse(margin))
     distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, cv2.DIST_MASK_5)
     alpha = np.clip(1.0 - distance / feather, 0.0, 1.0)
-    # At the picture's border only the person themself: what goes on beyond it is not the margin.
-    for border in (np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
+    # At the border only the person themself: what goes on beyond it is not the margin. Above it there is a crown.
+    for border in (np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]):
         person = cv2.GaussianBlur(binary[border].astype(np.float32)[None], (0, 0), 0.5 * feather)[0]
         alpha[border] = np.minimum(alpha[border], person)
     return (255.0 * alpha).astype(np.uint8)

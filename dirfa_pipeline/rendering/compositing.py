@@ -23,7 +23,7 @@ OPAQUE: Final = 255  # the greatest alpha
 def blend_over_plate(
     warped: NDArray[np.uint8], alphas: NDArray[np.uint8], light: NDArray[np.uint8], cutout: NDArray[np.uint8],
     plate: NDArray[np.uint8], remainder: NDArray[np.int16], map_x: Array, map_y: Array, left: int, top: int,
-    margin: float, out: NDArray[np.uint8],
+    above: int, margin: float, out: NDArray[np.uint8],
 ) -> None:  # fmt: skip
     """
     Lay the warped person over what is behind, in place.
@@ -34,12 +34,13 @@ def blend_over_plate(
         warped (`np.ndarray` of shape `(height, width, 3)`): The warped picture, mirrored at its border.
         alphas (`np.ndarray` of shape `(height, width)`): Its alpha.
         light (`np.ndarray` of shape `(height, width)`): Its light, see [`lost_light`].
-        cutout (`np.ndarray` of shape `(rows, columns, 4)`): The whole picture with its alpha before. Only where the
-            border cuts the person off does the mirror image count as theirs.
+        cutout (`np.ndarray` of shape `(above + rows, columns, 4)`): The whole picture with its alpha before. Only
+            where the border cuts the person off does the mirror image count as theirs.
         plate (`np.ndarray` of shape `(rows, columns, 3)`): The picture without the person.
         remainder (`np.ndarray` of shape `(rows, columns, 3)`): What the photo has over the person on the plate.
-        map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the photo each pixel comes from.
+        map_x, map_y (`np.ndarray` of shape `(height, width)`): Where in the whole picture each pixel comes from.
         left, top (`int`): Corner of the window that `warped` fills.
+        above (`int`): Rows that the whole picture has above the photo.
         margin (`float`): In pixels.
         out (`np.ndarray` of shape `(rows, columns, 3)`): The photo; its window becomes the frame's.
     """
@@ -50,7 +51,7 @@ def blend_over_plate(
     for row in range(height):
         xs, ys, alpha_row = map_x[row], map_y[row], alphas[row]
         lost_light(light, row, xs, ys, lost)
-        _still_there(xs, ys, np.float32(left), np.float32(top + row), gain, rests)
+        _still_there(xs, ys, np.float32(left), np.float32(above + top + row), gain, rests)
         column = 0
         while column < width:
             x, y, alpha = xs[column], ys[column], int(alpha_row[column])

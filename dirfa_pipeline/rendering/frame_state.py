@@ -135,12 +135,17 @@ class FrameState:
         """How round the lips are meant to be, in [0, 1]."""
         return float(roundness(self.weights))
 
-    def warp(self, picture: NDArray[np.uint8], window: Window) -> Warped:
-        """What a window shows of a picture `(height, width, channels)` that the mesh moves."""
+    def warp(self, picture: NDArray[np.uint8], window: Window, above: int = 0) -> Warped:
+        """
+        What a window shows of a picture that the mesh moves.
+
+        Args:
+            picture (`np.ndarray` of shape `(above + height, width, channels)`): The photo, with some rows above it.
+        """
         map_x, map_y, depth = (np.empty(shape_of(window), np.float32) for _ in range(3))
-        corner = (window[1].start, window[0].start)
-        rasterize_map(self.target, self.source, self.rig.mesh.triangles, *corner, map_x, map_y, depth)
-        # Hair or a neck cut off by the picture goes on as its mirror image.
+        corner, source = (window[1].start, window[0].start), self.source + np.array([0, above], np.float32)
+        rasterize_map(self.target, source, self.rig.mesh.triangles, *corner, map_x, map_y, depth)
+        # A neck or shoulders cut off by the picture go on as their mirror image.
         warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         return Warped(np.asarray(warped, np.uint8), map_x, map_y)
 

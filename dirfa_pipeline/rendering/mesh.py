@@ -109,8 +109,8 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
 
 def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
     """
-    Hair and necks that the picture cuts off stay at its border, and stretch, where motion would bring in what it does
-    not show.
+    Hair and necks that the picture cuts off at its sides and below stay at its border, and stretch, where motion would
+    bring in what it does not show. Heads cut off above have a crown instead, see [`add_crown`].
 
     Args:
         person (`np.ndarray` of shape `(height, width)`): The person's alpha, in [0, 255].
@@ -130,6 +130,8 @@ def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
             line = (person[:, int(border[0])] if axis == 0 else person[int(border[1])]).astype(np.float32) / 255.0
             line = cv2.blur(line[None], (along, 1), borderType=cv2.BORDER_REPLICATE)[0]
             cut = line[np.clip(np.rint(rings[..., 1 - axis]), 0, len(line) - 1).astype(int)]
+            if (toward, axis) == (0, 1):  # above
+                continue
             hold[toward, ..., axis] = share * cut * np.minimum(1.0, room / (ROOM * face_height))
     return replace(mesh, hold=hold.reshape(2, -1, 2))
 

@@ -122,12 +122,17 @@ class SkinShading:
             change[place] += amounts[index] * fold
         return change
 
-    def shade(self, picture: NDArray[np.uint8], shading: Array) -> NDArray[np.uint8]:
-        """The picture `(height, width, 4)` with [`shading`] on its skin; itself if that is 0."""
+    def shade(self, picture: NDArray[np.uint8], shading: Array, above: int = 0) -> NDArray[np.uint8]:
+        """
+        The picture with [`shading`] on its skin; itself if that is 0.
+
+        Args:
+            picture (`np.ndarray` of shape `(above + height, width, 4)`): The photo, with some rows above it.
+        """
         if not shading.any():
             return picture
         shaded = picture.copy()
-        _apply(shaded[self.window], shading)
+        _apply(shaded[above:][self.window], shading)
         return shaded
 
     def _relit(self, rotation: Array) -> Array:

@@ -11,6 +11,7 @@ from dirfa_pipeline.rendering.interpolation import lost_light
 
 HEIGHT, WIDTH, MARGIN = 5, 24, 3.0
 LEFT, TOP, ROWS, COLUMNS = 2, 1, 8, 29  # a window that is smaller than its picture
+ABOVE = 3  # rows that the person's picture has above it
 
 
 def blended(seed: int, moved: float) -> tuple[np.ndarray, np.ndarray]:
@@ -21,19 +22,19 @@ def blended(seed: int, moved: float) -> tuple[np.ndarray, np.ndarray]:
     alphas = np.repeat(alphas[:, ::4], 4, axis=1)  # runs, as a person has them
     warped, light = (generator.integers(0, 256, (*shape, *more), np.uint8) for more in ((3,), ()))
     plate, photo = (generator.integers(0, 256, (*whole, 3), np.uint8) for _ in range(2))
-    cutout = generator.integers(0, 256, (*whole, 4), np.uint8)
+    cutout = generator.integers(0, 256, (ABOVE + ROWS, COLUMNS, 4), np.uint8)
     remainder = generator.integers(-20, 20, (*whole, 3), np.int16)
-    y, x = np.mgrid[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH].astype(np.float32)
+    y, x = np.mgrid[ABOVE + TOP : ABOVE + TOP + HEIGHT, LEFT : LEFT + WIDTH].astype(np.float32)
     map_x, map_y = ((axis + moved * generator.standard_normal(shape)).astype(np.float32) for axis in (x, y))
     out = photo.copy()
-    blend_over_plate(warped, alphas, light, cutout, plate, remainder, map_x, map_y, LEFT, TOP, MARGIN, out)
+    blend_over_plate(warped, alphas, light, cutout, plate, remainder, map_x, map_y, LEFT, TOP, ABOVE, MARGIN, out)
 
     lost = np.empty(shape, np.float32)
     for row in range(HEIGHT):
         lost_light(light, row, map_x[row], map_y[row], lost[row])
-    outside = (map_x < 0) | (map_y < 0) | (map_x > COLUMNS - 1) | (map_y > ROWS - 1)
+    outside = (map_x < 0) | (map_y < 0) | (map_x > COLUMNS - 1) | (map_y > ABOVE + ROWS - 1)
     near_y, near_x = (
-        np.floor(np.clip(axis, 0, n - 1) + 0.5).astype(int) for axis, n in ((map_y, ROWS), (map_x, COLUMNS))
+        np.floor(np.clip(axis, 0, n - 1) + 0.5).astype(int) for axis, n in ((map_y, ABOVE + ROWS), (map_x, COLUMNS))
     )
     alpha = np.where(outside, np.minimum(alphas, cutout[near_y, near_x, 3]), alphas).astype(np.float32)
     rest = np.floor(255.0 - np.minimum(255.0, 255.0 / MARGIN**2 * ((map_x - x) ** 2 + (map_y - y) ** 2)))
