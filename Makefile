@@ -12,7 +12,7 @@ GLTF := tests/head3d/gltf/node_modules
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app media sheet goldens test test-long test-fast test-python quality style wheel programs browser gltf clean
+.PHONY: demo app docs media sheet goldens test test-long test-fast test-python quality style wheel programs browser gltf clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -21,6 +21,11 @@ demo: $(VENV)/.installed
 
 app: $(VENV)/.installed
 	$(RUN) app.py
+
+# The documentation's site, into outputs/site; strict: a warning is an error.
+docs: $(VENV)/.installed
+	$(RUN) -m zensical build --strict --clean
+	@echo "The site is $(CURDIR)/outputs/site/index.html"
 
 # The README's pictures of the demo page.
 media: $(VENV)/.installed browser
@@ -69,7 +74,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --constraint constraints.txt torch
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,serve,test,train,voices]"
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,docs,serve,test,train,voices]"
 	touch $@
 
 # What tests run that pip does not bring: a browser, voices, ffmpeg, node.

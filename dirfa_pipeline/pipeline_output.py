@@ -1,7 +1,10 @@
 """What a [`DirfaPipeline`] call returns."""
 
+import base64
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -10,6 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .animation.animation import Animation
+from .media.audio import AudioClip
+from .provenance.marking import write_video
+
+
+MOST_SHOWN: Final = 4  # videos that a notebook shows of one output: each is stored in the notebook's file
 
 
 @dataclass
@@ -32,6 +40,35 @@ class DirfaPipelineOutput(BaseOutput):
     animation: list[Animation]
     sampling_rate: list[int | None]
     fps: float
+
+    def _repr_html_(self) -> str:
+        """The videos with their sound, marked as synthetic, for notebooks; the curves where there are no frames."""
+        if self.frames is None:
+            return "".join(animation._repr_html_() for animation in self.animation[:MOST_SHOWN])
+        sounds = zip(self.audio, self.sampling_rate, strict=True)
+        clips = [AudioClip(audio, rate) if audio is not None and rate else None for audio, rate in sounds]
+        shown = zip(self.frames[:MOST_SHOWN], clips, strict=False)
+        players = [
+            f'<video controls loop src="{_as_address(video, self.fps, clip)}"></video>' for video, clip in shown
+        ]
+        more = len(self.frames) - len(players)
+        return "".join(players) + (f"<p>and {more} more in <code>frames</code></p>" if more else "")
+
+
+def _as_address(video: Any, fps: float, sound: AudioClip | None) -> str:
+    """A video of any `output_type` as an mp4 inside an address."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "talk.mp4"
+        write_video(path, (to_pixels(frame) for frame in video), fps, sound)
+        return f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def to_pixels(frame: Image.Image | NDArray[np.float32] | torch.Tensor) -> NDArray[np.uint8]:
+    """A frame of any `output_type` as uint8 of shape `(height, width, 3)`."""
+    if isinstance(frame, Image.Image):
+        return np.asarray(frame)
+    values = frame.permute(1, 2, 0).numpy() if isinstance(frame, torch.Tensor) else frame
+    return np.round(255.0 * values).astype(np.uint8)
 
 
 def convert_frames(frames: NDArray[np.uint8], output_type: str) -> Any:

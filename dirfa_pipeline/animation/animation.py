@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import AnimationError
 from ..media.files import whole_file
 from .coefficients import COEFFICIENT_NAMES, NUM_COEFFICIENTS, check_coefficients, check_names, coefficient_index
+from .drawing import draw_animation
 from .frame_rate import ANIMATION_FPS, MAX_FPS, MAX_FRAMES
 
 
@@ -48,6 +49,10 @@ class Animation:
     def duration(self) -> float:
         """Length in seconds."""
         return len(self) / self.fps
+
+    def _repr_html_(self) -> str:
+        """Its curves, for notebooks."""
+        return draw_animation(self)
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         """The curve of one named coefficient, of shape `(num_frames,)`."""

@@ -12,6 +12,7 @@ from ..face.fit import FaceFit, FaceFitter
 from .detector import FaceDetector
 from .doubts import UPSIDE_DOWN, doubts, is_upside_down, measure_face
 from .faces import FaceChoice, check_choice, choose_face, find_faces, list_faces
+from .fit_picture import draw_fit
 from .mount import find_mount
 from .pictures import ImageInput, Photo, read_photo
 
@@ -32,6 +33,10 @@ class Portrait:
     mask: NDArray[np.float32]
     landmarks: NDArray[np.float32]
     face: FaceFit
+
+    def _repr_html_(self) -> str:
+        """The photo with its fit, for notebooks."""
+        return draw_fit(self.image, self.landmarks, self.face)
 
     @classmethod
     def from_image(

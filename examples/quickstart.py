@@ -1,0 +1,23 @@
+"""
+A photo and a sound in, a talking video out.
+
+    python examples/quickstart.py [PHOTO SPEECH] [--output FOLDER]
+"""
+
+import torch
+from arguments import parse_arguments
+
+from dirfa_pipeline import DirfaPipeline, write_video
+
+
+options = parse_arguments(__doc__)
+pipe = DirfaPipeline.from_pretrained("dirfa-base")
+
+# Three steps: whom, how, and the frames of both. The frames come one by one, so memory stays small.
+portrait = pipe.prepare_portrait(options.photo, max_size=options.max_size)
+animation = pipe.sample_animation(options.speech, generator=torch.Generator().manual_seed(7))
+frames = pipe.render(portrait, animation)
+
+path = options.output / "quickstart.mp4"
+write_video(path, frames, animation.fps, options.speech)
+print(path)
