@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> None:
     seed = options.seed if options.seed is not None else int.from_bytes(os.urandom(4), "little") >> 1
     progress(f"drawing (seed {seed})")
     frames = pipeline.dub(film, sound, generator=torch.Generator().manual_seed(seed))
-    said = marks.read_marks(options, composite=True)
+    said = marks.read_marks(options, redrawn=film.shown)
     write_video(options.output, frames, film.fps, sound, options.crf, options.preset, said)
     print(options.output, flush=True)
 

@@ -8,6 +8,9 @@ from .files import check_files
 
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..provenance.marking import Marks
 
 
@@ -34,12 +37,12 @@ def check_options(options: argparse.Namespace) -> None:
         raise InputError("--unmarked leaves out what --certificate and --payload ask for; drop one of them")
 
 
-def read_marks(options: argparse.Namespace, composite: bool = False) -> "Marks | None":
+def read_marks(options: argparse.Namespace, redrawn: "NDArray[np.bool_] | None" = None) -> "Marks | None":
     """
     The marks that checked options ask for.
 
     Args:
-        composite (`bool`): Whether only a part of the video is made: a dub.
+        redrawn (`np.ndarray` of shape `(frames,)`, *optional*): bool, of a dub: the film's frames that it changes.
     """
     from ..provenance.credentials import load_certificate
     from ..provenance.marking import Marks
@@ -51,7 +54,7 @@ def read_marks(options: argparse.Namespace, composite: bool = False) -> "Marks |
     if options.certificate is not None:
         certificate = load_certificate(options.certificate, options.certificate_key)
     payload = MADE_HERE if options.payload is None else options.payload
-    return Marks(payload=None if composite else payload, certificate=certificate, composite=composite)
+    return Marks(payload, certificate, composite=redrawn is not None, frames=redrawn)
 
 
 def _number(text: str) -> int:

@@ -1,7 +1,7 @@
 """Videos that say what they are: the writer of every video that this package makes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,13 @@ from .credentials import Certificate, sign_file
 from .watermark import MADE_HERE, Watermark
 
 
+Mark = Callable[[NDArray[np.uint8], float], NDArray[np.uint8]]
+
 COMMENT: Final = f"AI-generated talking video, made with dirfa-pipeline {__version__}"
 DUB_COMMENT: Final = f"Video with AI-generated lips, made with dirfa-pipeline {__version__}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared
 class Marks:
     """
     What a video says of itself. Many laws ask for it: see docs/provenance.md before you leave something out.
@@ -33,12 +35,15 @@ class Marks:
             default one that was made for this process and says so.
         photo (`str` or `os.PathLike`, *optional*): The picture's file, if credentials shall name it.
         composite (`bool`): Whether the video is a film of which only a part was made: a dub.
+        frames (`np.ndarray` of shape `(frames,)`, *optional*): bool, which frames were made and so carry the
+            watermark; all if left out.
     """
 
     payload: int | None = MADE_HERE
     certificate: Certificate | None = None
     photo: str | os.PathLike[str] | None = None
     composite: bool = False
+    frames: NDArray[np.bool_] | None = None
 
 
 MARKED: Final = Marks()
@@ -65,9 +70,21 @@ def video_writer(
         sign_file, title=Path(path).name, composite=marks.composite, photo=marks.photo, certificate=marks.certificate,
         watermark=marks.payload,
     )  # fmt: skip
-    mark = None if marks.payload is None else Watermark(marks.payload).mark
+    mark = None if marks.payload is None else _marker(Watermark(marks.payload), marks.frames, fps)
     comment = DUB_COMMENT if marks.composite else COMMENT
     return VideoWriter(path, fps, audio, crf, preset, comment, mark, sign)
+
+
+def _marker(watermark: Watermark, made: NDArray[np.bool_] | None, fps: float) -> Mark:
+    """What marks a frame, given its time in seconds, unless it was not made."""
+    if made is None:
+        return watermark.mark
+
+    def mark(frame: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
+        index = round(seconds * fps)
+        return watermark.mark(frame, seconds) if index < len(made) and made[index] else frame
+
+    return mark
 
 
 def write_video(

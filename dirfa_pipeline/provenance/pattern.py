@@ -1,16 +1,17 @@
 """
-The watermark's patterns: one that is looked for, and one for each bit, all of them noise of middling fineness.
+The watermark's patterns: one that is looked for, and one for each sign of the code, all noise of middling fineness.
 
 They repeat as tiles, so that a cropped or scaled picture still holds whole ones, and are orthogonal to each other. The
 idea is that of spread-spectrum watermarking (Cox, Kilian, Leighton and Shamoon, 1997).
 """
 
-import binascii
 from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .code import CODE_BITS
 
 
 Array = NDArray[np.float32]
@@ -18,13 +19,11 @@ Array = NDArray[np.float32]
 TILE: Final = 128  # samples along each side of a tile
 TILES: Final = 2.0  # along a picture's longest side
 FINENESS: Final = (5.0, 16.0)  # waves a tile: longer ones are seen, shorter ones do not survive a strong encoder
-PAYLOAD_BITS, CHECK_BITS = 32, 16
-BITS: Final = PAYLOAD_BITS + CHECK_BITS
 PUBLIC_KEY: Final = 0xD1FA  # everybody's: who has it can find the mark
 
 
 class Patterns(NamedTuple):
-    """What is looked for, `(128, 128)`, and what each bit adds, `(48, 128, 128)`; mean square 1, all orthogonal."""
+    """What is looked for, `(128, 128)`, and what each sign adds, `(168, 128, 128)`; mean square 1, all orthogonal."""
 
     beacon: Array
     bits: Array
@@ -33,7 +32,7 @@ class Patterns(NamedTuple):
 @cache
 def patterns(key: int = PUBLIC_KEY) -> Patterns:
     """The patterns of a key; the same for every version of NumPy."""
-    flat = _noise(key, 1 + BITS)
+    flat = _noise(key, 1 + CODE_BITS)
     # Made orthogonal one after the other: unlike a QR decomposition's, the signs are the same everywhere.
     flat = np.linalg.solve(np.linalg.cholesky(flat @ flat.T), flat)
     whole = (TILE * flat).reshape(-1, TILE, TILE).astype(np.float32)
@@ -56,17 +55,3 @@ def _noise(key: int, count: int) -> NDArray[np.float64]:
     spectra = np.zeros((count, *waves.shape), np.complex128)
     spectra[:, band] = np.exp(2j * np.pi * (raw >> np.uint64(11)).astype(np.float64) / 2.0**53)
     return np.fft.irfft2(spectra, s=(TILE, TILE)).reshape(count, -1)
-
-
-def bits_of(payload: int) -> Array:
-    """A payload and its checksum as signs, `(48,)` of -1 or 1."""
-    check = binascii.crc_hqx(payload.to_bytes(PAYLOAD_BITS // 8, "big"), 0)
-    number = payload << CHECK_BITS | check
-    return np.array([1.0 if number >> place & 1 else -1.0 for place in reversed(range(BITS))], np.float32)
-
-
-def payload_of(signs: NDArray[np.floating]) -> int | None:
-    """The payload that 48 numbers spell by their signs; `None` where the checksum says that one is wrong."""
-    number = int("".join("1" if sign > 0 else "0" for sign in signs), 2)
-    payload = number >> CHECK_BITS
-    return payload if np.array_equal(bits_of(payload) > 0, np.asarray(signs) > 0) else None

@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .pattern import BITS, PAYLOAD_BITS, PUBLIC_KEY, TILE, TILES, bits_of, patterns
+from .code import CODE_BITS, PAYLOAD_BITS, code_of
+from .pattern import PUBLIC_KEY, TILE, TILES, patterns
 
 
 Array = NDArray[np.float32]
 
 MADE_HERE: Final = 0xD14FA001  # the payload of whoever names none: "made with this software"
-FREQUENCY: Final = 1.25  # changes of sign back and forth a second: what stands still cancels over a few seconds
+FREQUENCY: Final = 0.6  # changes of sign back and forth a second: what stands still cancels over a few seconds
 # Measured by benchmarks/evaluate_watermark.py: fainter ones are lost by strong encoders, stronger ones show.
 STRENGTH: Final = 1.5  # levels of 255, root mean square where the picture has room for 1
 MOST_ROOM: Final = 1.15  # root mean square over a picture: a busy one would be marked stronger than 42 dB allows
-BEACON: Final = 3.0  # strength of what is looked for over that of one bit
+BEACON: Final = 0.3  # of the mark's power is in what is looked for, the rest in the bits
 # Strength in a flat area, and what a busy one, where noise is not seen, has more. Seen: half as strong again in flat
 # areas people who compared videos named the mottled walls.
 FLAT, BUSY = 0.4, 1.3
@@ -44,8 +45,8 @@ class Watermark:
             raise InputError(f"a watermark's payload must be in [0, 2^{PAYLOAD_BITS}), got {payload}")
         self.payload = payload
         beacon, bits = patterns(key)
-        tile = BEACON * beacon + np.tensordot(bits_of(payload), bits, axes=1)
-        self._tile = (tile / np.sqrt(BEACON**2 + BITS)).astype(np.float32)
+        number = np.tensordot(code_of(payload), bits, axes=1) / np.sqrt(CODE_BITS)
+        self._tile = (np.sqrt(BEACON) * beacon + np.sqrt(1.0 - BEACON) * number).astype(np.float32)
         self._spread = lru_cache(maxsize=2)(self._spread_over)
 
     def mark(self, frame: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
@@ -58,8 +59,11 @@ class Watermark:
         """
         height, width = frame.shape[:2]
         sign = 1.0 if np.cos(2.0 * np.pi * FREQUENCY * seconds) >= 0.0 else -1.0
-        change = cv2.multiply(self._spread(height, width), _room(frame), scale=sign * STRENGTH, dtype=cv2.CV_16S)
-        return np.asarray(cv2.add(frame, cv2.merge([change, change, change]), dtype=cv2.CV_8U), np.uint8)
+        spread, room = self._spread(height, width), _room(frame)
+        # Bytes end at 0 and 255 both ways: what brightens and what darkens, apart, is faster than one signed sum.
+        more, less = (cv2.multiply(spread, room, scale=way * STRENGTH, dtype=cv2.CV_8U) for way in (sign, -sign))
+        brighter = cv2.add(frame, cv2.cvtColor(more, cv2.COLOR_GRAY2RGB))
+        return np.asarray(cv2.subtract(brighter, cv2.cvtColor(less, cv2.COLOR_GRAY2RGB), brighter), np.uint8)
 
     def _spread_over(self, height: int, width: int) -> Array:
         """The tile repeated over a picture of a size, `(height, width)`."""

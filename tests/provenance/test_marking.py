@@ -15,7 +15,7 @@ from PIL import Image
 
 from dirfa_pipeline import InputError, Marks, verify, write_video
 from dirfa_pipeline.cli import main
-from dirfa_pipeline.media.video import VideoWriter
+from dirfa_pipeline.media.video import VideoWriter, read_video
 from dirfa_pipeline.provenance.credentials import load_certificate, self_made_certificate
 from dirfa_pipeline.provenance.marking import COMMENT, DUB_COMMENT
 from dirfa_pipeline.provenance.watermark import MADE_HERE
@@ -88,14 +88,20 @@ def test_unmarked_is_unmarked(tmp_path: Path) -> None:
     assert (found.comment, found.credentials) == (None, None)
 
 
-def test_a_dub_is_a_composite(tmp_path: Path) -> None:
-    write_video(tmp_path / "a.mp4", film()[:30], FPS, marks=Marks(payload=None, composite=True))
+def test_a_dub_is_a_composite_whose_redrawn_frames_are_marked(tmp_path: Path) -> None:
+    frames = film()
+    redrawn = np.arange(len(frames)) >= 20
+    write_video(tmp_path / "a.mp4", frames, FPS, crf=0, marks=Marks(composite=True, frames=redrawn))
     found = verify(tmp_path / "a.mp4")
     assert found.comment == DUB_COMMENT
     assert found.credentials is not None
     assert found.credentials.source_type == "compositeWithTrainedAlgorithmicMedia"
     assert found.watermark is not None
-    assert not found.watermark.found
+    assert found.watermark.payload == MADE_HERE
+    write_video(tmp_path / "plain.mp4", frames, FPS, crf=0, marks=None)
+    pairs = zip(read_video(tmp_path / "a.mp4").frames, read_video(tmp_path / "plain.mp4").frames, strict=True)
+    changed = np.array([not np.array_equal(one, other) for one, other in pairs])
+    np.testing.assert_array_equal(changed, redrawn)
 
 
 def test_a_photo_can_be_named(tmp_path: Path) -> None:
