@@ -63,6 +63,16 @@ def test_sdist_holds_what_the_wheel_is_built_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_index_takes_both(wheel: Path, tmp_path: Path) -> None:
+    """Metadata are complete, and the README renders as an index shows it."""
+    sdist = build("sdist", tmp_path)
+    command = [sys.executable, "-m", "twine", "check", "--strict", str(wheel), str(sdist)]
+    checked = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert checked.returncode == 0, checked.stdout
+    assert checked.stdout.count("PASSED") == 2
+
+
+@pytest.mark.slow
 def test_wheel_works_offline_away_from_the_repository(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as file:
