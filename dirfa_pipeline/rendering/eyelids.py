@@ -23,26 +23,35 @@ Array = NDArray[np.float32]
 # Numbers were chosen by eye on contact sheets of half and wholly shut eyes. Lengths: in widths of the eye, from corner
 # to corner. Pairs for `ramp`: where it starts, and over how much it goes, below 0 if it falls.
 
-# The lid's place.
+# The lid's place. Heights: 0 at the margin, 1 at the crease, 2 half-way to the brow.
 SHOWS: Final = (0.0, 0.3)  # closure over which it takes the place of the warped photo
 ENDS: Final = 0.15  # over how much it fades in from both corners
-CREASE_FADES: Final = 0.45  # of its height: over how much it fades out under the crease
-LEAST_LID: Final = 0.03  # height: less lid than that is not told from its margin
+CREASE_FADES: Final = 0.45  # height: over how much it fades out under the crease
+LEAST_LID: Final = 0.03  # less lid than that is not told from its margin
 
-# Its skin.
-AT_CREASE, AT_MARGIN = (0.8, 1.4), (0.35, 1.1)  # of the way from margin to crease, and on towards the brow: where its
-# colour is looked for
-CLEAN_ROWS: Final = 12
-SKIN_RANKS: Final = (0.4, 0.85)  # of what is found, by light: darker is lash, brow or rim, lighter a highlight
-UNEVEN: Final = (0.75, 1.3)  # of the median of all columns: what is darker or lighter is no skin
+# Its skin: a smooth sheet through what is seen of the skin around, with the light along the eye and across it.
+TOP: Final = 2.0  # height up to which it reaches
+SEEN_FROM, SEEN_ROWS, SEEN_COLUMNS = 0.4, 14, 24  # height over which skin is looked for, and at how many places
+BELOW, BELOW_ROWS, BELOW_HEIGHT, BELOW_COUNTS = (0.22, 0.42), 3, -0.6, 0.3  # under the lower lid; the height at which
+# that skin holds the sheet, and its weight
+FIRST_RANKS: Final = (
+    0.4,
+    0.92,
+)  # of what is found in a column, by light: darker is lash, brow or rim, lighter a glint
+ROUNDS: Final = 6  # of the fit
+LEAST_SPREAD: Final = 0.03  # of the light: skin within it is all alike
+DARKER, LIGHTER = 1.6, 2.5  # spreads off the sheet from which on it is no skin
+STEADY: Final = 0.02  # share of the samples' weight that keeps the sheet from tilting
 SUNK: Final = (0.5, 0.78)  # of the light under the eye: a lid is no darker, without glasses and with their rims
-OTHER: Final = 0.2  # share of the light by which a column is corrected that also loses its colour
-MARGIN_LIGHT: Final = (0.85, 1.15)  # of the light at the crease, at the margin
-SKIN_BLUR: Final = 0.08  # along the eye
 DOME, DOME_ENDS = 0.05, 0.10  # light that a lid gains in the middle, and loses at the margin
-TEXTURE_HEIGHT: Final = 0.5  # of the lid, shut: no texel is larger than a pixel
-BELOW, UNDER = 0.42, 0.7  # under the lower lid, and over how much of its length: where plain skin is taken from
+TEXTURE_HEIGHT: Final = 0.8  # of the sheet: no texel is larger than a pixel of a shut eye
 GRAIN_BLUR, MOST_GRAIN = 0.06, 8.0  # what is finer; levels
+
+# What the open eye leaves above it: liner, lashes, a deep crease.
+LEFT_OVER: Final = (0.05, 0.10)  # darker than the sheet by so much of its light
+CLEARED: Final = 0.85  # of it; what is left is the crease of a shut eye
+CLEARED_ENDS: Final = (0.2, 0.15)  # how far beyond the corners, and over how much it fades there
+TO_BROW: Final = 0.6  # height under `TOP` over which it ends
 
 # Its lashes.
 LASH_REACH: Final = 0.12  # how far above the margin the open eye has them
@@ -52,17 +61,18 @@ LASH_RANGE: Final = (0.30, 0.80)  # share of the skin's light that they take at 
 LASH_FADES: Final = 0.35  # of their reach: how fast the least ones end
 RISE, HANG = (1.0, -0.65), 0.75  # of their reach: above the margin, by closure; below it, of a shut eye
 LEAST_LINE: Final = 1.5  # pixels of it, on either side: thinner lines break up
-LASH_PLACES: Final = np.linspace(-0.15, 0.25, 9)  # of the way from the margin to the crease: where their colour is
+LASH_PLACES: Final = np.linspace(0.0, 0.25, 7)  # of the way from the margin to the crease: where their colour is
 LASH_DARKEST: Final = 12  # percentile of these
 LASH_COLOURS: Final = (0.22, 0.62)  # over the skin: no blacker than black, no lighter than light brown
-TIP_WIDTH: Final = 0.08  # how broad the tips of long lashes are that stand over the crease; wider is no lash
-TIP_REACH: Final = 0.26  # how far above the crease they are
+LASH_TINTS: Final = (0.94, 1.06)  # blue ones would be the iris
 MARGIN_ENDS: Final = 0.04  # over how much lashes thin out towards both corners
 
 # What glasses have over the lid.
+SEEN_GLASSES: Final = 0.3  # how sure they are from which on their rims count in full
 STANDS_OUT: Final = (0.25, 0.15)  # off the skin's light
 RIM_BLUR: Final = 0.6  # pixels
 OVER_LASHES: Final = 0.07  # above the margin: what is nearer is taken for lashes
+OFF_THE_EYE: Final = (0.15, 0.25)  # beyond the corners and above the crease: a rim goes as far, a lid's fold does not
 
 
 class LidAxes(NamedTuple):
@@ -86,7 +96,7 @@ class UpperLid:
 
     Args:
         landmarks ([`EyeLandmarks`]): Which landmarks are its.
-        skin (`np.ndarray` of shape `(rows, columns, 3)`): From crease to margin, from the outer corner in.
+        skin (`np.ndarray` of shape `(rows, columns, 3)`): From `TOP` to the margin, from the outer corner in.
         lashes (`np.ndarray` of shape `(rows, columns)`): Share of the light that lashes take, from the margin up.
         tint (`np.ndarray` of shape `(3,)`): What they take of each channel, 1 on average.
         over (`np.ndarray` of shape `(height, width)`): How much of the eye's patch of the photo is over the lid, on
@@ -111,30 +121,19 @@ class UpperLid:
         eye, axes = self.landmarks, lid_axes(self.landmarks, points)
         s, t = _places(axes, patch.shape)
         margin, crease = (_curve(axes.of(line), s) for line in (_margin(eye, points), points[list(eye.crease)]))
-        above, height = t - margin, np.maximum(crease - margin, LEAST_LID)
-        ends = smoothstep(np.clip(np.minimum(s, 1.0 - s) / ENDS, 0.0, 1.0))
-        pixel = 1.0 / axes.width
-        self._clear_tips(patch, above - height, ends, ramp(closed, *SHOWS), axes.width)
+        above, pixel = t - margin, 1.0 / axes.width
+        height = above / np.maximum(crease - margin, LEAST_LID)
+        closing = ramp(closed, *SHOWS)
         inside = np.clip(above / pixel + 0.5, 0.0, 1.0)
-        inside *= smoothstep(np.clip((1.0 - above / height) / CREASE_FADES, 0.0, 1.0))
-        shown = (ramp(closed, *SHOWS) * ends * inside).astype(np.float32)
         rows, columns = self.skin.shape[:2]
-        skin = _look_up(self.skin, s, np.float32(1.0) - above / height, rows, columns).astype(np.float32)
-        patch += shown[..., None] * (skin - patch)
-        below = ramp(closed, *SHOWS) * np.clip(0.5 - above / pixel, 0.0, 1.0)
-        self._draw_lashes(patch, s, above, closed, np.maximum(smoothstep(np.minimum(1.0, 2.0 * shown)), below), pixel)
+        sheet = _look_up(self.skin, s, np.float32(1.0) - height / np.float32(TOP), rows, columns).astype(np.float32)
+        cleared = closing * inside * _left_over(patch, sheet) * _around(s, height)
+        lid = closing * inside * smoothstep(ramp(1.0 - height, 0.0, CREASE_FADES)) * _between_corners(s)
+        shown = np.maximum(cleared, lid).astype(np.float32)
+        patch += shown[..., None] * (sheet - patch)
+        below = closing * np.clip(0.5 - above / pixel, 0.0, 1.0)
+        self._draw_lashes(patch, s, above, closed, np.maximum(smoothstep(np.minimum(1.0, 2.0 * lid)), below), pixel)
         return shown
-
-    @staticmethod
-    def _clear_tips(patch: Array, over: Array, ends: Array, closing: float, width: float) -> None:
-        """Take the tips of the open eye's lashes off the skin over the crease, in place: thin upright dark strokes."""
-        size = 2 * round(0.5 * TIP_WIDTH * width) + 1
-        if closing == 0.0 or size < 3:
-            return
-        band = np.clip(1.0 - np.abs(over) / TIP_REACH, 0.0, 1.0)
-        share = closing * np.minimum(1.0, 3.0 * ends) * np.minimum(1.0, 3.0 * band)
-        strokeless = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, np.ones((1, size), np.uint8))
-        patch += share[..., None] * (strokeless - patch)
 
     def _draw_lashes(
         self, patch: Array, s: Array, above: Array, closed: float, shown: Array, pixel: float
@@ -159,23 +158,17 @@ def build_upper_lid(
     points = landmarks[:, :2]
     axes = lid_axes(eye, points)
     columns, rows = max(8, round(axes.width)), max(4, round(TEXTURE_HEIGHT * axes.width))
-    below = points[list(eye.lower)].mean(0) - BELOW * axes.width * axes.up
-    plain = np.median(
-        colours_at(image, below + 0.7 * (points[list(eye.lower)] - points[list(eye.lower)].mean(0))), axis=0
-    )
-    top, base = (_skin_columns(image, points, eye, columns, where, plain, glasses) for where in (AT_CREASE, AT_MARGIN))
-    # Next to the margin only the light is the lid's: landmarks that lie a little low show the colour of the eye.
-    gain = np.clip(base.mean(1) / np.maximum(top.mean(1), 1.0), *MARGIN_LIGHT)
-    base = top * gain[:, None]
-    down = np.linspace(0.0, 1.0, rows, dtype=np.float32)[:, None]  # from the crease to the margin
-    dome = 1.0 + DOME * np.sin(np.pi * down) - DOME_ENDS * down**3
-    skin = dome[..., None] * (top + down[..., None] * (base - top)) + _grain(image, axes, points, eye, rows, columns)
+    sheet = _skin_sheet(image, points, eye, (rows, columns), glasses)
+    height = np.linspace(TOP, 0.0, rows, dtype=np.float32)[:, None, None]
+    lid = np.clip(1.0 - height, 0.0, 1.0)  # from the crease to the margin
+    skin = sheet * (1.0 + DOME * np.sin(np.pi * lid) - DOME_ENDS * lid**3)
+    skin += _grain(image, axes, points, eye, rows, columns)
     return UpperLid(
         landmarks=eye,
         skin=np.clip(skin + 0.5, 0, 255).astype(np.uint8),
-        lashes=_own_lashes(image, points, eye, base),
+        lashes=_own_lashes(image, points, eye, sheet[-1]),
         tint=_lash_tint(image, points, eye),
-        over=_over_lid(image[window], points - corner_of(window), eye, base, glasses),
+        over=_over_lid(image[window], points - corner_of(window), eye, sheet[-1], glasses),
     )
 
 
@@ -226,41 +219,91 @@ def _lines(points: Array, landmarks: tuple[int, ...], columns: int) -> Array:
     return np.stack([np.interp(at, np.arange(len(line)), line[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _skin_columns(
-    image: NDArray[np.uint8], points: Array, eye: EyeLandmarks, columns: int, where: tuple[float, float], plain: Array,
-    glasses: float,
-) -> Array:  # fmt: skip
-    """
-    Colour of the lid's skin along the eye, `(columns, 3)`: what is neither lash nor brow, rim nor highlight.
+def _left_over(patch: Array, sheet: Array) -> Array:
+    """How much of each pixel is to go for being darker than the lid's skin, `(height, width)` in [0, 1]."""
+    light, skin = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (patch, sheet))
+    return np.asarray(CLEARED * smoothstep(ramp(1.0 - light / np.maximum(skin, 1.0), *LEFT_OVER)))
 
-    `plain`, of shape `(3,)`, is the colour of the skin under the eye.
+
+def _around(s: Array, height: Array) -> Array:
+    """Where the open eye's lashes may have been: from somewhat beyond the corners up towards the brow, in [0, 1]."""
+    beyond, fades = CLEARED_ENDS
+    return np.asarray(ramp(beyond + np.minimum(s, 1.0 - s), 0.0, fades) * ramp(TOP - height, 0.0, TO_BROW))
+
+
+def _between_corners(s: Array) -> Array:
+    """Where along the eye the lid is, in [0, 1]."""
+    return smoothstep(np.clip(np.minimum(s, 1.0 - s) / ENDS, 0.0, 1.0))
+
+
+def _skin_sheet(
+    image: NDArray[np.uint8], points: Array, eye: EyeLandmarks, shape: tuple[int, int], glasses: float
+) -> Array:
     """
-    upper, crease, brow = (_lines(points, line, columns) for line in (eye.upper, eye.crease, eye.brow_side))
-    found = []
-    for way in np.linspace(*where, CLEAN_ROWS):
-        place = upper + way * (crease - upper) if way <= 1.0 else crease + (way - 1.0) * (brow - crease)
-        found.append(colours_at(image, place))
-    colours = np.stack(found)  # (rows, columns, 3)
-    order = np.argsort(colours.mean(2), axis=0)
-    low, high = (round(rank * CLEAN_ROWS) for rank in SKIN_RANKS)
-    skin = np.take_along_axis(colours, order[low:high, :, None], axis=0).mean(0)
-    light = skin.mean(1)
-    middle, sunk = float(np.median(light)), SUNK[0] + glasses * (SUNK[1] - SUNK[0])
-    kept = np.maximum(np.clip(light, UNEVEN[0] * middle, UNEVEN[1] * middle), sunk * float(plain.mean()))
-    # A column of something else keeps neither its light nor its colour.
-    share = ramp(np.abs(kept - light) / np.maximum(kept, 1.0), 0.0, OTHER)[:, None]
-    skin += share * (plain - skin)
-    skin *= (kept / np.maximum(skin.mean(1), 1.0))[:, None]
-    return np.asarray(
-        cv2.GaussianBlur(skin[None], (0, 0), SKIN_BLUR * columns, borderType=cv2.BORDER_REPLICATE)[0], np.float32
+    The lid's clean skin, `(rows, columns, 3)` from `TOP` to the margin: no lash, liner, brow, rim or highlight.
+
+    Light and colour may change along the eye and across it, no faster; what does not fit is something else.
+    """
+    upper, crease, brow, lower = (
+        _lines(points, line, SEEN_COLUMNS) for line in (eye.upper, eye.crease, eye.brow_side, eye.lower)
     )
+    heights = np.linspace(SEEN_FROM, TOP, SEEN_ROWS)
+    places = [
+        upper + height * (crease - upper) if height <= 1.0 else crease + (height - 1.0) * (brow - crease)
+        for height in heights
+    ]
+    axes = lid_axes(eye, points)
+    under = [lower - way * axes.width * axes.up for way in np.linspace(*BELOW, BELOW_ROWS)]
+    colours = colours_at(image, np.concatenate(places + under)).reshape(-1, SEEN_COLUMNS, 3)
+    plain = np.median(colours[SEEN_ROWS:].reshape(-1, 3), axis=0)
+    along = np.linspace(0.0, 1.0, SEEN_COLUMNS)
+    heights = np.concatenate([heights, np.full(BELOW_ROWS, BELOW_HEIGHT)])
+    counts = np.where(heights[:, None] > 0.0, _skin_ranks(colours, SEEN_ROWS), BELOW_COUNTS)
+    plane = _fit_sheet(along, heights, colours, counts)
+    rows, columns = shape
+    sheet = _terms(np.linspace(0.0, 1.0, columns), np.linspace(TOP, 0.0, rows)) @ plane
+    light = np.maximum(sheet.mean(2, keepdims=True), 1.0)
+    least = (SUNK[0] + glasses * (SUNK[1] - SUNK[0])) * float(plain.mean())
+    lifted = np.clip(1.0 - light / least, 0.0, 1.0)
+    return np.asarray(np.where(lifted > 0.0, least / light * sheet + lifted * (plain - sheet), sheet), np.float32)
+
+
+def _skin_ranks(colours: Array, rows: int) -> NDArray[np.float64]:
+    """1 for those of the first samples `(rows, columns, 3)` whose light ranks as skin in their column, else 0."""
+    ranks = np.full(colours.shape[:2], -1.0)
+    ranks[:rows] = colours[:rows].mean(2).argsort(0).argsort(0) / (rows - 1.0)
+    return ((ranks >= FIRST_RANKS[0]) & (ranks <= FIRST_RANKS[1])).astype(np.float64)
+
+
+def _terms(along: NDArray, heights: NDArray) -> NDArray[np.float64]:
+    """What a sheet is made of at places, `(heights, places, 5)`."""
+    s, h = np.meshgrid(2.0 * np.asarray(along, np.float64) - 1.0, np.asarray(heights, np.float64) - 1.0)
+    return np.stack([np.ones_like(s), s, s * s, h, s * h], axis=-1)
+
+
+def _fit_sheet(along: NDArray, heights: NDArray, colours: Array, counts: NDArray) -> NDArray[np.float64]:
+    """Weights `(5, 3)` of the terms, by least squares that leave out what the fit before shows to be no skin."""
+    terms, wanted, prior = _terms(along, heights).reshape(-1, 5), colours.reshape(-1, 3), counts.ravel()
+    weights, kept = prior, np.where(prior > 0.0, prior, 1.0)
+    for _ in range(ROUNDS):
+        weighted = terms * weights[:, None]
+        steady = STEADY * max(float(weights.sum()), 1.0) * np.diag([0.0, 1.0, 1.0, 1.0, 1.0])
+        plane = np.linalg.solve(terms.T @ weighted + steady + 1e-6 * np.eye(5), weighted.T @ wanted)
+        light = np.maximum((terms @ plane).mean(1), 1.0)
+        off = wanted.mean(1) / light - 1.0
+        spread = max(LEAST_SPREAD, 1.5 * float(np.median(np.abs(off[weights > 0.0]))))
+        away = np.where(off < 0.0, off / DARKER, off / LIGHTER) / spread
+        weights = kept * np.square(np.clip(1.0 - np.square(away), 0.0, 1.0))
+        if not weights.any():
+            break
+    return np.asarray(plane)
 
 
 def _grain(
     image: NDArray[np.uint8], axes: LidAxes, points: Array, eye: EyeLandmarks, rows: int, columns: int
 ) -> Array:
     """Fine texture of the skin under the eye, `(rows, columns, 1)` in levels."""
-    middle = points[list(eye.lower)].mean(0) - BELOW * axes.width * axes.up
+    middle = points[list(eye.lower)].mean(0) - BELOW[1] * axes.width * axes.up
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     away = axes.width / columns * ((x - 0.5 * columns)[..., None] * axes.along - (y - 0.5 * rows)[..., None] * axes.up)
     place = (middle + away).astype(np.float32)
@@ -299,7 +342,7 @@ def _lash_tint(image: NDArray[np.uint8], points: Array, eye: EyeLandmarks) -> Ar
     darkest = np.percentile(colours_at(image, places.reshape(-1, 2)), LASH_DARKEST, axis=0)
     skin = np.maximum(np.median(colours_at(image, crease), axis=0), 1.0)
     taken = 1.0 - np.clip(darkest / skin, *LASH_COLOURS)
-    return np.asarray(taken / taken.mean(), np.float32)
+    return np.asarray(np.clip(taken / taken.mean(), *LASH_TINTS), np.float32)
 
 
 def _over_lid(patch: NDArray[np.uint8], points: Array, eye: EyeLandmarks, base: Array, glasses: float) -> Array:
@@ -308,8 +351,17 @@ def _over_lid(patch: NDArray[np.uint8], points: Array, eye: EyeLandmarks, base: 
         return np.zeros(patch.shape[:2], np.float32)
     axes = lid_axes(eye, points)
     s, t = _places(axes, patch.shape)
-    above = t - _curve(axes.of(_margin(eye, points)), s)
+    crease, margin = (_curve(axes.of(line), s) for line in (points[list(eye.crease)], _margin(eye, points)))
     skin = np.interp(s, np.linspace(0.0, 1.0, len(base)), base.mean(1))
     off = np.abs(patch.mean(2) - skin) / np.maximum(skin, 1.0)
-    over = glasses * ramp(off, *STANDS_OUT) * (above > OVER_LASHES)
-    return cv2.GaussianBlur(over.astype(np.float32), (0, 0), RIM_BLUR)
+    over = ramp(off, *STANDS_OUT) * (t - margin > OVER_LASHES)
+    beyond, above = OFF_THE_EYE
+    over *= _reaching(over > 0.5, (np.abs(s - 0.5) > 0.5 + beyond) | (t - crease > above))
+    return ramp(glasses, 0.0, SEEN_GLASSES) * cv2.GaussianBlur(over.astype(np.float32), (0, 0), RIM_BLUR)
+
+
+def _reaching(pieces: NDArray[np.bool_], where: NDArray[np.bool_]) -> Array:
+    """Those of the connected pieces of a mask, and their edges, that reach somewhere: `(height, width)`, 0 or 1."""
+    _, labels = cv2.connectedComponents(pieces.astype(np.uint8))
+    kept = np.isin(labels, np.setdiff1d(labels[where & pieces], 0)).astype(np.uint8)
+    return cv2.dilate(kept, np.ones((3, 3), np.uint8)).astype(np.float32)

@@ -35,7 +35,8 @@ Array = NDArray[np.float32]
 # Pairs for `ramp`: where it starts, and over how much it goes, below 0 if it falls.
 
 # How an eye is drawn.
-ROOM, LEAST_ROOM = 0.25, 3  # eye widths, but at least so many pixels: what is drawn around the lids' outline
+BALL_SEAM: Final = 3  # pixels around the lids' outline over which the eyeball ends
+LID_ROOM: Final = 0.25  # eye widths around it where the lid and what it clears away are drawn
 LEAST_WIDTH: Final = 2.0  # pixels: smaller eyes are left to the mesh
 OPENED: Final = (0.0, 0.05)  # opening over which the eyeball appears
 LEAST_COVER: Final = 0.01  # of a pixel's light: less of the eyeball is not drawn
@@ -122,7 +123,7 @@ class Eye:
         eye = self.landmarks
         outline = target[list(eye.outline), :2]
         width = float(np.linalg.norm(target[eye.outer, :2] - target[eye.inner, :2]))
-        window = window_around(outline, frame.shape, margin=max(LEAST_ROOM, round(ROOM * width)))
+        window = window_around(outline, frame.shape, margin=BALL_SEAM)
         if window is None or width < LEAST_WIDTH:
             return
         opening = lid_opening(eye, target)
@@ -131,7 +132,9 @@ class Eye:
         if mask.max() > LEAST_COVER:
             self._draw_ball(frame, target, transform, window, mask, opening)
         if closed > 0.0:
-            self._draw_lid(frame, target, transform, window, width, closed)
+            room, brow = LID_ROOM * width, target[list(eye.brow_side), :2]
+            socket = window_around(np.concatenate([outline - room, outline + room, brow]), frame.shape, margin=1)
+            self._draw_lid(frame, target, transform, socket or window, width, closed)
 
     def _closure(self, opening: float) -> float:
         """How far lids of an opening have closed since the photo: 0 not at all, 1 entirely."""
@@ -150,7 +153,8 @@ class Eye:
         if lid > 0.0:
             reach = SHADOW_REACH.of(float(np.ptp(target[list(self.landmarks.outline), 0])))
             lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, reach]])
-            lit = cv2.GaussianBlur(cv2.warpAffine(mask, lowered, mask.shape[::-1]), (0, 0), reach)
+            below = cv2.warpAffine(mask, lowered, mask.shape[::-1])
+            lit = cv2.GaussianBlur(below, (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
             ball *= 1.0 - lid * (1.0 - np.clip(SHADOW_ENDS * lit, 0.0, 1.0))[..., None]
         part = frame[rows, columns].astype(np.float32)
         frame[rows, columns] = (part + mask[..., None] * (ball - part) + 0.5).astype(np.uint8)
@@ -249,9 +253,10 @@ def _build_eye(
 
 
 def _ball_window(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Window:
-    """The part of the photo around lids and iris that an eye keeps."""
+    """The part of the photo around iris and lids, up to the brow, that an eye keeps."""
     iris, radius = iris_circle(eye, landmarks)
-    around = np.concatenate([landmarks[list(eye.outline), :2], [iris - BALL_ROOM * radius, iris + BALL_ROOM * radius]])
+    lids = landmarks[[*eye.outline, *eye.brow_side], :2]
+    around = np.concatenate([lids, [iris - BALL_ROOM * radius, iris + BALL_ROOM * radius]])
     low = np.clip(around.min(0) - BALL_BORDER * radius, 0, np.array(image.shape[1::-1]) - 2).astype(int)
     high = np.clip(around.max(0) + BALL_BORDER * radius + 2, low + 2, image.shape[1::-1]).astype(int)
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))

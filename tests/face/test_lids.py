@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline.face.landmarks import LEFT_EYE, RIGHT_EYE, EyeLandmarks
-from dirfa_pipeline.face.lids import AWAKE, CURVE, half_shut, open_lids
+from dirfa_pipeline.face.lids import AWAKE, CURVE, TALKING, half_shut, open_lids
 
 
 def face(right: float, left: float) -> np.ndarray:
@@ -23,7 +23,7 @@ def gap(points: np.ndarray, eye: EyeLandmarks) -> float:
     return float((points[list(eye.lower), 1] - points[list(eye.upper), 1]).max()) / 10.0
 
 
-@pytest.mark.parametrize("opening", [AWAKE, 0.8, 1.1])
+@pytest.mark.parametrize("opening", [TALKING, 0.8, 1.1])
 def test_open_eyes_are_in_no_blink(opening: float) -> None:
     assert set(half_shut(face(opening, opening)).values()) == {0.0}
 
@@ -33,6 +33,14 @@ def test_both_eyes_open_evenly(right: float, left: float) -> None:
     points = face(right, left)
     for eye, blink in half_shut(points).items():
         assert gap(open_lids(points, eye, blink), eye) == pytest.approx(AWAKE, rel=0.12)
+
+
+@pytest.mark.parametrize("opening", [0.62, 0.66, 0.7])
+def test_heavy_lids_are_half_way_to_those_of_people_who_speak(opening: float) -> None:
+    points = face(opening, opening)
+    for eye, blink in half_shut(points).items():
+        wanted = max(AWAKE, 0.5 * (opening + TALKING))
+        assert gap(open_lids(points, eye, blink), eye) == pytest.approx(wanted, rel=0.01)
 
 
 def test_shut_lids_open_along_the_common_curve() -> None:
