@@ -2,13 +2,15 @@
 Conversations by the machine's clock and by one that need not be waited for: delay, skipped frames, joins, memory.
 
     python benchmarks/bench_conversation.py PHOTO SPEECH [--weights DIR] [--sizes 512 256] [--faces 1 2 4]
-        [--seconds 30] [--minutes 10]
+        [--seconds 30] [--minutes 10] [--steady 60]
 
 Prints for each size and number of conversations at once, all in one process and in the machine's own time: the delay
 from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
 frames that were skipped, seconds from `say` to the first frame that speaks, seconds from `interrupt` to lips at rest,
 and the memory of each. Then, by a fake clock: how much the picture changes where speech begins and where it is
-interrupted, over the most around it, and the memory over so many minutes.
+interrupted, over the most around it, and the memory over so many minutes. `--steady` lets one conversation at the
+first size go on for so many minutes of the machine's own time, and prints delay, skipped frames and memory of each
+tenth.
 """
 
 import argparse
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--minutes", type=float, default=10.0, help="of the fake clock; 0 measures no memory")
     parser.add_argument("--joins", type=int, default=6, help="joins of each kind; 0 measures none")
+    parser.add_argument("--steady", type=float, default=0.0, help="minutes of one conversation in real time")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
@@ -66,6 +69,9 @@ def main() -> None:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, size))
         for faces in options.faces:
             asyncio.run(measure_live(pipe, prepared, clip, size, faces, options.seconds))
+    if options.steady:
+        prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, options.sizes[0]))
+        asyncio.run(measure_steady(pipe, prepared, clip, options.steady))
     if options.joins:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, max(options.sizes)))
         asyncio.run(measure_joins(pipe, prepared, clip, options.joins))
@@ -123,6 +129,33 @@ async def _talk(
             "delays": np.array(delays), "voiced": np.array(voiced), "rests": np.array(rests),
             "skipped": face.skipped / total,
         }  # fmt: skip
+
+
+async def measure_steady(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float) -> None:
+    """A line for each tenth of a long conversation, half of it spoken; memory is that of the whole process."""
+    print("minutes  fps  delay p50/p95/p99/most s  skipped  MiB now, peak  load")
+    part = 60.0 * minutes / 10.0
+    async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1)) as face:
+        delays: list[float] = []
+        ends, skipped, turn = part, 0, 0
+        async for frame in face:
+            delays.append(face.now - frame.time)
+            if frame.time >= 2 * TURN * turn:
+                turn = int(frame.time / (2 * TURN)) + 1
+                await face.say((clip.sampling_rate, clip.samples[:, : round(TURN * clip.sampling_rate)]))
+            if frame.time < ends:
+                continue
+            spread = "/".join(f"{value:.2f}" for value in [*np.percentile(delays, (50, 95, 99)), max(delays)])
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            left_out = (face.skipped - skipped) / part / face.fps
+            print(
+                f"{frame.time / 60:7.1f}  {len(delays) / part:4.1f}  {spread}  {left_out:6.1%}  "
+                f"{_memory():.0f}, {peak:.0f}  {_load()}",
+                flush=True,
+            )
+            delays, ends, skipped = [], ends + part, face.skipped
+            if ends > 10.5 * part:
+                return
 
 
 async def measure_joins(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, joins: int) -> None:

@@ -18,9 +18,11 @@ from dirfa_pipeline.demo import build_demo, launch_options
 
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
-pipe = DirfaPipeline.from_pretrained(os.environ.get("DIRFA_MODEL", "dirfa-base")).to(device)
+model = os.environ.get("DIRFA_MODEL", "dirfa-base")
+pipe = DirfaPipeline.from_pretrained(model).to(device)
 pipe.set_progress_bar_config(disable=True)  # visitors see the page's own
-demo = build_demo(pipe, on_gpu=GPU(duration=120)).queue(max_size=16)
+talker = pipe if device == "cpu" else DirfaPipeline.from_pretrained(model)  # a GPU that is lent is not there to talk
+demo = build_demo(pipe, on_gpu=GPU(duration=120), talker=talker).queue(max_size=16)
 
 if __name__ == "__main__":
     demo.launch(**launch_options())

@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> None:
         ) from error
     from ..live.voices.choose import open_voice
     from ..server.house import House
+    from ..server.people import Ensemble
 
     settings = Settings(options.host, options.token, **{name: getattr(options, name) for name in LIMITS})
     if not settings.is_local and settings.token is None:
@@ -77,7 +78,8 @@ def run(options: argparse.Namespace) -> None:
     with _listen(options.host, options.port) as listener:
         voice = open_voice(options.voice)
         pipe = load_pipeline(options.weights, options.device, doing=None)
-        house = House(pipe, prepare_faces(pipe, options.photos, settings.max_size), voice, settings)
+        faces = prepare_faces(pipe, options.photos, settings.max_size)
+        house = House(pipe, Ensemble(faces, voice), settings)
         logging.basicConfig(format="dirfa: %(message)s", level=logging.WARNING)
         config = uvicorn.Config(
             build_app(house), log_level="warning", ws_max_size=settings.max_message, timeout_graceful_shutdown=GRACE,

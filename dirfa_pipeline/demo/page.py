@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from ..pipeline_dirfa import DirfaPipeline
 from .api import build_api
@@ -12,13 +14,24 @@ from .create import build_create
 from .head_tab import build_head
 from .inspect_tab import build_inspect
 from .limits import KEEP_SECONDS, MAX_UPLOAD
-from .live import build_live
 from .shared_folder import SharedFolder
 from .synthesis import Voices
 from .takes import Order, Step, Take, make_takes
+from .talk_tab import build_talk
 
 
 CSS: Final = Path(__file__).with_name("page.css")
+
+
+class TalkingPage(gr.Blocks):
+    """A page with an application for its conversations beside it, on the same port."""
+
+    conversations: ASGIApp
+
+    def launch(self, *arguments: Any, **options: Any) -> Any:
+        """As any page is launched."""
+        routes = {"routes": [Mount("/talk", self.conversations)]}
+        return super().launch(*arguments, **options, app_kwargs=routes)
 
 
 def build_demo(
@@ -26,7 +39,8 @@ def build_demo(
     on_gpu: Callable[[Any], Any] = lambda task: task,
     voices: Mapping[str, str] | None = None,
     files: Path | None = None,
-) -> gr.Blocks:
+    talker: DirfaPipeline | None = None,
+) -> "TalkingPage":
     """
     Lay out the page around a loaded pipeline. Serve it with [`launch_options`].
 
@@ -36,6 +50,8 @@ def build_demo(
         voices (`Mapping`, *optional*): The voices that say typed text, as [`open_voice`] takes them, by the names that
             visitors see; espeak-ng's where it is installed if left out.
         files (`Path`, *optional*): A folder whose files MCP clients may name, and where their videos are kept.
+        talker ([`DirfaPipeline`], *optional*): Draws conversations, which last, where `pipe` computes on a GPU that
+            is lent for single tasks.
     """
     offered = Voices(voices)
 
@@ -43,14 +59,14 @@ def build_demo(
     def work(order: Order, folder: Path) -> Iterator[Step | Take]:
         yield from make_takes(pipe, order, folder, offered)
 
-    with gr.Blocks(
+    with TalkingPage(
         title="A photo that speaks", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
     ) as page:
         gr.Markdown("# A photo that speaks\nOne photo and one speech clip in; a video out.")
         with gr.Tab("Create"):
             inputs, made = build_create(pipe, work, offered)
-        with gr.Tab("Live"):
-            build_live(pipe, inputs)
+        with gr.Tab("Talk"):
+            page.conversations = build_talk(talker or pipe, inputs, offered)
         with gr.Tab("Inspect"):
             build_inspect(made)
         with gr.Tab("3D"):

@@ -39,13 +39,17 @@ class Voices:
 
     def say(self, text: str, name: str = "") -> AudioClip:
         """The text, spoken; raises [`InputError`] for a name that is not offered, and [`VoiceError`] for failures."""
+        return SpokenText(text, self.open(name)).speak()
+
+    def open(self, name: str = "") -> Voice:
+        """The voice of that name; raises [`InputError`] for one that is not offered or cannot be opened."""
         name = name or self.first or ""
         if name not in self._offered:
             known = ", ".join(self.names[:8]) or "none, espeak-ng is not installed"
             raise InputError(f"voice must be one that is offered here ({known}), got {name!r}")
         if name not in self._open:
             self._open[name] = open_voice(self._offered[name])
-        return SpokenText(text, self._open[name]).speak()
+        return self._open[name]
 
 
 def check_text(text: str) -> None:

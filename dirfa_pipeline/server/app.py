@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,14 +14,11 @@ from starlette.staticfiles import StaticFiles
 from ..errors import InputError
 from .calls import Calls
 from .generation import Generation
-from .guard import Guard
+from .guard import PAGE, Guard
 from .house import House
 from .openapi import describe
 from .reception import FullError
 from .socket import serve_socket
-
-
-PAGE = Path(__file__).with_name("page")
 
 
 def build_app(house: House) -> Starlette:
@@ -30,7 +26,7 @@ def build_app(house: House) -> Starlette:
     Build the application of a server.
 
     Args:
-        house ([`House`]): The pipeline, the faces, the voice and the limits.
+        house ([`House`]): The pipeline, the people and the limits.
     """
     calls, generation = Calls(house), Generation(house)
 
@@ -47,7 +43,7 @@ def build_app(house: House) -> Starlette:
         return PlainTextResponse(house.report(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def openapi(request: Request) -> Response:
-        return JSONResponse(describe(list(house.faces), house.settings.token is not None))
+        return JSONResponse(describe(house.people.names, house.settings.token is not None))
 
     async def offer(request: Request) -> Response:
         try:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections import deque
 from fractions import Fraction
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from ..live.face import AvatarFrame
 from ..live.timeline import SOUND_RATE
 from .framing import Heard
 from .house import House
+from .people import Person
 from .talk import Talk, TooManyFaultsError, event_message
 
 
@@ -26,31 +28,50 @@ logger = logging.getLogger(__name__)
 PACKET: Final = SOUND_RATE // 50  # samples of 20 ms, which Opus takes
 MOST_SOUND: Final = SOUND_RATE // 2  # samples that wait to be sent: a call is live or nothing
 VIDEO_CLOCK: Final = 90_000
+MOST_HELD: Final = 0.2  # seconds that sound waits for its picture
 CONNECTS_WITHIN: Final = 20.0  # seconds
 CHANNEL: Final = "dirfa"
 
 
 class FaceVideo(MediaStreamTrack):
-    """The newest frame, whenever it is asked for."""
+    """
+    The newest frame, whenever it is asked for.
+
+    Args:
+        sound ([`FaceSound`]): Gets the sound of a frame when the picture has gone out. Receivers take what is sent
+            together for what belongs together, and pictures take their time to be encoded.
+    """
 
     kind = "video"
 
-    def __init__(self) -> None:
+    def __init__(self, sound: "FaceSound") -> None:
         super().__init__()
         self._frame: AvatarFrame | None = None
         self._news = asyncio.Event()
+        self._sound, self._held = sound, deque[AvatarFrame]()
+        self._is_watched, self._sent = (
+            False,
+            -1.0,
+        )  # time of the frame that was given last: when asked again it is sent
 
     def offer(self, frame: AvatarFrame) -> None:
         """Show this from now on."""
         self._frame = frame
         self._news.set()
+        self._held.append(frame)
+        while self._held and (not self._is_watched or frame.time - self._held[0].time > MOST_HELD):
+            self._sound.offer(self._held.popleft())
 
     async def recv(self) -> av.VideoFrame:
         """The next frame."""
+        self._is_watched = True
+        while self._held and self._held[0].time <= self._sent:
+            self._sound.offer(self._held.popleft())
         await self._news.wait()
         self._news.clear()
         if self._frame is None or self.readyState != "live":
             raise MediaStreamError
+        self._sent = self._frame.time
         picture = self._frame.image[: self._frame.image.shape[0] // 2 * 2, : self._frame.image.shape[1] // 2 * 2]
         video = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         video.pts, video.time_base = round(self._frame.time * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
@@ -116,9 +137,9 @@ class Calls:
         """
         if not isinstance(offer, dict) or offer.get("type") != "offer" or not isinstance(offer.get("sdp"), str):
             raise InputError('an offer must be {"type": "offer", "sdp": "..."}, as createOffer gives it')
-        face = self._house.choose(offer.get("face"))
+        person = self._house.people.choose(offer.get("face"))
         answered: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
-        call = asyncio.create_task(self._call(offer["sdp"], face, answered))
+        call = asyncio.create_task(self._call(offer["sdp"], person, answered))
         self._running.add(call)
         call.add_done_callback(self._running.discard)
         return await answered
@@ -129,11 +150,11 @@ class Calls:
             call.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _call(self, sdp: str, face: Any, answered: "asyncio.Future[dict[str, str]]") -> None:
+    async def _call(self, sdp: str, person: Person, answered: "asyncio.Future[dict[str, str]]") -> None:
         connection = RTCPeerConnection()
         try:
             async with self._house.reception.place(), asyncio.timeout(self._house.settings.max_seconds):
-                await self._talk(connection, sdp, face, answered)
+                await self._talk(connection, sdp, person, answered)
         except TimeoutError:
             logger.info("a call ended: it may last %g s", self._house.settings.max_seconds)
         except TooManyFaultsError:
@@ -148,14 +169,15 @@ class Calls:
             await connection.close()
 
     async def _talk(
-        self, connection: RTCPeerConnection, sdp: str, face: Any, answered: "asyncio.Future[dict[str, str]]"
+        self, connection: RTCPeerConnection, sdp: str, person: Person, answered: "asyncio.Future[dict[str, str]]"
     ) -> None:
-        house, video, sound = self._house, FaceVideo(), FaceSound()
+        house, sound = self._house, FaceSound()
+        video = FaceVideo(sound)
         channel = _Channel(connection)
-        async with house.open(face, lambda event: channel.tell(event_message(event))) as conversation:
-            talk = Talk(conversation, house.voice, SOUND_RATE, house.settings, house.metrics, channel.tell)
+        async with house.open(person.face, lambda event: channel.tell(event_message(event))) as conversation:
+            talk = Talk(conversation, person.voice, SOUND_RATE, house.settings, house.metrics, channel.tell)
             over = _watch(connection)
-            parts = [talk.speak(), over.wait(), _pump(conversation, video, sound, house), channel.read(talk)]
+            parts = [talk.speak(), over.wait(), _pump(conversation, video, talk, house), channel.read(talk)]
             tasks: list[asyncio.Task[Any]] = [asyncio.create_task(part) for part in parts]
             connection.on("track", lambda track: tasks.append(asyncio.create_task(_hear(track, talk))))
             try:
@@ -230,10 +252,10 @@ def _watch(connection: RTCPeerConnection) -> asyncio.Event:
     return over
 
 
-async def _pump(conversation: Conversation, video: FaceVideo, sound: FaceSound, house: House) -> None:
+async def _pump(conversation: Conversation, video: FaceVideo, talk: Talk, house: House) -> None:
     async for frame in conversation:
         video.offer(frame)
-        sound.offer(frame)
+        talk.tell_delay(frame.time)
         house.metrics.add("frames_total")
 
 

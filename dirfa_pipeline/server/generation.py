@@ -90,14 +90,14 @@ class Generation:
         self, files: dict[str, Path | None], face: Any, text: Any, seed: Any, folder: Path, gone: threading.Event
     ) -> Path:
         pipe, settings = self._house.pipe, self._house.settings
-        clip = self._speech(files["audio"], text)
+        clip = self._speech(files["audio"], text, face)
         if clip.duration > settings.max_generate_seconds:
             raise InputError(
                 f"speech may last {settings.max_generate_seconds:g} s, got {clip.duration:.1f} s; send a part"
             )
         portrait: Portrait | PreparedPortrait
         if files["photo"] is None:
-            portrait = self._house.choose(face)
+            portrait = self._house.people.choose(face).face
         elif face is not None:
             raise InputError("a form may hold a photo or name a face, not both")
         else:
@@ -108,12 +108,12 @@ class Generation:
         write_video(path, _until(gone, pipe.render(portrait, animation)), animation.fps, clip)
         return path
 
-    def _speech(self, audio: Path | None, text: Any) -> AudioClip:
+    def _speech(self, audio: Path | None, text: Any, face: Any) -> AudioClip:
         if (audio is None) == (text is None):
             raise InputError("a form must hold either audio, a file with speech, or text")
         if audio is not None:
             return load_audio(audio)
-        return SpokenText(text, self._house.voice).speak()
+        return SpokenText(text, self._house.people.choose(face).voice).speak()
 
 
 async def _wait(place: int) -> None:

@@ -1,6 +1,7 @@
 """Who is answered at all: hosts, origins, tokens, sizes."""
 
 import hmac
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .settings import LOOPBACK, Settings
 
 
-OPEN_PATHS: Final = ("/healthz",)  # need no token
+PAGE: Final = Path(__file__).with_name("page")
+OPEN_PATHS: Final = frozenset({"/", "/healthz", *(f"/{path.name}" for path in PAGE.iterdir())})  # need no token
 REFUSED: Final = 1008  # closing code of a WebSocket: policy
 HEADERS: Final = (
     (b"content-security-policy", b"default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws: wss:"),
@@ -55,7 +57,8 @@ class Guard:
         if settings.is_local and urlsplit(f"//{host}").hostname not in LOOPBACK:
             return 403, f"this server answers {', '.join(LOOPBACK)}, got the host {host!r}"
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        # Browsers let no page set the second header: proxies do, where they name themselves in the first one.
+        if origin is not None and urlsplit(origin).netloc not in (host, headers.get("x-forwarded-host")):
             return 403, f"requests must come from this server's own pages, got the origin {origin!r}"
         if not headers.get("content-length", "0").isdigit():
             return 400, "content-length must be a number"

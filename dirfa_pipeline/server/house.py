@@ -1,17 +1,16 @@
-"""What the parts of one server share: the pipeline, the faces, the voice, and who is in."""
+"""What the parts of one server share: the pipeline, the people, and who is in."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import torch
 
-from ..errors import InputError
 from ..live.conversation import Conversation, ConversationEvent
-from ..live.voices.voice import Voice
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
 from .metrics import Metrics
+from .people import People
 from .reception import Reception
 from .settings import Settings
 
@@ -23,28 +22,18 @@ class House:
 
     Args:
         pipe ([`DirfaPipeline`]): What draws.
-        faces (`Mapping[str, PreparedPortrait]`): Whom, by name; the first is shown to those who name none.
-        voice ([`Voice`]): Says texts.
+        people ([`People`]): Whom.
         settings ([`Settings`]): What is allowed.
     """
 
     pipe: DirfaPipeline
-    faces: Mapping[str, PreparedPortrait]
-    voice: Voice
+    people: People
     settings: Settings = field(default_factory=Settings)
     metrics: Metrics = field(default_factory=Metrics)
     conversations: set[Conversation] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.reception = Reception(self.settings.max_sessions, self.settings.max_waiting, self.metrics)
-
-    def choose(self, name: str | None) -> PreparedPortrait:
-        """The face of that name; raises [`InputError`] for one that is not here."""
-        if name is None:
-            return next(iter(self.faces.values()))
-        if name not in self.faces:
-            raise InputError(f"face must be one of {', '.join(self.faces)}, got {name!r}")
-        return self.faces[name]
 
     @asynccontextmanager
     async def open(

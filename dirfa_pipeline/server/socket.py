@@ -22,7 +22,7 @@ from .talk import Talk, TooManyFaultsError, event_message
 logger = logging.getLogger(__name__)
 
 # Closing codes: RFC 6455 and IANA's registry.
-DONE, POLICY, FAILED, TRY_LATER = 1000, 1008, 1011, 1013
+DONE, POLICY, TOO_LARGE, FAILED, TRY_LATER = 1000, 1008, 1009, 1011, 1013
 IN_FLIGHT: Final = 0.6  # seconds of frames that may be under way to a visitor who tells what was shown
 MOST_UNREAD: Final = 64  # messages that wait to be read; beyond it the network holds the visitor back
 MOST_EVENTS: Final = 256  # that wait to be sent: a visitor who reads none is sent away
@@ -63,7 +63,7 @@ async def serve_socket(socket: WebSocket) -> None:
     """One visitor, from coming to going."""
     house: House = socket.app.state.house
     await socket.accept()
-    sender, inbox = _Sender(socket), _Inbox(socket)
+    sender, inbox = _Sender(socket), _Inbox(socket, house.settings.max_message)
 
     async def place(number: int) -> None:
         await sender.tell_now({"type": "waiting", "place": number})
@@ -71,13 +71,13 @@ async def serve_socket(socket: WebSocket) -> None:
     code, reason = DONE, ""
     try:
         rate = _rate(socket.query_params.get("rate", str(SOUND_RATE)))
-        face = house.choose(socket.query_params.get("face"))
+        person = house.people.choose(socket.query_params.get("face"))
         async with (
             _in_line(inbox, house, place),
             asyncio.timeout(house.settings.max_seconds),
-            house.open(face, lambda event: sender.tell(event_message(event))) as conversation,
+            house.open(person.face, lambda event: sender.tell(event_message(event))) as conversation,
         ):
-            talk = Talk(conversation, house.voice, rate, house.settings, house.metrics, sender.tell)
+            talk = Talk(conversation, person.voice, rate, house.settings, house.metrics, sender.tell)
             await _converse(inbox, sender, conversation, talk, house)
     except FullError:
         code, reason = TRY_LATER, f"{house.settings.max_sessions} conversations and those who wait fill this server"
@@ -85,6 +85,8 @@ async def serve_socket(socket: WebSocket) -> None:
         reason = f"a conversation may last {house.settings.max_seconds:g} s"
     except TooManyFaultsError:
         code, reason = POLICY, f"more than {house.settings.max_faults} malformed messages"
+    except _TooLargeError as error:
+        code, reason = TOO_LARGE, str(error)
     except InputError as error:
         code, reason = POLICY, str(error)
     except (WebSocketDisconnect, ConnectionError):
@@ -97,16 +99,22 @@ async def serve_socket(socket: WebSocket) -> None:
     await _close(socket, sender, code, reason)
 
 
+class _TooLargeError(InputError):
+    pass
+
+
 class _Inbox:
     """Reads what comes from the beginning on, so that a visitor who leaves is noticed while they wait."""
 
-    def __init__(self, socket: WebSocket) -> None:
-        self._socket = socket
+    def __init__(self, socket: WebSocket, largest: int) -> None:
+        self._socket, self._largest = socket, largest
         self._messages: asyncio.Queue[Any] = asyncio.Queue(MOST_UNREAD)
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":
+            if len(message.get("bytes") or message.get("text") or "") > self._largest:
+                raise _TooLargeError(f"a message may hold {self._largest} bytes; send less at a time")
             await self._messages.put(message)
 
     async def next(self) -> Any:
@@ -116,6 +124,7 @@ class _Inbox:
             await asyncio.wait({waiting, self._reading}, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 return waiting.result()
+            self._reading.result()
             raise WebSocketDisconnect
         finally:
             waiting.cancel()
@@ -152,7 +161,7 @@ async def _in_line(inbox: _Inbox, house: House, tell: Callable[[int], Awaitable[
 
 async def _converse(inbox: _Inbox, sender: _Sender, conversation: Conversation, talk: Talk, house: House) -> None:
     """Everything at once until the first part ends: what comes, what is said, frames, events."""
-    ready = {"type": "ready", "fps": conversation.fps, "rate": conversation.sampling_rate, "faces": list(house.faces)}
+    ready = {"type": "ready", "fps": conversation.fps, "rate": conversation.sampling_rate, "faces": house.people.names}
     await sender.tell_now(ready)
     parts = [
         asyncio.create_task(part)

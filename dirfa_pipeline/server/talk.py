@@ -21,9 +21,11 @@ logger = logging.getLogger(__name__)
 
 Tell = Callable[[dict[str, Any]], None]
 
+DELAY_EVERY: Final = 1.0  # seconds
 COMMANDS: Final = ("say", "flush", "interrupt", "direct", "shown")
 DIRECTED: Final = (
     "expression", "expression_strength", "easing", "lips", "brows", "eyes", "head_motion", "pose", "gaze",
+    "blink_rate",
 )  # fmt: skip
 
 
@@ -58,6 +60,7 @@ class Talk:
         self._face, self._voice, self._rate, self._tell, self._metrics = face, voice, rate, tell, metrics
         self._most_faults, self._faults = settings.max_faults, 0
         self._line: asyncio.Queue[str | Heard | None] = asyncio.Queue(settings.max_texts)
+        self._delay_told = 0.0  # when
         self.shown: float | None = None  # time of the newest frame that the visitor told to have shown
         self.was_shown = asyncio.Event()
 
@@ -87,6 +90,12 @@ class Talk:
     def fault(self, error: InputError) -> None:
         """Tell and count a message that could not even be read."""
         self._fault(error)
+
+    def tell_delay(self, time: float) -> None:
+        """Tell how long ago the moment `time` was, once a second."""
+        if self._face.now >= self._delay_told + DELAY_EVERY:
+            self._delay_told = self._face.now
+            self._tell({"type": "delay", "seconds": round(self._face.now - time, 3)})
 
     async def speak(self) -> None:
         """Say what waits, one after the other, for as long as the conversation is open."""
@@ -134,6 +143,7 @@ class Talk:
             raise InputError(f"shown needs the time of a frame that was sent, got {time!r}")
         self.shown = max(float(time), self.shown or 0.0)
         self._metrics.saw_delay(self._face.now - float(time))
+        self.tell_delay(float(time))
         self.was_shown.set()
 
     def _enqueue(self, item: str | Heard | None) -> None:

@@ -37,14 +37,13 @@ from dirfa_pipeline.demo import build_demo, launch_options
 from dirfa_pipeline.demo.api import ADDRESS, HELP
 from dirfa_pipeline.demo.create import order_from
 from dirfa_pipeline.demo.curves import draw_curves
-from dirfa_pipeline.demo.direction import controls_from
 from dirfa_pipeline.demo.label import burn_label
-from dirfa_pipeline.demo.live import LiveSession
-from dirfa_pipeline.demo.preview import prepare_preview
 from dirfa_pipeline.demo.shared_folder import SharedFolder
 from dirfa_pipeline.demo.synthesis import Voices
 from dirfa_pipeline.demo.takes import Order, Take, make_takes
+from dirfa_pipeline.demo.talk_tab import MAX_GUESTS, Guests, Mute
 from dirfa_pipeline.live.voices.wav import write_wav
+from dirfa_pipeline.server.people import Person
 
 
 EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
@@ -250,24 +249,17 @@ def test_large_uploads_are_refused(client: Client) -> None:
     assert refused.value.code == 413
 
 
-def test_live_is_directed() -> None:
-    pipe = tiny_pipeline()
-    portrait = prepare_preview(pipe, str(EXAMPLES / "astronaut.jpg"), 256)
-
-    def shown(expression: str) -> list[str]:
-        live = LiveSession(pipe, portrait, 1, controls_from(expression, 1.0, 0.0, "at the camera", 0.5, 1.0))
-        live.hear(16_000, speech(0.6).mono(16_000))
-        live.close()
-        frames: list[str] = []
-        while live.alive:
-            time.sleep(0.05)
-            frames += live.drain()["frames"]
-        return frames
-
-    neutral, happy = shown("neutral"), shown("happy")
-    assert len(neutral) == len(happy) == 15
-    assert shown("neutral") == neutral
-    assert all(one != other for one, other in zip(neutral, happy, strict=True))
+def test_the_oldest_guests_leave() -> None:
+    guests = Guests()
+    tickets = [guests.admit(Person(object(), Mute())) for _ in range(MAX_GUESTS + 1)]  # type: ignore[arg-type]
+    assert guests.names == [] and len(set(tickets)) == len(tickets)
+    assert isinstance(guests.choose(tickets[-1]).voice, Mute)
+    guests.forget(tickets[-1])
+    for gone in (tickets[0], tickets[-1], "guess", None):
+        with pytest.raises(InputError, match="does not hold any more"):
+            guests.choose(gone)
+    with pytest.raises(VoiceError, match="none is offered here"):
+        Mute().speak("Hello")
 
 
 def test_old_uploads_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:

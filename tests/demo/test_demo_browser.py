@@ -368,20 +368,109 @@ def test_microphone(visit: Visit) -> None:
     page.get_by_role("button", name="Play").first.wait_for()
 
 
-def test_live_by_file_and_by_microphone(visit: Visit, clip: Path) -> None:
-    page = visit()
-    upload(page, EXAMPLES / "astronaut.jpg", clip)
+# How loud what the page plays is, and each status of the conversation, noted by the page itself.
+WATCH = """() => {
+  window.noted = [];
+  window.told = [];
+  const play = AudioBufferSourceNode.prototype.start;
+  AudioBufferSourceNode.prototype.start = function (when) {
+    window.noted.push(this.buffer.getChannelData(0).reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+    return play.call(this, when);
+  };
+  const status = document.querySelector("#talk [role=status]");
+  new MutationObserver(() => window.told.push(status.textContent)).observe(status, {childList: true});
+}"""
+
+
+def told(page: Page, status: str) -> None:
+    """Wait until the conversation showed a status, however briefly."""
+    page.wait_for_function("status => told.some((said) => said.includes(status))", arg=status)
+
+
+def shown(page: Page) -> str:
+    """The face of the Talk tab, small, in numbers."""
+    return page.evaluate("""() => {
+      const canvas = Object.assign(document.createElement("canvas"), {width: 64, height: 64});
+      canvas.getContext("2d").drawImage(document.querySelector("#talk canvas"), 0, 0, 64, 64);
+      return canvas.getContext("2d").getImageData(0, 0, 64, 64).data.join();
+    }""")
+
+
+def enter_talk(page: Page) -> None:
+    """Choose the example's photo and open the tab."""
+    page.get_by_role("tabpanel").first.locator("input[type=file]").nth(0).set_input_files(EXAMPLES / "astronaut.jpg")
     page.locator("#still img").wait_for()
-    page.get_by_role("tab", name="Live").click()
-    page.get_by_role("button", name="Play the speech").click()
-    expect(page.locator("#live-status")).to_contain_text("Done")
-    face = page.locator("#player img")
-    expect(face).to_be_visible()
-    spoken = face.get_attribute("src")
-    page.locator("#live-microphone").get_by_role("button", name="Record").first.click()
-    expect(page.locator("#live-status")).to_contain_text("Listening")
-    expect(face).not_to_have_attribute("src", spoken)
-    expect(page.locator("#player p")).to_contain_text("s behind the sound")
+    page.get_by_role("tab", name="Talk").click()
+    page.evaluate(WATCH)
+
+
+def test_a_face_lives_answers_and_can_be_interrupted(visit: Visit) -> None:
+    """One request to Gradio opens the conversation; text, events and frames go over the WebSocket."""
+    page = visit()
+    enter_talk(page)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.locator("#talk input").fill("one two three four five six seven eight nine ten " * 6)
+    page.keyboard.press("Enter")
+    told(page, "Preparing the face.")
+    told(page, "Speaking.")
+    expect(page.locator("#talk [data-is=delay]")).to_contain_text("s late")
+    asked = [url for url in sent if "gradio_api" in url]
+    page.wait_for_function("() => noted.some((loud) => loud > 0.05)")
+    page.locator("#talk [data-is=stop]").click()
+    told(page, "Stopped after")
+    page.evaluate("() => { noted.length = 0; told.length = 0; }")
+    page.wait_for_timeout(1500)
+    assert page.evaluate("() => noted.every((loud) => loud === 0)")
+    before = shown(page)
+    page.wait_for_timeout(1500)
+    assert shown(page) != before, "it lives on"
+    page.locator("#talk input").fill("And again.")
+    page.locator("#talk").get_by_role("button", name="Say").click()
+    told(page, "Speaking.")
+    told(page, "Ready.")
+    assert [url for url in sent if "gradio_api" in url] == asked
+    page.locator("#talk").get_by_role("button", name="End").click()
+    told(page, "The conversation is over")
+    page.locator("#talk").get_by_role("button", name="Start").click()
+    page.locator("#talk").get_by_role("button", name="End").wait_for()
+
+
+def test_the_face_says_what_is_spoken(visit: Visit) -> None:
+    """Chromium's fake microphone beeps."""
+    page = visit()
+    enter_talk(page)
+    page.locator("#talk").get_by_role("button", name="Start").click()
+    told(page, "Ready.")
+    page.locator("#talk").get_by_role("button", name="Speak").click()
+    told(page, "Speaking.")
+    expect(page.locator("#talk [data-is=speak]")).to_have_attribute("aria-pressed", "true")
+    page.locator("#talk").get_by_role("button", name="Speak").click()
+    expect(page.locator("#talk [data-is=speak]")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_conversation_without_a_photo_is_explained(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Talk").click()
+    page.locator("#talk").get_by_role("button", name="Start").click()
+    expect(page.locator("#talk [role=status]")).to_have_text("A photo is needed; choose one under Create.")
+
+
+def test_others_do_not_see_the_face(visit: Visit, address: str) -> None:
+    """A ticket that was guessed holds for nobody, and none is told."""
+    page = visit()
+    enter_talk(page)
+    page.locator("#talk").get_by_role("button", name="Start").click()
+    told(page, "Ready.")
+    heard = page.evaluate(
+        """(address) => new Promise((done) => {
+          const heard = [], socket = new WebSocket(address);
+          socket.onmessage = ({data}) => heard.push(data);
+          socket.onclose = ({code}) => done([code, ...heard]);
+        })""",
+        address.replace("http", "ws") + "/talk/ws?face=guess",
+    )
+    assert heard[0] == 1008 and "ticket does not hold" in heard[1] and len(heard) == 2
 
 
 def test_the_head_is_shown_in_3d_and_can_be_kept(visit_with_webgl: Visit, clip: Path, tmp_path: Path) -> None:
@@ -428,7 +517,7 @@ def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
-    for tab in ("Create", "Live", "Inspect", "3D", "API"):
+    for tab in ("Create", "Talk", "Inspect", "3D", "API"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -1,23 +1,24 @@
+import {Call, speak as listen} from "./call.js";
 import {Face} from "./client.js";
+import {speak} from "./speak.js";
+import {measure, tell} from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
-const address = new URL(`ws${location.search}`, location.href.replace(/^http/, "ws"));
 document.body.classList.toggle("bare", query.has("bare")); // the face alone, as a browser source
-const seconds = (value) => `${value.toFixed(1)} s`;
-const words = {
-  ready: () => "Ready.",
-  waiting: ({place}) => `All places are taken; you are number ${place} in line.`,
-  started: () => "Speaking.",
-  ended: () => "Ready.",
-  interrupted: ({heard, seconds: all}) => `Stopped after ${seconds(heard)} of ${seconds(all)}.`,
-  error: ({text}) => `Problem: ${text}`,
-  overflow: ({text}) => text,
-  closing: ({text}) => text,
-  closed: ({code, text}) => `The conversation is over${text ? `: ${text}` : ` (${code})`}. Reload the page for another.`,
-};
-const face = new Face(at("face"), (event) => { at("status").textContent = words[event.type](event); }, address);
-document.addEventListener("pointerdown", () => face.sound.resume(), {once: true});
+document.body.classList.toggle("call", query.has("call")); // by WebRTC
+
+function hear(event) {
+  if (event.type === "delay") at("delay").textContent = measure(event);
+  const said = tell(event);
+  const more = event.type === "closed" ? " Reload the page for another." : "";
+  if (said !== null) at("status").textContent = said + more;
+}
+const address = (path) => new URL(path + location.search, location.href);
+const face = query.has("call")
+  ? new Call(at("video"), hear, address("offer"))
+  : new Face(at("face"), hear, Object.assign(address("ws"), {protocol: location.protocol.replace("http", "ws")}));
+document.addEventListener("pointerdown", () => face.sound?.resume(), {once: true});
 
 function say(text) {
   if (text.trim()) face.say(text);
@@ -30,9 +31,10 @@ at("talk").addEventListener("submit", (event) => {
 at("stop").addEventListener("click", () => face.interrupt());
 
 let silence = null;
+const unheard = (error) => { at("status").textContent = `Microphone: ${error.message}`; };
 at("speak").addEventListener("click", async () => {
   if (silence) silence = silence();
-  else silence = await face.speak("say").catch((error) => { at("status").textContent = `Microphone: ${error.message}`; });
+  else silence = await (query.has("call") ? listen(face) : speak(face, "say")).catch(unheard);
   at("speak").setAttribute("aria-pressed", String(Boolean(silence)));
 });
 

@@ -1,0 +1,47 @@
+/** The same face by WebRTC: a video element plays it, events go over a data channel. */
+export class Call {
+  constructor(video, onEvent, address) {
+    Object.assign(this, {video, onEvent, connection: new RTCPeerConnection()});
+    this.channel = this.connection.createDataChannel("dirfa");
+    this.channel.onopen = () => onEvent({type: "ready"});
+    this.channel.onmessage = ({data}) => this.heard(JSON.parse(data));
+    this.connection.addTransceiver("video", {direction: "recvonly"});
+    this.microphone = this.connection.addTransceiver("audio", {direction: "sendrecv"}).sender;
+    this.connection.ontrack = ({streams: [stream]}) => { video.srcObject = stream; };
+    this.connection.onconnectionstatechange = () => {
+      const state = this.connection.connectionState;
+      if (state === "failed" || state === "closed") onEvent({type: "closed", code: state});
+    };
+    this.open(address).catch((error) => onEvent({type: "closed", text: error.message}));
+  }
+  async open(address) {
+    await this.connection.setLocalDescription();
+    while (this.connection.iceGatheringState !== "complete") await new Promise((soon) => setTimeout(soon, 20));
+    const {type, sdp} = this.connection.localDescription;
+    const body = JSON.stringify({type, sdp, face: address.searchParams.get("face") ?? undefined});
+    const answer = await (await fetch(address, {method: "POST", body})).json();
+    if (answer.error) throw new Error(answer.error);
+    await this.connection.setRemoteDescription(answer);
+  }
+  send(type, more = {}) { if (this.channel.readyState === "open") this.channel.send(JSON.stringify({type, ...more})); }
+  say(text) { this.video.muted = false; this.video.play(); this.send("say", {text}); }
+  interrupt() { this.send("interrupt"); }
+  /** The server tells how late it draws; the way here and the wait in the browser come on top. */
+  async heard(event) {
+    if (event.type !== "delay") return this.onEvent(event);
+    const stats = [...(await this.connection.getStats()).values()];
+    const video = stats.find(({type, kind}) => type === "inbound-rtp" && kind === "video") ?? {};
+    const trip = stats.find(({type, nominated}) => type === "candidate-pair" && nominated)?.currentRoundTripTime ?? 0;
+    const {jitterBufferDelay: all, jitterBufferEmittedCount: count} = video;
+    const {all: before, count: old} = this.last ?? {all: 0, count: 0};
+    const waited = (all - before) / (count - old) || 0; // seconds of each frame since the last time
+    this.last = {all, count};
+    this.onEvent({...event, seconds: event.seconds + trip / 2 + waited, fps: video.framesPerSecond ?? 0});
+  }
+}
+/** The face listens to the microphone. Returns what stops it. */
+export async function speak({microphone}) {
+  const stream = await navigator.mediaDevices.getUserMedia({audio: {echoCancellation: true}});
+  await microphone.replaceTrack(stream.getAudioTracks()[0]);
+  return () => { stream.getTracks().forEach((track) => track.stop()); microphone.replaceTrack(null); };
+}
