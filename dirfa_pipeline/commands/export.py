@@ -1,6 +1,7 @@
 """`dirfa export`: an animation file in another format, at another frame rate, or as a 3D head."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
@@ -19,7 +20,7 @@ MAX_TEXTURE = 2048  # pixels: what every graphics card takes
 EXAMPLES = """examples:
   dirfa export talk.npz -o talk.csv --fps 60
   dirfa export capture.csv -o capture.json
-  dirfa export talk.npz --photo photo.jpg -o talk.glb"""
+  dirfa export talk.npz --photo photo.jpg --sound speech.wav -o talk.glb"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,6 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export.add_argument("-o", "--output", required=True, help="the file to write: .npz, .csv, .json or .glb")
     export.add_argument("--format", choices=("npz", "csv", "json", "glb"), help="what the name's ending must say")
     export.add_argument("--photo", help="whose head a .glb shows")
+    export.add_argument("--sound", help="for a .glb: the speech, written beside it as .wav; both begin at 0")
     faces.add_option(export)
     export.add_argument("--weights", help="for a .glb: folder or hub id of a pipeline; the bundled one if left out")
     export.add_argument("--fps", type=float, help="frames per second; as they are if left out")
@@ -42,7 +44,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa export`."""
-    check_files(options.output, animation=options.animation, photo=options.photo)
+    check_files(options.output, animation=options.animation, photo=options.photo, sound=options.sound)
     if options.format and not options.output.lower().endswith(f".{options.format}"):
         raise InputError(
             f"--output must end in .{options.format} for --format {options.format}, got {options.output!r}"
@@ -50,6 +52,8 @@ def run(options: argparse.Namespace) -> None:
     head = options.output.lower().endswith(".glb")
     if head and not options.photo:
         raise InputError("a .glb shows a person's head: add --photo PHOTO")
+    if options.sound and not head:
+        raise InputError("--sound goes beside a .glb; leave it out, or let --output end in .glb")
     from ..animation.files import load_animation, save_animation
     from ..capture.pictures import read_photo
 
@@ -75,3 +79,18 @@ def export_photo(
     progress("fitting the face")
     portrait = pipeline.prepare_portrait(photo, face=face)
     export_head(pipeline.face_renderer.prepare(portrait), animation, options.output)
+    if options.sound:
+        write_sound(options.sound, Path(options.output).with_suffix(".wav"))
+
+
+def write_sound(source: str, path: Path) -> None:
+    """Write a sound file as 16-bit .wav at its own rate, whole or not at all."""
+    import soundfile
+
+    from ..media.audio import load_audio
+    from ..media.files import whole_file
+
+    sound = load_audio(source)
+    with whole_file(path) as temporary:
+        soundfile.write(temporary, sound.samples.T, sound.sampling_rate, "PCM_16", format="WAV")
+    print(path, flush=True)

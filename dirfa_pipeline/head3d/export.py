@@ -1,6 +1,6 @@
 """
-A person's fitted head as glTF for Blender, Unreal and browsers: the photo as texture, 52 morph targets, teeth, eyes,
-and an animation.
+A person's fitted head as glTF for Blender, Unreal and browsers: the photo as texture, morph targets of 52 expressions
+and 15 visemes, neck and head as joints, teeth, eyes, and an animation.
 
 The face is the photo's; the head around it is guessed, see `head_shell`. glTF's axes are x right, y up, z towards the
 viewer, its unit is the metre; an inter-ocular distance is taken as 63 mm.
@@ -25,8 +25,10 @@ from ..rendering.mesh import NUM_FACE_VERTICES
 from ..rendering.mouth import CHIN, LOWER_EDGE
 from ..rendering.tooth_rows import MILLIMETRE, TEETH_EXTENT
 from ..version import __version__
-from .glb import GlbWriter
+from .glb import GlbWriter, vertex_normals
 from .shell import COLUMNS, HeadShell, build_shell, to_picture
+from .skeleton import NECK_SHARE, Skeleton
+from .visemes import MORPH_NAMES, with_visemes
 
 
 Array = NDArray[np.float32]
@@ -49,6 +51,11 @@ TONGUE_TIP, TONGUE_TOP = 11.0, 1.0  # millimetres behind the lips, and over the 
 TONGUE_BEND: Final = 8.0  # millimetres that its edges lie lower than its middle
 TONGUE_OUT: Final = (4.0, 20.0)  # millimetres that tongueOut lifts the tip and brings it forward
 GRID: Final = 17
+SKIN, WET, DULL = (
+    0.6,
+    0.25,
+    0.9,
+)  # roughness; of skin as renderers take it, of what saliva and tears cover, of the throat
 
 
 def export_head(prepared: PreparedPortrait, animation: Animation | None, path: str | os.PathLike[str]) -> None:
@@ -74,30 +81,55 @@ def export_head(prepared: PreparedPortrait, animation: Animation | None, path: s
 def build_glb(prepared: PreparedPortrait, animation: Animation | None = None) -> bytes:
     """The file's content; see [`export_head`]."""
     glb = GlbWriter(f"dirfa-pipeline {__version__}")
-    face = prepared.portrait.face
+    resting, face = _resting(prepared), prepared.portrait.face
+    shell = build_shell(prepared, resting, _to_head(prepared, prepared.portrait.landmarks))
+    skeleton = Skeleton.of(shell.vertices, resting[list(CHIN)].mean(0))
     jaw = face.basis[:, list(CHIN)].mean(1)  # teeth and tongue go with the chin
-    parts = (_add_lower_teeth, _add_tongue, _add_cavity)
-    moving = [_add_skin(glb, prepared), *(add(glb, prepared, jaw) for add in parts)]
+    with_jaw = [add(glb, prepared, jaw) for add in (_add_lower_teeth, _add_tongue, _add_cavity)]
     eyes = [_add_eye(glb, prepared, eye) for eye in prepared.eyes]
-    still = [_add_upper_teeth(glb, prepared)]
-    rest = rotation_matrix(face.head_angles())
-    turn = _quaternions(rest[None])[0].tolist()
-    head = glb.add("nodes", {"name": "Head", "children": [*moving, *eyes, *still], "rotation": turn})
+    inside = [*with_jaw, *eyes, _add_upper_teeth(glb, prepared)]
+    head_frame = glb.add("nodes", {"name": "HeadFrame", "children": inside, "translation": _place(-skeleton.head)})
+    neck, head = _add_joints(glb, prepared, skeleton, head_frame)
+    skin = _add_skin(glb, prepared, shell, skeleton, [neck, head])
     if animation is not None:
-        glb.add_animation("Speech", *_tracks(prepared, animation, head, moving, eyes))
-    return glb.to_bytes(head)
+        tracks = _tracks(prepared, animation, skeleton, (neck, head), [skin, *with_jaw], eyes)
+        glb.add_animation("Speech", *tracks)
+    return glb.to_bytes([neck, skin])
+
+
+def _add_joints(glb: GlbWriter, prepared: PreparedPortrait, skeleton: Skeleton, head_frame: int) -> tuple[int, int]:
+    """Nodes of neck and head, turned as the photo has them."""
+    turns, moves = rotation_matrix(prepared.portrait.face.head_angles())[None], np.zeros((1, 3))
+    neck_turns = rotation_matrix(NECK_SHARE * prepared.portrait.face.head_angles())[None]
+    in_neck, place = skeleton.head_in_neck(turns, moves, neck_turns)
+    head = glb.add("nodes", {
+        "name": "Head", "children": [head_frame], "rotation": _quaternions(in_neck)[0].tolist(),
+        "translation": _place(place[0]),
+    })  # fmt: skip
+    neck = glb.add("nodes", {
+        "name": "Neck", "children": [head], "rotation": _quaternions(neck_turns)[0].tolist(),
+        "translation": _place(skeleton.neck),
+    })  # fmt: skip
+    return neck, head
 
 
 def _tracks(
-    prepared: PreparedPortrait, animation: Animation, head: int, moving: list[int], eyes: list[int]
-) -> tuple[Array, list[tuple[int, str, NDArray]]]:
-    values = animation.coefficients
-    times = ((np.arange(len(values)) + 0.5) / animation.fps).astype(np.float32)
-    rotations, _, _ = prepared.portrait.face.cameras(values)
+    prepared: PreparedPortrait, animation: Animation, skeleton: Skeleton, joints: tuple[int, int], moving: list[int],
+    eyes: list[int],
+) -> tuple[Array, list[tuple[int, str, NDArray]]]:  # fmt: skip
+    """Instants, from 0 on whole frames, and what moves at them: joints, weights, eyes."""
+    values, face = animation.coefficients, prepared.portrait.face
+    times = (np.arange(len(values)) / animation.fps).astype(np.float32)
+    rotations, _, _ = face.cameras(values)
+    neck_turns = rotation_matrix(NECK_SHARE * (face.head_angles() + values[:, NUM_EXPRESSIONS : NUM_EXPRESSIONS + 3]))
+    turns, places = skeleton.head_in_neck(rotations, values[:, -3:], neck_turns)
     weights = np.clip(values[:, :NUM_EXPRESSIONS], 0.0, 1.0)
+    weights = np.pad(weights, ((0, 0), (0, len(MORPH_NAMES) - NUM_EXPRESSIONS)))
+    neck, head = joints
     tracks: list[tuple[int, str, NDArray]] = [
-        (head, "rotation", _quaternions(rotations)),
-        (head, "translation", METRES * AXES * values[:, -3:]),
+        (neck, "rotation", _quaternions(neck_turns)),
+        (head, "rotation", _quaternions(turns)),
+        (head, "translation", _metres(places)),
         *((node, "weights", weights) for node in moving),
     ]
     sides: tuple[Side, ...] = ("Right", "Left")
@@ -110,11 +142,11 @@ def _tracks(
     return times, tracks
 
 
-def _add_skin(glb: GlbWriter, prepared: PreparedPortrait) -> int:
+def _add_skin(
+    glb: GlbWriter, prepared: PreparedPortrait, shell: HeadShell, skeleton: Skeleton, joints: list[int]
+) -> int:
     """The face with holes for eyes and mouth, its lids' inner sides and the head around it, in one picture."""
-    face = prepared.portrait.face
-    resting, shown = _resting(prepared), _to_head(prepared, prepared.portrait.landmarks)
-    shell = build_shell(prepared, resting, shown)
+    face, resting = prepared.portrait.face, _resting(prepared)
     rings = len(shell.vertices)
     around = np.concatenate([shell.vertices, shell.vertices[:, :1]], axis=1)  # the picture's edges meet
     inner = [*RIGHT_EYE.outline, *LEFT_EYE.outline]
@@ -141,12 +173,30 @@ def _add_skin(glb: GlbWriter, prepared: PreparedPortrait) -> int:
     for eye in (RIGHT_EYE, LEFT_EYE):
         walls.append(_lid_triangles(eye, start))
         start += len(eye.outline)
+    triangles = np.concatenate([_face_triangles(prepared), grid, *walls]).astype(np.int32)
+    material = glb.add_material("Skin", picture, SKIN)
+    shares, normals = skeleton.shares(vertices), vertex_normals(_metres(vertices), triangles)
+    for values in (shares, normals):
+        _hold_seam(values)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     mesh = glb.add_mesh(
-        "Skin", _metres(vertices), (places / size).astype(np.float32),
-        np.concatenate([_face_triangles(prepared), grid, *walls]).astype(np.int32), glb.add_material("Skin", picture),
-        _metres(morphs), EXPRESSION_NAMES,
+        "Skin", _metres(vertices), (places / size).astype(np.float32), triangles, material,
+        with_visemes(_metres(morphs)), MORPH_NAMES, shares, normals,
     )  # fmt: skip
-    return glb.add("nodes", {"name": "Skin", "mesh": mesh})
+    inverse = np.tile(np.eye(4, dtype=np.float32), (2, 1, 1))
+    inverse[:, :3, 3] = -_metres(np.stack([skeleton.neck, skeleton.head]))
+    return glb.add("nodes", {"name": "Skin", "mesh": mesh, "skin": glb.add_skin("Skeleton", joints, inverse)})
+
+
+def _hold_seam(values: Array) -> None:
+    """
+    Give the head's first ring, in place, the values `(vertices, channels)` of the face's oval and means between them.
+
+    Only every second of its vertices is one of the face's, too: anything else would be a crack or a crease.
+    """
+    oval = values[list(OVAL)]
+    ring = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=0))], axis=1).reshape(COLUMNS, -1)
+    values[NUM_FACE_VERTICES : NUM_FACE_VERTICES + COLUMNS + 1] = np.concatenate([ring, ring[:1]])
 
 
 def _join_pictures(prepared: PreparedPortrait, shell: HeadShell) -> tuple[NDArray[np.uint8], NDArray]:
@@ -186,7 +236,7 @@ def _add_upper_teeth(glb: GlbWriter, prepared: PreparedPortrait) -> int:
     mouth = prepared.mouth
     bottom = mouth.centre + [0.0, mouth.incisal_edge, TEETH_DEPTH]
     vertices, places, triangles = _arch(bottom - [0.0, TEETH_EXTENT[1] * MILLIMETRE, 0.0])
-    material = glb.add_material("UpperTeeth", _picture(mouth.upper), "MASK")
+    material = glb.add_material("UpperTeeth", _picture(mouth.upper), WET, "MASK")
     return glb.add(
         "nodes", {"name": "UpperTeeth", "mesh": glb.add_mesh("UpperTeeth", vertices, places, triangles, material)}
     )
@@ -195,9 +245,9 @@ def _add_upper_teeth(glb: GlbWriter, prepared: PreparedPortrait) -> int:
 def _add_lower_teeth(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     mouth = prepared.mouth
     vertices, places, triangles = _arch(mouth.centre + [0.0, LOWER_EDGE * MILLIMETRE, LOWER_TEETH_DEPTH], LOWER_CROWNS)
-    material = glb.add_material("LowerTeeth", _picture(mouth.lower), "MASK")
-    morphs = _metres(np.repeat(jaw[:, None], len(vertices), axis=1))
-    mesh = glb.add_mesh("LowerTeeth", vertices, places, triangles, material, morphs, EXPRESSION_NAMES)
+    material = glb.add_material("LowerTeeth", _picture(mouth.lower), WET, "MASK")
+    morphs = with_visemes(_metres(np.repeat(jaw[:, None], len(vertices), axis=1)))
+    mesh = glb.add_mesh("LowerTeeth", vertices, places, triangles, material, morphs, MORPH_NAMES)
     return glb.add("nodes", {"name": "LowerTeeth", "mesh": mesh})
 
 
@@ -213,10 +263,10 @@ def _add_tongue(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     front = (1.0 - back.reshape(-1, 1)) ** 1.5
     morphs[EXPRESSION_NAMES.index("tongueOut")] += front * [0.0, -TONGUE_OUT[0], -TONGUE_OUT[1]] * MILLIMETRE
     places = np.stack([0.5 + 0.4 * across, 0.95 - 0.7 * back], axis=-1).reshape(-1, 2).astype(np.float32)
-    material = glb.add_material("Tongue", _picture(prepared.mouth.tongue)[..., :3])
+    material = glb.add_material("Tongue", _picture(prepared.mouth.tongue)[..., :3], WET)
     mesh = glb.add_mesh(
         "Tongue", _metres(vertices + prepared.mouth.centre), places, _grid_triangles(GRID, GRID)[:, ::-1], material,
-        _metres(morphs), EXPRESSION_NAMES,
+        with_visemes(_metres(morphs)), MORPH_NAMES,
     )  # fmt: skip
     return glb.add("nodes", {"name": "Tongue", "mesh": mesh})
 
@@ -245,8 +295,8 @@ def _add_cavity(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     mesh = glb.add_mesh(
         "MouthCavity", _metres(np.concatenate(rings)), places,
         np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)]).astype(np.int32),
-        glb.add_material("MouthCavity", _picture(prepared.mouth.throat)[..., :3]),
-        _metres(np.concatenate(follow, axis=1)), EXPRESSION_NAMES,
+        glb.add_material("MouthCavity", _picture(prepared.mouth.throat)[..., :3], DULL),
+        with_visemes(_metres(np.concatenate(follow, axis=1))), MORPH_NAMES,
     )  # fmt: skip
     return glb.add("nodes", {"name": "MouthCavity", "mesh": mesh})
 
@@ -263,9 +313,9 @@ def _add_eye(glb: GlbWriter, prepared: PreparedPortrait, eye: Eye) -> int:
     name = "RightEye" if eye.landmarks is RIGHT_EYE else "LeftEye"
     mesh = glb.add_mesh(
         name, _metres(vertices), np.clip(places, 0.0, 1.0).astype(np.float32), _grid_triangles(GRID, GRID),
-        glb.add_material(name, eye.filled),
+        glb.add_material(name, eye.filled, WET),
     )  # fmt: skip
-    return glb.add("nodes", {"name": name, "mesh": mesh, "translation": _metres(centre).tolist()})
+    return glb.add("nodes", {"name": name, "mesh": mesh, "translation": _place(centre)})
 
 
 def _eyeball(prepared: PreparedPortrait, eye: Eye) -> tuple[NDArray, float]:
@@ -306,6 +356,11 @@ def _to_head(prepared: PreparedPortrait, points: Array) -> NDArray:
 
 def _metres(points: NDArray) -> Array:
     return (METRES * AXES * points).astype(np.float32)
+
+
+def _place(point: NDArray) -> list[float]:
+    """A point `(3,)` as a node's translation."""
+    return [float(value) for value in _metres(point)]
 
 
 def _picture(texture: Array) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 
-FLOAT, UNSIGNED_INT = 5126, 5125
+FLOAT, UNSIGNED_INT, UNSIGNED_BYTE = 5126, 5125, 5121
 ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER = 34962, 34963
 REPEAT_NOT: Final = 33071  # clamp to the edge
 JSON_CHUNK, BINARY_CHUNK = 0x4E4F534A, 0x004E4942
@@ -23,7 +23,6 @@ class GlbWriter:
         self._binary = bytearray()
         self._content: dict[str, Any] = {
             "asset": {"version": "2.0", "generator": generator},
-            "extensionsUsed": ["KHR_materials_unlit"],
             "samplers": [{"wrapS": REPEAT_NOT, "wrapT": REPEAT_NOT}],
         }
 
@@ -34,10 +33,11 @@ class GlbWriter:
         return len(items) - 1
 
     def add_accessor(self, values: NDArray[Any], target: int | None = None) -> int:
-        """Store an array: `(count,)` scalars, or `(count, 2 to 4)` vectors; floats, or indices."""
-        indices = values.dtype.kind in "iu"
-        array = np.ascontiguousarray(values, np.uint32 if indices else np.float32)
-        accessor = _describe(array, UNSIGNED_INT if indices else FLOAT)
+        """Store an array: `(count,)` scalars, `(count, 2 to 4)` vectors or `(count, 4, 4)` matrices; or indices."""
+        kind = {"u1": (np.uint8, UNSIGNED_BYTE), "i4": (np.uint32, UNSIGNED_INT)}.get(values.dtype.str[1:])
+        dtype, component = kind or (np.float32, FLOAT)
+        array = np.ascontiguousarray(values, dtype)
+        accessor = _describe(array, component)
         return self.add("accessors", accessor | {"bufferView": self._add_view(array.tobytes(), target)})
 
     def add_sparse(self, values: NDArray[np.float32]) -> int:
@@ -51,22 +51,20 @@ class GlbWriter:
         }
         return self.add("accessors", _describe(array, FLOAT) | {"sparse": sparse})
 
-    def add_material(self, name: str, picture: NDArray[np.uint8], alpha: str = "OPAQUE") -> int:
-        """Store a picture `(height, width, 3 or 4)` as an unlit material: it has the photo's light already."""
+    def add_material(self, name: str, picture: NDArray[np.uint8], roughness: float, alpha: str = "OPAQUE") -> int:
+        """Store a picture `(height, width, 3 or 4)` as a material of no metal; `roughness` is 0 for a mirror's."""
         file = BytesIO()
         Image.fromarray(picture).save(file, "PNG")
         image = self.add("images", {"bufferView": self._add_view(file.getvalue()), "mimeType": "image/png"})
         texture = self.add("textures", {"sampler": 0, "source": image})
-        surface = {"baseColorTexture": {"index": texture}, "metallicFactor": 0.0}
-        material: dict[str, Any] = {
-            "name": name, "pbrMetallicRoughness": surface, "alphaMode": alpha, "doubleSided": True,
-            "extensions": {"KHR_materials_unlit": {}},
-        }  # fmt: skip
+        surface = {"baseColorTexture": {"index": texture}, "metallicFactor": 0.0, "roughnessFactor": roughness}
+        material = {"name": name, "pbrMetallicRoughness": surface, "alphaMode": alpha, "doubleSided": True}
         return self.add("materials", material)
 
     def add_mesh(
         self, name: str, vertices: NDArray[np.float32], places: NDArray[np.float32], triangles: NDArray[np.int32],
         material: int, morphs: NDArray[np.float32] | None = None, morph_names: tuple[str, ...] = (),
+        joints: NDArray[np.float32] | None = None, normals: NDArray[np.float32] | None = None,
     ) -> int:  # fmt: skip
         """
         Store a mesh.
@@ -76,12 +74,25 @@ class GlbWriter:
                 they are, in metres, and in the material's picture, from 0 to 1.
             triangles (`np.ndarray` of shape `(triangles, 3)`): Anticlockwise from outside.
             morphs (`np.ndarray` of shape `(targets, vertices, 3)`, *optional*): What each named target adds.
+            joints (`np.ndarray` of shape `(vertices, 1 to 4)`, *optional*): How much of each vertex each joint of its
+                skin moves; sums to 1.
+            normals (`np.ndarray` of shape `(vertices, 3)`, *optional*): By default [`vertex_normals`].
         """
+        normals = vertex_normals(vertices, triangles) if normals is None else normals
+        attributes = {
+            "POSITION": self.add_accessor(vertices, ARRAY_BUFFER),
+            "NORMAL": self.add_accessor(normals, ARRAY_BUFFER),
+            "TEXCOORD_0": self.add_accessor(places, ARRAY_BUFFER),
+        }
+        if joints is not None:
+            weights = np.pad(joints, ((0, 0), (0, 4 - joints.shape[1]))).astype(np.float32)
+            numbers = np.where(weights > 0.0, np.arange(4), 0).astype(np.uint8)
+            attributes |= {
+                "JOINTS_0": self.add_accessor(numbers, ARRAY_BUFFER),
+                "WEIGHTS_0": self.add_accessor(weights, ARRAY_BUFFER),
+            }
         primitive: dict[str, Any] = {
-            "attributes": {
-                "POSITION": self.add_accessor(vertices, ARRAY_BUFFER),
-                "TEXCOORD_0": self.add_accessor(places, ARRAY_BUFFER),
-            },
+            "attributes": attributes,
             "indices": self.add_accessor(triangles.reshape(-1), ELEMENT_ARRAY_BUFFER),
             "material": material,
         }
@@ -101,11 +112,16 @@ class GlbWriter:
             channels.append({"sampler": len(samplers) - 1, "target": {"node": node, "path": path}})
         return self.add("animations", {"name": name, "samplers": samplers, "channels": channels})
 
-    def to_bytes(self, root: int) -> bytes:
-        """The file with `root` as its scene's only root node."""
+    def add_skin(self, name: str, joints: list[int], inverse: NDArray[np.float32]) -> int:
+        """Store a skin: its joints' nodes, and what brings a vertex into the frame of each, `(joints, 4, 4)`."""
+        matrices = self.add_accessor(inverse.transpose(0, 2, 1))  # column by column
+        return self.add("skins", {"name": name, "joints": joints, "inverseBindMatrices": matrices})
+
+    def to_bytes(self, roots: list[int]) -> bytes:
+        """The file with `roots` as its scene's root nodes."""
         content = self._content | {
             "scene": 0,
-            "scenes": [{"nodes": [root]}],
+            "scenes": [{"nodes": roots}],
             "buffers": [{"byteLength": len(self._binary)}],
         }
         text = json.dumps(content, separators=(",", ":")).encode()
@@ -131,9 +147,27 @@ def _describe(array: NDArray[Any], component: int) -> dict[str, Any]:
     accessor: dict[str, Any] = {
         "componentType": component,
         "count": len(array),
-        "type": "SCALAR" if array.ndim == 1 else f"VEC{array.shape[1]}",
+        "type": {1: "SCALAR", 2: f"VEC{array.shape[-1]}", 3: "MAT4"}[array.ndim],
     }
     if component == FLOAT:
         flat = array.reshape(len(array), -1)
         accessor |= {"min": flat.min(0).tolist(), "max": flat.max(0).tolist()}
     return accessor
+
+
+def vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+    """
+    Unit normals `(vertices, 3)`: the mean of the triangles around, by area.
+
+    Vertices in one place, to a tenth of a millimetre, share theirs: there the picture has a seam, the surface none.
+    """
+    corners = vertices[triangles].astype(np.float64)
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    _, place = np.unique(vertices.round(4), axis=0, return_inverse=True)
+    place = place.reshape(-1)
+    total = np.zeros((place.max() + 1, 3))
+    for corner in range(3):
+        np.add.at(total, place[triangles[:, corner]], flat)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    unit = np.where(length > 0.0, total / np.maximum(length, 1e-30), [0.0, 0.0, 1.0])
+    return unit[place].astype(np.float32)

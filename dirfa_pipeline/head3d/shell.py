@@ -22,6 +22,7 @@ Array = NDArray[np.float32]
 COLUMNS: Final = 2 * len(OVAL)
 PICTURE: Final = (512, 1024)  # height and width of the head's picture: from the oval to the back, and around
 LOCAL: Final = 0.08  # of the way to the back, over which a face's own oval turns into the mean head's
+BRIDGED: Final = 5  # rings behind the oval that may have no dent: half an inter-ocular distance
 MOST_HAIR: Final = 1.45  # of the bare head's width
 LOW_HAIR: Final = (0.0, 0.7)  # sines of the direction below the horizontal between which hair ceases to count
 FULL_HAIR: Final = 0.3  # of the way to the back, from which on hair has its full width
@@ -31,6 +32,8 @@ EDGE: Final = 0.06  # inter-ocular distances that the outline of a person may be
 HAIRLINE: Final = (0.08, 0.22)  # of the way to the back, between which the photo shows hair best
 STRAND: Final = 6.0  # pixels of the head's picture: what is finer belongs to strands
 CHEEK: Final = (0.7, 0.95)  # sines of the turn to the side between which the photo's pixels are stretched too far
+ABOVE_EARS: Final = 0.8  # quarters of the oval's height over its middle, where hair begins that is drawn again
+MIRRORED: Final = 0.3  # of the way to the back, from which on one side may wholly be the other's mirror image
 STRANDS_LEFT: Final = 0.35  # of them, at the back: repeated often, they are rings
 NECK_CUT: Final = 0.25  # inter-ocular distances above the lowest point, at which the neck ends flat
 SCALES: Final = 7  # each twice as wide and counting a sixteenth as much as the one before
@@ -79,7 +82,20 @@ def fit_head(head: Array, face: Array) -> Array:
     scale[2] = np.sqrt(scale[0] * scale[1])  # a photo tells little of depth
     moved = (head - head[0].mean(0)) * scale + loop.mean(0)
     share = np.linspace(0.0, 1.0, len(head))[:, None, None]
-    return (moved + np.exp(-share / LOCAL) * (loop - moved[0])).astype(np.float32)
+    return _bridged((moved + np.exp(-share / LOCAL) * (loop - moved[0])).astype(np.float32))
+
+
+def _bridged(head: Array) -> Array:
+    """The head without the dent that a wide face's oval leaves behind itself: no ring there lies under the chord."""
+    head = head.copy()
+    outward = head[0] - head[0].mean(0)
+    outward[:, 2] = 0.0
+    outward /= np.linalg.norm(outward, axis=1, keepdims=True)
+    for ring in range(1, BRIDGED):
+        chord = head[0] + ring / BRIDGED * (head[BRIDGED] - head[0])
+        dent = np.minimum(((head[ring] - chord) * outward).sum(1, keepdims=True), 0.0)
+        head[ring] -= dent * outward
+    return head
 
 
 def _hair(prepared: PreparedPortrait, head: Array) -> Array:
@@ -164,13 +180,25 @@ def _paint(prepared: PreparedPortrait, photo: NDArray[np.uint8], head: Array) ->
     cv2.fillPoly(oval, [prepared.portrait.landmarks[list(OVAL), :2].round().astype(np.int32)], 1)
     free = cv2.remap(seen * (1.0 - oval), places[..., 0], places[..., 1], cv2.INTER_LINEAR)
     trust = free * smoothstep((facing - FACING[0]) / (FACING[1] - FACING[0]))
+    sampled, trust = _mirrored(sampled, trust, smoothstep((share - SEAM) / (MIRRORED - SEAM)))
     trust = np.maximum(trust, smoothstep(1.0 - share / SEAM))
     colours = _spread(sampled.astype(np.float32), trust.astype(np.float32), around=True)
     fine = cv2.GaussianBlur(sampled, (0, 0), STRAND).astype(np.float32)
     strands = _strands((sampled - fine) * trust[..., None], share)
-    above = smoothstep(-4.0 * head[0, :, 1] / np.ptp(head[0, :, 1]))  # hair, not ears or neck
+    above = smoothstep(-4.0 * head[0, :, 1] / np.ptp(head[0, :, 1]) - ABOVE_EARS)  # hair, not ears or neck
     above = cv2.resize(above[None], (width, 1))[..., None]
     return np.clip(colours + (1.0 - trust[..., None]) * above * strands + 0.5, 0, 255).astype(np.uint8)
+
+
+def _mirrored(picture: Array, trust: Array, most: NDArray[np.floating]) -> tuple[Array, Array]:
+    """
+    A head's picture and its trust, in which what one side does not show is the other side's, mirrored.
+
+    `most` `(height, 1)` is how much of it may be: at the face's edge the light of its own side goes on.
+    """
+    share = most * (1.0 - trust) * trust[:, ::-1]
+    mixed = picture + share[..., None] * (picture[:, ::-1].astype(np.float32) - picture)
+    return mixed.astype(np.float32), (trust + share).astype(np.float32)
 
 
 def _strands(detail: Array, share: NDArray[np.floating]) -> Array:

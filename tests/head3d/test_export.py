@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dirfa_pipeline import EXPRESSION_NAMES, Animation, AnimationError, FaceRenderer, Portrait
+from dirfa_pipeline import EXPRESSION_NAMES, Animation, AnimationError, FaceRenderer, Portrait, load_audio
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
 from dirfa_pipeline.face.landmarks import OVAL
 from dirfa_pipeline.head3d.export import build_glb, export_head
+from dirfa_pipeline.head3d.visemes import MORPH_NAMES
 
 
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 PHOTO = str(Path(__file__).parents[2] / "dirfa_pipeline" / "examples" / "astronaut.jpg")
 
 
@@ -55,7 +56,7 @@ class Glb:
 
     def _values(self, item: dict) -> np.ndarray:
         view = self.content["bufferViews"][item["bufferView"]]
-        dtype = {5126: np.float32, 5125: np.uint32}[item["componentType"]]
+        dtype = {5126: np.float32, 5125: np.uint32, 5121: np.uint8}[item["componentType"]]
         width = WIDTHS[item["type"]]
         values = np.frombuffer(self.binary, dtype, item["count"] * width, view["byteOffset"])
         assert values.nbytes == view["byteLength"]
@@ -108,7 +109,7 @@ def test_meshes_hang_together(glb: Glb) -> None:
 
 def test_it_is_a_head_of_human_size_with_named_shapes(glb: Glb) -> None:
     skin = glb.mesh("Skin")
-    assert skin["extras"]["targetNames"] == list(EXPRESSION_NAMES)
+    assert skin["extras"]["targetNames"] == list(MORPH_NAMES)
     part = skin["primitives"][0]
     vertices = glb.accessor(part["attributes"]["POSITION"])
     width, height, depth = np.ptp(vertices[:468], axis=0)
@@ -142,6 +143,50 @@ def test_the_head_is_closed_but_for_eyes_and_mouth(glb: Glb) -> None:
         np.testing.assert_allclose(moved[468 : 468 + 72 : 2], moved[list(OVAL)], atol=1e-7)
 
 
+def test_joints_move_the_head_as_the_animation_says(glb: Glb, portrait: Portrait, talk: Animation) -> None:
+    """Neck and head, one in the other, put the head's own frame where the camera of the photo has it."""
+    frame = 30
+    placed = np.eye(4)
+    for name in ("Neck", "Head"):
+        node = glb.content["nodes"][glb.node(name)]
+        x, y, z, w = glb.track(name, "rotation")[frame]
+        moved = glb.track(name, "translation")[frame] if name == "Head" else node["translation"]
+        local = np.eye(4)
+        local[:3, :3] = np.eye(3) + 2.0 * np.array([
+            [-y * y - z * z, x * y - z * w, x * z + y * w],
+            [x * y + z * w, -x * x - z * z, y * z - x * w],
+            [x * z - y * w, y * z + x * w, -x * x - y * y],
+        ])  # fmt: skip
+        local[:3, 3] = moved
+        placed = placed @ local
+    skin = glb.content["skins"][0]
+    assert [glb.content["nodes"][joint]["name"] for joint in skin["joints"]] == ["Neck", "Head"]
+    inverse = glb.accessor(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
+    rotation, _, _ = portrait.face.cameras(talk.coefficients[frame : frame + 1])
+    flip = np.diag([1.0, -1.0, -1.0])
+    got = placed @ inverse[1]
+    np.testing.assert_allclose(got[:3, :3], flip @ rotation[0] @ flip, atol=1e-5)
+    np.testing.assert_allclose(got[:3, 3], 0.063 * flip @ talk.coefficients[frame, -3:], atol=1e-5)
+
+
+def test_the_skin_goes_over_from_neck_to_head(glb: Glb) -> None:
+    attributes = glb.mesh("Skin")["primitives"][0]["attributes"]
+    weights, heights = glb.accessor(attributes["WEIGHTS_0"]), glb.accessor(attributes["POSITION"])[:, 1]
+    np.testing.assert_allclose(weights.sum(1), 1.0, atol=1e-6)
+    assert (weights[:468, 1] > 0.95).mean() > 0.95  # the face is the head's
+    assert weights[heights.argmin(), 0] == 1.0  # the neck's end is not
+    np.testing.assert_allclose(np.linalg.norm(glb.accessor(attributes["NORMAL"]), axis=1), 1.0, atol=1e-5)
+
+
+def test_visemes_shape_the_mouth(glb: Glb) -> None:
+    (part,) = glb.mesh("Skin")["primitives"]
+    shapes = (glb.accessor(part["targets"][MORPH_NAMES.index(f"viseme_{name}")]["POSITION"]) for name in "IU")
+    wide, round_ = (shape[291, 0] - shape[61, 0] for shape in shapes)  # between the corners
+    assert wide > 0.001 > -0.001 > round_
+    silent = glb.accessor(part["targets"][MORPH_NAMES.index("viseme_sil")]["POSITION"])
+    assert not silent.any()
+
+
 def test_the_tongue_goes_with_the_jaw_and_comes_out(glb: Glb) -> None:
     (part,) = glb.mesh("Tongue")["primitives"]
     jaw, out = (
@@ -155,15 +200,14 @@ def test_the_tongue_goes_with_the_jaw_and_comes_out(glb: Glb) -> None:
 
 
 def test_the_animation_is_in_it(glb: Glb, talk: Animation) -> None:
-    weights = glb.track("Skin", "weights").reshape(len(talk), 52)
-    np.testing.assert_allclose(weights, np.clip(talk.coefficients[:, :52], 0, 1))
+    weights = glb.track("Skin", "weights").reshape(len(talk), 67)
+    np.testing.assert_allclose(weights[:, :52], np.clip(talk.coefficients[:, :52], 0, 1))
+    assert not weights[:, 52:].any()  # visemes are for programs that speak by them
     np.testing.assert_array_equal(glb.track("LowerTeeth", "weights").ravel(), weights.ravel())
-    rotation = glb.track("Head", "rotation")
-    np.testing.assert_allclose(np.linalg.norm(rotation, axis=1), 1.0, atol=1e-6)
-    # Turning about the vertical by the yaw, to the right of the picture: positive about glTF's y.
-    turned = 2.0 * np.arcsin(rotation[:, 1])
-    np.testing.assert_allclose(turned - turned[0], talk["yaw"] - talk["yaw"][0], atol=0.02)
-    np.testing.assert_allclose(glb.track("Head", "translation")[:, 1], -0.0063, atol=1e-6)
+    # Turning about the vertical by the yaw, to the picture's right: positive about glTF's y. The neck does a part.
+    turns = [2.0 * np.arcsin(glb.track(name, "rotation")[:, 1]) for name in ("Neck", "Head")]
+    np.testing.assert_allclose(sum(turns) - sum(turns)[0], talk["yaw"] - talk["yaw"][0], atol=0.02)
+    assert 0.3 < np.ptp(turns[0]) / np.ptp(sum(turns)) < 0.5
     assert glb.track("LeftEye", "rotation")[:, 1].max() < -0.04  # in: to the left of the picture
     assert abs(glb.track("RightEye", "rotation")[:, 1]).max() < 1e-6
 
@@ -171,13 +215,18 @@ def test_the_animation_is_in_it(glb: Glb, talk: Animation) -> None:
 def test_export_verb(tmp_path: Path, talk: Animation, capsys: pytest.CaptureFixture[str]) -> None:
     talk.save_npz(tmp_path / "talk.npz")
     source, output = str(tmp_path / "talk.npz"), str(tmp_path / "head.glb")
-    assert main(["export", source, "--photo", PHOTO, "-o", output, "--format", "glb"]) == DONE
+    asked = ["--format", "glb", "--sound", str(Path(PHOTO).with_name("speech.flac"))]
+    assert main(["export", source, "--photo", PHOTO, "-o", output, *asked]) == DONE
+    beside = load_audio(tmp_path / "head.wav")
+    assert beside.samples.shape == load_audio(asked[-1]).samples.shape
+    assert main(["export", source, "-o", str(tmp_path / "a.csv"), "--sound", asked[-1]]) == BAD_INPUT
+    assert "--sound goes beside a .glb" in capsys.readouterr().err
     assert len(Glb(Path(output).read_bytes()).content["animations"]) == 1
     assert main(["export", source, "-o", output]) == BAD_INPUT
     assert "add --photo PHOTO" in capsys.readouterr().err
     assert main(["export", source, "-o", str(tmp_path / "a.csv"), "--format", "json"]) == BAD_INPUT
     assert "must end in .json" in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.glb", "talk.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.glb", "head.wav", "talk.npz"]
 
 
 def test_another_ending_is_refused(portrait: Portrait, renderer: FaceRenderer, tmp_path: Path) -> None:

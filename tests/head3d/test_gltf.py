@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dirfa_pipeline import EXPRESSION_NAMES, Animation, DirfaPipeline, load_audio
+from dirfa_pipeline import Animation, DirfaPipeline, load_audio
 from dirfa_pipeline.head3d.export import export_head
+from dirfa_pipeline.head3d.visemes import MORPH_NAMES
 
 
 HERE = Path(__file__).parent / "gltf"
@@ -110,12 +111,12 @@ class Viewer:
 
 def test_three_js_plays_the_speech(viewer: Viewer, talk: tuple[DirfaPipeline, Animation]) -> None:
     _, animation = talk
-    assert viewer.value("duration") == pytest.approx((len(animation) - 0.5) / animation.fps, abs=1e-3)
+    assert viewer.value("duration") == pytest.approx((len(animation) - 1) / animation.fps, abs=1e-3)
     viewer("seek", None)
-    assert set(viewer("weights", "Skin")) == set(EXPRESSION_NAMES)
+    assert set(viewer("weights", "Skin")) == set(MORPH_NAMES)
     assert not any(viewer("weights", "Skin").values())
     for frame in (int(animation["jawOpen"].argmax()), len(animation) // 3):
-        viewer("seek", (frame + 0.5) / animation.fps)
+        viewer("seek", frame / animation.fps)
         for mesh in ("Skin", "LowerTeeth"):
             shown = viewer("weights", mesh)
             for name in ("jawOpen", "mouthClose", "browInnerUp"):
@@ -130,6 +131,6 @@ def test_three_js_shows_a_head_that_moves(viewer: Viewer, talk: tuple[DirfaPipel
     covered = (np.abs(rest - SKY.astype(int)) > 8).any(-1)
     assert 0.1 < covered.mean() < 0.7
     assert rest[covered].std(0).min() > 20  # a photo, not a patch of one colour
-    viewer("seek", (int(animation["jawOpen"].argmax()) + 0.5) / animation.fps)
+    viewer("seek", int(animation["jawOpen"].argmax()) / animation.fps)
     moved = np.abs(viewer.picture(around).astype(int) - rest).max(-1) > 24
     assert moved.mean() > 0.01
