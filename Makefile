@@ -12,7 +12,7 @@ GLTF := tests/head3d/gltf/node_modules
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
 
-.PHONY: demo app docs media sheet goldens test test-long test-fast test-python quality style wheel programs browser gltf clean
+.PHONY: demo app docs figures media sheet goldens test test-long test-fast test-python quality style wheel programs browser gltf clean
 
 demo: $(VENV)/.installed
 	mkdir -p outputs
@@ -26,6 +26,11 @@ app: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(RUN) -m zensical build --strict --clean
 	@echo "The site is $(CURDIR)/outputs/site/index.html"
+
+# The figures that need no recordings, made anew and put into the documents; docs/figures.md tells of the others.
+figures: $(VENV)/.installed
+	$(RUN) benchmarks/count_weights.py --record
+	$(RUN) benchmarks/compare_languages.py --record
 
 # The README's pictures of the demo page.
 media: $(VENV)/.installed browser

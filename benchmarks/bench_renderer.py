@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from results import add_option, record
 
 from dirfa_pipeline.animation.animation import Animation
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
@@ -69,12 +70,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--frames", type=int, default=25, help="drawn in one round")
     parser.add_argument("--rounds", type=int, default=8)
+    add_option(parser, "renderer")
     options = parser.parse_args()
     renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     portrait = Portrait.from_image(read_image(options.photo, max_size=max(options.sizes)), face_model)
     coefficients = talk(options.frames)
     cv2.setNumThreads(1)  # no more threads than asked for
+    values = {}
     for size in options.sizes:
         scaled = resized(portrait, size)
         renderer.render(renderer.prepare(scaled), coefficients[:1])  # compiles
@@ -85,10 +88,12 @@ def main() -> None:
         for threads in options.threads:
             torch.set_num_threads(threads)
             clock, processor = time_frames(renderer, prepared, coefficients, options.rounds)
+            values |= {f"median.{size}.{threads}": np.median(clock), f"best.{size}.{threads}": clock.min()}
             print(
                 f"{width} x {height}, threads {threads}: median {np.median(clock):.2f} ms a frame, "
                 f"best {clock.min():.2f}, of the processor {np.median(processor):.2f}; load {os.getloadavg()[0]:.1f}"
             )
+    record(options.record, values, options.weights)
 
 
 if __name__ == "__main__":

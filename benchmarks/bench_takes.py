@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import torch
+from results import add_option, record
 
 from dirfa_pipeline import DirfaPipeline, load_audio
 
@@ -23,6 +24,7 @@ def main() -> None:
     parser.add_argument("--speech", default="dirfa_pipeline/examples/speech.flac")
     parser.add_argument("--takes", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--repeats", type=int, default=15)
+    add_option(parser, "takes")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe, speech = DirfaPipeline.from_pretrained(options.weights), load_audio(options.speech)
@@ -37,6 +39,10 @@ def main() -> None:
         times = median / medians[options.takes[0]]
         print(f"{takes} takes  RTF {median / speech.duration:.4f}  {times:.2f} of {options.takes[0]}")
     print(f"{speech.duration:.1f} s of sound, load {os.getloadavg()[0]:.1f}")
+    first = medians[options.takes[0]]
+    values = {f"rtf.{takes}": median / speech.duration for takes, median in medians.items()}
+    values |= {f"over_one.{takes}": median / first for takes, median in medians.items()}
+    record(options.record, values, options.weights)
 
 
 if __name__ == "__main__":

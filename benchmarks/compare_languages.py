@@ -13,13 +13,14 @@ Needs `apt-get install espeak-ng`.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from results import add_option, record
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
@@ -106,24 +107,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
     parser.add_argument("--photo", type=Path, default=examples / "astronaut.jpg", help="whose face shows the lips")
+    add_option(parser, "languages")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    pipe, engine = DirfaPipeline.from_pretrained(options.weights), Espeak()
-    face = pipe.prepare_portrait(options.photo).face
+    rows = measure(options.weights, options.photo)
     lines = [["", *(title for title, _ in COLUMNS.values()), ""]]
-    rows: dict[str, list[dict[str, float]]] = {"own": [], "shuffled": []}
-    spoken = [[speak(engine, language, voice) for voice in VOICES] for language in SENTENCES]
-    for language, here, others in zip(SENTENCES, spoken, [*spoken[1:], spoken[0]], strict=True):
-        tracks = [take(pipe, sound, face) for sound, _ in here]
-        own, shuffled = (
-            mean_scores([score(track, phones) for track, (_, phones) in zip(tracks, side, strict=True)])
-            for side in (here, others)
-        )
-        rows["own"].append(own)
-        rows["shuffled"].append(shuffled)
-        lines.append([language, *cells(own), ""])
+    lines += [[language, *cells(own), ""] for language, own in zip(SENTENCES, rows["own"], strict=True)]
     lines += [[f"mean, {name}", *cells(mean_scores(each)), ""] for name, each in rows.items()]
     print(format_columns(lines))
+    record(options.record, told(rows), options.weights)
+
+
+def measure(weights: Path, photo: Path) -> dict[str, list[dict[str, float]]]:
+    """Scores of each language, at its own phones and at the next language's."""
+    torch.set_num_threads(1)
+    pipe, engine = DirfaPipeline.from_pretrained(weights), Espeak()
+    face = pipe.prepare_portrait(photo).face
+    rows: dict[str, list[dict[str, float]]] = {"own": [], "shuffled": []}
+    spoken = [[speak(engine, language, voice) for voice in VOICES] for language in SENTENCES]
+    for here, others in zip(spoken, [*spoken[1:], spoken[0]], strict=True):
+        tracks = [take(pipe, sound, face) for sound, _ in here]
+        for name, side in (("own", here), ("shuffled", others)):
+            scores = [score(track, phones) for track, (_, phones) in zip(tracks, side, strict=True)]
+            rows[name].append(mean_scores(scores))
+    return rows
+
+
+def told(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, float]:
+    """What the documents tell: means over languages, lengths in inter-ocular distances, and the worst language."""
+    found = {}
+    for name, languages in rows.items():
+        scores = mean_scores(languages)
+        found |= {f"{name}.{key}": value / 100 if key in HUNDREDTHS else value for key, value in scores.items()}
+    worst = min(rows["own"], key=lambda scores: scores["gain"])
+    return found | {f"least.{key}": worst[key] for key in ("closed", "gain")}
 
 
 def cells(scores: dict[str, float]) -> list[str]:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import torch
 from evaluate_renderer import Array, Frames, motion_from, read_frames, track
+from results import add_option, record
 
 from dirfa_pipeline.capture.portrait import Portrait
 from dirfa_pipeline.face.landmarks import INNER_LIP_PAIRS, INNER_LIPS
@@ -73,6 +74,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=100, help="of each clip, from its beginning")
+    add_option(parser, "mouths")
     options = parser.parse_args()
     torch.set_num_threads(1)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
@@ -81,11 +83,15 @@ def main() -> None:
     for path in options.clips:
         for group, rows in compare(path, options.frames, face_model, renderer).items():
             groups.setdefault(group, []).append(np.median(rows, axis=0))
+    found = {}
     for group, clips in sorted(groups.items()):
         print(f"lips parted by {PARTED[group - 1]} to {PARTED[group]}, {len(clips)} clips")
         for name, values in zip(("real", "ours"), np.split(np.median(clips, axis=0), 2), strict=True):
             light, shape = (" ".join(f"{value:.2f}" for value in part) for part in (values[:5], values[5:]))
             print(f"  {name}  light {light}  outline {shape}")
+            shown = {"dark": values[0], "median": values[2], "light": values[4]}
+            found |= {f"{name}.{group}.{place}": value for place, value in shown.items()}
+    record(options.record, found, options.weights)
 
 
 if __name__ == "__main__":

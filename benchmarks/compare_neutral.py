@@ -20,6 +20,7 @@ import torch
 from compare_mouths import SKIN
 from evaluate_renderer import Array, Frames, track
 from PIL import Image
+from results import add_option, record
 
 from dirfa_pipeline.animation.animation import Animation
 from dirfa_pipeline.animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS, NUM_EXPRESSIONS
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--max-size", type=int, default=768)
     parser.add_argument("--sheet", type=Path, help="PNG of each pair's mouths: smiling, ours, neutral")
+    add_option(parser, "neutral")
     options = parser.parse_args()
     torch.set_num_threads(1)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
@@ -111,8 +113,12 @@ def main() -> None:
         cells += [mouth_of(smiling.image, smiling.landmarks), mouth_of(frame, place)]
         cells.append(mouth_of(neutral.image, neutral.landmarks))
     print(" " * 6, *(f"{name:>9}" for name in COLUMNS))
+    found = {}
     for name, values in zip(("ours", "neutral", "smiling"), np.median(rows, axis=0), strict=True):
         print(f"{name:7}", *(f"{value:9.3f}" for value in values))
+        found |= {f"{name}.{column.replace(' ', '_')}": value for column, value in zip(COLUMNS, values, strict=True)}
+        found[f"{name}.colour"] = np.abs(values[-3:]).max()
+    record(options.record, found, options.weights)
     if options.sheet:
         lines = [np.hstack(cells[start : start + 6]) for start in range(0, len(cells) - len(cells) % 6, 6)]
         Image.fromarray(np.vstack(lines)).save(options.sheet)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, record
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip, load_audio
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("sounds", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
     parser.add_argument("--seconds", type=float, default=12.0, help="of each sound (default 12)")
+    add_option(parser, "arousal")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
@@ -41,6 +43,9 @@ def main() -> None:
     size = np.abs(changes)
     print(f"{'mean size':47s}" + "".join(f" {value:7.3f}" for value in size.mean(0)))
     print(f"{'largest':47s}" + "".join(f" {value:7.3f}" for value in size.max(0)))
+    values = {f"mean.{gain:g}": value for gain, value in zip(GAINS, size.mean(0), strict=True)}
+    values |= {f"largest.{gain:g}": value for gain, value in zip(GAINS, size.max(0), strict=True)}
+    record(options.record, values, options.weights)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ correlates less, for landmarks tremble by a fifth of a degree.
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
+from results import add_option, record
 
 from dirfa_pipeline import Animation, Controls, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
@@ -101,6 +102,18 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, f
         yield "closures", entry.name, preset_recalls(pipe, entry, settings, seed)
 
 
+def summary(kind: str, rows: Sequence[Mapping[str, float]], means: Mapping[str, float]) -> dict[str, float]:
+    """What the documents tell of presets, or of borrowed motion (`--record borrowed`)."""
+    if kind == "closures":
+        presets = [value for name, value in means.items() if name != "neutral"]
+        return {"closures.neutral": means["neutral"], "closures.least": min(presets), "closures.most": max(presets)}
+    found = {}
+    for fit in ("loop", "stretch"):
+        found |= {f"{fit}.{name}": means[f"{fit} {name}"] for name in ANGLES}
+        found[f"{fit}.least"] = min(row[f"{fit} {name}"] for row in rows for name in ANGLES)
+    return found
+
+
 def main() -> None:
     """Print a line a clip and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,17 +125,21 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--json", type=Path)
+    add_option(parser, "presets")
     options = parser.parse_args()
     torch.set_num_threads(1)
     scores: dict[str, dict[str, dict[str, float]]] = {"pose": {}, "closures": {}}
     for kind, name, numbers in measure(options):
         scores[kind][name] = numbers
         print(f"{kind:9s}{name:28s}", *(f"{key} {value:.2f}" for key, value in numbers.items()), flush=True)
+    found: dict[str, float] = {}
     for kind, rows in scores.items():
         measured = [row for row in rows.values() if row]
         if measured:
             means = {key: float(np.mean([row[key] for row in measured])) for key in measured[0]}
             print(f"{kind:9s}{'mean':28s}", *(f"{key} {value:.2f}" for key, value in means.items()))
+            found |= summary(kind, measured, means)
+    record(options.record, found, options.weights)
     if options.json:
         options.json.write_text(json.dumps(scores, indent=1))
 

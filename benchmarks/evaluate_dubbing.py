@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from results import add_option, record
 
 from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio, write_video
 from dirfa_pipeline.capture.films import FilmedFace, film_face
@@ -99,8 +100,10 @@ def mouths(film: FilmedFace, source: Frames, dubbed: Frames, count: int = 8) -> 
     return np.concatenate(columns, axis=1)
 
 
-def measure(pipe: DirfaPipeline, clip: Path, speech: AudioClip, options: argparse.Namespace) -> tuple[str, Frames]:
-    """A line of numbers and a sheet."""
+def measure(
+    pipe: DirfaPipeline, clip: Path, speech: AudioClip, options: argparse.Namespace
+) -> tuple[str, Frames, dict[str, float]]:
+    """A line of numbers, a sheet, and what the documents tell."""
     with TemporaryDirectory() as name:
         path = excerpt(clip, options.seconds, options.max_size, Path(name))
         began, worked = time.perf_counter(), time.process_time()
@@ -126,7 +129,8 @@ def measure(pipe: DirfaPipeline, clip: Path, speech: AudioClip, options: argpars
             + f" (load {os.getloadavg()[0]:.1f})  flicker {ratio:.2f}  changed outside {changed}  "
             f"PSNR outside {ours:.1f} dB, undubbed {plain:.1f} dB"
         )
-        return line, mouths(film, source, dubbed)
+        told = {"processor_fps": speeds[-1], "flicker": ratio, "changed_outside": changed}
+        return line, mouths(film, source, dubbed), told
 
 
 def main() -> None:
@@ -139,15 +143,18 @@ def main() -> None:
     parser.add_argument("--max-size", type=int, default=720, help="pixels of the shorter side")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sheet", type=Path)
+    add_option(parser, "dubbing")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     speech = load_audio(options.speech)
-    sheets = []
+    sheets, rows = [], []
     for clip in options.clips:
-        line, sheet = measure(pipe, clip, speech, options)
+        line, sheet, told = measure(pipe, clip, speech, options)
         print(line, flush=True)
         sheets.append(sheet)
+        rows.append(told)
+    record(options.record, {name: np.mean([row[name] for row in rows]) for name in rows[0]}, options.weights)
     if options.sheet:
         Image.fromarray(np.concatenate(sheets)).save(options.sheet)
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from poses import POSES
+from results import add_option, record
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--embedder", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=8, help="of each photo")
     parser.add_argument("--step", type=int, default=10)
+    add_option(parser, "likeness")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
@@ -89,13 +91,19 @@ def main() -> None:
             print(
                 path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, sharp[-1], strict=True)), flush=True
             )
+    values = {}
     for kind, cosines in likeness.items():
         distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * np.array(cosines)))
         print(
             f"{kind}: cosine mean {np.mean(cosines):.3f}, least {min(cosines):.3f};"
             f" distance mean {distances.mean():.3f}, largest {distances.max():.3f} ({len(cosines)} frames)"
         )
+        name = {"head still": "still", "head moves": "moving"}[kind]
+        values |= {f"cosine.{name}": np.mean(cosines), f"distance.{name}": distances.mean()}
+        values["distance.largest"] = max(values.get("distance.largest", 0.0), distances.max())
     print("sharpness:", *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)))
+    values |= {f"sharpness.{name}": value for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)}
+    record(options.record, values, options.weights)
 
 
 if __name__ == "__main__":

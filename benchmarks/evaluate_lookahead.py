@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from evaluate_audio_encoder import closure_events, count_matches, held_out_recordings
+from results import add_option, record
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline.animation.coefficients import LIP_NAMES
@@ -115,6 +116,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--lookahead", type=float, nargs="+", default=[0.24, 0.4, 0.8])
+    add_option(parser, "lookahead")
     options = parser.parse_args()
     torch.set_num_threads(1)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
@@ -129,12 +131,17 @@ def main() -> None:
             sets.setdefault(name, []).append(utterance)
         else:
             print(f"left out: {utterance.name}, {utterance.reason}")
+    values = {}
     for lookahead in (None, *options.lookahead):
         for name, utterances in sets.items():
             scores = score(utterances, encoder, sampler, lookahead)
             title = "whole windows" if lookahead is None else f"{lookahead:.2f} s"
             print(f"{title:14s}{name:7s}n={len(utterances):3d}  ", end="")
             print("  ".join(f"{key} {value:.3f}" for key, value in scores.items()), flush=True)
+            if name == "native":
+                row = "whole" if lookahead is None else f"{lookahead:g}"
+                values |= {f"{row}.{key}": 100.0 * value for key, value in scores.items()}
+    record(options.record, values, options.weights)
 
 
 if __name__ == "__main__":

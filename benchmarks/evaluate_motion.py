@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from real_clips import RealClip, read_real_clips
+from results import add_option, record
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
@@ -177,6 +178,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=8, help="takes of each sound (default 8)")
     parser.add_argument("--predict", type=int, default=32, help="takes for the likelihood; 0 leaves it out")
     parser.add_argument("--json", type=Path, help="also write the rows here")
+    add_option(parser, "motion")
     return parser.parse_args()
 
 
@@ -197,6 +199,8 @@ def main() -> None:
         )
     rows = {name: finite(row) for name, row in rows.items()}
     print(format_table(rows))
+    found = {f"{row}.{name}": value for row, scores in rows.items() for name, value in scores.items()}
+    record(options.record, found, options.weights)
     spreads = channel_spreads([take.coefficients for one in performances for take in one.takes[:2]])
     if real:
         print("\n" + format_spreads(spreads, channel_spreads([clip.track.coefficients for clip in real])))

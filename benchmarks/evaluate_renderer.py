@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from results import add_option, record
 
 from dirfa_pipeline.animation.coefficients import LIP_INDICES, NUM_EXPRESSIONS
 from dirfa_pipeline.capture.detector import FaceDetector
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=150, help="of each clip, from its beginning")
     parser.add_argument("--json", type=Path)
+    add_option(parser, "reenactment")
     options = parser.parse_args()
     torch.set_num_threads(1)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
@@ -165,6 +167,8 @@ def main() -> None:
         for kind in ("ours", "tracked", "still")
     }
     print_rows("mean", means)
+    values = {f"{kind}.{name}": value for kind, scores in means.items() for name, value in scores.items()}
+    record(options.record, values, options.weights)
     if options.json:
         options.json.write_text(json.dumps({"clips": table, "mean": means}, indent=1), encoding="utf-8")
 
