@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from poses import GUARDED, POSES, pose_rows
 
@@ -43,6 +44,23 @@ def box_of(portrait: Portrait, zoom: str | None) -> tuple[float, float, float, f
     return x - half, y - aspect * half, x + half, y + aspect * half
 
 
+def draw_row(
+    photo: Path, face_model: FaceModel, renderer: FaceRenderer, poses: tuple[str, ...], zoom: str | None, cell: int,
+    max_size: int,
+) -> list[NDArray[np.uint8]]:  # fmt: skip
+    """The photo's name over its poses, and these beside each other: two pictures `(height, poses * cell, 3)`."""
+    portrait = Portrait.from_image(photo, face_model, max_size=max_size)
+    frames = renderer.render(renderer.prepare(portrait), pose_rows(poses, portrait.face))
+    box = box_of(portrait, zoom)
+    size = (cell, round(cell * (box[3] - box[1]) / (box[2] - box[0])))
+    extent = Image.Transform.EXTENT
+    cells = [Image.fromarray(frame).transform(size, extent, box, Image.Resampling.BICUBIC) for frame in frames]
+    header = Image.new("RGB", (cell * len(poses), LABEL))
+    for column, name in enumerate((f"{photo.stem}: {poses[0]}", *poses[1:])):
+        ImageDraw.Draw(header).text((column * cell + 4, 1), name, fill="white")
+    return [np.asarray(header), np.concatenate([np.asarray(cell) for cell in cells], axis=1)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="+")
@@ -58,16 +76,7 @@ def main() -> None:
     renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
     rows = []
     for photo in options.photos:
-        portrait = Portrait.from_image(photo, face_model, max_size=options.max_size)
-        frames = renderer.render(renderer.prepare(portrait), pose_rows(poses, portrait.face))
-        box = box_of(portrait, options.zoom)
-        size = (options.cell, round(options.cell * (box[3] - box[1]) / (box[2] - box[0])))
-        extent = Image.Transform.EXTENT
-        cells = [Image.fromarray(frame).transform(size, extent, box, Image.Resampling.BICUBIC) for frame in frames]
-        header = Image.new("RGB", (options.cell * len(poses), LABEL))
-        for column, name in enumerate((f"{photo.stem}: {poses[0]}", *poses[1:])):
-            ImageDraw.Draw(header).text((column * options.cell + 4, 1), name, fill="white")
-        rows += [np.asarray(header), np.concatenate([np.asarray(cell) for cell in cells], axis=1)]
+        rows += draw_row(photo, face_model, renderer, poses, options.zoom, options.cell, options.max_size)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(options.output)
     print(options.output)

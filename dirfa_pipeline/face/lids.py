@@ -9,6 +9,7 @@ from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
 from ..animation.easing import ramp
 from .fit import BLINKS, INNER_LOWER, INNER_UPPER, LIP_COLUMNS
 from .landmarks import LEFT_EYE, RIGHT_EYE, EyeLandmarks
+from .measures import eye_gaps, iris_diameter
 
 
 Array = NDArray[np.float32]
@@ -37,10 +38,9 @@ def half_shut(points: NDArray) -> dict[EyeLandmarks, float]:
 
     One eye alone is a wink, which is meant.
     """
-    gaps = {eye: _widest_gap(points, eye) / _iris_diameter(points, eye) for eye in BLINKS}
-    right, left = gaps.values()
+    right, left = eye_gaps(points)
     both = 1.0 - float(ramp(abs(right - left), *WINK))
-    return {eye: both * max(0.0, 1.0 - gap / _awake(gap)) for eye, gap in gaps.items()}
+    return {eye: both * max(0.0, 1.0 - gap / _awake(gap)) for eye, gap in ((RIGHT_EYE, right), (LEFT_EYE, left))}
 
 
 def open_lids(shape: NDArray, eye: EyeLandmarks, blink: float) -> NDArray:
@@ -48,7 +48,7 @@ def open_lids(shape: NDArray, eye: EyeLandmarks, blink: float) -> NDArray:
     opened = shape.copy()
     gap = shape[list(eye.lower)] - shape[list(eye.upper)]
     common = np.zeros_like(gap)
-    common[:, 1] = AWAKE * _iris_diameter(shape, eye) * CURVE
+    common[:, 1] = AWAKE * iris_diameter(shape, eye) * CURVE
     whole = gap / max(1.0 - blink, 1e-2)
     whole += ramp(blink, *SHUT) * (common - whole)
     opened[list(eye.upper)] -= 0.9 * blink * whole
@@ -83,7 +83,7 @@ def widen_lids(basis: Array, shape: Array) -> Array:
     """Make eyeWide lift this face's upper lid until white shows above the iris, if the model's does not."""
     basis = basis.copy()
     for eye, column in WIDENS.items():
-        diameter = _iris_diameter(shape, eye)
+        diameter = iris_diameter(shape, eye)
         top = shape[eye.iris[0], 1] - (0.5 + WHITE_ABOVE) * diameter
         middle = eye.upper[len(eye.upper) // 2]
         lift = -float(basis[column, middle, 1])
@@ -94,12 +94,3 @@ def widen_lids(basis: Array, shape: Array) -> Array:
 def _awake(gap: float) -> float:
     """The gap that speaking eyes show which show this one in a photo, both in diameters of the iris."""
     return max(AWAKE, gap + LIVELY * (TALKING - gap))
-
-
-def _widest_gap(points: NDArray, eye: EyeLandmarks) -> float:
-    return float(np.linalg.norm(points[list(eye.lower), :2] - points[list(eye.upper), :2], axis=1).max())
-
-
-def _iris_diameter(points: NDArray, eye: EyeLandmarks) -> float:
-    iris = points[list(eye.iris), :2]
-    return max(2.0 * float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()), 1e-6)

@@ -14,6 +14,7 @@ from .landmarks import (
     OVAL,
     RIGHT_BROW,
     RIGHT_EYE,
+    EyeLandmarks,
 )
 
 
@@ -93,12 +94,18 @@ def face_size(landmarks: NDArray[np.float32]) -> float:
     return float((outline.max(0) - outline.min(0)).min())
 
 
-def eye_gaps(landmarks: NDArray[np.float32]) -> tuple[float, float]:
+def eye_gaps(landmarks: NDArray) -> tuple[float, float]:
     """Widest gap between the lids of the right and of the left eye, `(478, 2 or 3)`, in diameters of the iris."""
-    gaps = []
-    for eye in (RIGHT_EYE, LEFT_EYE):
-        middle, *rim = landmarks[list(eye.iris), :2]
-        diameter = 2.0 * float(np.linalg.norm(np.array(rim) - middle, axis=1).mean())
-        widest = np.linalg.norm(landmarks[list(eye.lower), :2] - landmarks[list(eye.upper), :2], axis=1).max()
-        gaps.append(float(widest) / max(diameter, 1e-6))
-    return gaps[0], gaps[1]
+    right, left = (lid_gap(landmarks, eye) / iris_diameter(landmarks, eye) for eye in (RIGHT_EYE, LEFT_EYE))
+    return right, left
+
+
+def lid_gap(landmarks: NDArray, eye: EyeLandmarks) -> float:
+    """Widest gap between an eye's lids, in the unit of the landmarks `(478, 2 or 3)`."""
+    return float(np.linalg.norm(landmarks[list(eye.lower), :2] - landmarks[list(eye.upper), :2], axis=1).max())
+
+
+def iris_diameter(landmarks: NDArray, eye: EyeLandmarks) -> float:
+    """Diameter of an eye's iris, in the unit of the landmarks `(478, 2 or 3)`, above 0."""
+    middle, *rim = landmarks[list(eye.iris), :2]
+    return max(2.0 * float(np.linalg.norm(np.array(rim) - middle, axis=1).mean()), 1e-6)

@@ -224,13 +224,17 @@ def _draw(prepared: PreparedPortrait, coefficients: Array, others: int) -> Itera
 
 def _pose(prepared: PreparedPortrait, row: Array) -> tuple[FrameState, Array]:
     """The pose of a row of coefficients, `(58,)`, and the change of light that it makes."""
-    state = prepared.pose(_with_smiling_eyes(row, prepared.face.expression))
+    face = prepared.face
+    state = prepared.pose(_with_smiling_eyes(row, face.rest, face.expression))
     return state, prepared.skin.shading(state.weights, state.transform[:, :3], state.parted)
 
 
-def _with_smiling_eyes(row: Array, own: Array) -> Array:
-    """A row of coefficients `(58,)` in which a strong smile, beyond the photo's own, lifts the cheeks at least."""
-    smile = np.minimum(row[SMILES], 1.0) - np.maximum(own[SMILES], STRONG_SMILE)
+def _with_smiling_eyes(row: Array, rest: Array, own: Array) -> Array:
+    """
+    A row of coefficients `(58,)` in which a strong smile, with the one at rest, lifts the cheeks at least, as far as
+    it is beyond the photo's own.
+    """
+    smile = np.minimum(row[SMILES] + rest[SMILES], 1.0) - np.maximum(own[SMILES], STRONG_SMILE)
     beyond = np.maximum(smile, 0.0) / (1.0 - STRONG_SMILE)
     row = row.copy()
     row[CHEEKS] = np.maximum(row[CHEEKS], CHEEKS_LIFTED * beyond)
@@ -238,8 +242,13 @@ def _with_smiling_eyes(row: Array, own: Array) -> Array:
     return row
 
 
-def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[FrameState, NDArray[np.uint8]]:
-    """Move the picture, in its new light, through the mesh and lay the person over the plate; the pose comes along."""
+def _warp(
+    prepared: PreparedPortrait, cut: bool, posed: tuple[FrameState, Array]
+) -> tuple[FrameState, NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """
+    Move the picture, in its new light, through the mesh and lay the person over the plate; the pose comes along, and
+    if asked for the person alone in the moving window, with alpha.
+    """
     (state, shading), window = posed, prepared.window
     if state.parted == 1.0 or prepared.relaxed is prepared.cutout:
         picture = prepared.relaxed
