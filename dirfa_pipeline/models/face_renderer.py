@@ -242,13 +242,8 @@ def _with_smiling_eyes(row: Array, rest: Array, own: Array) -> Array:
     return row
 
 
-def _warp(
-    prepared: PreparedPortrait, cut: bool, posed: tuple[FrameState, Array]
-) -> tuple[FrameState, NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """
-    Move the picture, in its new light, through the mesh and lay the person over the plate; the pose comes along, and
-    if asked for the person alone in the moving window, with alpha.
-    """
+def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[FrameState, NDArray[np.uint8]]:
+    """Move the picture, in its new light, through the mesh and lay the person over the plate; the pose comes along."""
     (state, shading), window = posed, prepared.window
     if state.parted == 1.0 or prepared.relaxed is prepared.cutout:
         picture = prepared.relaxed
