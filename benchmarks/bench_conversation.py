@@ -7,10 +7,10 @@ Conversations by the machine's clock and by one that need not be waited for: del
 Prints for each size and number of conversations at once, all in one process and in the machine's own time: the delay
 from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
 frames that were skipped, seconds from `say` to the first frame that speaks, seconds from `interrupt` to lips at rest,
-and the memory of each. Then, by a fake clock: how much the picture changes where speech begins and where it is
-interrupted, over the most around it, and the memory over so many minutes. `--steady` lets one conversation at the
-first size go on for so many minutes of the machine's own time, and prints delay, skipped frames and memory of each
-tenth.
+and the memory of each; how many a core had nearly all of their frames; and seconds from a text to the voice of
+espeak-ng. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over the
+most around it, and the memory over so many minutes. `--steady` lets one conversation at the first size go on for so many
+minutes of the machine's own time, and prints delay, skipped frames and memory of each tenth.
 """
 
 import argparse
@@ -23,12 +23,15 @@ import numpy as np
 import psutil
 import torch
 
-from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio
+from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio, open_voice
 from dirfa_pipeline.animation.coefficients import LIP_INDICES
 from dirfa_pipeline.live.conversation import Conversation
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
 
 
+LIVE_FPS = 25.0
+HELD = 0.95  # of the frames
+TEXT = "Good morning! How are you today?"
 AT_REST = 0.05  # largest weight of lips at rest over that of the photo
 TURN = 5.0  # seconds that are spoken, and then idled
 WINDOW = 15  # frames around a join
@@ -57,6 +60,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--minutes", type=float, default=10.0, help="of the fake clock; 0 measures no memory")
     parser.add_argument("--joins", type=int, default=6, help="joins of each kind; 0 measures none")
+    parser.add_argument("--texts", type=int, default=8, help="texts that espeak-ng says; 0 measures none")
     parser.add_argument("--steady", type=float, default=0.0, help="minutes of one conversation in real time")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -67,8 +71,15 @@ def main() -> None:
     print("size  faces  fps  delay p50/p95/p99 s  skipped  say to voice s  interrupt to rest s  MiB each  load")
     for size in options.sizes:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, size))
-        for faces in options.faces:
-            asyncio.run(measure_live(pipe, prepared, clip, size, faces, options.seconds))
+        rates = {
+            faces: asyncio.run(measure_live(pipe, prepared, clip, size, faces, options.seconds))
+            for faces in options.faces
+        }
+        held = max((faces for faces, rate in rates.items() if rate >= HELD * LIVE_FPS), default=0)
+        cores = os.cpu_count() or 1
+        print(f"{size} pixels: {held} at once had {HELD:.0%} of their frames, {held / cores:g} a core")
+        if options.texts:
+            asyncio.run(measure_text(pipe, prepared, size, options.texts))
     if options.steady:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, options.sizes[0]))
         asyncio.run(measure_steady(pipe, prepared, clip, options.steady))
@@ -82,8 +93,8 @@ def main() -> None:
 
 async def measure_live(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, size: int, faces: int, seconds: float
-) -> None:
-    """One line of the table."""
+) -> float:
+    """One line of the table; returns the frames a second of each."""
     before = _memory()
     results = await asyncio.gather(*(_talk(pipe, prepared, clip, seconds, seed) for seed in range(faces)))
     delays = np.concatenate([result["delays"] for result in results])
@@ -96,6 +107,7 @@ async def measure_live(
         f"{(_memory() - before) / faces:.0f}  {_load()}",
         flush=True,
     )
+    return len(delays) / faces / seconds
 
 
 async def _talk(
@@ -129,6 +141,40 @@ async def _talk(
             "delays": np.array(delays), "voiced": np.array(voiced), "rests": np.array(rests),
             "skipped": face.skipped / total,
         }  # fmt: skip
+
+
+async def measure_text(pipe: DirfaPipeline, prepared: PreparedPortrait, size: int, texts: int) -> None:
+    """Seconds from a text to the first frame with a voice, and from an interruption to lips at rest."""
+    voice, voiced, rests = open_voice("espeak"), [], []
+    async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1)) as face:
+        lips = _watch_lips(face)
+        for _ in range(texts):
+            asked = face.now
+            saying = asyncio.create_task(face.say(voice.speak(TEXT)))
+            async for frame in face:
+                if frame.speaking:
+                    break
+            voiced.append(face.now - asked)
+            await _let_pass(face, 0.8)
+            stopped = face.now
+            await face.interrupt()
+            async for _frame in face:
+                if np.abs(lips[-1]).max() <= AT_REST:
+                    break
+            rests.append(face.now - stopped)
+            await saying
+            await _let_pass(face, 1.0)
+    print(
+        f"{size} pixels, espeak-ng: text to voice {np.median(voiced):.2f} s, worst {max(voiced):.2f}; "
+        f"interruption to lips at rest {np.median(rests):.2f} s, worst {max(rests):.2f}; load {_load()}"
+    )
+
+
+async def _let_pass(face: Conversation, seconds: float) -> None:
+    until = face.now + seconds
+    async for _frame in face:
+        if face.now > until:
+            return
 
 
 async def measure_steady(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float) -> None:

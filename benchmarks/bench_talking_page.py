@@ -41,7 +41,7 @@ WARM = 5.0  # seconds at the beginning that do not count
 
 # Reads times from the frames that are shown, and hears clicks.
 PROBE = """async ({call, blocks, size, loud}) => {
-  window.noted = {frames: [], clicks: []};
+  window.noted = {frames: [], clicks: [], later: 0};
   const strip = Object.assign(document.createElement("canvas"), {width: blocks * size, height: size});
   const pencil = strip.getContext("2d", {willReadFrequently: true});
   const draw = CanvasRenderingContext2D.prototype.drawImage, wall = () => performance.timeOrigin + performance.now();
@@ -72,18 +72,19 @@ PROBE = """async ({call, blocks, size, loud}) => {
     video.requestVideoFrameCallback(next);
   };
   video.requestVideoFrameCallback(next);
-  const context = new AudioContext();
-  const ear = `registerProcessor("ear", class extends AudioWorkletProcessor {
-    process([[channel]]) {
-      const first = (channel ?? []).findIndex((value) => Math.abs(value) > ${loud});
-      if (first >= 0) this.port.postMessage(currentTime + first / sampleRate);
-      return true;
+  const [track] = video.srcObject.getAudioTracks();
+  const sounds = new MediaStreamTrackProcessor({track}).readable.getReader();
+  noted.later = Infinity; // from the clock of the sound to that of the page, where nothing held the page up
+  (async () => {
+    for (let {value} = await sounds.read(); value; {value} = await sounds.read()) {
+      const samples = new Float32Array(value.numberOfFrames);
+      value.copyTo(samples, {planeIndex: 0, format: "f32-planar"});
+      noted.later = Math.min(noted.later, wall() - value.timestamp / 1000);
+      const first = samples.findIndex((sample) => Math.abs(sample) > loud);
+      if (first >= 0) noted.clicks.push(value.timestamp / 1000 + 1000 * first / value.sampleRate);
+      value.close();
     }
-  })`;
-  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([ear], {type: "text/javascript"})));
-  const worklet = new AudioWorkletNode(context, "ear");
-  worklet.port.onmessage = ({data}) => noted.clicks.push(wall() + 1000 * (data - context.currentTime));
-  context.createMediaStreamSource(video.srcObject).connect(worklet);
+  })();
 }"""
 
 
@@ -130,7 +131,7 @@ def measure(options: argparse.Namespace, way: str, latency: float, busy: int) ->
     print(f"{way:6s}  {latency:7.2f}  {os.getloadavg()[0]:4.1f}  {summary(noted)}", flush=True)
 
 
-def talk(page: Page, seconds: float) -> dict[str, list[Any]]:
+def talk(page: Page, seconds: float) -> dict[str, Any]:
     """Type a text every ten seconds; returns what the page noted after the first ones."""
     end = time.monotonic() + WARM + seconds
     page.wait_for_timeout(1000 * WARM)
@@ -142,7 +143,7 @@ def talk(page: Page, seconds: float) -> dict[str, list[Any]]:
     return page.evaluate("() => noted")
 
 
-def summary(noted: dict[str, list[Any]]) -> str:
+def summary(noted: dict[str, Any]) -> str:
     """The numbers of a row."""
     rows = np.array(noted["frames"])
     shown, bits = rows[:, 0], rows[:, 1:].astype(int)
@@ -153,7 +154,7 @@ def summary(noted: dict[str, list[Any]]) -> str:
     moments = shown - delay
     counts = np.histogram(shown, np.arange(shown[0], shown[-1], 5000.0))[0] / 5.0
     order = np.argsort(moments)
-    heard = np.array(sorted(noted["clicks"]))
+    heard = np.array(sorted(noted["clicks"])) + noted["later"]
     first = np.diff(heard, prepend=-np.inf) > 100.0  # one click may be noted twice
     steps = [step(click, moments[order], shown[order]) for click in heard[first]]
     clicks = np.array([found for found in steps if found is not None])
@@ -184,7 +185,7 @@ def serve(options: argparse.Namespace) -> None:
     import uvicorn
 
     from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio
-    from dirfa_pipeline.commands.serve import prepare_faces
+    from dirfa_pipeline.commands.serve import SWITCH, prepare_faces
     from dirfa_pipeline.live.conversation import Conversation, ConversationEvent
     from dirfa_pipeline.live.face import AvatarFrame
     from dirfa_pipeline.live.timeline import SOUND_RATE
@@ -230,6 +231,7 @@ def serve(options: argparse.Namespace) -> None:
                 yield conversation
 
     torch.set_num_threads(1)
+    sys.setswitchinterval(SWITCH)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     pipe.set_progress_bar_config(disable=True)
     house = MarkedHouse(pipe, Ensemble(prepare_faces(pipe, [options.photo], options.size), Voice()))

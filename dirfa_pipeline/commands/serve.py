@@ -3,6 +3,7 @@
 import argparse
 import logging
 import socket
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,7 @@ EXAMPLES: Final = """examples:
 Frames, sound and events go over a WebSocket or WebRTC, see docs/conversation.md; POST /generate makes videos.
 Show people only with their consent, and say that the video is synthetic."""
 
+SWITCH: Final = 0.0005  # seconds after which threads that draw let the one that sends go on, a tenth of Python's own
 GRACE: Final = 5  # seconds that open connections have when the server stops
 LIMITS: Final = {
     "max_sessions": "conversations at once (default %(default)s)",
@@ -87,6 +89,7 @@ def run(options: argparse.Namespace) -> None:
         host, port = listener.getsockname()[:2]
         where = f"[{host}]" if ":" in host else host
         print(f"http://{where}:{port}/" + (f"?token={quote(settings.token)}" if settings.token else ""), flush=True)
+        sys.setswitchinterval(SWITCH)
         uvicorn.Server(config).run(sockets=[listener])
 
 

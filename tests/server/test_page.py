@@ -1,9 +1,6 @@
 """The talking page in real Chromium: typed text is seen and heard, interruptions stop it, nothing is asked outside."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +11,7 @@ pytest.importorskip("aiortc", reason="the server is an extra: pip install '.[ser
 pytest.importorskip("playwright", reason="playwright drives the browser: pip install '.[test]'")
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from served import served
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -23,16 +21,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: `make browser` as root, or apt-get install chromium"),
 ]
-
-# Says 0.3 s of noise for each word.
-VOICE = """
-import random, sys, wave
-noise = random.Random(0).randbytes(7200 * 2 * len(sys.stdin.read().split()))
-with wave.open(sys.argv[1], "wb") as sound:
-    sound.setnchannels(1), sound.setsampwidth(2), sound.setframerate(24000)
-    sound.writeframes(noise)
-sys.stdout.buffer.write(open(sys.argv[1], "rb").read())
-"""
 
 # What the page plays and says, noted by the page itself: how loud, how late, and each status it showed.
 WATCH = """() => {
@@ -58,19 +46,9 @@ FACE = """(face) => {
 
 @pytest.fixture(scope="module")
 def address(astronaut: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`dirfa serve` in a process of its own: what the tests do does not hold it up."""
-    folder = tmp_path_factory.mktemp("voice")
-    (folder / "voice.py").write_text(VOICE)
-    voice = f"command:{sys.executable} {folder / 'voice.py'} {folder / 'said.wav'}"
-    command = [sys.executable, "-m", "dirfa_pipeline", "serve", str(astronaut), "--port", "0", "--max-size", "400"]
-    command += ["--voice", voice, "--token", TOKEN]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    ) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.terminate()
-        server.wait(60)
+    options = ("--max-size", "400", "--token", TOKEN)
+    with served(astronaut, tmp_path_factory.mktemp("server"), *options) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,8 @@
 """Live Link Face: what Epic Games' phone app sends to Unreal Engine, one packet a frame."""
 
-import socket
 import struct
 import uuid
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,8 @@ from dirfa_pipeline import EXPRESSION_NAMES
 from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
 from dirfa_pipeline.animation.gaze import eye_angles
 
+from .udp import UdpSender
+
 
 PORT: Final = 11_111  # that of Unreal's plugin
 VERSION: Final = 6  # of the packets
@@ -19,30 +20,22 @@ NUM_VALUES: Final = 61  # 52 weights in ARKit's order, then yaw, pitch and roll 
 HEAD: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("yaw", "pitch", "roll"))
 
 
-class LiveLinkSender:
+class LiveLinkSender(UdpSender):
     """
     Sends frames to Unreal Engine's Live Link, or to whatever else understands the phone app.
 
     Args:
-        host (`str`), port (`int`): Where to.
+        host, port, fps: As for [`UdpSender`].
         subject (`str`, defaults to `"dirfa"`): What Unreal lists it as.
-        fps (`float`, defaults to 25): Frames per second, of which packets tell the time.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = PORT, subject: str = "dirfa", fps: float = 25.0) -> None:
-        self._target, self._subject, self._fps = (host, port), subject.encode(), fps
-        self._device = str(uuid.uuid4()).upper().encode()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._socket.close()
+        super().__init__(host, port, fps)
+        self._subject, self._device = subject.encode(), str(uuid.uuid4()).upper().encode()
 
     def send(self, row: NDArray[np.float32], number: int) -> None:
         """Send the coefficients of a frame, `(58,)`, as an [`Animation`] has them; `number` counts frames."""
-        self._socket.sendto(pack(row, number, self._fps, self._device, self._subject), self._target)
+        self._send(pack(row, number, self._fps, self._device, self._subject))
 
 
 def pack(row: NDArray[np.float32], number: int, fps: float, device: bytes, subject: bytes) -> bytes:

@@ -1,7 +1,6 @@
 """VMC, the Virtual Motion Capture protocol: OSC messages that VRM avatars are moved by; https://protocol.vmc.info."""
 
-import socket
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from dirfa_pipeline import EXPRESSION_NAMES
 from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
 
+from .udp import UdpSender
+
 
 PORT: Final = 39_539  # where programs that show avatars listen; 39540 for those that pass motion on
 MAX_BYTES: Final = 1400  # of a packet: more would be cut up on its way
@@ -21,29 +22,21 @@ CLIPS: Final = tuple(name[0].upper() + name[1:] for name in EXPRESSION_NAMES)
 HEAD: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("yaw", "pitch", "roll"))
 
 
-class VmcSender:
+class VmcSender(UdpSender):
     """
     Sends frames to a program that shows an avatar: VSeeFace, Warudo, VMC4UE, EVMC4U, VMC4B.
 
     Args:
-        host (`str`), port (`int`): Where to.
-        fps (`float`, defaults to 25): Frames per second, of which the messages tell the time.
+        host, port, fps: As for [`UdpSender`].
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = PORT, fps: float = 25.0) -> None:
-        self._target, self._fps = (host, port), fps
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._socket.close()
+        super().__init__(host, port, fps)
 
     def send(self, row: NDArray[np.float32], number: int) -> None:
         """Send the coefficients of a frame, `(58,)`, as an [`Animation`] has them; `number` counts frames."""
         for bundle in bundles(messages(row, number / self._fps)):
-            self._socket.sendto(bundle.dgram, self._target)
+            self._send(bundle.dgram)
 
 
 def messages(row: NDArray[np.float32], seconds: float) -> list[OscMessage]:
