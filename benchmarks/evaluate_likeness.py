@@ -6,7 +6,8 @@ Does the face stay the person's, and the mouth as sharp as the photo's?
 
 MODELS is the folder `face_recognition_models/models` of that package: a shape predictor and a residual network (King,
 2017; CC0). Its authors take two pictures for one person if their descriptors, of length one, lie less than 0.6 apart.
-Identity is compared between the photo and frames of the speech, once with the head still and once as it moves.
+Identity is compared between the photo and frames of the speech, once with the head still and once as it moves, and the
+photo's own face turned by 15 degrees.
 Sharpness is the deviation of the Laplacian within the photo's mouth, over that of the photo.
 """
 
@@ -18,7 +19,7 @@ import dlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from poses import POSES
+from poses import POSES, pose_rows
 from results import add_option, record
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
@@ -32,6 +33,7 @@ from dirfa_pipeline.face.landmarks import LIPS
 Frame = NDArray[np.uint8]
 Descriptor = NDArray[np.float64]
 MOUTHS = ("silence", "p", "smile")
+TURNS = ("yaw+15", "yaw-15", "pitch+15", "pitch-15", "roll+15", "roll-15")
 
 
 class Embedder:
@@ -68,7 +70,7 @@ def main() -> None:
     clip = load_audio(options.speech)
     samples = int(options.frames * options.step / ANIMATION_FPS * clip.sampling_rate)
     clip = AudioClip(clip.samples[:, :samples], clip.sampling_rate)
-    likeness: dict[str, list[float]] = {"head still": [], "head moves": []}
+    likeness: dict[str, list[float]] = {"head still": [], "head moves": [], "head turned": []}
     sharp: list[list[float]] = []
     with closing(FaceDetector(video=False)) as detector:
         embed = Embedder(options.embedder, detector)
@@ -80,7 +82,8 @@ def main() -> None:
             moving = pipe.sample_animation(clip, torch.Generator().manual_seed(index)).coefficients[:: options.step]
             still = moving.copy()
             still[:, NUM_EXPRESSIONS:] = 0.0
-            for kind, coefficients in zip(likeness, (still, moving), strict=True):
+            turned = pose_rows(TURNS, portrait.face)
+            for kind, coefficients in zip(likeness, (still, moving, turned), strict=True):
                 found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients))]
                 likeness[kind] += [float(photo @ face) for face in found if face is not None]
             curves = [POSES[name] for name in MOUTHS]
@@ -98,7 +101,7 @@ def main() -> None:
             f"{kind}: cosine mean {np.mean(cosines):.3f}, least {min(cosines):.3f};"
             f" distance mean {distances.mean():.3f}, largest {distances.max():.3f} ({len(cosines)} frames)"
         )
-        name = {"head still": "still", "head moves": "moving"}[kind]
+        name = {"head still": "still", "head moves": "moving", "head turned": "turned"}[kind]
         values |= {f"cosine.{name}": np.mean(cosines), f"distance.{name}": distances.mean()}
         values["distance.largest"] = max(values.get("distance.largest", 0.0), distances.max())
     print("sharpness:", *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)))

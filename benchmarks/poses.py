@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from dirfa_pipeline.animation.animation import Animation
 from dirfa_pipeline.animation.coefficients import LIP_NAMES, coefficient_index
+from dirfa_pipeline.direction.resting_smile import RestingSmile
 from dirfa_pipeline.face.fit import FaceFit
 
 
@@ -39,6 +40,7 @@ POSES: Final[dict[str, dict[str, float]]] = {
     "look down": both(eyeLookDown=0.6),
     "squint": both(eyeSquint=0.8, cheekSquint=0.8, mouthSmile=0.8),
     "yaw+15": {"yaw": np.radians(15)},
+    "yaw-15": {"yaw": np.radians(-15)},
     "yaw+20": {"yaw": np.radians(20)},
     "yaw-20": {"yaw": np.radians(-20)},
     "pitch+15": {"pitch": np.radians(15)},
@@ -51,16 +53,20 @@ POSES: Final[dict[str, dict[str, float]]] = {
 GUARDED: Final = (
     "rest", "p", "aa", "oo", "ee", "f", "smile", "frown", "brows up", "wide eyes", "blink", "yaw+15",
 )  # fmt: skip
+HELD: Final = 10.0  # seconds for which a pose is held
 
 
 def pose_rows(names: tuple[str, ...], face: FaceFit) -> NDArray[np.float32]:
-    """Coefficients `(poses, 58)` of poses on a face. A pose that names no lip or jaw keeps the photo's own mouth."""
+    """
+    Coefficients `(poses, 58)` of poses on a face, with as much of its smile as is left while one is held. A pose that
+    names no lip or jaw keeps the photo's own mouth.
+    """
     return np.stack([_row(POSES[name], face) for name in names])
 
 
 def _row(pose: dict[str, float], face: FaceFit) -> NDArray[np.float32]:
     if not pose.keys().isdisjoint(LIP_NAMES):
-        return Animation.from_curves(1, **pose).coefficients[0]
+        return RestingSmile(face).apply(Animation.from_curves(1, **pose).coefficients, HELD)[0]
     row = face.rest_coefficients()
     for name, value in pose.items():
         row[coefficient_index(name)] = value

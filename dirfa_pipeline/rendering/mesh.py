@@ -22,7 +22,9 @@ _OVAL = np.array(OVAL)
 # The rings.
 RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)  # from the middle; all else from the oval
 OUTERMOST, CORNERS_BEYOND = 4.0, 1.5  # the last ring: at least, and over the way to the picture's farthest corner
-DEPTH, DEPTH_UP, MOST_DEPTH = 0.16, 0.12, 0.4  # of the face's height: for each distance, more of it above, and at most
+# Of the face's height, for each distance: beside the face, above it, below; and at most, where a skull's outline is.
+# Outlines of renders were compared with filmed ones of people who turn and nod (benchmarks/compare_outlines.py).
+DEPTH_BESIDE, DEPTH_ABOVE, DEPTH_BELOW, MOST_DEPTH = 0.4, 0.8, 0.04, 0.38
 
 # What follows the head.
 NECK, HAIR = (0.08, 0.95), (0.63, 2.25)  # all that is nearer and nothing farther, below the chin, above the forehead
@@ -89,8 +91,10 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
     for scale in (*RING_SCALES, outermost):
         beyond = scale - 1.0
         ring = centre + rays * scale
-        # Depth stays near the oval's: deeper rings make the ears balloon when the head turns.
-        ring[:, 2] = oval[:, 2] + face_height * np.minimum(DEPTH * beyond + DEPTH_UP * beyond * up, MOST_DEPTH)
+        # A head's outline lies far behind the face, where the head is widest: in the plane of the forehead it would be
+        # squashed by nods, and sheared by turns, did ears and crown not lie about equally deep.
+        slope = DEPTH_BESIDE + np.where(up > 0.0, DEPTH_ABOVE - DEPTH_BESIDE, DEPTH_BESIDE - DEPTH_BELOW) * up
+        ring[:, 2] = oval[:, 2] + face_height * np.minimum(slope * beyond, MOST_DEPTH)
         above = 0.5 * (up + 1.0)
         full, none = (low + (high - low) * above for low, high in zip(NECK, HAIR, strict=True))
         vertices.append(ring)
