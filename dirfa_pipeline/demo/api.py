@@ -46,7 +46,7 @@ SPEECH=$(curl -s -F files=@speech.wav $HOST/gradio_api/upload | tr -d '[]"')
 JOB=$(curl -s -H 'Content-Type: application/json' $HOST/gradio_api/call/generate -d '{"data": [
   {"path": "'$PHOTO'", "meta": {"_type": "gradio.FileData"}},
   {"path": "'$SPEECH'", "meta": {"_type": "gradio.FileData"}}, "", null,
-  7, 1, 1.0, 1.0, 25, 512, true, false, "happy", 1.0, 1.0, "as drawn", 1.0, 0.0]}' | cut -d '"' -f 4)
+  7, 1, 1.0, 1.0, 25, 512, true, false, "happy", 1.0, 1.0, "natural", 1.0, 0.0]}' | cut -d '"' -f 4)
 curl -sN $HOST/gradio_api/call/generate/$JOB   # ends with the addresses of the files
 ```
 
@@ -89,7 +89,7 @@ def build_api(inputs: Inputs, make_takes: MakeTakes, shared: SharedFolder) -> No
         photo: str | None, speech: str | None = None, text: str = "", voice: str | None = None, seed: int = 1,
         takes: int = 1, diversity: float = 1.0, expressiveness: float = 1.0, fps: float = ANIMATION_FPS,
         size: int = 512, label: bool = True, neutral: bool = False,
-        expression: str = "neutral", strength: float = 1.0, head_motion: float = 1.0, gaze: str = "as drawn",
+        expression: str = "neutral", strength: float = 1.0, head_motion: float = 1.0, gaze: str = "natural",
         blink_rate: float = 1.0, nods: float = 0.0,
     ) -> Iterator[list[str]]:  # fmt: skip
         """
@@ -110,9 +110,9 @@ def build_api(inputs: Inputs, make_takes: MakeTakes, shared: SharedFolder) -> No
             neutral: Whether the photo's own expression is taken off first.
             expression: A preset: neutral, happy, sad, angry, surprised, disgusted, fearful, contempt.
             strength: Of the expression, 0 to 2.
-            head_motion: 0 keeps the head still, 1 is as drawn, up to 2.
-            gaze: Where the eyes look: as drawn, at the camera, up, down, ...
-            blink_rate: 0 is no blink, 1 as drawn, up to 2.
+            head_motion: 0 keeps the head still, 1 is natural, up to 2.
+            gaze: Where the eyes look: natural, at the camera, up, down, ...
+            blink_rate: 0 is no blink, 1 natural, up to 2.
             nods: Strength of nods at stressed words, 0 to 2.
 
         Returns:

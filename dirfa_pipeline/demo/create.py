@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
+from zipfile import ZipFile
 
 import gradio as gr
 
@@ -33,6 +34,14 @@ from .takes import Order, Step, Take
 
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
+
+# A label: the photo, the language whose first voice says it, the words.
+SPOKEN_EXAMPLES: Final = {
+    "A woman, in German": ("long_hair.jpg", "German", "Guten Tag! Schön, dass Sie da sind."),
+    "An old man, in English": ("white_hair.jpg", "English (America)", "Well, I have seen a great deal in my time."),
+    "A man with glasses, in Spanish": ("round_glasses.jpg", "Spanish", "¡Hola! ¿Qué tal? Me alegro mucho de verte."),
+}
+WELCOME: Final = show_note("Add a photo and speech, or press an example; the video appears here.")
 
 MakeTakes = Callable[[Order, Path], Iterator[Step | Take]]
 
@@ -75,20 +84,40 @@ def order_from(
 
 
 def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> tuple[Inputs, gr.State]:
-    """Lay out the tab; returns the inputs and a state that holds the finished takes."""
+    """Lay out the tab: what is said and by whom, the results, how; returns the inputs and the finished takes."""
     made = gr.State([], time_to_live=KEEP_SECONDS)
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             photo, face, checked, speech, text, voice = _build_sources(voices)
+            with gr.Row():
+                start = gr.Button("Generate", variant="primary", elem_id="generate", scale=2)
+                stop = gr.Button("Cancel", elem_id="cancel", visible=False)
+            _build_examples(photo, speech, text, voice, voices)
+        with gr.Column(scale=4, min_width=320):
+            status = gr.HTML(WELCOME, elem_id="status")
+            with gr.Row():
+                results = [_build_result(index) for index in range(MAX_TAKES)]
+            bundle = gr.DownloadButton("Download all, with animations (.zip)", visible=False, elem_id="bundle")
+            with gr.Row(equal_height=True):
+                seed = gr.Number(1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110)
+                takes = gr.Slider(1, MAX_TAKES, 1, step=1, label="Takes", min_width=160)
+            with gr.Row(equal_height=True):
+                dice = gr.Button("New seed", size="sm", min_width=110)
+                locked = gr.Checkbox(
+                    False, label="Lock the seed", min_width=110, container=False,
+                    info="Unlocked, each video gets a new one.",
+                )  # fmt: skip
         with gr.Column(scale=3, min_width=300):
             still = gr.HTML(EMPTY, label="Still preview", elem_id="still")
             neutral = gr.Checkbox(
-                False, label="Neutralize", info="Take the photo's own expression off brows, eyes and cheeks first."
-            )
+                False, label="Start from a neutral face",
+                info="Takes the photo's own expression off brows, eyes and cheeks first.",
+            )  # fmt: skip
             direction = build_direction()
             diversity = gr.Slider(
-                0, 2, 1, step=0.1, label="Diversity", info="0: typical motion, the same for every seed; 1: as learned"
-            )
+                0, 2, 1, step=0.1, label="Diversity",
+                info="How far seeds differ. 0: all give the same, typical motion; 1: as people do",
+            )  # fmt: skip
             expressiveness = gr.Slider(
                 0, 2, 1, step=0.1, label="Expressiveness",
                 info="How much head, eyes and brows do; 0: deadpan; 1: as real talkers; 2: on a stage",
@@ -97,20 +126,6 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
                 fps = gr.Slider(10, MAX_FPS, 25, step=1, label="Frames per second")
                 size = gr.Slider(MIN_SIZE, MAX_SIZE, 512, step=64, label="Longest side in pixels")
                 label = gr.Checkbox(True, label="Mark the video as AI-generated", info="A small label in the corner.")
-        with gr.Column(scale=4, min_width=320):
-            with gr.Row(equal_height=True):
-                seed = gr.Number(1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110)
-                takes = gr.Slider(1, MAX_TAKES, 1, step=1, label="Takes", min_width=160)
-            with gr.Row(equal_height=True):
-                dice = gr.Button("New seed", size="sm", min_width=110)
-                locked = gr.Checkbox(True, label="Lock the seed", min_width=110, container=False)
-            with gr.Row():
-                start = gr.Button("Generate", variant="primary", elem_id="generate", scale=2)
-                stop = gr.Button("Cancel", elem_id="cancel")
-            status = gr.HTML("", elem_id="status")
-            with gr.Row():
-                results = [_build_result(index) for index in range(MAX_TAKES)]
-            files = gr.Files(label="Downloads: videos and animations", visible=False, interactive=False)
     inputs = Inputs(
         face, photo, speech, text, voice, seed, takes, diversity, expressiveness, fps, size, label, neutral,
         tuple(direction),
@@ -119,17 +134,22 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
     connect_photo_check(pipe, photo, face, checked)
     _connect_preview(pipe, inputs, still)
     dice.click(draw_seed, None, seed, api_visibility="private", show_progress="hidden")
+    seed.input(None, None, locked, js="() => true")  # who types a seed wants that one
+    parts = [status, made, bundle, *(part for result in results for part in result)]
+    _forget_when_changed(photo, speech, text, parts)
+    begins = [start.click, text.submit]
+    gr.on(begins, lambda: gr.Button(visible=True), None, stop, api_visibility="private", queue=False)
     running = gr.on(
-        [start.click, text.submit], _generator(make_takes), [locked, face, *inputs],
-        [status, seed, made, files, *(part for result in results for part in result)],
+        begins, _generator(make_takes), [locked, face, *inputs], [seed, *parts],
         concurrency_limit=1, concurrency_id="render", api_visibility="private", api_name="press",
         show_progress="minimal", show_progress_on=status, scroll_to_output=True,
     )  # fmt: skip
+    running.then(lambda: gr.Button(visible=False), None, stop, api_visibility="private", queue=False)
     stop.click(
-        lambda: show_note("Cancelled."), None, status, cancels=[running], api_visibility="private",
-        show_progress="hidden",
+        lambda: (show_note("Cancelled."), gr.Button(visible=False)), None, [status, stop], cancels=[running],
+        api_visibility="private", show_progress="hidden",
     )  # fmt: skip
-    for index, (_, _, keep) in enumerate(results):
+    for index, (_, _, keep, _) in enumerate(results):
         keep.click(
             lambda done, index=index: _keep(done[index]), made, [seed, locked, takes, status],
             api_visibility="private", show_progress="hidden",
@@ -137,9 +157,16 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
     return inputs, made
 
 
+def _forget_when_changed(photo: gr.Image, speech: gr.Audio, text: gr.Textbox, parts: list[Any]) -> None:
+    """A new photo takes the old one's videos away, and what was said of the old inputs goes with any change."""
+    status = parts[0]
+    photo.change(lambda: ["", [], *_show_results(None, [])], None, parts, api_visibility="private", queue=False)
+    gr.on([speech.change, text.input], lambda: "", None, status, api_visibility="private", queue=False)
+
+
 def _build_sources(voices: Voices) -> tuple[gr.Image, gr.Radio, gr.HTML, gr.Audio, gr.Textbox, gr.Dropdown]:
     photo = gr.Image(
-        label="Photo: one face from the front", type="filepath", sources=["upload", "webcam", "clipboard"], height=300
+        label="Photo: one face from the front", type="filepath", sources=["upload", "webcam", "clipboard"], height=230
     )
     face, checked = build_photo_check()
     speech = gr.Audio(
@@ -147,13 +174,25 @@ def _build_sources(voices: Voices) -> tuple[gr.Image, gr.Radio, gr.HTML, gr.Audi
     )
     photo, speech = only_uploads(photo), only_uploads(speech)
     text, voice = _build_text(speech, voices)
+    return photo, face, checked, speech, text, voice
+
+
+def _build_examples(
+    photo: gr.Image, speech: gr.Audio, text: gr.Textbox, voice: gr.Dropdown, voices: Voices
+) -> None:  # fmt: skip
+    """People and languages to begin with; those that need a voice which is not offered are left out."""
     gr.set_static_paths([EXAMPLES])  # served from where they lie: copies would be removed with visitors' files
+    first = str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac")
+    rows: dict[str, list[str | None]] = {"An astronaut and a spoken sentence": [*first, "", voices.first]}
+    for label, (name, language, words) in SPOKEN_EXAMPLES.items():
+        speaker = next((offered for offered in voices.names if offered.startswith(language)), None)
+        if speaker:
+            rows[label] = [str(EXAMPLES / name), None, words, speaker]
     gr.Examples(
-        [[str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac"), ""]], [photo, speech, text], label="Example",
-        example_labels=["An astronaut and a spoken sentence"], cache_examples=False, api_visibility="private",
+        list(rows.values()), [photo, speech, text, voice], label="Examples", example_labels=list(rows),
+        cache_examples=False, api_visibility="private",
     )  # fmt: skip
     gr.Markdown(f"**{CONSENT}** {LIMITS}", elem_classes="small")
-    return photo, face, checked, speech, text, voice
 
 
 def _build_text(speech: gr.Audio, voices: Voices) -> tuple[gr.Textbox, gr.Dropdown]:
@@ -168,11 +207,13 @@ def _build_text(speech: gr.Audio, voices: Voices) -> tuple[gr.Textbox, gr.Dropdo
     return text, voice
 
 
-def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button]:
+def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button, gr.DownloadButton]:
     with gr.Column(visible=index == 0, min_width=220) as column:
-        video = gr.Video(label=f"Take {index + 1}", interactive=False, elem_classes="take")
-        keep = gr.Button("Keep this one", size="sm", visible=False)
-    return column, video, keep
+        video = gr.Video(label=f"Take {index + 1}", interactive=False, elem_classes="take", buttons=[])
+        with gr.Row():
+            keep = gr.Button("Keep this one", size="sm", visible=False)
+            download = gr.DownloadButton("Download", size="sm", visible=False)
+    return column, video, keep, download
 
 
 def _connect_preview(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML) -> None:
@@ -223,38 +264,50 @@ def _generator(make_takes: MakeTakes) -> Callable[..., Iterator[list[Any]]]:
         seed: float,
         *rest: Any,
     ) -> Iterator[list[Any]]:
-        unchanged = [gr.skip()] * (3 + 3 * MAX_TAKES)
+        unchanged = [gr.skip()] * (2 + 4 * MAX_TAKES)
         try:
             order = order_from(photo, speech, text, voice, seed if locked else draw_seed(), *rest)
             order = replace(order, face=face)
             order.check()
             done: list[Take] = []
-            yield [gr.skip(), order.seed, done, gr.Files(None, visible=False), *_show_results(order, done)]
+            yield [order.seed, gr.skip(), done, *_show_results(order, done)]
             with TemporaryDirectory(prefix="dirfa-") as folder:  # Gradio copies what is yielded
                 for event in make_takes(order, Path(folder)):
                     if isinstance(event, Step):
-                        yield [show_step(event), *unchanged]
+                        yield [gr.skip(), show_step(event), *unchanged]
                         continue
                     done.append(event)
-                    paths = [path for take in done for path in take.files]
-                    yield [gr.skip(), gr.skip(), done, gr.Files(paths, visible=True), *_show_results(order, done)]
+                    bundle = _bundle(done, Path(folder)) if len(done) == order.takes else None
+                    yield [gr.skip(), gr.skip(), done, *_show_results(order, done, bundle)]
             seeds = ", ".join(str(take.seed) for take in done)
-            yield [show_note(f"Done: seed {seeds}. The curves are under Inspect."), *unchanged]
+            yield [gr.skip(), show_note(f"Done: seed {seeds}. What moves when is under Curves."), *unchanged]
         except InputError as error:
-            yield [show_problem(error), *unchanged]
+            yield [gr.skip(), show_problem(error), *unchanged]
 
     return generate
 
 
-def _show_results(order: Order, done: list[Take]) -> list[Any]:
-    """Columns, videos and buttons of all places: filled, still empty, or not asked for."""
-    values: list[Any] = []
+def _bundle(takes: list[Take], folder: Path) -> str:
+    """One archive of everything that was made."""
+    path = folder / "takes.zip"
+    with ZipFile(path, "w") as archive:
+        for name in (name for take in takes for name in take.files):
+            archive.write(name, Path(name).name)
+    return str(path)
+
+
+def _show_results(order: Order | None, done: list[Take], bundle: str | None = None) -> list[Any]:
+    """The archive's button; columns, videos and buttons of all places: filled, still empty, or not asked for."""
+    asked = order.takes if order else 1
+    values: list[Any] = [gr.DownloadButton(value=bundle, visible=bundle is not None)]
     for index in range(MAX_TAKES):
         take = done[index] if index < len(done) else None
+        label = f"Take {index + 1}: seed {order.seed + index}" if order else f"Take {index + 1}"
         values += [
-            gr.Column(visible=index < order.takes),
-            gr.Video(take and take.video, label=f"Take {index + 1}: seed {order.seed + index}"),
+            gr.Column(visible=index < asked),
+            gr.Video(take and take.video, label=label, autoplay=asked == 1),  # several would talk all at once
             gr.Button(visible=take is not None),
+            gr.DownloadButton(value=take and take.video, visible=take is not None),
         ]
     return values
 

@@ -19,7 +19,7 @@ SLIDERS: Final = {
 }  # fmt: skip
 # Degrees from the camera.
 GAZES: Final = {
-    "as drawn": "drift", "at the camera": "camera", "to the left of the picture": (-18.0, 0.0),
+    "natural": "drift", "at the camera": "camera", "to the left of the picture": (-18.0, 0.0),
     "to the right of the picture": (18.0, 0.0), "up": (0.0, 14.0), "down": (0.0, -14.0),
 }  # fmt: skip
 
@@ -29,12 +29,12 @@ def build_direction() -> list[gr.components.Component]:
     with gr.Row():
         expression = gr.Dropdown(list(PRESETS), value="neutral", label="Expression", min_width=130)
         strength = gr.Slider(0, 2, 1, step=0.05, label="Strength", min_width=130)
-    with gr.Accordion("Single expressions", open=False):
+    with gr.Accordion("Fine-tune the expression", open=False):
         sliders = [gr.Slider(-1, 1, 0, step=0.05, label=name) for name in SLIDERS]
     with gr.Accordion("Head and eyes", open=False):
-        head = gr.Slider(0, 2, 1, step=0.05, label="Head motion", info="0: still; 1: as drawn")
-        gaze = gr.Dropdown(list(GAZES), value="as drawn", label="Gaze")
-        blinks = gr.Slider(0, 2, 1, step=0.05, label="Blink rate", info="0: none; 1: as drawn")
+        head = gr.Slider(0, 2, 1, step=0.05, label="Head motion", info="0: still; 1: natural")
+        gaze = gr.Dropdown(list(GAZES), value="natural", label="Gaze")
+        blinks = gr.Slider(0, 2, 1, step=0.05, label="Blink rate", info="0: none; 1: natural")
         nods = gr.Slider(0, 2, 0, step=0.05, label="Nods", info="At stressed words; 0: none")
     return [expression, strength, head, gaze, blinks, nods, *sliders]
 

@@ -10,6 +10,7 @@ from gradio_client.utils import is_http_url_like
 from ..capture.pictures import MAX_PIXELS
 from ..errors import InputError
 from ..media.audio import AudioClip, load_audio
+from ..pipeline_check import CONSENT as CONSENT
 
 
 MAX_TAKES: Final = 4
@@ -21,7 +22,6 @@ MAX_SEED: Final = 2**31 - 1
 MAX_WAITING: Final = 16
 KEEP_SECONDS: Final = 3600  # files of a visit are removed after this long
 
-CONSENT: Final = "Animate only people who agreed to it, and say that the video is synthetic."
 LIMITS: Final = (
     f"Limits: files up to {MAX_UPLOAD[:-2]} MB, photos up to {MAX_PIXELS // 1_000_000} megapixels, speech up to "
     f"{MAX_SECONDS} s. Everything stays on this server and is removed within {2 * KEEP_SECONDS // 3600} hours."

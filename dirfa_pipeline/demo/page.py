@@ -11,8 +11,8 @@ from starlette.types import ASGIApp
 from ..pipeline_dirfa import DirfaPipeline
 from .api import build_api
 from .create import build_create
+from .curves_tab import build_curves
 from .head_tab import build_head
-from .inspect_tab import build_inspect
 from .limits import KEEP_SECONDS, MAX_UPLOAD
 from .shared_folder import SharedFolder
 from .synthesis import Voices
@@ -50,10 +50,11 @@ def build_demo(
         voices (`Mapping`, *optional*): The voices that say typed text, as [`open_voice`] takes them, by the names that
             visitors see; espeak-ng's where it is installed if left out.
         files (`Path`, *optional*): A folder whose files MCP clients may name, and where their videos are kept.
-        talker ([`DirfaPipeline`], *optional*): Draws conversations, which last, where `pipe` computes on a GPU that
-            is lent for single tasks.
+        talker ([`DirfaPipeline`], *optional*): Draws conversations, which last, previews and heads where `pipe`
+            computes on a GPU that is lent for single tasks: outside of these nothing may touch it.
     """
     offered = Voices(voices)
+    here = talker or pipe
 
     @on_gpu
     def work(order: Order, folder: Path) -> Iterator[Step | Take]:
@@ -64,13 +65,13 @@ def build_demo(
     ) as page:
         gr.Markdown("# A photo that speaks\nOne photo and one speech clip in; a video out.")
         with gr.Tab("Create"):
-            inputs, made = build_create(pipe, work, offered)
+            inputs, made = build_create(here, work, offered)
         with gr.Tab("Talk"):
-            page.conversations = build_talk(talker or pipe, inputs, offered)
-        with gr.Tab("Inspect"):
-            build_inspect(made)
+            page.conversations = build_talk(here, inputs, offered)
+        with gr.Tab("Curves"):
+            build_curves(made)
         with gr.Tab("3D"):
-            build_head(pipe, inputs, made)
+            build_head(here, inputs, made)
         with gr.Tab("API"):
             build_api(inputs, work, SharedFolder(files))
     return page

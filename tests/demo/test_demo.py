@@ -232,7 +232,7 @@ def test_addresses_are_not_fetched(client: Client) -> None:
 def order_from_path(client: Client, path: str) -> str:
     """What curl gets for the example of the page, but for the files."""
     given = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    data = [given, given, "", None, 7, 1, 1.0, 1.0, 25, 512, True, False, "happy", 1.0, 1.0, "as drawn", 1.0, 0.0]
+    data = [given, given, "", None, 7, 1, 1.0, 1.0, 25, 512, True, False, "happy", 1.0, 1.0, "natural", 1.0, 0.0]
     job = json.loads(ask(client, "/gradio_api/call/generate", json.dumps({"data": data}).encode()))["event_id"]
     return ask(client, f"/gradio_api/call/generate/{job}")
 
@@ -329,7 +329,7 @@ def test_a_deadpan_order_is_drawn_deadpan(tmp_path: Path) -> None:
     orders = [
         order_from(
             str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac"), "", None, 1, 1, 1.0, value, 10, 448,
-            False, False, "neutral", 1.0, 1.0, "as drawn", 1.0, 0.0,
+            False, False, "neutral", 1.0, 1.0, "natural", 1.0, 0.0,
         )
         for value in (0.0, 2.0)
     ]  # fmt: skip

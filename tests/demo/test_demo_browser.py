@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from urllib.request import urlopen
+from zipfile import ZipFile
 
 import av
 import numpy as np
@@ -189,10 +190,12 @@ def test_first_visit_to_finished_video(visit: Visit, tmp_path: Path) -> None:
     played = page.locator(".take video").first.evaluate("video => video.duration")
     spoken = soundfile.info(EXAMPLES / "speech.flac").duration
     assert length == pytest.approx(spoken, abs=0.05) and played == pytest.approx(spoken, abs=0.1)
+    seed = page.get_by_role("spinbutton", name="Seed").input_value()
     with page.expect_download() as download:
-        page.locator("a", has_text="KB").last.click()
-    assert download.value.suggested_filename == "take-1.npz"
-    page.get_by_role("tab", name="Inspect").click()
+        page.locator("#bundle").click()
+    with ZipFile(download.value.path()) as archive:
+        assert archive.namelist() == [f"take-{seed}.mp4", f"take-{seed}.csv", f"take-{seed}.npz"]
+    page.get_by_role("tab", name="Curves").click()
     assert page.locator("#curves svg polyline").count() == 11
 
 
@@ -223,22 +226,23 @@ def test_the_still_follows_expressions_and_videos_obey(visit: Visit, clip: Path,
     page.get_by_role("option", name="happy").click()
     expect(still).not_to_have_attribute("src", neutral)
     happy = still.get_attribute("src")
-    page.get_by_role("button", name="Single expressions").click()
+    page.get_by_role("button", name="Fine-tune the expression").click()
     choose(page, "Nose sneer", 0.8)
     expect(still).not_to_have_attribute("src", happy)
     sneering = still.get_attribute("src")
-    page.get_by_label("Neutralize").check()
+    page.get_by_label("Start from a neutral face").check()
     expect(still).not_to_have_attribute("src", sneering)
-    page.get_by_label("Neutralize").uncheck()
+    page.get_by_label("Start from a neutral face").uncheck()
     expect(still).to_have_attribute("src", sneering)
     page.get_by_role("button", name="Head and eyes").click()
     choose(page, "Head motion", 0)
     choose(page, "Blink rate", 0)
     generate(page)
     with page.expect_download() as download:
-        page.locator("a", has_text="KB").last.click()
-    download.value.save_as(tmp_path / "take.npz")
-    take = Animation.load_npz(tmp_path / "take.npz")
+        page.locator("#bundle").click()
+    with ZipFile(download.value.path()) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".npz"))
+        take = Animation.load_npz(archive.extract(name, tmp_path))
     assert all(np.ptp(take[name]) == 0 for name in ("yaw", "pitch", "roll", "x", "y", "z", "eyeBlinkLeft"))
     assert take["noseSneerLeft"].min() >= 0.8 and take["cheekSquintLeft"].min() >= 0.5
 
@@ -251,7 +255,6 @@ def generate_with_seed(page: Page, seed: int) -> list[bytes]:
 def test_unlocked_seed_is_drawn_and_shown(visit: Visit, clip: Path) -> None:
     page = visit()
     upload(page, EXAMPLES / "astronaut.jpg", clip)
-    page.get_by_label("Lock the seed").uncheck()
     generate(page)
     seed = page.get_by_role("spinbutton", name="Seed").input_value()
     expect(page.locator("#status")).to_contain_text(f"seed {seed}")
@@ -269,6 +272,7 @@ def test_cancel_stops_the_work(visit: Visit) -> None:
     expect(page.locator("#status")).to_contain_text("Cancelled")
     page.wait_for_timeout(1500)
     expect(page.locator("#status")).to_contain_text("Cancelled")
+    expect(page.locator("#cancel")).to_be_hidden()  # nothing is left to cancel
     assert page.locator(".take video").count() == 0
 
 
@@ -289,10 +293,12 @@ def test_typed_text_is_said_on_enter(visit: Visit) -> None:
 
 def test_mistakes_are_explained_and_inputs_kept(visit: Visit, clip: Path, tmp_path: Path) -> None:
     page = visit()
+    expect(page.locator("#cancel")).to_be_hidden()
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("#status [role=alert]")).to_contain_text("A photo is needed")
     soundfile.write(tmp_path / "silence.wav", [0.0] * 16_000, 16_000)
     upload(page, EXAMPLES / "astronaut.jpg", tmp_path / "silence.wav")
+    expect(page.locator("#status [role=alert]")).to_be_hidden()  # it was of the empty page
     choose(page, "Seed", 5)
     page.locator("#still img").wait_for()
     page.get_by_role("button", name="Generate").click()
@@ -517,7 +523,7 @@ def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
-    for tab in ("Create", "Talk", "Inspect", "3D", "API"):
+    for tab in ("Create", "Talk", "Curves", "3D", "API"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

@@ -1,4 +1,4 @@
-"""The Inspect tab: why the mouth did what it did."""
+"""The Curves tab: why the mouth did what it did."""
 
 import gradio as gr
 
@@ -9,10 +9,10 @@ from .takes import Take
 NOTHING = "<p>Generate a video first; its curves appear here beside the sound.</p>"
 
 
-def build_inspect(made: gr.State) -> None:
+def build_curves(made: gr.State) -> None:
     """Lay out the tab around the state that holds the finished takes."""
     gr.Markdown(
-        "What the animation does over time, beside the sound that it was drawn for and what is heard in it: with the "
+        "What moves when, beside the sound that it was drawn for and what is heard in it: with the "
         "expression `auto` head, brows and eyes do more where the voice is aroused, less where it is calm.",
         elem_classes="small",
     )
