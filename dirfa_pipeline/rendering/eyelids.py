@@ -23,7 +23,7 @@ Array = NDArray[np.float32]
 # Numbers were chosen by eye on contact sheets of half and wholly shut eyes. Lengths: in widths of the eye, from corner
 # to corner. Pairs for `ramp`: where it starts, and over how much it goes, below 0 if it falls.
 
-# The lid's place. Heights: 0 at the margin, 1 at the crease, 2 half-way to the brow.
+# The lid's place. Heights: 0 at the margin, 1 at the crease, 2 at the landmarks between that and the brow.
 SHOWS: Final = (0.0, 0.3)  # closure over which it takes the place of the warped photo
 ENDS: Final = 0.15  # over how much it fades in from both corners
 CREASE_FADES: Final = 0.45  # height: over how much it fades out under the crease
@@ -50,14 +50,14 @@ GRAIN_BLUR, MOST_GRAIN = 0.06, 8.0  # what is finer; levels
 # What the open eye leaves above it: liner, lashes, a deep crease.
 LEFT_OVER: Final = (0.05, 0.10)  # darker than the sheet by so much of its light
 CLEARED: Final = 0.85  # of it; what is left is the crease of a shut eye
-CLEARED_ENDS: Final = (0.2, 0.15)  # how far beyond the corners, and over how much it fades there
+CLEARED_OUT, CLEARED_IN = (-0.12, 0.15), (0.0, 0.15)  # from where it is cleared at the outer and the inner corner
 TO_BROW: Final = 0.6  # height under `TOP` over which it ends
 
 # Its lashes.
 LASH_REACH: Final = 0.12  # how far above the margin the open eye has them
 LASH_ROWS: Final = 12
 LASH_BLUR: Final = 0.03  # along the eye
-LASH_RANGE: Final = (0.30, 0.80)  # share of the skin's light that they take at the margin, at least and at most
+LASH_RANGE: Final = (0.30, 0.74)  # share of the skin's light that they take at the margin, at least and at most
 LASH_FADES: Final = 0.35  # of their reach: how fast the least ones end
 RISE, HANG = (1.0, -0.65), 0.75  # of their reach: above the margin, by closure; below it, of a shut eye
 LEAST_LINE: Final = 1.5  # pixels of it, on either side: thinner lines break up
@@ -120,9 +120,11 @@ class UpperLid:
         """
         eye, axes = self.landmarks, lid_axes(self.landmarks, points)
         s, t = _places(axes, patch.shape)
-        margin, crease = (_curve(axes.of(line), s) for line in (_margin(eye, points), points[list(eye.crease)]))
+        lines = _margin(eye, points), points[list(eye.crease)], points[list(eye.brow_side)]
+        margin, crease, brow = (_curve(axes.of(line), s) for line in lines)
         above, pixel = t - margin, 1.0 / axes.width
-        height = above / np.maximum(crease - margin, LEAST_LID)
+        height = np.minimum(above / np.maximum(crease - margin, LEAST_LID), 1.0)
+        height += np.maximum(t - crease, 0.0) / np.maximum(brow - crease, LEAST_LID)
         closing = ramp(closed, *SHOWS)
         inside = np.clip(above / pixel + 0.5, 0.0, 1.0)
         rows, columns = self.skin.shape[:2]
@@ -226,9 +228,9 @@ def _left_over(patch: Array, sheet: Array) -> Array:
 
 
 def _around(s: Array, height: Array) -> Array:
-    """Where the open eye's lashes may have been: from somewhat beyond the corners up towards the brow, in [0, 1]."""
-    beyond, fades = CLEARED_ENDS
-    return np.asarray(ramp(beyond + np.minimum(s, 1.0 - s), 0.0, fades) * ramp(TOP - height, 0.0, TO_BROW))
+    """Where the open eye's lashes may have been: from beyond the outer corner to the inner one, and up, in [0, 1]."""
+    along = np.minimum(ramp(s, *CLEARED_OUT), ramp(1.0 - s, *CLEARED_IN))
+    return np.asarray(along * ramp(TOP - height, 0.0, TO_BROW))
 
 
 def _between_corners(s: Array) -> Array:
@@ -264,8 +266,11 @@ def _skin_sheet(
     sheet = _terms(np.linspace(0.0, 1.0, columns), np.linspace(TOP, 0.0, rows)) @ plane
     light = np.maximum(sheet.mean(2, keepdims=True), 1.0)
     least = (SUNK[0] + glasses * (SUNK[1] - SUNK[0])) * float(plain.mean())
-    lifted = np.clip(1.0 - light / least, 0.0, 1.0)
-    return np.asarray(np.where(lifted > 0.0, least / light * sheet + lifted * (plain - sheet), sheet), np.float32)
+    lifted = np.maximum(least / light, 1.0)
+    sheet *= lifted
+    # What had to be lifted has another's colour, too.
+    sheet += (1.0 - 1.0 / lifted) * (sheet.mean(2, keepdims=True) / max(float(plain.mean()), 1.0) * plain - sheet)
+    return np.asarray(np.clip(sheet, 0.0, 255.0), np.float32)
 
 
 def _skin_ranks(colours: Array, rows: int) -> NDArray[np.float64]:
