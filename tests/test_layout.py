@@ -12,7 +12,7 @@ FLOORS = (
     {"errors", "version", "threads"},
     {"bundled"},
     {"media"},
-    {"animation", "provenance"},
+    {"animation", "provenance", "workers"},
     {"face"},
     {"capture", "direction"},
     {"rendering"},
@@ -21,7 +21,8 @@ FLOORS = (
     {"pipeline"},
     {"__init__"},
     {"head3d", "evaluation", "server"},
-    {"commands", "demo", "training"},
+    {"demo"},
+    {"commands", "training"},
     {"cli"},
     {"__main__"},
 )

@@ -50,7 +50,7 @@ JOB=$(curl -s -H 'Content-Type: application/json' $HOST/gradio_api/call/generate
 curl -sN $HOST/gradio_api/call/generate/$JOB   # ends with the addresses of the files
 ```
 
-**MCP**, for assistants: `python app.py --mcp --files FOLDER` serves the tool `make_talking_video` at
+**MCP**, for assistants: `dirfa app --mcp --files FOLDER` serves the tool `make_talking_video` at
 `http://127.0.0.1:7860/gradio_api/mcp/`. Photos, and speech if there is any, are named by their paths in FOLDER; the
 answer tells where in FOLDER the video lies. Without `--files` the names are those that the upload above gives, and the
 answer is the video's address. With `pip install mcp`:

@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -260,21 +257,6 @@ def test_the_oldest_guests_leave() -> None:
             guests.choose(gone)
     with pytest.raises(VoiceError, match="none is offered here"):
         Mute().speak("Hello")
-
-
-def test_old_uploads_are_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
-    upload_folder = runpy.run_path(str(EXAMPLES.parents[1] / "app.py"))["upload_folder"]
-    with upload_folder(seconds=0.2) as folder:
-        (folder / "hash").mkdir()
-        (folder / "hash" / "photo.jpg").write_bytes(b"photo")
-        assert os.environ["GRADIO_TEMP_DIR"] == str(folder)
-        for _ in range(100):
-            if not list(folder.rglob("*.jpg")):
-                break
-            time.sleep(0.1)
-        assert not list(folder.rglob("*.jpg"))
-    assert not folder.exists()
 
 
 def test_label_is_small_and_in_the_corner() -> None:
