@@ -1,4 +1,4 @@
-"""Draw the package's rooms and their imports into `structure.md`: `python docs/draw_structure.py`."""
+"""Draw the package's rooms and their imports, `structure.md` and `structure.svg`: `python docs/draw_structure.py`."""
 
 import ast
 from collections import defaultdict
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE, PIPELINE = "dirfa_pipeline", "pipeline"
-DRAWING = Path(__file__).with_name("structure.md")
+DRAWING, PICTURE = (Path(__file__).with_name(name) for name in ("structure.md", "structure.svg"))
 
 PAGE = """\
 # Rooms
@@ -18,14 +18,27 @@ What lies in `dirfa_pipeline`, and what imports what, read from the code by `pyt
 goes from a room to one that it imports; one that follows from others is left out: a room may import whatever its
 arrows lead to, step by step. Imports that only type checkers see count. `tests/test_layout.py` holds the order.
 
-```mermaid
-flowchart TD
-{arrows}
-```
+![The rooms, those on which others stand at the bottom](structure.svg)
 
 | room | what is in it |
 |---|---|
 {rows}
+"""
+
+
+BOX, ROW = (128, 34), 74  # units of the picture: a room, and from one floor to the next
+SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="Rooms and their imports">
+<style>
+  text {{ font: 14px system-ui, sans-serif; text-anchor: middle; fill: #1d2433; }}
+  .room {{ fill: #e6ecfb; stroke: #4a62b8; }}
+  .arrow {{ stroke: #5b6577; stroke-width: 1.3; fill: none; }}
+</style>
+<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path \
+d="M0 0 L8 4 L0 8 z" fill="#5b6577"/></marker></defs>
+<rect width="{width}" height="{height}" fill="#ffffff" rx="10"/>
+{shapes}
+</svg>
 """
 
 
@@ -110,15 +123,57 @@ def summary(room: str) -> str:
     return " ".join(words.partition("\n\n")[0].split())
 
 
+def floors(direct: Mapping[str, list[str]]) -> list[list[str]]:
+    """The rooms by floors, the highest first: each one above all that it imports."""
+    height: dict[str, int] = {}
+    for room in direct:  # in an order in which what is imported comes before
+        height[room] = 1 + max((height[target] for target in direct[room]), default=-1)
+    levels: list[list[str]] = [[] for _ in range(1 + max(height.values()))]
+    for room in direct:
+        levels[-1 - height[room]].append(room)
+    for above, here in zip(levels, levels[1:], strict=False):  # below the rooms that import them
+        places = {room: index / len(above) for index, room in enumerate(above)}
+        here.sort(key=lambda room: _mean([places[user] for user in above if room in direct[user]]))
+    return levels
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.5
+
+
+def draw_picture() -> str:
+    """The picture as it should be now: a box for each room, an arrow for each import that does not follow."""
+    direct = direct_arrows(rooms())
+    levels = floors(direct)
+    width, height = 40 + max(map(len, levels)) * (BOX[0] + 40), 40 + len(levels) * ROW
+    places = {
+        room: (round(width * (column + 0.5) / len(level)), 36 + ROW * row)
+        for row, level in enumerate(levels)
+        for column, room in enumerate(level)
+    }
+    shapes = []
+    for room, targets in sorted(direct.items()):
+        (x, y) = places[room]
+        for target in targets:
+            (to_x, to_y) = places[target]
+            begin, end, bend = y + BOX[1] // 2, to_y - BOX[1] // 2 - 2, ROW // 2
+            shapes.append(
+                f'<path class="arrow" d="M{x} {begin} C{x} {begin + bend} {to_x} {end - bend} {to_x} {end}" '
+                'marker-end="url(#tip)"/>'
+            )
+    for room, (x, y) in sorted(places.items()):
+        left, top = x - BOX[0] // 2, y - BOX[1] // 2
+        shapes.append(f'<rect class="room" x="{left}" y="{top}" width="{BOX[0]}" height="{BOX[1]}" rx="7"/>')
+        shapes.append(f'<text x="{x}" y="{y + 5}">{room}</text>')
+    return SVG.format(width=width, height=height, shapes="\n".join(shapes))
+
+
 def draw() -> str:
     """The page as it should be now."""
     direct = direct_arrows(rooms())
-    downwards = list(reversed(direct))
-    return PAGE.format(
-        arrows="\n".join(f"    {room} --> {target}" for room in downwards for target in direct[room]),
-        rows="\n".join(f"| `{room}` | {summary(room)} |" for room in downwards),
-    )
+    return PAGE.format(rows="\n".join(f"| `{room}` | {summary(room)} |" for room in reversed(direct)))
 
 
 if __name__ == "__main__":
     DRAWING.write_text(draw(), encoding="utf-8")
+    PICTURE.write_text(draw_picture(), encoding="utf-8")

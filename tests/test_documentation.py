@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import draw_structure
 import pytest
 from docstring_links import plain_type, split_arguments
 
@@ -70,7 +71,6 @@ def test_every_page_is_reached(site: Path) -> None:
 
 @pytest.mark.slow
 def test_the_site_asks_nothing_of_other_machines(site: Path) -> None:
-    """But for the drawing of `structure.md`, for which browsers fetch mermaid."""
     for path in site.rglob("*.html"):
         sources = re.findall(r'<(?:script|link|img)[^>]* (?:src|href)="(https?://[^"]+)"', path.read_text("utf-8"))
         assert not sources, path
@@ -97,3 +97,9 @@ def test_arguments_of_docstrings_are_split() -> None:
         "    a (int): Two", "        of them.", "    b (int): Two", "        of them.", "    c (Name or str): One.",
     ]  # fmt: skip
     assert plain_type("*optional*") == "Any"
+
+
+def test_the_picture_of_the_rooms_is_of_today() -> None:
+    assert draw_structure.PICTURE.read_text(encoding="utf-8") == draw_structure.draw_picture(), (
+        "python docs/draw_structure.py"
+    )
