@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from real_clips import RealClip, read_real_clips
+from results import add_option, record
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.animation.coefficients import LIP_INDICES
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
     parser.add_argument("--seconds", type=float, default=20.0, help="of each clip (default 20)")
     parser.add_argument("--unseen", action="store_true", help="only clips that nothing was trained on")
+    add_option(parser, "spreads")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
@@ -99,11 +101,17 @@ def main() -> None:
         if "motion" in clip.shows and len(own) >= LONG * ANIMATION_FPS
     ]
     print(f"{len(whole)} clips with head and lips, {sum(bool(clip.phones) for clip in clips)} with text\n")
-    print(format_spreads(*(channel_spreads(side) for side in zip(*whole, strict=True))))
+    tracked = [channel_spreads(side) for side in zip(*whole, strict=True)]
+    print(format_spreads(*tracked))
     told = [tuple(told_again(side, pipe.face_model) for side in pair) for pair in whole]
     print("\ntold again about each mouth's own rest")
     rows = [channel_spreads(side) for side in zip(*told, strict=True)]
     print(format_spreads(*({name: row[name] for name in row if name.startswith(("jaw", "mouth"))} for row in rows)))
+    found = {}
+    for way, pair in (("tracked", tracked), ("retold", rows)):
+        for who, spreads in zip(("ours", "real"), pair, strict=True):
+            found |= {f"{way}.{who}.{name}": spread.high for name, spread in spreads.items()}
+    record(options.record, found, options.weights)
     said = [(own, clip) for own, clip in zip(ours, clips, strict=True) if clip.phones]
     for title, curve in (("aperture at", lip_aperture), ("width at", mouth_width)):
         sides = ([curve(own.landmarks) for own, _ in said], [curve(clip.track.landmarks) for _, clip in said])
