@@ -27,6 +27,7 @@ from .capture.tracking import track_video
 from .direction.controls import Controls, direct
 from .direction.controls import neutralize as without_own_expression
 from .direction.expressions import Expression
+from .direction.resting_smile import RestingSmile
 from .errors import CheckpointError, InputError
 from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
@@ -439,15 +440,17 @@ class DirfaPipeline(DiffusionPipeline):
         """
         check_rendered(portrait, animation)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
-        return steps.frames(self._render_pieces(portrait, [animation.coefficients]), len(animation))
+        return steps.frames(self._render_pieces(portrait, [animation.coefficients], animation.fps), len(animation))
 
     def _render_pieces(
-        self, portrait: Portrait | PreparedPortrait, pieces: Iterable[NDArray[np.float32]]
+        self, portrait: Portrait | PreparedPortrait, pieces: Iterable[NDArray[np.float32]], fps: float
     ) -> Iterator[Chunk]:
         """Frames one by one, each with its coefficients."""
         prepared = self._prepared(portrait)
+        smile = RestingSmile(prepared.face)
         for piece in pieces:
-            for frame, row in zip(self.face_renderer.frames(prepared, piece), piece, strict=True):
+            shown = smile.apply(piece, 1.0 / fps)
+            for frame, row in zip(self.face_renderer.frames(prepared, shown), piece, strict=True):
                 yield frame[None], row[None]
 
     def _prepared(self, portrait: Portrait | PreparedPortrait) -> PreparedPortrait:
@@ -514,7 +517,7 @@ class DirfaPipeline(DiffusionPipeline):
         )
         # The first frame ever compiles loops, for seconds: not while somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
-        return steps.frames(self._render_pieces(prepared, pieces), total=float("inf"))
+        return steps.frames(self._render_pieces(prepared, pieces, fps), total=float("inf"))
 
     def stream_animation(
         self,
@@ -847,7 +850,7 @@ class DirfaPipeline(DiffusionPipeline):
                 if prepared is None or prepared.portrait is not portrait:  # takes of one portrait share it
                     prepared = self.face_renderer.prepare(portrait)
                 parts = []
-                for frames in steps.take(self._render_steps(prepared, take.coefficients), bar):
+                for frames in steps.take(self._render_steps(prepared, take), bar):
                     parts.append(frames)
                     if self.interrupt:
                         break
@@ -856,10 +859,11 @@ class DirfaPipeline(DiffusionPipeline):
                     break
         return videos
 
-    def _render_steps(self, prepared: PreparedPortrait, coefficients: NDArray[np.float32]) -> Iterator[Chunk]:
-        for start in range(0, len(coefficients), STEP):
-            rows = coefficients[start : start + STEP]
-            yield self.face_renderer.render(prepared, rows), rows
+    def _render_steps(self, prepared: PreparedPortrait, take: Animation) -> Iterator[Chunk]:
+        smile = RestingSmile(prepared.face)
+        for start in range(0, len(take), STEP):
+            rows = take.coefficients[start : start + STEP]
+            yield self.face_renderer.render(prepared, smile.apply(rows, 1.0 / take.fps)), rows
 
 
 def _as_sound(audio: AudioInput, sampling_rate: int | None) -> AudioClip | AudioFile:

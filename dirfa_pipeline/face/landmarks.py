@@ -55,6 +55,7 @@ LOWER_LIP_ROWS: Final = (
 # The skin next to the lips, column by column.
 SKIN_BY_UPPER_LIP: Final = (186, 92, 165, 167, 164, 393, 391, 322, 410)
 SKIN_BY_LOWER_LIP: Final = (43, 106, 182, 83, 18, 313, 406, 335, 273)
+SKIN_BY_CORNERS: Final = (57, 287)
 MOUTH_CORNERS: Final = ((61, 76, 62, 78), (291, 306, 292, 308))
 INNER_CORNERS: Final = (78, 308)
 INNER_MIDDLE: Final = (13, 14)  # above and below

@@ -28,6 +28,7 @@ from ..face.fit import (
     INNER_UPPER,
     LIP_COLUMNS,
     LOOKS,
+    ROUNDING,
     SMILES,
     FaceFit,
     FrameFits,
@@ -41,7 +42,7 @@ from ..face.landmarks import (
     RIGID,
 )
 from ..face.lids import close_lids, half_shut, open_lids, widen_lids
-from ..face.measures import whole_lip_aperture
+from ..face.measures import lip_aperture, whole_lip_aperture
 from ..face.rotations import procrustes, rotation_angles, rotation_matrix
 from ..face.solve import (
     JAW_OPEN,
@@ -173,7 +174,9 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             calm = calm_frames(local)
             rest = np.median(local[calm], axis=0)
             person = mean + fit_identity(identity, rest - mean)
-            expression = fit_expression(basis, (rest - person)[None], ridge=0.05)[0]
+            fitted = fit_expression(basis, (rest - person)[None], ridge=0.05)[0]
+            expression, _ = own_lips(fitted, float(lip_aperture(rest[None])[0]))
+            expression[ROUNDING] = fitted[ROUNDING]  # lips may be calm in a round shape for all of a short clip
             shape = rest - blend(basis, expression)
             shape = shut(shape)
         fitted = close_lids(basis, shape)

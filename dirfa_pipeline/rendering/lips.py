@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import ramp
 from ..face.fit import FaceFit, roundness
-from ..face.landmarks import LOWER_LIP_ROWS, MOUTH_CORNERS, SKIN_BY_LOWER_LIP, SKIN_BY_UPPER_LIP, UPPER_LIP_ROWS
+from ..face.landmarks import (
+    LOWER_LIP_ROWS,
+    MOUTH_CORNERS,
+    SKIN_BY_CORNERS,
+    SKIN_BY_LOWER_LIP,
+    SKIN_BY_UPPER_LIP,
+    UPPER_LIP_ROWS,
+)
 
 
 Array = NDArray[np.float32]
@@ -29,13 +36,19 @@ HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture
 NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
 
 # The shape of both lips.
+WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
 LINE_ROUNDS: Final = 3  # in which the motion of the line between them loses its kinks
 VOLUME: Final = (0.0, 0.6)  # exponents of both lips' thickness over the inverse of their width: the upper gives way
 THICKNESS_RANGE: Final = (0.85, 1.25)
+# Thickness of both lips when round over the photo's, in their middle and at their ends: they turn outwards, whereby
+# the tapering ends grow full. The linear pucker makes all of the upper lip thick.
+TURNED_OUT: Final = ((1.05, 1.5), (1.15, 1.5))
 LEAST_THICKNESS: Final = 0.4  # of the photo's
 PROFILE: Final = 2.2  # exponent of the profile that tracked mouths open to (measured: benchmarks/compare_mouths.py)
 ROUNDING: Final = 0.9  # how far it goes there
-SEALED: Final = 0.38  # share of a puckered mouth's half-width that stays shut at each corner
+LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to the level of its middle
+FULLER: Final = 0.45  # how far a round opening goes from that profile to an ellipse
+SEALED: Final = 0.5  # share of a round mouth's half-width that stays shut at each corner
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
@@ -47,6 +60,8 @@ _RIGHT_CORNER, _LEFT_CORNER = MOUTH_CORNERS
 _COLUMNS = np.column_stack([_UPPER, _LOWER, *MOUTH_CORNERS])
 _PARTS = np.repeat([0, 1, 2], [_UPPER.shape[1], _LOWER.shape[1], len(MOUTH_CORNERS)])
 _SKIN = (np.array(SKIN_BY_UPPER_LIP), np.array(SKIN_BY_LOWER_LIP))
+_ASIDE = np.linspace(-1.0, 1.0, _UPPER.shape[1]) ** 2  # of each column: 0 in the middle, 1 at both ends
+_AROUND = np.array((*SKIN_BY_UPPER_LIP, *SKIN_BY_LOWER_LIP, *SKIN_BY_CORNERS))
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
 
 
@@ -78,11 +93,14 @@ class LipShape:
             return vertices
         vertices = vertices.copy()
         _smooth_line(vertices, self.rest, parted)
+        _widen(vertices, self.rest, parted)
         rounded = float(roundness(weights))
+        _level_line(vertices, parted * LEVEL * rounded)
         _round_opening(vertices, rounded, parted)
         # The linear pucker thickens lips by itself.
         narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
         _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
+        _turn_out(vertices, self.rest, rounded, parted)
         _keep_apart(vertices, self.rest, parted)
         return vertices
 
@@ -135,6 +153,32 @@ def _smooth_line(vertices: Array, rest: Array, share: float) -> None:
         vertices[list(corner)] += moves
 
 
+def _widen(vertices: Array, rest: Array, share: float) -> None:
+    """Move the corners farther the way they went; what is between them goes along, and half as far the skin beside."""
+    right, left = _RIGHT_CORNER[0], _LEFT_CORNER[0]
+    out = 0.5 * share * (WIDER - 1.0) * (_width(vertices) - _width(rest))
+    middle, half = 0.5 * (vertices[left, 0] + vertices[right, 0]), 0.5 * _width(vertices)
+    for points, give in ((_COLUMNS, 1.0), (_AROUND, SKIN_GIVE)):
+        aside = np.clip((vertices[points, 0] - middle) / max(half, 1e-3), -1.0, 1.0)
+        vertices[points, 0] += give * out * aside
+
+
+def _level_line(vertices: Array, share: float) -> None:
+    """Bring the line between the lips, and all that is above and below, to the level of its middle."""
+    if share == 0.0:
+        return
+    line = 0.5 * (vertices[_UPPER[-1], 1] + vertices[_LOWER[-1], 1])
+    middle = line[len(line) // 2]
+    shift = share * (middle - line)
+    for rows, skin in zip((_UPPER, _LOWER), _SKIN, strict=True):
+        vertices[rows, 1] += shift
+        vertices[skin, 1] += SKIN_GIVE * shift
+    for corner, beside in zip(MOUTH_CORNERS, SKIN_BY_CORNERS, strict=True):
+        moves = share * float(middle - vertices[corner[-1], 1])
+        vertices[list(corner), 1] += moves
+        vertices[beside, 1] += SKIN_GIVE * moves
+
+
 def _round_opening(vertices: Array, rounded: float, share: float) -> None:
     """Give the opening the outline of a lens, as high in its middle; rounded lips seal at the corners."""
     inner_upper, inner_lower = _UPPER[-1], _LOWER[-1]
@@ -142,8 +186,8 @@ def _round_opening(vertices: Array, rounded: float, share: float) -> None:
     middle = 0.5 * (vertices[inner_upper, 0] + vertices[inner_lower, 0])
     place = np.abs(2.0 * (middle - right) / max(float(left - right), 1e-3) - 1.0) / (1.0 - SEALED * rounded)
     gap = vertices[inner_lower, 1] - vertices[inner_upper, 1]
-    profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0)
-    change = share * ROUNDING * (profile * gap[len(gap) // 2] - gap)
+    profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0) ** (1.0 - FULLER * rounded)
+    change = share * (ROUNDING + (1.0 - ROUNDING) * rounded) * (profile * gap[len(gap) // 2] - gap)
     above = UPPER_SHARE[0] + UPPER_SHARE[1] * rounded
     for rows, skin, part in ((_UPPER, _SKIN[0], -above), (_LOWER, _SKIN[1], 1.0 - above)):
         for row, give in zip(rows, GIVE, strict=True):
@@ -157,6 +201,17 @@ def _thicken(vertices: Array, growth: Array, share: float) -> None:
         shift = share * (times - 1.0) * (vertices[rows[:-1]] - vertices[rows[-1]])
         vertices[rows[:-1]] += shift
         vertices[skin] += SKIN_GIVE * shift[0]
+
+
+def _turn_out(vertices: Array, rest: Array, rounded: float, share: float) -> None:
+    """Give round lips their height: the photo's, fuller towards their ends; the skin beyond gives way."""
+    if rounded == 0.0:
+        return
+    for rows, skin, (middle, ends) in zip((_UPPER, _LOWER), _SKIN, TURNED_OUT, strict=True):
+        tall = (middle + (ends - middle) * _ASIDE) * (rest[rows[:-1], 1] - rest[rows[-1], 1])
+        shift = share * rounded * (tall - (vertices[rows[:-1], 1] - vertices[rows[-1], 1]))
+        vertices[rows[:-1], 1] += shift
+        vertices[skin, 1] += SKIN_GIVE * shift[0]
 
 
 def _keep_apart(vertices: Array, rest: Array, share: float) -> None:

@@ -19,6 +19,7 @@ from .tooth_rows import (
     BEHIND_LIPS,
     LUMINANCE,
     MILLIMETRE,
+    PER_MM,
     TEETH_EXTENT,
     Dentition,
     lip_line,
@@ -53,17 +54,17 @@ INCISAL_EDGE: Final = (
 )
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
-COVERED: Final = 2.0  # of them that rounded lips cover; neutral
+COVERED: Final = 5.0  # of them that rounded lips cover; neutral
 LOWER_EDGE: Final = 3.0  # of the lower teeth, below the closed lip line, with the jaw shut
-LOWER_HINT: Final = 2.2  # of the lower teeth, that a wide open mouth shows; filmed
+LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 LIP_LEFT: Final = 12.0  # way of the chin at which a wide open mouth has left the lip behind
-TONGUE_SIZE: Final = (44.0, 14.0)
-TONGUE_RISE, TONGUE_LIFT = 5.0, 0.42  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
+TONGUE_SIZE: Final = (54.0, 14.0)
+TONGUE_RISE, TONGUE_LIFT = 7.0, 0.5  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
 BLADE_SIZE: Final = (30.0, 12.0)  # of the tongue's lifted front part
 TIP_LOW, TIP_HIGH = 2.0, 2.5  # of the blade's top, below the lower teeth's edge, and above the upper ones'
 LIFTED: Final = 0.3  # weight of tongueOut at which the tip touches the upper teeth
 BLADE_COMES: Final = 3.0  # gain of the lift: a third of it brings the blade into sight
-THROAT_SIZE, THROAT_TOP = (60.0, 24.0), 10.0  # and how far its top lies above the closed lip line
+THROAT_SIZE, THROAT_TOP = (90.0, 24.0), 10.0  # and how far its top lies above the closed lip line
 
 
 # Colours: brightness in levels of 255, and shares.
@@ -97,16 +98,17 @@ LOWER_SHADE: Final = 0.88  # light of lower teeth over that of upper ones; filme
 WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
+CROWN: Final = 5.0  # of a lower tooth's height that no gum covers
 LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
 
 # Tongue and throat, over half the width and over the height of their textures.
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels
-THROAT_DARK, THROAT_LIGHTER = 0.5, 0.6  # shade in the middle, and what it gains to the sides; filmed
+THROAT_DARK, THROAT_LIGHTER = 0.5, -0.25  # shade in the middle, and what it gains to the sides; filmed
 THROAT_MIDDLE, THROAT_UPRIGHT = 0.1, 0.5  # how far below the centre it is darkest, and the gain up and down
-TONGUE_TOP: Final = (0.03, 0.5, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
-TONGUE_EDGE, TONGUE_SIDES = 7.0, 4.0  # slopes of its alpha along the top and at the sides
-TONGUE_BENDS: Final = 1.9  # slope at which its light grows from the top
-BACK_SHADE, BLADE_SHADE = 0.55, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
+TONGUE_TOP: Final = (0.03, 0.3, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
+TONGUE_EDGE, TONGUE_SIDES = 3.5, 2.5  # slopes of its alpha along the top and at the sides
+TONGUE_BENDS: Final = 1.2  # slope at which its light grows from the top
+BACK_SHADE, BLADE_SHADE = 0.4, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
 GROOVE_DEPTH, GROOVE_WIDTH = 0.09, 0.10  # of its light, and half-width
 TONGUE_ROUND: Final = 0.22  # of its light that it loses at the sides
 
@@ -270,7 +272,7 @@ def build_mouth(
     size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
     return MouthInterior(
         upper=_coloured(row.picture, enamel, gum, chroma, size),
-        lower=_coloured(dentition.lower, LOWER_SHADE * enamel, gum, chroma, size),
+        lower=_coloured(_without_gums(dentition.lower), LOWER_SHADE * enamel, gum, chroma, size),
         tongue=_tongue(tongue, BACK_SHADE),
         blade=_tongue(tongue, BLADE_SHADE),
         throat=_throat(throat),
@@ -312,6 +314,13 @@ def _faded(colour: NDArray[np.float64], chroma: float) -> NDArray[np.float64]:
     """The colour with only a share of its saturation."""
     grey = float(colour @ LUMINANCE)
     return grey + chroma * (colour - grey)
+
+
+def _without_gums(row: Array) -> Array:
+    """A lower row whose crowns bear no gum along their edges: the tongue behind them was taken for it there."""
+    row = row.copy()
+    row[: round(CROWN * PER_MM), :, 1] = 0.0
+    return row
 
 
 def _coloured(row: Array, enamel: NDArray[np.float64], gum: NDArray[np.float64], chroma: float, width: float) -> Array:

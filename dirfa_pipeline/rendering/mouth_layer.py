@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animation.easing import smoothstep
+from ..animation.easing import ramp, smoothstep
 from ..face.landmarks import INNER_CORNERS, INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
 from .frame_state import FrameState
 from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon_mask, shape_of, whole, window_around
@@ -26,6 +26,11 @@ PARTED: Final = 0.02  # gap of the inner lips from which on the mouth is open
 EDGE: Final = Softness(0.7, 0.008)  # of what is seen between the lips
 LEAST_COVER: Final = 0.02  # of a pixel: less of the interior is not drawn
 CURVE_STEPS: Final = 4  # points of the outline for each landmark
+TOUCHING: Final = 0.008  # gap up to which lips touch more or less
+_UPPER_EDGE, _LOWER_EDGE = (
+    np.array([INNER_CORNERS[0], *rows[-1], INNER_CORNERS[1]]) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS)
+)
+_MIDDLE = len(_UPPER_EDGE) // 2
 
 # The light inside.
 WIDE: Final = 0.25  # gap from which on light falls in freely; filmed
@@ -34,7 +39,7 @@ SHADED, LIT = 0.8, 0.14  # of their light that reaches teeth in closed lips, and
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
-ROUNDED: Final = np.array([0.20, 0.27, 0.29], np.float32)  # what protruding lips take, red least of all; filmed
+ROUNDED: Final = np.array([0.45, 0.52, 0.54], np.float32)  # what protruding lips take, red least of all; filmed
 
 # The lips' shade on what is next to them, most of all from above.
 LIP_SHADE: Final = 0.76  # light in it; filmed
@@ -67,10 +72,10 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
         mouth ([`MouthInterior`]): What is behind the lips.
         state ([`FrameState`]): The frame's pose.
     """
-    outline = smooth_outline(state.vertices[list(INNER_LIPS), :2])
-    window = window_around(outline, frame.shape, ROOM)
+    window = window_around(state.vertices[list(INNER_LIPS), :2], frame.shape, ROOM)
     if window is None or state.parted == 0.0:
         return
+    outline = smooth_outline(_opening(state))
     patch, gap = frame[window].astype(np.float32), state.gap
     mask = polygon_mask(outline, window, EDGE.of(state.camera.scale)) * min(1.0, gap / PARTED)
     if mask.max() > LEAST_COVER:
@@ -81,6 +86,18 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
         _close(patch, state, window, shut, _toned(LIP_LINE, mouth))
     frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
     _sharpen(frame, state)
+
+
+def _opening(state: FrameState) -> Array:
+    """The inner lips, `(20, 2)`, up to where they touch: the polygon would show as a line in lips sealed beside it."""
+    upper, lower = state.vertices[_UPPER_EDGE, :2], state.vertices[_LOWER_EDGE, :2]
+    line, half = 0.5 * (upper + lower), 0.5 * (lower - upper)
+    apart = ramp(state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1], 0.0, TOUCHING)
+    for side in (slice(_MIDDLE, None), slice(_MIDDLE, None, -1)):
+        shown = np.minimum.accumulate(apart[side])[:, None]
+        line[side][1:] = line[_MIDDLE] + np.cumsum(shown[:-1] * np.diff(line[side], axis=0), axis=0)
+        half[side] *= shown
+    return np.concatenate([line - half, (line + half)[-2:0:-1]])
 
 
 def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Array, gap: float) -> Array:
