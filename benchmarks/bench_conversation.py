@@ -8,9 +8,9 @@ Prints for each size and number of conversations at once, all in one process and
 from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
 frames that were skipped, seconds from `say` to the first frame that speaks, seconds from `interrupt` to lips at rest,
 and the memory of each; how many a core had nearly all of their frames; and seconds from a text to the voice of
-espeak-ng. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over the
-most around it, and the memory over so many minutes. `--steady` lets one conversation at the first size go on for so many
-minutes of the machine's own time, and prints delay, skipped frames and memory of each tenth.
+espeak-ng. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over
+the most around it, and the memory over so many minutes. `--steady` lets one conversation at the first size go on for
+so many minutes of the machine's own time, and prints delay, skipped frames and memory of each tenth.
 """
 
 import argparse

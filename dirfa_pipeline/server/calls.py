@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
@@ -26,11 +26,17 @@ from .talk import Talk, TooManyFaultsError, event_message
 logger = logging.getLogger(__name__)
 
 PACKET: Final = SOUND_RATE // 50  # samples of 20 ms, which Opus takes
+BIT_RATE: Final = 48_000  # of speech in one channel
 MOST_SOUND: Final = SOUND_RATE // 2  # samples that wait to be sent: a call is live or nothing
 VIDEO_CLOCK: Final = 90_000
 MOST_HELD: Final = 0.2  # seconds that sound waits for its picture
 CONNECTS_WITHIN: Final = 20.0  # seconds
 CHANNEL: Final = "dirfa"
+
+
+OPUS: Final = [
+    codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType.lower() == "audio/opus"
+]
 
 
 class FaceVideo(MediaStreamTrack):
@@ -84,12 +90,20 @@ class FaceVideo(MediaStreamTrack):
 
 
 class FaceSound(MediaStreamTrack):
-    """The sound of the frames in packets of 20 ms."""
+    """
+    The sound of the frames in packets of 20 ms.
+
+    They are encoded here: aiortc would send each to another thread and back, fifty times a second, which takes longer
+    than they last where the machine is busy.
+    """
 
     kind = "audio"
 
     def __init__(self) -> None:
         super().__init__()
+        self._encoder = av.CodecContext.create("libopus", "w")
+        self._encoder.format, self._encoder.layout, self._encoder.sample_rate = "s16", "mono", SOUND_RATE
+        self._encoder.bit_rate, self._encoder.options = BIT_RATE, {"application": "voip"}
         self._waiting = np.zeros(0, np.float32)
         self._sent = 0
         self._news = asyncio.Event()
@@ -101,18 +115,21 @@ class FaceSound(MediaStreamTrack):
         self._waiting = waiting[-MOST_SOUND:]
         self._news.set()
 
-    async def recv(self) -> av.AudioFrame:
-        """The next packet."""
-        while len(self._waiting) < PACKET:
-            self._news.clear()
-            await self._news.wait()
-            if self.readyState != "live":
-                raise MediaStreamError
-        samples, self._waiting = self._waiting[:PACKET], self._waiting[PACKET:]
-        packet = av.AudioFrame.from_ndarray(_as_int16(samples)[None], format="s16", layout="mono")
-        packet.sample_rate, packet.pts, packet.time_base = SOUND_RATE, self._sent, Fraction(1, SOUND_RATE)
-        self._sent += PACKET
-        return packet
+    async def recv(self) -> av.Packet:
+        """The next packet of Opus."""
+        while True:
+            while len(self._waiting) < PACKET:
+                self._news.clear()
+                await self._news.wait()
+                if self.readyState != "live":
+                    raise MediaStreamError
+            samples, self._waiting = self._waiting[:PACKET], self._waiting[PACKET:]
+            frame = av.AudioFrame.from_ndarray(_as_int16(samples)[None], format="s16", layout="mono")
+            frame.sample_rate = SOUND_RATE
+            moment, self._sent = self._sent, self._sent + PACKET
+            for packet in self._encoder.encode(frame):  # one, but maybe none at the beginning
+                packet.pts, packet.time_base = moment, Fraction(1, SOUND_RATE)
+                return packet
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -230,10 +247,13 @@ async def _negotiate(connection: RTCPeerConnection, sdp: str, tracks: tuple[Medi
         await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for track in tracks:
             connection.addTrack(track)
+        for transceiver in connection.getTransceivers():
+            if transceiver.kind == "audio":
+                transceiver.setCodecPreferences(OPUS)
         await connection.setLocalDescription(await connection.createAnswer())
     except Exception as error:  # aiortc raises whatever it stumbles over
         raise InputError(
-            f"the offer's sdp cannot be answered ({type(error).__name__}: {error}); offer to receive audio and video"
+            f"the offer's sdp cannot be answered ({type(error).__name__}: {error}); offer to receive Opus and video"
         ) from error
 
 

@@ -161,6 +161,21 @@ def test_the_face_alone_for_a_browser_source(page: Page, address: str) -> None:
         expect(page.locator(hidden)).to_be_hidden()
 
 
+def test_a_remote_speaks_through_the_face_alone(page: Page, address: str) -> None:
+    """Two pages of one browser, as a dock and a source of OBS are."""
+    page.goto(f"{address}&bare")
+    page.wait_for_function("() => document.getElementById('face').width > 350", timeout=PATIENCE)
+    page.evaluate(WATCH)
+    remote = page.context.new_page()
+    remote.goto(f"{address}&remote")
+    expect(remote.locator("main")).to_be_hidden()
+    remote.get_by_label("What the face says").fill("one two three " * 10)
+    remote.keyboard.press("Enter")
+    said(page, "Speaking.")
+    remote.get_by_role("button", name="Stop").click()
+    said(page, "Stopped after")
+
+
 def test_without_its_token_nobody_is_there(browser: Browser, address: str) -> None:
     """The page itself is no secret; in a context of its own, as Chromium's console tells of the refusal, too."""
     with browser.new_context() as context:

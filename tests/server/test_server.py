@@ -76,7 +76,7 @@ class Server:
         assert not self._thread.is_alive()
 
     def metric(self, name: str) -> float:
-        lines = httpx.get(f"{self.http}/metrics").text.splitlines()
+        lines = httpx.get(f"{self.http}/metrics", timeout=PATIENCE).text.splitlines()
         return float(next(line for line in lines if line.startswith(f"dirfa_{name} ")).split()[1])
 
 
@@ -281,7 +281,7 @@ def test_visitors_above_capacity_wait_or_are_sent_away(serve: Callable[..., Serv
                     with pytest.raises(websockets.ConnectionClosed) as closed:
                         await fourth.until("ready")
                     assert closed.value.rcvd.code == 1013
-                refused = httpx.post(f"{server.http}/offer", json={"type": "offer", "sdp": "v=0"})
+                refused = httpx.post(f"{server.http}/offer", json={"type": "offer", "sdp": "v=0"}, timeout=PATIENCE)
                 assert refused.status_code == 503 and "2 conversations" in refused.json()["error"]
                 await first.socket.close()
                 await third.until("ready")  # moved up
@@ -387,9 +387,12 @@ REFUSED: dict[str, tuple[str, dict[str, str], int]] = {
 def test_strangers_are_refused(serve: Callable[..., Server], name: str) -> None:
     path, headers, status = REFUSED[name]
     server = serve(token="secret")
-    assert httpx.get(server.http + path, headers=headers).status_code == status
-    assert httpx.get(f"{server.http}/healthz").status_code == 200
-    assert httpx.get(f"{server.http}/metrics", headers={"authorization": "Bearer secret"}).status_code == 200
+    assert httpx.get(server.http + path, headers=headers, timeout=PATIENCE).status_code == status
+    assert httpx.get(f"{server.http}/healthz", timeout=PATIENCE).status_code == 200
+    assert (
+        httpx.get(f"{server.http}/metrics", headers={"authorization": "Bearer secret"}, timeout=PATIENCE).status_code
+        == 200
+    )
 
     async def scene() -> None:
         for query, origin in (("", None), ("?token=guess", None), ("?token=secret", "http://evil.example")):
@@ -464,22 +467,24 @@ def test_a_body_without_a_length_is_bounded(serve: Callable[..., Server]) -> Non
         for _ in range(100):
             yield b"x" * 1000
 
-    assert httpx.post(f"{server.http}/generate", content=b"x" * 10_001).status_code == 413
+    assert httpx.post(f"{server.http}/generate", content=b"x" * 10_001, timeout=PATIENCE).status_code == 413
     headers = {"content-type": "multipart/form-data; boundary=x"}
-    assert httpx.post(f"{server.http}/generate", content=endless(), headers=headers).status_code == 413
+    assert (
+        httpx.post(f"{server.http}/generate", content=endless(), headers=headers, timeout=PATIENCE).status_code == 413
+    )
 
 
 def test_it_describes_itself(serve: Callable[..., Server]) -> None:
     server = serve()
-    document = httpx.get(f"{server.http}/openapi.json").json()
+    document = httpx.get(f"{server.http}/openapi.json", timeout=PATIENCE).json()
     assert document["openapi"].startswith("3.1") and set(document["paths"]) == {
         "/generate", "/offer", "/healthz", "/metrics",
     }  # fmt: skip
     for path, methods in document["paths"].items():
         for method in methods:
-            status = httpx.request(method.upper(), server.http + path).status_code
+            status = httpx.request(method.upper(), server.http + path, timeout=PATIENCE).status_code
             assert str(status) in methods[method]["responses"]
-    page = httpx.get(server.http)
+    page = httpx.get(server.http, timeout=PATIENCE)
     assert page.status_code == 200 and "default-src 'self'" in page.headers["content-security-policy"]
     assert "access-control-allow-origin" not in page.headers
 
@@ -548,5 +553,5 @@ def test_a_call(serve: Callable[..., Server]) -> None:
 def test_bad_offers_are_refused(serve: Callable[..., Server], offer: Any) -> None:
     server = serve()
     assert httpx.post(f"{server.http}/offer", json=offer, timeout=PATIENCE).status_code == 400
-    assert httpx.post(f"{server.http}/offer", content=b"{").status_code == 400
+    assert httpx.post(f"{server.http}/offer", content=b"{", timeout=PATIENCE).status_code == 400
     assert server.metric("sessions") == 0

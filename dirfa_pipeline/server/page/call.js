@@ -1,5 +1,5 @@
 /** The same face by WebRTC: a video element plays it, events go over a data channel. */
-const WAIT = 250; // milliseconds
+const WAIT = 200; // milliseconds
 export class Call {
   constructor(video, onEvent, address) {
     Object.assign(this, {video, onEvent, connection: new RTCPeerConnection()});
@@ -23,9 +23,9 @@ export class Call {
     const answer = await (await fetch(address, {method: "POST", body})).json();
     if (answer.error) throw new Error(answer.error);
     await this.connection.setRemoteDescription(answer);
-    // Pictures wait about as long as sound from the beginning: by itself the browser takes ten seconds to find that out.
-    const video = this.connection.getReceivers().find(({track}) => track.kind === "video");
-    if (video) video.jitterBufferTarget = WAIT;
+    // Pictures wait about as long as sound from the beginning: by itself the browser takes ten seconds to find out.
+    const pictures = this.connection.getReceivers().find(({track}) => track.kind === "video");
+    if (pictures) pictures.jitterBufferTarget = WAIT;
   }
   send(type, more = {}) { if (this.channel.readyState === "open") this.channel.send(JSON.stringify({type, ...more})); }
   say(text) { this.video.muted = false; this.video.play(); this.send("say", {text}); }

@@ -5,8 +5,8 @@ import {measure, tell} from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
-document.body.classList.toggle("bare", query.has("bare")); // the face alone, as a browser source
-document.body.classList.toggle("call", query.has("call")); // by WebRTC
+// bare: the face alone, as a browser source; remote: speaks through that one; call: by WebRTC.
+for (const mode of ["bare", "remote", "call"]) document.body.classList.toggle(mode, query.has(mode));
 
 function hear(event) {
   if (event.type === "delay") at("delay").textContent = measure(event);
@@ -15,9 +15,14 @@ function hear(event) {
   if (said !== null) at("status").textContent = said + more;
 }
 const address = (path) => new URL(path + location.search, location.href);
-const face = query.has("call")
-  ? new Call(at("video"), hear, address("offer"))
-  : new Face(at("face"), hear, Object.assign(address("ws"), {protocol: location.protocol.replace("http", "ws")}));
+const remote = new BroadcastChannel("dirfa");
+function meet() {
+  if (query.has("remote")) return {say: (text) => remote.postMessage({text}), interrupt: () => remote.postMessage({})};
+  if (query.has("call")) return new Call(at("video"), hear, address("offer"));
+  return new Face(at("face"), hear, Object.assign(address("ws"), {protocol: location.protocol.replace("http", "ws")}));
+}
+const face = meet();
+if (query.has("bare")) remote.onmessage = ({data: {text}}) => { if (text) face.say(text); else face.interrupt(); };
 document.addEventListener("pointerdown", () => face.sound?.resume(), {once: true});
 
 function say(text) {
