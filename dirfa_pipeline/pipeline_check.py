@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 Verdict = Literal["good", "works", "poor", "refused"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("good", "works", "poor", "refused")  # from the best to the worst
 
+# What no measure tells: it is asked wherever a photo is looked at.
+CONSENT: Final = (
+    "Is this a photo of you, of somebody who agreed to it, or of nobody real? Animate nobody else, and say that the "
+    "video is synthetic."
+)
+
 # Up to the first of each pair a photo is good, up to the second it works. Judged on renders of hard photos.
 YAW: Final = (15.0, 25.0)  # degrees
 PITCH: Final = (15.0, 22.0)
@@ -103,6 +109,7 @@ class PhotoCheck:
             "face": self.face,
             "faces": [{"index": face.index, "box": face.box} for face in self.faces],
             "findings": [asdict(finding) for finding in self.findings],
+            "asks": CONSENT,
         }
 
 

@@ -22,7 +22,7 @@ class Steps:
     The steps of one call, counted over all its videos.
 
     Args:
-        pipe ([`DirfaPipeline`]): Whose progress bar is shown, and whose `interrupt` stops.
+        pipe ([`DirfaPipeline`]): Whose progress bar is shown, and whose `_interrupt` the callback may set.
         callback (`Callable`, *optional*): Called as `callback(pipe, step, frame, tensors)` after each step.
         tensor_inputs (`Sequence[str]`): What it is given; a `PipelineCallback` of diffusers names its own.
 
@@ -41,6 +41,7 @@ class Steps:
             raise InputError(f"callback_on_step_end_tensor_inputs must be among {known}, got {unknown}")
         self._pipe, self._callback, self._names = pipe, callback, tuple(tensor_inputs)
         self._count = 0
+        self.stopped = False  # whether the callback asked this call to stop
 
     def take(self, chunks: Iterable[Chunk], bar: Any) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of one video, a step at a time, as the callback leaves them."""
@@ -50,7 +51,9 @@ class Steps:
             changed = None
             if self._callback is not None:
                 given = {"frames": frames, "coefficients": coefficients}
+                self._pipe._interrupt = False
                 changed = self._callback(self._pipe, self._count, start, {name: given[name] for name in self._names})
+                self.stopped = self._pipe.interrupt
             self._count += 1
             start += number
             bar.update(number)
@@ -60,17 +63,14 @@ class Steps:
         """
         Yield the frames of a call's only video one by one, until its callback interrupts.
 
-        Without a callback `interrupt` is left alone: whoever takes the frames stops by taking no more, and calls in
-        other threads do not stop each other.
+        Without a callback whoever takes the frames stops by taking no more.
 
         Args:
             chunks: See [`take`].
             total (`float`): Number of frames; infinity where it is not known.
         """
-        if self._callback is not None:
-            self._pipe._interrupt = False
         with self._pipe.progress_bar(total=total) as bar:
             for frames in self.take(chunks, bar):
                 yield from frames
-                if self._callback is not None and self._pipe.interrupt:
+                if self.stopped:
                     return

@@ -107,5 +107,6 @@ def test_the_command(astronaut: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["check", str(astronaut), "--no-speed"]) == DONE
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["good", "picture"] and lines[-1].endswith("in all")
+    assert lines[-2].startswith("asks     consent   Is this a photo of you")
     assert main(["check", "nowhere.jpg"]) == BAD_INPUT
     assert main(["check", str(astronaut), "--face", "left"]) == BAD_INPUT

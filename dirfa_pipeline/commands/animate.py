@@ -2,10 +2,8 @@
 
 import argparse
 
-from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
-from ..media.video import check_output_path
-from . import direction, faces, marks, progress
+from . import direction, faces, marks, output, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -25,10 +23,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     animate.set_defaults(run=run)
     animate.add_argument("animation", help="the animation: .npz, .csv of Live Link Face, .json")
     animate.add_argument("photo", help="picture that shows one face from the front")
-    animate.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
+    output.add_options(animate)
     animate.add_argument("--sound", help="sound to put under it")
-    animate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
-    animate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     faces.add_option(animate)
     animate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
     animate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
@@ -38,7 +34,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa animate`; the networks that draw are not loaded."""
-    check_output_path(options.output)
+    output.check_options(options)
     check_files(options.output, animation=options.animation, photo=options.photo, sound=options.sound)
     marks.check_options(options)
     check_overwriting(
@@ -54,7 +50,8 @@ def run(options: argparse.Namespace) -> None:
 
     controls, face = direction.read_controls(options), faces.read_choice(options.face)
     animation = load_animation(options.animation).resample(options.fps)
-    photo = read_photo(options.photo, options.max_size)
+    photo = read_photo(options.photo, output.longest_side(options))
+    output.tell_size(photo, options)
     sound = open_audio(options.sound) if options.sound else None
     if sound is None:
         progress("no --sound was given, so the video is silent")
@@ -68,6 +65,6 @@ def run(options: argparse.Namespace) -> None:
     animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:
         animation = neutralize(animation, portrait.face)
-    frames = pipeline.render(portrait, animation)
+    frames = pipeline.render(portrait, animation, alpha=options.alpha)
     write_video(options.output, frames, animation.fps, sound, marks=marks.read_marks(options))
     print(options.output, flush=True)

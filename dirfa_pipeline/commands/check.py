@@ -46,9 +46,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def as_text(told: "PhotoCheck") -> str:
-    """A line for each finding, and one for all."""
+    """A line for each finding, what no measure tells, and one for all."""
+    from ..pipeline_check import CONSENT
+
     lines = [
         f"{finding.verdict:8} {finding.name:9} {finding.found}" + (f": {finding.advice}" if finding.advice else "")
         for finding in told.findings
     ]
-    return "\n".join([*lines, f"{told.verdict:8} in all"])
+    return "\n".join([*lines, f"{'asks':8} {'consent':9} {CONSENT}", f"{told.verdict:8} in all"])

@@ -104,24 +104,34 @@ def with_motion(controls: "Controls", options: argparse.Namespace, face_model: "
 
 
 def _from_file(path: str) -> "Controls":
-    """[`Controls`] from JSON, whose lists may stand for tuples."""
-    from ..direction.controls import Controls
-
+    """[`Controls`] from a JSON file."""
     try:
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
     except (OSError, ValueError) as error:
         raise InputError(f"--direction {path} cannot be read as JSON: {error}") from error
+    return controls_of(content, f"--direction {path}")
+
+
+def controls_of(content: Any, where: str) -> "Controls":
+    """
+    [`Controls`] from what JSON holds, whose lists may stand for tuples.
+
+    Raises:
+        InputError: It is no object, or breaks a rule; the message begins with `where`.
+    """
+    from ..direction.controls import Controls
+
     if not isinstance(content, dict):
-        raise InputError(f'--direction {path} must hold an object such as {{"expression": "happy"}}')
+        raise InputError(f'{where} must hold an object such as {{"expression": "happy"}}')
     for name in content:
         if name not in FROM_FILE:
             nearest = difflib.get_close_matches(name, FROM_FILE, n=1, cutoff=0.0)[0]
-            raise InputError(f"--direction {path}: unknown name {name!r}; did you mean {nearest!r}?")
+            raise InputError(f"{where}: unknown name {name!r}; did you mean {nearest!r}?")
     try:
         return Controls(**content)
     except InputError as error:
-        raise type(error)(f"--direction {path}: {error}") from None
+        raise type(error)(f"{where}: {error}") from None
 
 
 def _expression(texts: Sequence[str]) -> Any:

@@ -4,8 +4,9 @@ import argparse
 import os
 
 from ..errors import InputError
-from ..media.video import PRESETS, check_output_path
-from . import marks, progress
+from ..media.video import PRESETS
+from ..media.video_formats import check_output_path
+from . import marks, output, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -29,7 +30,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     dub.set_defaults(run=run)
     dub.add_argument("video", help="a video that shows one face")
     dub.add_argument("speech", help="sound or video file with the speech (wav, mp3, m4a, flac, mp4)")
-    dub.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
+    dub.add_argument("-o", "--output", required=True, help=output.HELP)
     dub.add_argument(
         "--fit", default="film", choices=("film", "cut", "hold", "loop"),
         help="where lengths differ: film (as long as the video, the default), cut (as long as the shorter of both), "

@@ -5,10 +5,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
-from ..media.video import PRESETS, check_output_path
-from . import direction, faces, marks, progress
+from ..media.video import PRESETS
+from . import direction, faces, marks, output, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
 
@@ -27,6 +26,7 @@ EXAMPLES = """examples:
   dirfa generate photo.jpg speech.wav -o talk.mp4 --pose 0 0 0 @1 --pose -15 5 0 @2 --gaze camera --blinks 1.2 3
   dirfa generate photo.jpg speech.wav -o talk.mp4 --motion-from clip.mp4 --motion-fit stretch
   dirfa generate photo.jpg -o talk.mp4 --animation talk.npz
+  dirfa generate photo.jpg speech.wav -o talk.mov --alpha --fps 24000/1001
 
 Show people only with their consent, and say that the video is synthetic."""
 
@@ -50,7 +50,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def add_options(generate: argparse.ArgumentParser) -> None:
     """Add what `dirfa say` takes, too."""
     faces.add_option(generate)
-    generate.add_argument("-o", "--output", required=True, help="the video to write, ending in .mp4")
+    output.add_options(generate)
     generate.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
     generate.add_argument(
         "--num-videos", type=int, default=1, help="takes: output-1.mp4 with SEED, -2 with SEED+1, ..."
@@ -59,8 +59,6 @@ def add_options(generate: argparse.ArgumentParser) -> None:
         "--expressiveness", type=float, default=1.0, help="scale of head, eyes and brows: 0 deadpan, 1 real, 2 a stage"
     )
     generate.add_argument("--diversity", type=float, default=1.0, help="0 no seed matters, 1 as learned, up to 2")
-    generate.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
-    generate.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     generate.add_argument("--save-animation", help="also write the animation: .npz, .csv or .json")
     generate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     generate.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
@@ -82,7 +80,8 @@ def run(options: argparse.Namespace) -> None:
     from ..media.audio import open_audio
 
     controls, face = direction.read_controls(options), faces.read_choice(options.face)
-    photo = read_photo(options.photo, options.max_size)
+    photo = read_photo(options.photo, output.longest_side(options))
+    output.tell_size(photo, options)
     sound = None if options.speech is None else open_audio(options.speech)
     given = None if options.animation is None else load_animation(options.animation).resample(options.fps)
     controls.check_speech(sound)
@@ -133,7 +132,7 @@ def save_take(
     """Render and encode one video, frame by frame."""
     from ..provenance.marking import write_video
 
-    frames = pipeline.render(portrait, animation)
+    frames = pipeline.render(portrait, animation, alpha=options.alpha)
     write_video(path, frames, animation.fps, sound, options.crf, options.preset, marks.read_marks(options))
 
 
@@ -142,7 +141,7 @@ def check_options(options: argparse.Namespace) -> None:
     from ..animation.files import check_animation_path
 
     sources = {name: getattr(options, name) for name in ("photo", "speech", "animation", "motion_from")}
-    check_output_path(options.output)
+    output.check_options(options)
     check_files(options.output, **sources)
     marks.check_options(options)
     if options.preset not in PRESETS:

@@ -15,9 +15,10 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from ..errors import AudioError
+from ..errors import AudioError, InputError
 from .channels import VoiceMix, to_stereo
 from .decoding import Damage, decode_frames
+from .opening import open_media
 
 
 MAX_PEAK: Final = 16.0  # of full scale: beyond it are integers stored as floats, or a damaged packet's noise
@@ -242,13 +243,13 @@ def _open_sound(path: str, source: str | BytesIO) -> Iterator[tuple[Any, Any]]:
     if isinstance(source, BytesIO):
         source.seek(0)
     try:
-        with av.open(source, metadata_errors="replace") as container:
+        with open_media(source, path) as container:
             streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
             if not streams:
                 raise AudioError(f"{path} holds no audio stream in a known coding; pass a file with sound")
             yield container, streams[0]
     except (FFmpegError, ValueError, EOFError) as error:
-        if isinstance(error, AudioError):
+        if isinstance(error, InputError):
             raise
         raise AudioError(
             f"{path} cannot be read as audio ({error}); pass wav, mp3, m4a, opus, flac or a video"

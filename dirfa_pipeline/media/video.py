@@ -1,4 +1,4 @@
-"""Frames and sound to mp4 and back; the only owner of encoding."""
+"""Frames and sound to a video file and back; the only owner of encoding."""
 
 import os
 import warnings
@@ -24,11 +24,11 @@ from .channels import to_stereo
 from .decoding import decode_frames
 from .files import whole_file
 from .film_colours import HDR_NAMES, FilmColours
+from .opening import open_media
 from .timestamps import DEFAULT_RATE, film_times, on_steady_grid, steady_rate
+from .video_formats import FORMATS, SOUND_RATE, VideoFormat, check_output_path, ending_of
 
 
-AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
-AAC_FRAME: Final = 1024
 AHEAD: Final = 8  # frames that wait for the encoder at most
 PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
@@ -37,17 +37,18 @@ PRESETS: Final = (
 
 class VideoWriter:
     """
-    Write an mp4 (H.264, yuv420p, AAC, moov atom in front) frame by frame, with bounded memory.
+    Write a video frame by frame, with bounded memory: .mp4 (H.264, yuv420p, AAC, moov atom in front), .mov (ProRes) or
+    .webm (VP9, Opus). The last two keep the transparency of frames that have a fourth channel.
 
     A thread of its own encodes while the next frames are made. The file appears under its name only when all is
     written; an exception inside the `with` block leaves nothing.
 
     Args:
-        path: Where the video goes; must end in `.mp4`.
+        path: Where the video goes; its ending says how it is coded.
         fps (`float`): Frames per second; 29.97 is taken as 30000/1001.
         audio ([`AudioClip`] or [`AudioFile`], *optional*): Goes in whole, from the first frame on.
-        crf (`int`, defaults to 18): Quality from 0 (lossless) to 51.
-        preset (`str`, defaults to `"fast"`): x264's trade of speed for size.
+        crf (`int`, defaults to 18): Quality from 0 (lossless) to 51; ProRes has one of its own.
+        preset (`str`, defaults to `"fast"`): x264's trade of speed for size; other codecs have their own.
         comment (`str`, *optional*): Goes into the file's metadata.
         mark (`Callable`, *optional*): Makes what is encoded of a frame and its time in seconds.
         sign (`Callable`, *optional*): Is given the finished file's path, which is not yet its name, to complete it.
@@ -68,17 +69,23 @@ class VideoWriter:
         sign: Callable[[Path], None] | None = None,
     ) -> None:
         check_output_path(path)
+        if ending_of(path) not in FORMATS:
+            raise InputError(f"this writer makes {', '.join(FORMATS)}, got {os.fspath(path)!r}; use write_video")
         if not 0 <= crf <= 51:
             raise InputError(f"crf must be in [0, 51], got {crf}; 18 looks lossless, 28 is small")
         if preset not in PRESETS:
             raise InputError(f"preset must be one of {', '.join(PRESETS)}, got {preset!r}")
         self._path = os.fspath(path)
         self._rate = frame_rate(fps)
-        self._options = {"crf": str(crf), "preset": preset}
+        self._format = FORMATS[ending_of(path)]
+        self._options = self._format.options | ({"crf": str(crf)} if self._format.adjustable else {})
+        if self._format.codec == "libx264":
+            self._options["preset"] = preset
         self._comment, self._mark, self._sign = comment, mark, sign
-        self._sound = None if audio is None else EncodableSound(audio)
+        self._sound = None if audio is None else EncodableSound(audio, self._format)
         self._blocks = iter(()) if self._sound is None else self._sound.blocks()
         self._block: NDArray[np.float32] | None = None
+        self._shape: tuple[int, ...] | None = None
         self._video_stream: Any = None
         self._audio_stream: Any = None
         self._num_frames = self._num_samples = 0
@@ -94,9 +101,10 @@ class VideoWriter:
     @contextmanager
     def _write_file(self) -> Iterator[None]:
         """The file is open; it is finished unless something fails."""
-        options = {"movflags": "+faststart"}
+        kind = self._format
         with whole_file(self._path) as temporary:
-            with closing(av.open(str(temporary), "w", format="mp4", options=options)) as self._container:
+            opened = av.open(str(temporary), "w", format=kind.container, options=kind.head)
+            with closing(opened) as self._container:
                 if self._comment is not None:
                     self._container.metadata["comment"] = self._comment
                 try:
@@ -108,15 +116,16 @@ class VideoWriter:
                 self._sign(temporary)
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Append a frame, uint8 of shape `(height, width, 3)` with even sides."""
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise ImageError(f"frames must be uint8 of shape (height, width, 3), got {frame.dtype} {frame.shape}")
-        if self._video_stream is None:
-            self._open_streams(frame.shape[1], frame.shape[0])
-        if frame.shape[:2] != (self._video_stream.height, self._video_stream.width):
+        """Append a frame, uint8 of shape `(height, width, 3)`, or 4 with alpha, with even sides."""
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (3, 4):
+            raise ImageError(f"frames must be uint8 of shape (height, width, 3 | 4), got {frame.dtype} {frame.shape}")
+        if self._shape is None:
+            self._open_streams(*frame.shape)
+            self._shape = frame.shape
+        if frame.shape != self._shape:
             raise ImageError(
-                f"all frames must have one size, got {frame.shape[1]} x {frame.shape[0]} after "
-                f"{self._video_stream.width} x {self._video_stream.height}"
+                f"all frames must have one size, got {frame.shape[1]} x {frame.shape[0]} of {frame.shape[2]} channels "
+                f"after {self._shape[1]} x {self._shape[0]} of {self._shape[2]}"
             )
         frame = np.array(frame)  # a copy: the caller may use theirs again
         if len(self._waiting) == AHEAD:
@@ -127,19 +136,26 @@ class VideoWriter:
         """Encode a frame and its sound."""
         if self._mark is not None:
             frame = self._mark(frame, float(self._num_frames / self._rate))
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709")
+        layout = "rgb24" if frame.shape[2] == 3 else "rgba"
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=layout)
+        picture = picture.reformat(format=self._video_stream.pix_fmt, dst_colorspace="ITU709")
         picture.pts = self._num_frames
         picture.time_base = 1 / self._rate
         self._container.mux(self._video_stream.encode(picture))
         self._num_frames += 1
         self._write_audio(until=self._num_frames / self._rate)
 
-    def _open_streams(self, width: int, height: int) -> None:
+    def _open_streams(self, height: int, width: int, channels: int) -> None:
+        kind, transparent = self._format, channels == 4
+        check_output_path(self._path, transparent)
         if width % 2 or height % 2:
-            raise ImageError(f"yuv420p needs even sides, got {width} x {height}; crop or scale the frames")
-        stream = self._container.add_stream("libx264", rate=self._rate, options=self._options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            raise ImageError(f"{kind.pixels} needs even sides, got {width} x {height}; crop or scale the frames")
+        options = self._options | ({"profile": "4444" if transparent else "hq"} if kind.codec == "prores_ks" else {})
+        stream = self._container.add_stream(kind.codec, rate=self._rate, options=options)
+        stream.width, stream.height = width, height
+        stream.pix_fmt = kind.clear_pixels if transparent else kind.pixels
+        if transparent and kind.container == "webm":
+            stream.metadata["alpha_mode"] = "1"  # players look for transparency only where this says so
         stream.codec_context.time_base = 1 / self._rate
         # Say which matrix the colours use: players guess otherwise.
         context = stream.codec_context
@@ -147,8 +163,9 @@ class VideoWriter:
         self._video_stream = stream
         if self._sound is not None:
             self._audio_stream = self._container.add_stream(
-                "aac", rate=self._sound.sampling_rate, layout=self._sound.layout, options={"aac_coder": "fast"}
-            )
+                kind.sound_codec, rate=self._sound.sampling_rate, layout=self._sound.layout,
+                options={"aac_coder": "fast"} if kind.sound_codec == "aac" else {},
+            )  # fmt: skip
             self._audio_stream.bit_rate = 128_000 * self._sound.num_channels
             self._block = next(self._blocks, None)
 
@@ -186,18 +203,6 @@ class VideoWriter:
         self._writing.__exit__(kind, error, trace)
 
 
-def check_output_path(path: str | os.PathLike[str]) -> None:
-    """Raise [`InputError`] unless `path` ends in .mp4 and its folder exists and can be written."""
-    text = os.fspath(path)
-    folder = os.path.dirname(text) or "."
-    if not text.lower().endswith(".mp4"):
-        raise InputError(f"the video's name must end in .mp4, got {text!r}")
-    if not os.path.isdir(folder):
-        raise InputError(f"the folder {folder!r} of the video does not exist; create it first")
-    if not os.access(folder, os.W_OK):
-        raise InputError(f"the folder {folder!r} of the video cannot be written")
-
-
 def frame_rate(fps: float) -> Fraction:
     """Exact rate: whole, or one of the NTSC rates n * 1000/1001 written with three decimals or more."""
     if not 1 <= fps <= 120:
@@ -211,26 +216,27 @@ def frame_rate(fps: float) -> Fraction:
 
 class EncodableSound:
     """
-    Sound as AAC takes it: at most two channels, as players mix them, at a rate that AAC knows, in blocks of 1024.
+    Sound as a kind of file takes it: at most two channels, as players mix them, at a rate that it knows, in blocks.
 
     Args:
         audio ([`AudioClip`] or [`AudioFile`]): The sound, read piece by piece.
+        kind ([`VideoFormat`]): The kind of file.
     """
 
-    def __init__(self, audio: AudioClip | AudioFile) -> None:
-        self._audio = audio
-        self.sampling_rate = audio.sampling_rate if audio.sampling_rate in AAC_RATES else 48_000
+    def __init__(self, audio: AudioClip | AudioFile, kind: VideoFormat) -> None:
+        self._audio, self._size = audio, kind.block
+        self.sampling_rate = audio.sampling_rate if audio.sampling_rate in kind.sound_rates else SOUND_RATE
         self.num_channels = min(audio.num_channels, 2)
         self.layout = "mono" if self.num_channels == 1 else "stereo"
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the sound, each block `(channels, 1024)`, the last one shorter."""
+        """Yield the sound, each block `(channels, 1024)` for AAC, the last one shorter."""
         pending = np.zeros((self.num_channels, 0), np.float32)
         for piece in self._resampled():
             pending = np.concatenate([pending, piece], axis=1)
-            whole = pending.shape[1] - pending.shape[1] % AAC_FRAME
-            for start in range(0, whole, AAC_FRAME):
-                yield pending[:, start : start + AAC_FRAME]
+            whole = pending.shape[1] - pending.shape[1] % self._size
+            for start in range(0, whole, self._size):
+                yield pending[:, start : start + self._size]
             pending = pending[:, whole:]
         if pending.shape[1]:
             yield pending
@@ -336,7 +342,7 @@ def _timed_frames(container: Any, stream: Any) -> Iterator[tuple[Any, float]]:
 def _open_pictures(path: str) -> Iterator[tuple[Any, Any]]:
     """Open a file's first video stream that is no cover; failures inside the block become an [`InputError`]."""
     try:
-        with av.open(path, metadata_errors="replace") as container:
+        with open_media(path, path) as container:
             cover = av.stream.Disposition.attached_pic
             films = [
                 stream for stream in container.streams.video

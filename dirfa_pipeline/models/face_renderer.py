@@ -25,7 +25,7 @@ from ..capture.mount import Mount, find_mount
 from ..capture.portrait import Portrait
 from ..face.measures import whole_lip_aperture
 from ..rendering.background import cut_out, reach_of, separate
-from ..rendering.compositing import blend_over_plate, lay_over
+from ..rendering.compositing import OPAQUE, blend_over_plate, lay_over
 from ..rendering.crown import add_crown
 from ..rendering.eyes import build_eyes
 from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
@@ -150,7 +150,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             remainder=layers.remainder,
             above=above,
             mouth=build_mouth(image, portrait.landmarks, face, self._teeth()),
-            relaxed=relax(person, portrait.landmarks + np.float32([0, above, 0]), face),
+            relaxed=relax(person, portrait.landmarks + np.array([0, above, 0], np.float32), face),
             skin=build_skin(image, portrait.landmarks, face),
             window=_moving_window(mesh, width, height),
             head=_array(self.head),
@@ -177,10 +177,17 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             frames[index] = frame
         return frames
 
-    def frames(self, prepared: PreparedPortrait, coefficients: ArrayLike) -> Iterator[NDArray[np.uint8]]:
-        """The frames of [`render`], each `(height, width, 3)`, one by one; threads draw the next ones meanwhile."""
+    def frames(
+        self, prepared: PreparedPortrait, coefficients: ArrayLike, alpha: bool = False
+    ) -> Iterator[NDArray[np.uint8]]:
+        """
+        The frames of [`render`], each `(height, width, 3)`, one by one; threads draw the next ones meanwhile.
+
+        Args:
+            alpha (`bool`): Whether a fourth channel tells where the person is; what shines through them is left out.
+        """
         coefficients = check_coefficients(coefficients)
-        return _draw(prepared, coefficients, min(len(coefficients), torch.get_num_threads()) - 1)
+        return _draw(prepared, coefficients, min(len(coefficients), torch.get_num_threads()) - 1, alpha)
 
     def redraw(self, film: FilmedFace, animation: Animation) -> Iterator[NDArray[np.uint8]]:
         """
@@ -202,7 +209,9 @@ def _array(tensor: torch.Tensor) -> NDArray:
     return np.asarray(tensor.detach().cpu().numpy())
 
 
-def _draw(prepared: PreparedPortrait, coefficients: Array, others: int) -> Iterator[NDArray[np.uint8]]:
+def _draw(
+    prepared: PreparedPortrait, coefficients: Array, others: int, alpha: bool = False
+) -> Iterator[NDArray[np.uint8]]:
     """
     Yield the frames of checked coefficients with the help of other threads.
 
@@ -212,14 +221,14 @@ def _draw(prepared: PreparedPortrait, coefficients: Array, others: int) -> Itera
     """
     # Each row by itself: sums over several round differently, and frames must not depend on the chunk.
     posed = (_pose(prepared, row) for row in coefficients)
-    for state, frame in in_threads(partial(_warp, prepared), posed, others):
+    for state, frame, cut in in_threads(partial(_warp, prepared, alpha), posed, others):
         draw_mouth(frame, prepared.mouth, state)
         for eye in prepared.eyes:
             eye.draw(frame, state.vertices, state.transform)
         if prepared.mount:
             window, mount = prepared.window, prepared.mount
             lay_over(frame[window], mount.cover[window], mount.own[window])
-        yield frame
+        yield frame if cut is None else _cut_out(prepared, frame, cut)
 
 
 def _pose(prepared: PreparedPortrait, row: Array) -> tuple[FrameState, Array]:
@@ -242,8 +251,13 @@ def _with_smiling_eyes(row: Array, rest: Array, own: Array) -> Array:
     return row
 
 
-def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[FrameState, NDArray[np.uint8]]:
-    """Move the picture, in its new light, through the mesh and lay the person over the plate; the pose comes along."""
+def _warp(
+    prepared: PreparedPortrait, cut: bool, posed: tuple[FrameState, Array]
+) -> tuple[FrameState, NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """
+    Move the picture, in its new light, through the mesh and lay the person over the plate; the pose comes along, and
+    if asked for the person alone in the moving window, with alpha.
+    """
     (state, shading), window = posed, prepared.window
     if state.parted == 1.0 or prepared.relaxed is prepared.cutout:
         picture = prepared.relaxed
@@ -251,6 +265,7 @@ def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
     above = prepared.above
     warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading, above), window, above)
+    person = warped if cut else None
     alpha, light = cv2.extractChannel(warped, 3), cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
     warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     frame = prepared.portrait.image.copy()
@@ -259,7 +274,21 @@ def _warp(prepared: PreparedPortrait, posed: tuple[FrameState, Array]) -> tuple[
         warped, alpha, light, prepared.cutout, prepared.plate, prepared.remainder, map_x, map_y,
         *corner, above, margin, frame,
     )  # fmt: skip
-    return state, frame
+    return state, frame, person
+
+
+def _cut_out(prepared: PreparedPortrait, frame: NDArray[np.uint8], moved: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """
+    A frame with the person's alpha, `(height, width, 4)`; at their outline it shows their own colours alone.
+
+    Args:
+        moved (`np.ndarray`): The person in the moving window, with alpha.
+    """
+    person = prepared.cutout[prepared.above :].copy()
+    person[prepared.window] = moved
+    solid = person[..., 3] == OPAQUE
+    person[solid, :3] = frame[solid]
+    return person
 
 
 def _moving_window(mesh: HeadMesh, width: int, height: int) -> Window:

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from ..errors import InputError
 from ..version import __version__
@@ -20,7 +20,13 @@ from ..version import __version__
 if TYPE_CHECKING:
     from cryptography.x509 import Name
 
-MP4: Final = "video/mp4"
+# What C2PA can sign of what this package writes; WebM is not among its formats.
+SIGNED: Final = {".mp4": "video/mp4", ".mov": "video/quicktime", ".png": "image/png"}
+# How files begin that C2PA reads, from which byte on.
+BEGINNINGS: Final = (
+    (4, b"ftypqt", "video/quicktime"), (4, b"ftyp", "video/mp4"), (0, b"\x89PNG", "image/png"),
+    (8, b"AVI ", "video/avi"), (0, b"\xff\xd8", "image/jpeg"),
+)  # fmt: skip
 SOFTWARE: Final = "dirfa-pipeline"
 SELF_MADE: Final = "dirfa-pipeline, self-made certificate"
 UNVERIFIED: Final = "unverified"
@@ -69,12 +75,17 @@ class Credentials:
     problems: tuple[str, ...]
 
 
+def can_be_signed(path: str | os.PathLike[str]) -> bool:
+    """Whether C2PA knows files with such an ending."""
+    return Path(path).suffix.lower() in SIGNED
+
+
 def sign_file(
     path: str | os.PathLike[str], title: str, composite: bool = False, photo: str | os.PathLike[str] | None = None,
-    certificate: Certificate | None = None, watermark: int | None = None,
+    certificate: Certificate | None = None, watermark: int | None = None, kind: str = ".mp4",
 ) -> None:  # fmt: skip
     """
-    Write credentials into an mp4, which keeps its name.
+    Write credentials into a file, which keeps its name.
 
     Args:
         title (`str`): The video's name.
@@ -82,6 +93,7 @@ def sign_file(
         photo: A picture that is named as an ingredient.
         certificate ([`Certificate`], *optional*): By default one that is made for this process.
         watermark (`int`, *optional*): The payload of the video's mark, which the credentials repeat.
+        kind (`str`): What the file is: .mp4, .mov or .png.
 
     Raises:
         InputError: The certificate or the photo cannot be used.
@@ -90,7 +102,7 @@ def sign_file(
 
     used = certificate or self_made_certificate()
     info = c2pa.C2paSignerInfo(used.algorithm.encode(), used.chain, used.key, None)
-    statement = json.dumps(_statement(title, composite, watermark))
+    statement = json.dumps(_statement(title, composite, watermark, SIGNED[kind]))
     signed = Path(f"{os.fspath(path)}.signed")
     try:
         with (
@@ -101,7 +113,7 @@ def sign_file(
         ):
             if photo is not None:
                 _add_photo(builder, Path(photo))
-            builder.sign(signer, MP4, unsigned, file)
+            builder.sign(signer, SIGNED[kind], unsigned, file)
         os.replace(signed, path)
     except c2pa.C2paError as error:
         raise InputError(f"the video cannot be signed: {error}; check certificate, key and their algorithm") from error
@@ -119,8 +131,11 @@ def read_credentials(path: str | os.PathLike[str]) -> Credentials | None:
     import c2pa
 
     with open(path, "rb") as file, c2pa.Context.from_dict(OFFLINE) as context:
+        kind = _kind_of(file)
+        if kind is None:
+            return None
         try:
-            reader = c2pa.Reader(MP4, file, context=context)
+            reader = c2pa.Reader(kind, file, context=context)
         except c2pa.C2paError.ManifestNotFound:
             return None
         except c2pa.C2paError as error:
@@ -129,7 +144,14 @@ def read_credentials(path: str | os.PathLike[str]) -> Credentials | None:
             return _summary(json.loads(reader.json()))
 
 
-def _statement(title: str, composite: bool, watermark: int | None) -> dict[str, Any]:
+def _kind_of(file: BinaryIO) -> str | None:
+    """C2PA's word for what a file is by its beginning; `None` for what it does not read."""
+    head = file.read(16)
+    file.seek(0)
+    return next((kind for start, begins, kind in BEGINNINGS if head[start:].startswith(begins)), None)
+
+
+def _statement(title: str, composite: bool, watermark: int | None, kind: str) -> dict[str, Any]:
     """The claim in the form that C2PA's builder takes."""
     software = {"name": SOFTWARE, "version": __version__}
     created = {
@@ -144,7 +166,7 @@ def _statement(title: str, composite: bool, watermark: int | None) -> dict[str, 
     return {
         "claim_generator_info": [software],
         "title": title,
-        "format": MP4,
+        "format": kind,
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
     }
 

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..media.audio import AudioClip, AudioFile
-from ..media.video import VideoWriter
+from ..media.picture_sequence import PictureSequence
+from ..media.video import VideoWriter, frame_rate
+from ..media.video_formats import ending_of, is_sequence
 from ..version import __version__
-from .credentials import Certificate, sign_file
+from .credentials import Certificate, can_be_signed, sign_file
 from .watermark import MADE_HERE, Watermark
 
 
@@ -56,33 +58,36 @@ def video_writer(
     crf: int = 18,
     preset: str = "fast",
     marks: Marks | None = MARKED,
-) -> VideoWriter:
+) -> VideoWriter | PictureSequence:
     """
-    A [`VideoWriter`] whose video is marked.
+    A writer of frames whose video is marked: a [`VideoWriter`], or a [`PictureSequence`] for names that end in .png.
 
     Args:
         path, fps, audio, crf, preset: See [`VideoWriter`].
         marks ([`Marks`], *optional*): What the video says of itself; with `None` nothing.
     """
-    if marks is None:
-        return VideoWriter(path, fps, audio, crf, preset)
-    sign = partial(
+    mark = None if marks is None or marks.payload is None else _marker(marks, marks.payload, fps)
+    sign = None if marks is None or not can_be_signed(path) else partial(
         sign_file, title=Path(path).name, composite=marks.composite, photo=marks.photo, certificate=marks.certificate,
-        watermark=marks.payload,
+        watermark=marks.payload, kind=ending_of(path),
     )  # fmt: skip
-    mark = None if marks.payload is None else _marker(Watermark(marks.payload), marks.frames, fps)
-    comment = DUB_COMMENT if marks.composite else COMMENT
+    if is_sequence(path):
+        return PictureSequence(path, frame_rate(fps), mark, sign)
+    comment = None if marks is None else DUB_COMMENT if marks.composite else COMMENT
     return VideoWriter(path, fps, audio, crf, preset, comment, mark, sign)
 
 
-def _marker(watermark: Watermark, made: NDArray[np.bool_] | None, fps: float) -> Mark:
-    """What marks a frame, given its time in seconds, unless it was not made."""
-    if made is None:
-        return watermark.mark
+def _marker(marks: Marks, payload: int, fps: float) -> Mark:
+    """What marks a frame's colours, given its time in seconds, unless the frame was not made."""
+    watermark, made = Watermark(payload), marks.frames
 
     def mark(frame: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         index = round(seconds * fps)
-        return watermark.mark(frame, seconds) if index < len(made) and made[index] else frame
+        if made is not None and not (index < len(made) and made[index]):
+            return frame
+        if frame.shape[2] == 3:
+            return watermark.mark(frame, seconds)
+        return np.dstack([watermark.mark(np.ascontiguousarray(frame[..., :3]), seconds), frame[..., 3]])
 
     return mark
 
@@ -97,14 +102,15 @@ def write_video(
     marks: Marks | None = MARKED,
 ) -> None:
     """
-    Write all frames and the sound to an mp4 that says what it is.
+    Write all frames and the sound to a video that says what it is: .mp4, .mov, .webm, or numbered .png pictures.
 
     It carries content credentials (C2PA), metadata and an invisible watermark, see docs/provenance.md; `frames`
     themselves stay as they are.
 
     Args:
-        path: Where the video goes; must end in `.mp4`.
-        frames (`Iterable[np.ndarray]`): uint8 of shape `(height, width, 3)` with even sides.
+        path: Where the video goes; its ending says how it is coded. Pictures have a place for their number in the
+            name, as in `take-%05d.png`, and no sound.
+        frames (`Iterable[np.ndarray]`): uint8 of shape `(height, width, 3)`, or 4 with alpha, with even sides.
         fps, audio, crf, preset: See [`VideoWriter`].
         marks ([`Marks`], *optional*): What the video says of itself; with `None` nothing.
 

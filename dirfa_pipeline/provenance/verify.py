@@ -3,10 +3,10 @@
 import os
 from dataclasses import dataclass
 
-import av
 from av.error import FFmpegError
 
 from ..errors import InputError
+from ..media.opening import open_media
 from ..media.video import read_video
 from .credentials import Credentials, read_credentials
 from .finding import Finding, find_watermark
@@ -49,8 +49,8 @@ def verify(path: str | os.PathLike[str], key: int = PUBLIC_KEY) -> Provenance:
     """
     video = read_video(path)
     try:
-        with av.open(os.fspath(path), metadata_errors="replace") as container:
-            comment = container.metadata.get("comment")
+        with open_media(os.fspath(path), os.fspath(path)) as container:
+            told = {name.lower(): text for name, text in container.metadata.items()}  # WebM has it in capitals
     except (FFmpegError, OSError) as error:
         raise InputError(f"{os.fspath(path)} cannot be read as a video ({error})") from error
-    return Provenance(comment, read_credentials(path), find_watermark(video.frames, video.fps, key))
+    return Provenance(told.get("comment"), read_credentials(path), find_watermark(video.frames, video.fps, key))

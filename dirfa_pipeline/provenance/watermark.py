@@ -22,7 +22,7 @@ MOST_ROOM: Final = 1.15  # root mean square over a picture: a busy one would be 
 BEACON: Final = 0.3  # of the mark's power is in what is looked for, the rest in the bits
 # Strength in a flat area, and what a busy one, where noise is not seen, has more. Seen: half as strong again in flat
 # areas people who compared videos named the mottled walls.
-FLAT, BUSY = 0.4, 1.3
+FLAT, BUSY = 0.3, 1.3
 BUSY_LEVELS: Final = 5.0  # of difference between a pixel and its surroundings from which on an area is busy
 STEP: Final = 4  # pixels from one that is asked how busy its surroundings are to the next
 NEAR, AROUND = (3, 3), (5, 5)  # of these pixels: what each is compared with, and how far its answer reaches

@@ -58,9 +58,7 @@ def lent_pipe() -> DirfaPipeline:
         for module in component.modules() if isinstance(component, torch.nn.Module) else ():
             for name, parameter in list(module._parameters.items()):
                 if parameter is not None:
-                    module._parameters[name] = torch.nn.Parameter(
-                        parameter.detach().as_subclass(OnGpu), requires_grad=False
-                    )
+                    module._parameters[name] = parameter.detach().as_subclass(OnGpu)
     return pipe
 
 

@@ -16,7 +16,8 @@ from media_files import lag, speech
 from dirfa_pipeline import AudioClip, ImageError, InputError, load_audio
 from dirfa_pipeline import write_video as write_marked_video
 from dirfa_pipeline.media.audio import num_frames
-from dirfa_pipeline.media.video import AAC_FRAME, VideoWriter, decode_pictures, frame_rate, read_video
+from dirfa_pipeline.media.video import VideoWriter, decode_pictures, frame_rate, read_video
+from dirfa_pipeline.media.video_formats import FORMATS
 
 
 def pictures(count: int, height: int = 64, width: int = 96) -> np.ndarray:
@@ -75,7 +76,7 @@ def test_frames_and_sound_come_back(tmp_path: Path, fps: float, rate: int) -> No
     start, samples, heard_rate = timed_sound(tmp_path / "a.mp4")
     assert heard_rate == rate
     assert abs(start) < 0.001
-    assert 0 <= samples.shape[1] - sound.num_samples < AAC_FRAME  # the last block is filled up
+    assert 0 <= samples.shape[1] - sound.num_samples < FORMATS[".mp4"].block  # the last block is filled up
     assert abs(lag(samples[0], sound.samples[0])) <= 0.001 * rate
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert container.streams.video[0].average_rate == frame_rate(fps)

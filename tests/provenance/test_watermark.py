@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dirfa_pipeline import InputError
 from dirfa_pipeline.media.video import read_video
-from dirfa_pipeline.provenance.finding import Finding, find_watermark
 from dirfa_pipeline.provenance.code import CODE_BITS, PAYLOAD_BITS, code_of, payload_of
+from dirfa_pipeline.provenance.finding import Finding, find_watermark
 from dirfa_pipeline.provenance.pattern import patterns
 from dirfa_pipeline.provenance.watermark import Watermark
 
