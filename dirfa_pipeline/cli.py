@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from .commands import (
     animate,
     app,
+    batch,
     bench,
     check,
     dub,
@@ -28,7 +29,7 @@ from .threads import let_threads_sleep
 from .version import __version__
 
 
-COMMANDS = (generate, say, animate, dub, app, serve, track, edit, export, bench, check, evaluate, verify, push)
+COMMANDS = (generate, say, animate, dub, batch, app, serve, track, edit, export, bench, check, evaluate, verify, push)
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 

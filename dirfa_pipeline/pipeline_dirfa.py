@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import get_ident
 from typing import Any, Final, Self
 
 import numpy as np
@@ -119,7 +120,7 @@ class DirfaPipeline(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self.detector_folder = detector_folder()
-        self._interrupt = False
+        self._interrupted: set[int] = set()  # threads whose calls were asked to stop
         check_pair(audio_encoder, animation_sampler)
         self.register_modules(
             feature_extractor=feature_extractor,
@@ -420,6 +421,7 @@ class DirfaPipeline(DiffusionPipeline):
         animation: Animation,
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
+        alpha: bool = False,
     ) -> Iterator[NDArray[np.uint8]]:
         """
         Make the frames of a video one by one; memory stays bounded.
@@ -431,26 +433,32 @@ class DirfaPipeline(DiffusionPipeline):
             callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
             callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
                 given.
+            alpha (`bool`, *optional*, defaults to `False`): Whether a fourth channel tells where the person is.
 
         Yields:
-            `np.ndarray` of shape `(height, width, 3)`, uint8.
+            `np.ndarray` of shape `(height, width, 3)`, or 4 with `alpha`, uint8.
 
         Raises:
             InputError: Some argument breaks a rule; at once.
         """
         check_rendered(portrait, animation)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
-        return steps.frames(self._render_pieces(portrait, [animation.coefficients], animation.fps), len(animation))
+        pieces = self._render_pieces(portrait, [animation.coefficients], animation.fps, alpha)
+        return steps.frames(pieces, len(animation))
 
     def _render_pieces(
-        self, portrait: Portrait | PreparedPortrait, pieces: Iterable[NDArray[np.float32]], fps: float
+        self,
+        portrait: Portrait | PreparedPortrait,
+        pieces: Iterable[NDArray[np.float32]],
+        fps: float,
+        alpha: bool = False,
     ) -> Iterator[Chunk]:
         """Frames one by one, each with its coefficients."""
         prepared = self._prepared(portrait)
         smile = RestingSmile(prepared.face)
         for piece in pieces:
             shown = smile.apply(piece, 1.0 / fps)
-            for frame, row in zip(self.face_renderer.frames(prepared, shown), piece, strict=True):
+            for frame, row in zip(self.face_renderer.frames(prepared, shown, alpha), piece, strict=True):
                 yield frame[None], row[None]
 
     def _prepared(self, portrait: Portrait | PreparedPortrait) -> PreparedPortrait:
@@ -820,8 +828,16 @@ class DirfaPipeline(DiffusionPipeline):
 
     @property
     def interrupt(self) -> bool:
-        """Whether a callback asked the running call to stop."""
+        """Whether a callback asked this thread's call to stop; calls in other threads have a word of their own."""
         return self._interrupt
+
+    @property
+    def _interrupt(self) -> bool:
+        return get_ident() in self._interrupted
+
+    @_interrupt.setter
+    def _interrupt(self, stop: bool) -> None:
+        (self._interrupted.add if stop else self._interrupted.discard)(get_ident())
 
     def _draw_takes(
         self, batch: Batch, diversity: float, fps: float, expressiveness: float, directed: Controls
@@ -852,10 +868,10 @@ class DirfaPipeline(DiffusionPipeline):
                 parts = []
                 for frames in steps.take(self._render_steps(prepared, take), bar):
                     parts.append(frames)
-                    if self.interrupt:
+                    if steps.stopped:
                         break
                 videos.append(convert_frames(np.concatenate(parts), output_type))
-                if self.interrupt:
+                if steps.stopped:
                     break
         return videos
 

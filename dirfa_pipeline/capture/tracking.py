@@ -51,12 +51,20 @@ def read_landmarks(
     Raises:
         InputError: Not a video.
     """
-    landmarks, times = [], []
     with closing(FaceDetector(video=True, folder=detector_folder)) as detector:
-        for picture, time in decode_pictures(path):
-            faces = detector.landmarks(picture)
-            landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))
-            times.append(time)
+        return follow_landmarks(path, detector)
+
+
+def follow_landmarks(
+    path: str | os.PathLike[str], detector: FaceDetector
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """What [`read_landmarks`] gives, by a detector for videos that is there already; it begins anew."""
+    landmarks, times = [], []
+    detector.reset()
+    for picture, time in decode_pictures(path):
+        faces = detector.landmarks(picture)
+        landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))
+        times.append(time)
     return np.array(landmarks, np.float32).reshape(-1, 478, 3), np.array(times)
 
 

@@ -9,9 +9,7 @@ clips of andrew are.
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
-
-from .motion_data import TrackedClip
+from typing import Final, Protocol, TypeVar
 
 
 HELD_OUT_CLIPS: Final[tuple[str, ...]] = (
@@ -46,7 +44,22 @@ def is_validation_speaker(speaker: str) -> bool:
     return zlib.crc32(speaker.encode()) % VALIDATION_SHARE == 0
 
 
-def split_clips(clips: Iterable[TrackedClip]) -> tuple[list[TrackedClip], list[TrackedClip]]:
+class Named(Protocol):
+    """A clip, or its row in a table."""
+
+    @property
+    def name(self) -> str:
+        """`source/clip`."""
+
+    @property
+    def speaker(self) -> str:
+        """Who speaks, where the source tells."""
+
+
+Clip = TypeVar("Clip", bound=Named)
+
+
+def split_clips(clips: Iterable[Clip]) -> tuple[list[Clip], list[Clip]]:
     """
     Divide clips into those to train on and those to validate on; held-out clips are in neither.
 

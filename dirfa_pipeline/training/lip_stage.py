@@ -25,6 +25,7 @@ from ..models.animation_sampler import AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.lip_decoder import OPENING_NAMES
 from ..models.speech_head import VISEME_NAMES
+from .clip_stream import ClipStream
 from .loop import Schedule, TrainingRun, exporter, pad_rows
 
 
@@ -226,8 +227,9 @@ def train_lips(
     geometry: LipGeometry,
     schedule: Schedule,
     start: Callable[..., TrainingRun],
+    stream: ClipStream | None = None,
 ) -> None:
-    """Fit the lip decoder; keeps the weights of the best validation."""
+    """Fit the lip decoder, by crops of `training` or of a stream; keeps the weights of the best validation."""
 
     @torch.no_grad()
     def validate(decoder: nn.Module) -> dict[str, float]:
@@ -237,12 +239,22 @@ def train_lips(
         ]
         return {"loss": float(torch.stack(losses).mean())}
 
-    run = start("lips", sampler.lip_decoder, schedule, validate=validate, export=exporter(sampler, "lip_decoder"))
+    run = start(
+        "lips", sampler.lip_decoder, schedule, validate=validate, export=exporter(sampler, "lip_decoder"),
+        data="" if stream is None else stream.signature,
+    )  # fmt: skip
+    streamed = None if stream is None else stream.after(run.step * schedule.accumulate)
     for generator in run:
-        heard, lips, valid = crop_lips(training, LIP_CROPS, LIP_FRAMES, generator)
+        with run.waiting():
+            if streamed is None:
+                heard, lips, valid = crop_lips(training, LIP_CROPS, LIP_FRAMES, generator)
+            else:
+                batch = next(streamed)
+                heard, lips, valid = batch["heard"], batch["lips"], batch["valid"]
         with run.accelerator.autocast():
             predicted = run.model(heard)
-        run.update({"loss": lip_loss(predicted.float(), lips, valid, geometry.shape)})
+        loss = lip_loss(predicted.float(), lips, valid, geometry.shape)
+        run.update({"loss": loss}, clips=len(lips), tokens=lips.shape[0] * lips.shape[1])
     sampler.lip_decoder.load_state_dict(run.best)
     sampler.eval()
 

@@ -3,12 +3,14 @@
 import copy
 import logging
 import math
+import pickle
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -39,6 +41,7 @@ class Schedule:
         accumulate (`int`, defaults to 1): Batches for one update.
         checkpoint_every (`int`, defaults to 200): Steps between checkpoints.
         validate_every (`int`, defaults to 200): Steps between validations.
+        log_every (`int`, defaults to 50): Steps between points of the curves.
     """
 
     steps: int
@@ -48,6 +51,31 @@ class Schedule:
     accumulate: int = 1
     checkpoint_every: int = 200
     validate_every: int = 200
+    log_every: int = 50
+
+
+@dataclass
+class Meter:
+    """
+    How fast a run is since it was last read: what it trained on, the seconds that it took, those it waited for data.
+
+    Args:
+        clips, tokens (`int`): Crops of clips, and steps of their sequences.
+        waited (`float`): Seconds.
+    """
+
+    clips: int = 0
+    tokens: int = 0
+    waited: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def rates(self, processes: int) -> dict[str, float]:
+        """Clips and tokens a second of all processes, and the share of the time that this one waited for data."""
+        seconds = max(time.monotonic() - self.began, 1e-9)
+        return {
+            "clips a second": processes * self.clips / seconds, "tokens a second": processes * self.tokens / seconds,
+            "share of waiting for data": self.waited / seconds,
+        }  # fmt: skip
 
 
 def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
@@ -100,9 +128,10 @@ class TrainingRun:
         validate (`Callable`, *optional*): Gives the named losses of a model on what it is not trained on.
         export (`Callable`, *optional*): Saves a model into a folder for `from_pretrained`. With each checkpoint the
             averaged model is so saved to `<name>-latest` in `folder`, to be tried while the run goes on.
+        data (`str`, defaults to `""`): What the order of the data depends on: a run goes on only with the same.
 
     Raises:
-        TrainingError: The checkpoint is of a run with another number of steps.
+        TrainingError: The checkpoint is of a run with another number of steps, or other data.
     """
 
     def __init__(
@@ -115,11 +144,14 @@ class TrainingRun:
         seed: int = 0,
         validate: Callable[[nn.Module], dict[str, float]] | None = None,
         export: Callable[[nn.Module, Path], None] | None = None,
+        data: str = "",
     ) -> None:
         self.name, self.schedule, self.accelerator, self.seed = name, schedule, accelerator, seed
-        self.validate, self.least = validate, math.inf
+        self.validate, self.least, self.data = validate, math.inf, data
         self.best: dict[str, Tensor] = {}
-        self.checkpoint, self.latest, self.export = folder / f"{name}.pt", folder / f"{name}-latest", export
+        self.checkpoint, self.before = folder / f"{name}.pt", folder / f"{name}-before.pt"
+        self.latest, self.export = folder / f"{name}-latest", export
+        self.meter = Meter()
         self.step = 0
         model = model.to(accelerator.device)
         self.averaged = AveragedModel(model, multi_avg_fn=moving_average(schedule.average))
@@ -134,8 +166,9 @@ class TrainingRun:
         self.rate = rate
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.means: dict[str, float] = {}
-        if self.checkpoint.exists():
-            self._load()
+        state = self._newest()
+        if state is not None:
+            self._load(state)
 
     @property
     def average(self) -> nn.Module:
@@ -148,7 +181,6 @@ class TrainingRun:
         return self.accelerator.unwrap_model(self.model)
 
     def __iter__(self) -> Iterator[torch.Generator]:
-        began, first = time.monotonic(), self.step
         self.model.train()
         if self.step == 0:
             self._validate()
@@ -159,19 +191,27 @@ class TrainingRun:
                 with nullcontext() if last else self.accelerator.no_sync(self.model):
                     yield self._generator(part)
             self._finish_step()
-            if self.step % 50 == 0 or self.step == self.schedule.steps:
-                pace = (self.step - first) / (time.monotonic() - began)
-                losses = "  ".join(f"{name} {value:.4f}" for name, value in self.means.items())
-                logger.info("%s step %d  %s  %.1f steps a second", self.name, self.step, losses, pace)
-                self.log(self.means)
+            if self.step % self.schedule.log_every == 0 or self.step == self.schedule.steps:
+                self._tell()
             if self.step % self.schedule.validate_every == 0 or self.step == self.schedule.steps:
                 self._validate()
             if self.step % self.schedule.checkpoint_every == 0 or self.step == self.schedule.steps:
                 self._save()
 
-    def update(self, terms: dict[str, Tensor]) -> None:
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The block gets the next batch: the time that it takes is told as waiting for data."""
+        began = time.monotonic()
+        yield
+        self.meter.waited += time.monotonic() - began
+
+    def update(self, terms: dict[str, Tensor], clips: int = 0, tokens: int = 0) -> None:
         """
         Take the named losses of one batch; their sum is minimised.
+
+        Args:
+            terms (`dict[str, Tensor]`): The losses.
+            clips, tokens (`int`): What the batch held, for the pace that is told.
 
         Raises:
             TrainingError: A loss is not finite. The last checkpoint stays as it is.
@@ -183,10 +223,21 @@ class TrainingRun:
         for name, term in terms.items():
             value = term.item()
             self.means[name] = 0.98 * self.means.get(name, value) + 0.02 * value
+        self.meter.clips += clips
+        self.meter.tokens += tokens
 
     def log(self, values: dict[str, float]) -> None:
         """Write values to the accelerator's trackers, under this run's name."""
         self.accelerator.log({f"{self.name}/{name}": value for name, value in values.items()}, step=self.step)
+
+    def _tell(self) -> None:
+        """Losses and pace, as a line and as points of the curves."""
+        rates = self.meter.rates(self.accelerator.num_processes)
+        self.meter = Meter()
+        losses = "  ".join(f"{name} {value:.4f}" for name, value in self.means.items())
+        pace = "  ".join(f"{value:.2f} {name}" for name, value in rates.items())
+        logger.info("%s step %d  %s  %s", self.name, self.step, losses, pace)
+        self.log(self.means | rates)
 
     def _validate(self) -> None:
         if self.validate is None:
@@ -207,7 +258,8 @@ class TrainingRun:
         return torch.Generator(device).manual_seed(seed)
 
     def _not_finite(self, what: str, value: object) -> TrainingError:
-        kept = f"step {self._saved_step()} is in {self.checkpoint}" if self.checkpoint.exists() else "none is saved"
+        saved = self._newest()
+        kept = "none is saved" if saved is None else f"step {saved['step']} is in {self.checkpoint}"
         return TrainingError(f"{self.name}: the {what} of step {self.step + 1} is not finite: {value}; {kept}")
 
     def _finish_step(self) -> None:
@@ -222,13 +274,14 @@ class TrainingRun:
         self.step += 1
 
     def _save(self) -> None:
-        """Write everything that a resumed run needs, whole or not at all."""
+        """Write everything that a resumed run needs, whole or not at all; the checkpoint before stays as well."""
         self.accelerator.wait_for_everyone()
         if not self.accelerator.is_main_process:
             return
         state = {
             "model": self.unwrapped.state_dict(), "average": self.average.state_dict(), "step": self.step,
             "optimizer": self.optimizer.state_dict(), "rate": self.rate.state_dict(), "means": self.means,
+            "data": self.data,
         }  # fmt: skip
         if self.validate is not None:
             state |= {"best": self.best, "least": self.least}
@@ -236,6 +289,8 @@ class TrainingRun:
         self._export()
         with whole_file(self.checkpoint) as temporary:
             torch.save(state, temporary)
+            if self.checkpoint.exists():
+                self.checkpoint.replace(self.before)
 
     def _export(self) -> None:
         if self.export is None:
@@ -246,12 +301,27 @@ class TrainingRun:
         shutil.rmtree(self.latest, ignore_errors=True)
         unfinished.replace(self.latest)
 
-    def _load(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.accelerator.device)
+    def _newest(self) -> dict[str, Any] | None:
+        """The newest checkpoint that can be read; one that cannot is told of. It may be the one before the last."""
+        for path in (self.checkpoint, self.before):
+            if path.exists():
+                try:
+                    return dict(torch.load(path, weights_only=True, map_location=self.accelerator.device))
+                except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+                    logger.warning("%s cannot be read (%s); the one before it is tried", path, type(error).__name__)
+        return None
+
+    def _load(self, state: dict[str, Any]) -> None:
         steps = state["rate"]["total_steps"]
         if steps != self.schedule.steps:
             raise TrainingError(
                 f"{self.checkpoint} is of a run of {steps} steps, not {self.schedule.steps}; remove it or name "
+                "another folder"
+            )
+        if state.get("data", "") != self.data:
+            raise TrainingError(
+                f"{self.checkpoint} is of a run on {state.get('data') or 'clips in memory'}, this one is on "
+                f"{self.data or 'clips in memory'}: samples would come twice or never; go on as it began, or name "
                 "another folder"
             )
         self.unwrapped.load_state_dict(state["model"])
@@ -263,14 +333,12 @@ class TrainingRun:
         self.best, self.least = state.get("best", {}), state.get("least", math.inf)
         logger.info("%s goes on from step %d of %s", self.name, self.step, self.checkpoint)
 
-    def _saved_step(self) -> int:
-        return int(torch.load(self.checkpoint, weights_only=True, map_location="cpu")["step"])
-
 
 def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
     """Remove what runs of these names left for going on, so that the next ones begin anew."""
     for name in names:
-        (folder / f"{name}.pt").unlink(missing_ok=True)
+        for path in (folder / f"{name}.pt", folder / f"{name}-before.pt"):
+            path.unlink(missing_ok=True)
         shutil.rmtree(folder / f"{name}-latest", ignore_errors=True)
 
 

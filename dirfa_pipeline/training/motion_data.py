@@ -32,6 +32,9 @@ class TrackedClip:
         speaker (`str`): Who speaks, where the source tells.
         teaches (`tuple[str, ...]`): The channels that may be learned from it, of `"lips"` and `"motion"`.
         quality (`dict[str, float]`): How well it was tracked, for the reader of a shard.
+        features (`np.ndarray` of shape `(2 * frames, dim + 4)`, *optional*): float16, what an audio encoder makes of
+            the sound, and prosody, see `tracked_clip.encode_sound`.
+        encoder (`str`): The mark of that encoder, see `tracked_clip.mark_of`.
     """
 
     name: str
@@ -43,6 +46,8 @@ class TrackedClip:
     speaker: str = ""
     teaches: tuple[str, ...] = CHANNELS
     quality: dict[str, float] = field(default_factory=dict)
+    features: NDArray[np.float16] | None = None
+    encoder: str = ""
 
 
 def motion_channels(clip: TrackedClip) -> Tensor:

@@ -27,6 +27,7 @@ from ..models.motion_channels import FACE, GESTURE_CHANNELS, HEAD, MIRRORED, MOT
 from ..models.motion_draw import ROWS, MotionDraw
 from ..models.motion_prior import CueScale
 from ..models.sound_events import CUE_LEVEL, RISE, EventFinder, SoundEvent, makes_gestures
+from .clip_stream import ClipStream
 from .lip_stage import LipGeometry, movements, sound_lag
 from .loop import Schedule, StartRun, exporter, pad_rows
 from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channels, style_of
@@ -243,7 +244,7 @@ def motion_loss(
     past = crop["past"] + noise * torch.randn(crop["past"].shape, generator=generator)
     distribution = prior(past, crop["cues"], crop["windows"], crop["style"])
     mask = crop["mask"]
-    flow = (distribution.loss(crop["drawn"], generator) * mask).sum() / mask.sum()
+    flow = (distribution.loss(crop["drawn"], generator) * mask).sum() / mask.sum().clamp_min(1.0)
     blink = F.binary_cross_entropy_with_logits(distribution.blink_logits.float(), crop["blinks"], weight=mask)
     return {"events": flow, "blinks": BLINK_WEIGHT * blink}
 
@@ -254,8 +255,12 @@ def train_motion(
     validation: list[MotionExample],
     schedule: Schedule,
     start: StartRun,
+    stream: ClipStream | None = None,
 ) -> None:
-    """Fit the motion prior; keeps the weights of the best validation, over crops and noise that stay the same."""
+    """
+    Fit the motion prior, by crops of `training` or of a stream; keeps the weights of the best validation, over crops
+    and noise that stay the same.
+    """
     fixed = crop_motion(validation, sampler, 2 * MOTION_CROPS, MOTION_EVENTS, torch.Generator().manual_seed(1))
 
     @torch.no_grad()
@@ -263,12 +268,20 @@ def train_motion(
         losses = motion_loss(prior.eval(), fixed, torch.Generator().manual_seed(2))
         return {name: loss.item() for name, loss in losses.items()}
 
-    run = start("motion", sampler.motion_prior, schedule, validate=validate, export=exporter(sampler, "motion_prior"))
+    run = start(
+        "motion", sampler.motion_prior, schedule, validate=validate, export=exporter(sampler, "motion_prior"),
+        data="" if stream is None else stream.signature,
+    )  # fmt: skip
+    streamed = None if stream is None else stream.after(run.step * schedule.accumulate)
     for generator in run:
-        crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_EVENTS, generator)
+        with run.waiting():
+            if streamed is None:
+                crop = crop_motion(training, sampler, MOTION_CROPS, MOTION_EVENTS, generator)
+            else:
+                crop = next(streamed)
         with run.accelerator.autocast():
             losses = motion_loss(run.model, crop, generator, noise=0.1)
-        run.update(losses)
+        run.update(losses, clips=len(crop["mask"]), tokens=crop["mask"].numel())
     sampler.motion_prior.load_state_dict(run.best)
     sampler.eval()
 

@@ -7,16 +7,16 @@ opens beside the numbers, and `webdataset` reads it unchanged; Parquet would nee
     in_the_wild/obama.json   source, speaker, fps, what it teaches, how well it was tracked
     in_the_wild/obama.npz    coefficients, valid, eye_openness
     in_the_wild/obama.flac   its own sound, 16 kHz mono; absent where there is none
+    in_the_wild/obama.npy    what an audio encoder makes of it; absent unless it was asked for
 """
 
-import glob
 import io
 import json
 import os
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +28,10 @@ from ..animation.coefficients import check_coefficients
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.audio import ENCODER_RATE
-from ..media.files import whole_file
+from ..workers.addresses import Address
 from .motion_data import TrackedClip
 
 
-CLIPS_PER_SHARD: Final = 200
 ARRAYS: Final = ("coefficients", "valid", "eye_openness")
 
 
@@ -40,32 +39,30 @@ class ShardError(InputError):
     """A shard cannot be trained on; the message names the file and the clip."""
 
 
-def write_shards(folder: Path, source: str, clips: Iterable[TrackedClip]) -> list[Path]:
+def write_shard(place: Address, clips: Iterable[TrackedClip]) -> int:
     """
-    Write the clips of one source as `source-000000.tar`, `source-000001.tar`, ..., each whole or not at all.
+    Write clips as one shard, whole or not at all; the same clips give the same bytes. Returns how many they were.
 
-    Shards of the source that an earlier run left behind are removed.
+    Where there is no clip there is no shard, and one that was there goes.
 
     Raises:
         ShardError: Two clips have one name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    paths: list[Path] = []
     names: set[str] = set()
-    for index, group in groupby(enumerate(clips), lambda item: item[0] // CLIPS_PER_SHARD):
-        path = folder / f"{source}-{index:06d}.tar"
-        with whole_file(path) as temporary, tarfile.open(temporary, "w") as shard:
-            for _, clip in group:
-                name = member_name(clip.name)
-                if name in names:
-                    raise ShardError(f"two clips would be {name} in the shards of {source}; rename one")
-                names.add(name)
-                for kind, content in _members(clip):
-                    _add(shard, f"{name}.{kind}", content)
-        paths.append(path)
-    for path in set(folder.glob(f"{glob.escape(source)}-{'[0-9]' * 6}.tar")) - set(paths):
-        path.unlink()
-    return paths
+    remaining = iter(clips)
+    first = next(remaining, None)
+    if first is None:
+        place.remove()
+        return 0
+    with place.whole() as path, tarfile.open(path, "w") as shard:
+        for clip in chain((first,), remaining):
+            name = member_name(clip.name)
+            if name in names:
+                raise ShardError(f"two clips would be {name} in {place}; rename one")
+            names.add(name)
+            for kind, content in _members(clip):
+                _add(shard, f"{name}.{kind}", content)
+    return len(names)
 
 
 def member_name(clip_name: str) -> str:
@@ -76,7 +73,7 @@ def member_name(clip_name: str) -> str:
 def _members(clip: TrackedClip) -> Iterator[tuple[str, bytes]]:
     facts = {
         "source": clip.source, "speaker": clip.speaker, "fps": ANIMATION_FPS, "teaches": list(clip.teaches),
-        "frames": len(clip.valid), "valid_frames": int(clip.valid.sum()), **clip.quality,
+        "frames": len(clip.valid), "valid_frames": int(clip.valid.sum()), "encoder": clip.encoder, **clip.quality,
     }  # fmt: skip
     yield "json", json.dumps(facts).encode()
     arrays = io.BytesIO()
@@ -88,6 +85,10 @@ def _members(clip: TrackedClip) -> Iterator[tuple[str, bytes]]:
         sound = io.BytesIO()
         soundfile.write(sound, clip.audio, ENCODER_RATE, format="FLAC", subtype="PCM_16")
         yield "flac", sound.getvalue()
+    if clip.features is not None:
+        features = io.BytesIO()
+        np.save(features, clip.features)
+        yield "npy", features.getvalue()
 
 
 def _add(shard: tarfile.TarFile, name: str, content: bytes) -> None:
@@ -105,7 +106,7 @@ def read_shards(folder: Path) -> Iterator[TrackedClip]:
     """
     paths = sorted(folder.glob("*.tar"))
     if not paths:
-        raise ShardError(f"{folder} holds no .tar shards; write them with dirfa_pipeline.training.track_videos")
+        raise ShardError(f"{folder} holds no .tar shards; write them with dirfa_pipeline.training.prepare")
     for path in paths:
         yield from read_shard(path)
 
@@ -122,7 +123,37 @@ def read_shard(path: Path) -> Iterator[TrackedClip]:
     except (tarfile.TarError, EOFError) as error:
         raise ShardError(f"{path} is cut off or not a tar file ({error}); write it anew") from error
     if not clips:
-        raise ShardError(f"{path} holds no clip; delete it or write it anew with track_videos")
+        raise ShardError(f"{path} holds no clip; delete it or write it anew with prepare")
+
+
+class OpenShard:
+    """
+    A shard in memory, its clips in any order; they are decoded when they are asked for.
+
+    Args:
+        place ([`Address`]): Where it is.
+
+    Raises:
+        ShardError: It is not there, cut off, or holds no clip.
+    """
+
+    def __init__(self, place: Address) -> None:
+        self._place, content = place, place.read()
+        if content is None:
+            raise ShardError(f"{place} has gone; write it anew with prepare")
+        try:
+            with tarfile.open(fileobj=io.BytesIO(content)) as shard:
+                groups = groupby(shard, lambda member: os.path.splitext(member.name)[0])
+                self._clips = [(name, _contents(shard, group, f"{place}, clip {name}")) for name, group in groups]
+        except (tarfile.TarError, EOFError) as error:
+            raise ShardError(f"{place} is cut off or not a tar file ({error}); write it anew") from error
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: int) -> TrackedClip:
+        name, content = self._clips[index]
+        return _read_clip(name, content, Path(str(self._place)))
 
 
 def _check_end(path: Path) -> None:
@@ -159,28 +190,30 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
     where = f"{path}, clip {name}"
     missing = [kind for kind in ("json", "npz") if kind not in content]
     if missing:
-        raise ShardError(f"{where} lacks .{missing[0]}; write the shard anew with track_videos")
+        raise ShardError(f"{where} lacks .{missing[0]}; write the shard anew with prepare")
     try:
         facts = json.loads(content["json"])
         with np.load(io.BytesIO(content["npz"]), allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         audio = _read_sound(content["flac"], where) if "flac" in content else None
+        features = np.load(io.BytesIO(content["npy"]), allow_pickle=False) if "npy" in content else None
         lacking = [key for key in ARRAYS if key not in arrays] + [k for k in ("fps", "teaches") if k not in facts]
         if lacking:
-            raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard anew with track_videos")
+            raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard anew with prepare")
         if "lips" in facts["teaches"] and audio is None:
-            raise ShardError(f"{where} teaches lips and lacks .flac; write the shard anew with track_videos")
+            raise ShardError(f"{where} teaches lips and lacks .flac; write the shard anew with prepare")
         if facts["fps"] != ANIMATION_FPS:
             raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {ANIMATION_FPS:g}")
         return TrackedClip(
             name=name, coefficients=check_coefficients(arrays["coefficients"]), valid=arrays["valid"].astype(bool),
             eye_openness=arrays["eye_openness"].astype(np.float32), audio=audio, source=facts.get("source", ""),
-            speaker=facts.get("speaker", ""), teaches=tuple(facts["teaches"]),
+            speaker=facts.get("speaker", ""), teaches=tuple(facts["teaches"]), features=features,
+            encoder=facts.get("encoder", ""),
         )  # fmt: skip
     except ShardError:
         raise
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, soundfile.SoundFileError) as error:
-        raise ShardError(f"{where} cannot be read ({error}); write the shard anew with track_videos") from error
+        raise ShardError(f"{where} cannot be read ({error}); write the shard anew with prepare") from error
 
 
 def _read_sound(content: bytes, where: str) -> NDArray[np.float32]:

@@ -8,14 +8,20 @@ Train the AnimationSampler on tracked clips.
 `--speech-head` names the speech_head.safetensors that `train_audio_encoder` left, or a pipeline whose sampler has one
 for the same encoder. An interrupted run goes on from its last checkpoint, and the sampler as it is then is in
 `RUN/lips-latest` or `RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `accelerate launch` runs it on
-several processes.
+several processes, of one machine or of many.
+
+With `--stream` clips stay in their shards, which must hold speech features: each is learned from once an epoch, over
+all processes and their `--readers`; what is measured of clips and not learned step by step (scales, calibration,
+validation) is measured on `--held` of them.
 """
 
 import argparse
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import torch
 from accelerate import Accelerator
@@ -24,23 +30,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import Wav2Vec2Model
 
-from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
-from ..media.audio import (
-    ENCODER_RATE,
-    FEATURES_PER_FRAME,
-    encoder_windows,
-    num_frames,
-    pad_for_encoder,
-    receptive_field,
-)
-from ..media.prosody import prosody
+from ..media.audio import FEATURES_PER_FRAME
 from ..models.animation_sampler import AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.listener import Listener
+from ..workers.addresses import Address
+from .clip_stream import Readers, ShardPart, read_table, shard_parts
 from .held_out import UNSYNCHRONISED_CLIPS, split_clips
 from .lip_stage import LEAST_AGREEMENT, LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
-from .loop import TrainingRun, remove_checkpoints
+from .loop import Schedule, TrainingRun, remove_checkpoints
 from .motion_data import CHANNELS, TrackedClip
 from .motion_stage import (
     calibrate,
@@ -51,20 +50,30 @@ from .motion_stage import (
     motion_schedule,
     train_motion,
 )
+from .streamed_stages import StreamedClips
 from .tally import Tally
-from .track_shards import read_shards
+from .track_shards import OpenShard, read_shards
+from .tracked_clip import encode_sound, mark_of
 
 
 logger = logging.getLogger(__name__)
 
 MIN_VALID_FRAMES, MIN_VALID_SHARE = 50, 0.6  # of a clip that is used
 STAGES = ("lips", "motion")
+Split = tuple[list[TrackedClip], list[TrackedClip]]
+# Arguments of the sampler: the bundled one, and one for a million clips.
+SIZES: Final[dict[str, dict[str, int]]] = {
+    "base": {},
+    "large": {
+        "lip_channels": 1024, "dim": 768, "num_layers": 10, "num_heads": 12, "flow_channels": 1024, "memory": 48,
+    },
+}  # fmt: skip
 SPEECH_HEAD = "speech_head."  # what the names of its tensors begin with in a sampler
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tracks", type=Path, required=True, help="folder of shards that track_videos wrote")
+    parser.add_argument("--tracks", required=True, help="folder of shards that track_videos or prepare wrote")
     parser.add_argument("--weights", type=Path, required=True, help="folder with audio_encoder and face_model")
     parser.add_argument("--speech-head", type=Path, required=True, help="speech_head.safetensors, or a pipeline")
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
@@ -74,7 +83,18 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(arguments)
+    parser.add_argument("--checkpoint-every", type=int, help="steps (default 200 for lips, 25 for motion)")
+    parser.add_argument("--log-every", type=int, default=50, help="steps between points of the curves")
+    parser.add_argument("--size", choices=SIZES, default="base", help="of the sampler: about 1 or 100 million weights")
+    parser.add_argument("--stream", action="store_true", help="read shards while training; --tracks may be an address")
+    parser.add_argument("--readers", type=int, default=1, help="reading processes of each process, with --stream")
+    parser.add_argument("--held", type=int, default=2000, help="clips in memory with --stream")
+    options = parser.parse_args(arguments)
+    least = {"readers": 0, "held": 2, "log_every": 1, "accumulate": 1}
+    for name, number in least.items():
+        if getattr(options, name) < number:
+            parser.error(f"--{name.replace('_', '-')} must be at least {number}, got {getattr(options, name)}")
+    return options
 
 
 def read_speech_head(path: Path) -> dict[str, Tensor]:
@@ -85,20 +105,26 @@ def read_speech_head(path: Path) -> dict[str, Tensor]:
     return {name.removeprefix(SPEECH_HEAD): value for name, value in tensors.items() if name.startswith(SPEECH_HEAD)}
 
 
+def paced(schedule: Schedule, options: argparse.Namespace) -> Schedule:
+    """A stage's schedule with checkpoints and points of the curves as often as the command line says."""
+    every = options.checkpoint_every or schedule.checkpoint_every
+    return replace(schedule, checkpoint_every=every, log_every=options.log_every)
+
+
 @torch.no_grad()
 def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
-    """What is heard in a clip with sound, `(2 * frames, heard_dim)`, computed exactly as the pipeline does."""
+    """
+    What is heard in a clip with sound, `(2 * frames, heard_dim)`, exactly as the pipeline does.
+
+    The encoder is asked unless the clip brings what this very one made of it.
+    """
     assert clip.audio is not None  # whoever asks saw to it
-    frames = num_frames(len(clip.audio), ENCODER_RATE, ANIMATION_FPS)
-    field = receptive_field(encoder.config.conv_kernel, encoder.config.conv_stride)
-    padded = pad_for_encoder(clip.audio, frames, field)
-    parts = []
-    for window in encoder_windows(FEATURES_PER_FRAME * frames, field=field):
-        samples = padded[window.samples]
-        features = encoder(torch.from_numpy(samples).unsqueeze(0)).last_hidden_state[0]
-        parts.append(torch.cat([features, torch.from_numpy(prosody(samples, field))], dim=1)[window.keep])
-    heard, _ = sampler.hear(torch.cat(parts), Listener())
-    return heard[0, : FEATURES_PER_FRAME * min(frames, len(clip.coefficients))]
+    if clip.features is not None and clip.encoder == mark_of(encoder):
+        features = torch.from_numpy(clip.features).float()
+    else:
+        features = encode_sound(clip.audio, encoder)
+    heard, _ = sampler.hear(features, Listener())
+    return heard[0, : FEATURES_PER_FRAME * min(len(features) // FEATURES_PER_FRAME, len(clip.coefficients))]
 
 
 def lip_examples(
@@ -126,7 +152,29 @@ def lip_examples(
     return []
 
 
-def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
+def good(clip_frames: int, valid_frames: int) -> bool:
+    """Whether a clip has enough frames that can be trusted."""
+    return valid_frames > MIN_VALID_FRAMES and valid_frames > MIN_VALID_SHARE * clip_frames
+
+
+def streamed_clips(folder: Address, held: int) -> tuple[dict[str, list[ShardPart]], Split]:
+    """
+    Clips that stay in their shards, by the channel that they teach, and those in memory: to measure and validate on.
+
+    Those in memory are of shards spread over all of them; the ones to measure on are learned from as well.
+    """
+    rows = [row for row in read_table(folder) if good(row.frames, row.valid_frames)]
+    training, validation = split_clips(rows)
+    parts = {channel: shard_parts(folder, [r for r in training if channel in r.teaches]) for channel in CHANNELS}
+    kept = []
+    for split, most in ((training, held), (validation, max(1, held // 10))):
+        chosen = split[:: max(1, len(split) // most)][:most]
+        opened = [(OpenShard(part.place), part) for part in shard_parts(folder, chosen)]
+        kept.append([shard[index] for shard, part in opened for index in part.clips])
+    return parts, (check_teaching(folder, kept[0], "train"), check_teaching(folder, kept[1], "validate"))
+
+
+def read_clips(folder: Path) -> Split:
     """
     Clips to train on and clips to validate on; those of too few good frames are counted in a table that is logged.
 
@@ -135,22 +183,26 @@ def read_clips(folder: Path) -> tuple[list[TrackedClip], list[TrackedClip]]:
     """
     tally, clips = Tally("clips"), []
     for clip in read_shards(folder):
-        if clip.valid.sum() > MIN_VALID_FRAMES and clip.valid.mean() > MIN_VALID_SHARE:
+        if good(len(clip.valid), int(clip.valid.sum())):
             tally.keep()
             clips.append(clip)
         else:
             tally.leave_out(f"{MIN_VALID_FRAMES} good frames, or {MIN_VALID_SHARE:.0%} of all, are missing", clip.name)
     logger.info("%s", tally)
     parts = split_clips(clips)
-    for purpose, part in zip(("train", "validate"), parts, strict=True):
-        lips, motion = (sum(channel in clip.teaches for clip in part) for channel in CHANNELS)
-        logger.info("%d clips to %s on, %d teach lips, %d teach motion", len(part), purpose, lips, motion)
-        if not lips or not motion:
-            raise InputError(
-                f"{folder} must hold clips with sound and clips with moving heads to {purpose} on; of its {len(part)} "
-                f"good ones {lips} teach lips and {motion} teach motion; add videos with track_videos"
-            )
-    return parts
+    return check_teaching(folder, parts[0], "train"), check_teaching(folder, parts[1], "validate")
+
+
+def check_teaching(folder: Path | Address, part: list[TrackedClip], purpose: str) -> list[TrackedClip]:
+    """Give the clips back; raises [`InputError`] unless some teach lips and some teach motion."""
+    lips, motion = (sum(channel in clip.teaches for clip in part) for channel in CHANNELS)
+    logger.info("%d clips to %s on, %d teach lips, %d teach motion", len(part), purpose, lips, motion)
+    if not lips or not motion:
+        raise InputError(
+            f"{folder} must hold clips with sound and clips with moving heads to {purpose} on; of its {len(part)} "
+            f"good ones {lips} teach lips and {motion} teach motion; add videos with track_videos"
+        )
+    return part
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -158,7 +210,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     set_seed(options.seed)
-    clips = read_clips(options.tracks)
+    if options.stream:
+        parts, clips = streamed_clips(Address(options.tracks), options.held)
+    else:
+        parts, clips = {}, read_clips(Path(options.tracks))
     accelerator = Accelerator(  # the sampler is small: minutes on one core
         cpu=True, mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run
     )
@@ -166,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
     start = partial(TrainingRun, accelerator=accelerator, folder=options.run, seed=options.seed)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
-    sampler = AnimationSampler(audio_dim=encoder.config.hidden_size, dropout=0.2)
+    sampler = AnimationSampler(audio_dim=encoder.config.hidden_size, dropout=0.2, **SIZES[options.size])
     sampler.speech_head.load_state_dict(read_speech_head(options.speech_head))
     sampler.speech_head.requires_grad_(False)
     sampler.eval()
@@ -174,10 +229,15 @@ def main(arguments: list[str] | None = None) -> None:
     heard = {
         clip.name: heard_in(clip, encoder, sampler) for split in clips for clip in split if clip.audio is not None
     }
+    readers = Readers(accelerator.process_index, accelerator.num_processes, options.readers)
+    streamed = None
+    if options.stream:
+        streamed = StreamedClips(parts, readers, options.seed, mark_of(encoder), sampler, face_model)
     if options.lip_steps:
         lips = [lip_examples(split, heard, sampler, face_model) for split in clips]
-        schedule, geometry = lip_schedule(options.lip_steps, accumulate=options.accumulate), LipGeometry.of(face_model)
-        train_lips(sampler, lips[0], lips[1], geometry, schedule, start)
+        schedule = paced(lip_schedule(options.lip_steps, accumulate=options.accumulate), options)
+        geometry = LipGeometry.of(face_model)
+        train_lips(sampler, lips[0], lips[1], geometry, schedule, start, None if streamed is None else streamed.lips())
         calibrate_lips(sampler, lips[0], geometry)
 
     moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
@@ -185,7 +245,8 @@ def main(arguments: list[str] | None = None) -> None:
     training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
     measure_motion(sampler, training, moving[0])
     fit_cue_scale(sampler, training)
-    train_motion(sampler, training, validation, motion_schedule(options.motion_steps, 1e-3, options.accumulate), start)
+    schedule = paced(motion_schedule(options.motion_steps, 1e-3, options.accumulate), options)
+    train_motion(sampler, training, validation, schedule, start, None if streamed is None else streamed.motion())
     accelerator.end_training()
     if accelerator.is_main_process:
         calibrate(sampler, training, face_model)

@@ -55,6 +55,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="where the encoder is saved")
     parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="no")
     parser.add_argument("--validate-every", type=int, default=1000, help="steps; 0 for a corpus without its speakers")
+    parser.add_argument(
+        "--gradient-checkpointing",
+        action="store_true",
+        help="compute activations twice instead of keeping them: half the memory of a large encoder, a third slower",
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     if (options.start is None) != (options.speech_head is None):
@@ -135,18 +140,21 @@ def train(options: argparse.Namespace) -> SpeechModel:
     kept = SpeechCorpus(sources, validation=True, device=accelerator.device) if options.validate_every else None
     logger.info("%.2f hours of speech", corpus.hours())
     model = starting_model(options)
+    if options.gradient_checkpointing:
+        model.encoder.gradient_checkpointing_enable({"use_reentrant": False})
     reads_mel = options.start is None
     peak_rate = PEAK_RATE if reads_mel else LATER_PEAK_RATE
     schedule = Schedule(options.steps, peak_rate, accumulate=options.accumulate)
     run = TrainingRun("encoder", model, schedule, accelerator, options.run, options.seed, export=export)
     for generator in run:
-        batch = corpus.batch(options.batch, options.seconds, generator, degraded=options.degraded)
+        with run.waiting():
+            batch = corpus.batch(options.batch, options.seconds, generator, degraded=options.degraded)
         with accelerator.autocast():
             visemes, closure, mel = run.model(batch.waveforms)
         losses = speech_loss(visemes, closure, batch)
         if reads_mel:
             losses["mel"] = 0.5 * F.mse_loss(mel.float(), log_mel(batch.waveforms))
-        run.update(losses)
+        run.update(losses, clips=len(batch.visemes), tokens=batch.visemes.numel())
         if kept is not None and (run.step + 1) % options.validate_every == 0:
             scores = validate(run.average, kept, options.seconds)
             logger.info("step %d  %s", run.step + 1, scores)

@@ -16,10 +16,12 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 from tiny import WEIGHTS, tiny_sampler
+from track_files import write_shards
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline import Animation, AnimationSampler, AudioClip, DirfaPipeline, InputError, Portrait
 from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
+from dirfa_pipeline.capture.tracking import to_grid
 from dirfa_pipeline.evaluation.beats import Loudness
 from dirfa_pipeline.face.measures import eye_openness
 from dirfa_pipeline.models.gestures import NUM_DRAWN
@@ -35,8 +37,8 @@ from dirfa_pipeline.training.motion_data import TrackedClip, find_blinks, motion
 from dirfa_pipeline.training.motion_stage import MotionExample, train_motion
 from dirfa_pipeline.training.speech_corpus import SpeechCorpus, frame_labels
 from dirfa_pipeline.training.speech_model import SpeechModel, encoder_config, log_mel
-from dirfa_pipeline.training.track_shards import read_shards, write_shards
-from dirfa_pipeline.training.track_videos import flag_cuts, to_grid
+from dirfa_pipeline.training.track_shards import read_shards
+from dirfa_pipeline.training.tracked_clip import flag_cuts
 from dirfa_pipeline.training.utterance import Utterance
 
 

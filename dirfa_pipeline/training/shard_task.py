@@ -1,0 +1,195 @@
+"""What a worker of the preparation does: the clips of one shard, one after the other, and their rows of the table."""
+
+import errno
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ..errors import InputError
+from ..workers.addresses import Address
+from ..workers.attempts import Attempts
+from .motion_data import TrackedClip
+from .sources import Source, Video
+from .track_shards import write_shard
+from .tracked_clip import Costs, Tools, track
+
+
+logger = logging.getLogger(__name__)
+
+PARTS: Final = "parts"  # folder beside the shards: the rows of each, which say that it is done
+ATTEMPTS: Final = "attempts"  # and what is being worked on
+DIED, MEMORY, EMPTY, UNREADABLE, FACELESS = (
+    "its workers died of it", "more memory than there is", "an empty file", "not a readable video",
+    "hardly a face in it",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    A clip's line in the table of all clips.
+
+    Args:
+        clip (`str`): `source/name`.
+        kept (`bool`): Whether it is in a shard.
+        reason (`str`): Why not, in words that are counted, and `detail` in those of the error.
+        remark (`str`): What is missing in it though it was kept.
+        speaker (`str`), shard (`str`), frames, valid_frames (`int`), teaches (`tuple[str, ...]`), quality: Of one that
+            was kept, see [`TrackedClip`].
+    """
+
+    clip: str
+    kept: bool
+    reason: str = ""
+    detail: str = ""
+    remark: str = ""
+    speaker: str = ""
+    shard: str = ""
+    frames: int = 0
+    valid_frames: int = 0
+    teaches: tuple[str, ...] = ()
+    quality: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What all workers need to know.
+
+    Args:
+        output ([`Address`]): Folder of the shards.
+        weights (`Path`): A pipeline's folder, on every machine.
+        mark (`str`): A short name of what in them is used.
+        landmarks ([`Address`], *optional*): Folder where landmarks are kept, and found again.
+        speech_features (`bool`): Whether shards hold what the audio encoder hears.
+    """
+
+    output: Address
+    weights: Path
+    mark: str = ""
+    landmarks: Address | None = None
+    speech_features: bool = False
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """The clips of one shard, those that are left out among them."""
+
+    shard: str
+    source: str
+    folder: Address
+    teaches: tuple[str, ...]
+    videos: tuple[Video, ...]
+    part: str
+
+    @classmethod
+    def of(cls, source: Source, index: int, videos: tuple[Video, ...], settings: Settings) -> "ShardTask":
+        """The task of one shard; the name of its part changes with all that its content depends on."""
+        name = f"{source.name}-{index:06d}"
+        facts = (source.teaches, settings.mark, settings.speech_features, [asdict(video) for video in videos])
+        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+        return cls(f"{name}.tar", source.name, source.folder, source.teaches, videos, f"{name}.{digest}.jsonl")
+
+
+@dataclass(frozen=True)
+class Done:
+    """
+    What became of a shard: its rows by outcome are in its part; `failure` says why there is none.
+
+    Args:
+        task ([`ShardTask`])
+        costs (`dict[str, float]`): Core seconds by stage, of the clips that were worked on now.
+        failure (`str`, *optional*): Why the shard could not be written.
+    """
+
+    task: ShardTask
+    costs: dict[str, float]
+    failure: str = ""
+
+
+class ShardMaker:
+    """
+    Makes one shard after another; detector, face model and encoder are loaded once.
+
+    Args:
+        settings ([`Settings`]): Of the job.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tools = Tools.load(settings.weights, settings.speech_features)
+
+    def __call__(self, task: ShardTask) -> Done:
+        """
+        Write the shard and then its part. A clip that cannot be tracked is left out, with its reason.
+        """
+        output, costs = self.settings.output, Costs()
+        attempts = Attempts(output / ATTEMPTS / f"{task.shard}.json")
+        rows: list[Row] = []
+        try:
+            write_shard(output / task.shard, self._clips(task, attempts, rows, costs))
+            (output / PARTS / task.part).write(b"".join(json.dumps(asdict(row)).encode() + b"\n" for row in rows))
+            attempts.done()
+        except OSError as error:
+            reason = "no space is left" if error.errno == errno.ENOSPC else str(error)
+            return Done(task, costs.seconds, f"{output}: {reason}")
+        return Done(task, costs.seconds)
+
+    def _clips(self, task: ShardTask, attempts: Attempts, rows: list[Row], costs: Costs) -> Iterator[TrackedClip]:
+        """The clips that can be kept; a row is added for each clip."""
+        for video in task.videos:
+            name = f"{task.source}/{video.name}"
+            if not attempts.begin(name):
+                rows.append(Row(name, False, DIED, speaker=video.speaker))
+                continue
+            try:
+                clip = self._track(name, video, task, costs)
+            except (ValueError, OSError, MemoryError) as error:
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    raise
+                rows.append(Row(name, False, _reason(error, video), _words(error), speaker=video.speaker))
+                continue
+            mute = "lips" in task.teaches and clip.audio is None
+            rows.append(
+                Row(
+                    name, True, remark="without sound, teaches no lips" if mute else "", speaker=video.speaker,
+                    shard=task.shard, frames=len(clip.valid), valid_frames=int(clip.valid.sum()),
+                    teaches=clip.teaches, quality=clip.quality,
+                )
+            )  # fmt: skip
+            yield clip
+
+    def _track(self, name: str, video: Video, task: ShardTask, costs: Costs) -> TrackedClip:
+        if video.size == 0:
+            raise InputError("the file holds no bytes")
+        landmarks = self.settings.landmarks
+        kept = None if landmarks is None else landmarks / task.source / f"{video.name}.npz"
+        with ExitStack() as files:
+            with costs.of("fetching"):
+                picture = files.enter_context((task.folder / video.path).local())
+                apart = video.sound != video.path
+                sound = files.enter_context((task.folder / video.sound).local()) if apart else picture
+            return track(name, picture, sound, task.teaches, video.speaker, self.tools, costs, kept)
+
+
+def _reason(error: Exception, video: Video) -> str:
+    """Under what a clip that failed is counted."""
+    if isinstance(error, MemoryError):
+        return MEMORY
+    if video.size == 0:
+        return EMPTY
+    return UNREADABLE if isinstance(error, InputError | OSError) else FACELESS
+
+
+def _words(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def read_rows(content: bytes) -> Iterator[dict[str, Any]]:
+    """The rows of a part or of the table, as plain values."""
+    return map(json.loads, content.splitlines())

@@ -1,0 +1,95 @@
+"""Lips and motion learned from a stream of clips: what one clip gives to a batch, in tensors of one shape."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..animation.coefficients import LIP_NAMES
+from ..errors import InputError
+from ..media.audio import FEATURES_PER_FRAME
+from ..models.animation_sampler import AnimationSampler
+from ..models.animation_stream import WINDOW
+from ..models.face_model import FaceModel
+from ..models.gestures import NUM_DRAWN
+from ..models.listener import Listener
+from ..models.motion_channels import NUM_MOTIONS
+from ..models.sound_events import NUM_CUES
+from .clip_stream import ClipStream, Make, Readers, ShardPart
+from .lip_stage import LIP_CROPS, LIP_FRAMES, crop_lips, lip_example
+from .motion_data import TrackedClip
+from .motion_stage import MOTION_CROPS, MOTION_EVENTS, crop_motion, in_time, motion_example
+
+
+@dataclass(frozen=True)
+class StreamedClips:
+    """
+    Clips that stay in their shards while both stages learn from them.
+
+    Args:
+        parts: The clips to train on, by the channel that they teach.
+        readers ([`Readers`]): Who reads.
+        seed (`int`): Of their order.
+        encoder (`str`): The mark of the encoder whose features the shards must hold.
+        sampler ([`AnimationSampler`]), face_model ([`FaceModel`]): Which hear, and fit.
+    """
+
+    parts: Mapping[str, Sequence[ShardPart]]
+    readers: Readers
+    seed: int
+    encoder: str
+    sampler: AnimationSampler
+    face_model: FaceModel
+
+    def lips(self) -> ClipStream:
+        """Batches for the lip stage: `heard`, `lips`, `valid`."""
+        return self._stream("lips", self._lip_sample, LIP_CROPS)
+
+    def motion(self) -> ClipStream:
+        """Batches for the motion stage, of the names that [`crop_motion`] has."""
+        return self._stream("motion", self._motion_sample, MOTION_CROPS)
+
+    def _stream(self, channel: str, make: Make, batch: int) -> ClipStream:
+        return ClipStream(self.parts[channel], make, batch, self.readers, self.seed)
+
+    @torch.no_grad()
+    def _hear(self, clip: TrackedClip) -> Tensor:
+        if clip.features is None or clip.encoder != self.encoder:
+            raise InputError(
+                f"{clip.name} has no speech features of this audio encoder; write the shards with prepare "
+                "--speech-features and the same --weights"
+            )
+        features = torch.from_numpy(clip.features).float()
+        heard = self.sampler.hear(features, Listener())[0][0]
+        return heard[: FEATURES_PER_FRAME * min(len(heard) // FEATURES_PER_FRAME, len(clip.coefficients))]
+
+    def _lip_sample(self, clip: TrackedClip, generator: torch.Generator) -> dict[str, Tensor]:
+        """A crop of a clip's lips; where they never fit its sound none of it counts."""
+        heard = self._hear(clip)[:, : self.sampler.lip_dim]
+        example = lip_example(clip.name, clip.coefficients, clip.valid, heard, self.face_model)
+        if example is None:
+            return {
+                "heard": torch.zeros(FEATURES_PER_FRAME * LIP_FRAMES, heard.shape[1]),
+                "lips": torch.zeros(LIP_FRAMES, len(LIP_NAMES)), "valid": torch.zeros(LIP_FRAMES),
+            }  # fmt: skip
+        crop = crop_lips([example], 1, LIP_FRAMES, generator)
+        return dict(zip(("heard", "lips", "valid"), (tensor[0] for tensor in crop), strict=True))
+
+    def _motion_sample(self, clip: TrackedClip, generator: torch.Generator) -> dict[str, Tensor]:
+        """A crop of a clip's events; where it is too short for any none of it counts."""
+        heard = self._hear(clip)
+        try:
+            example = motion_example(in_time(clip, heard, self.face_model), heard)
+        except (RuntimeError, ValueError, IndexError):  # nothing to stack, no frame to measure
+            return self._no_motion(heard)
+        crop = crop_motion([example], self.sampler, 1, MOTION_EVENTS, generator)
+        return {name: tensor[0] for name, tensor in crop.items()}
+
+    def _no_motion(self, heard: Tensor) -> dict[str, Tensor]:
+        shapes = {
+            "past": (NUM_MOTIONS + NUM_DRAWN,), "cues": (NUM_CUES,), "windows": (len(WINDOW), heard.shape[1]),
+            "drawn": (NUM_DRAWN,), "blinks": (), "mask": (),
+        }  # fmt: skip
+        rows = {name: torch.zeros(MOTION_EVENTS, *shape) for name, shape in shapes.items()}
+        return rows | {"style": torch.zeros_like(self.sampler.style_mean)}

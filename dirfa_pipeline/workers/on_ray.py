@@ -1,0 +1,100 @@
+"""Workers as actors of a Ray Data stream: it feeds them, holds back what nobody takes yet and replaces the dead."""
+
+import logging
+import os
+import pickle
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from ..errors import InputError
+from .engines import ONE_THREAD, Item, Make, Result
+
+
+OBJECT_STORE: Final = 300_000_000  # bytes, of a Ray that is started here: what travels is small
+CONNECT_SECONDS: Final = 10.0
+IN_FLIGHT: Final = 2  # items that an actor has before it: one at work, one on its way
+
+
+def check_ray() -> None:
+    """Raise [`InputError`] unless Ray is installed."""
+    try:
+        import ray.data  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"a Ray cluster is asked for and Ray is not installed ({error}): pip install 'dirfa-pipeline[scale]'"
+        ) from error
+
+
+def on_ray(make: Make[Item, Result], items: Sequence[Item], count: int, address: str) -> Iterator[Result]:
+    """See [`Workers.map`]. Each item is a block of its own, so that each result is handed on when it is there."""
+    import ray.data
+    from ray import cloudpickle  # knows what was defined in a script, too
+
+    with _connected(address, count):
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        most = min(count, len(items))
+        rows = ray.data.from_items(
+            [{"item": cloudpickle.dumps(item)} for item in items], override_num_blocks=len(items)
+        )
+        results = rows.map_batches(
+            _Actor, fn_constructor_args=(make,), batch_size=1, num_cpus=1,
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, max_size=most, initial_size=most, max_tasks_in_flight_per_actor=IN_FLIGHT
+            ),
+        )  # fmt: skip
+        for row in results.iter_rows():
+            yield pickle.loads(row["result"])
+
+
+class _Actor:
+    """A worker's function in the form that Ray Data calls: columns in, columns out."""
+
+    def __init__(self, make: Make[Any, Any]) -> None:
+        self._function = make()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        return {"result": [pickle.dumps(self._function(pickle.loads(item))) for item in batch["item"]]}
+
+
+@contextmanager
+def _connected(address: str, count: int) -> Iterator[None]:
+    """Join the cluster, or start one of `count` cores; one that is joined already stays."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
+    shared: dict[str, Any] = {
+        "runtime_env": {"env_vars": ONE_THREAD},
+        "log_to_driver": False,
+        "logging_level": "error",
+    }
+    try:
+        _check_answers(address)
+        if address == "local":
+            ray.init("local", num_cpus=count, object_store_memory=OBJECT_STORE, include_dashboard=False, **shared)
+        else:
+            ray.init(address, **shared)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"no Ray cluster answers at {address} ({reason}); start one or leave --address out"
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Raise `OSError` where nobody listens: Ray itself would ask again and again for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
