@@ -20,11 +20,13 @@ if os.geteuid() == 0:
     os.setuid(65534)
 """
 WRITE = """
+import signal
 import sys
 import numpy as np
 from dirfa_pipeline.media.video import VideoWriter
 from dirfa_pipeline.animation.files import save_animation
 from dirfa_pipeline import Animation
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start what runs behind them without it
 noise = np.random.default_rng(0)
 #HERE
 path, kind = sys.argv[1:]

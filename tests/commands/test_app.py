@@ -64,7 +64,7 @@ def test_the_page_opens_and_ends(tmp_path: Path) -> None:
     assert f"http://127.0.0.1:{port}" in said[-1], said
     with urlopen(f"http://127.0.0.1:{port}", timeout=60) as answer:
         assert b"A photo that speaks" in answer.read()
-    page.send_signal(signal.SIGINT)
+    page.send_signal(signal.SIGTERM)
     rest, errors = page.communicate(timeout=60)
     assert page.returncode == INTERRUPTED, errors
     assert "Traceback" not in errors and "share=True" not in rest + "".join(said)

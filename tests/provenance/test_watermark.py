@@ -124,7 +124,7 @@ def test_a_clip_may_be_too_short_to_tell() -> None:
 
 
 def test_longer_videos_give_chance_more_chances() -> None:
-    one, many = Finding(5.0, None, 1.0), Finding(5.0, None, 1.0, pieces=100)
+    one, many = Finding(6.5, None, 1.0), Finding(6.5, None, 1.0, pieces=100)
     assert many.chance == pytest.approx(100 * one.chance, rel=0.05)
 
 

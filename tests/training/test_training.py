@@ -424,11 +424,11 @@ class Recorded(TrainingRun):
     losses: list[dict[str, float]]
     stop: int | None = None
 
-    def update(self, terms: dict[str, torch.Tensor]) -> None:
+    def update(self, terms: dict[str, torch.Tensor], clips: int = 0, tokens: int = 0) -> None:
         if self.step == self.stop:
             raise KeyboardInterrupt
         self.losses.append({name: term.item() for name, term in terms.items()})
-        super().update(terms)
+        super().update(terms, clips, tokens)
 
 
 @pytest.mark.parametrize("stage", train_animation_sampler.STAGES)
