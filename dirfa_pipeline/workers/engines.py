@@ -5,27 +5,15 @@ Results come as they are ready, in any order; each item gives exactly one. Worke
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 from ..errors import InputError
+from .work import Item, Make, Result
 
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-Make = Callable[[], Callable[[Item], Result]]
-
-# One thread a worker, as many workers as cores; and sums in one order, so that bytes do not depend on the machine.
-ONE_THREAD: Final = {
-    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}  # fmt: skip
 MOST_LOCAL: Final = 256
-
-
-class WorkersError(RuntimeError):
-    """No worker lives long enough to finish anything; the message says what to do."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from ..errors import InputError
-from .engines import ONE_THREAD, Item, Make, Result
+from .work import ONE_THREAD, Item, Make, Result
 
 
 OBJECT_STORE: Final = 300_000_000  # bytes, of a Ray that is started here: what travels is small

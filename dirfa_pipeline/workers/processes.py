@@ -12,7 +12,7 @@ from functools import cache
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Final
 
-from .engines import ONE_THREAD, Item, Make, Result, WorkersError
+from .work import ONE_THREAD, Item, Make, Result, WorkersError
 
 
 AHEAD: Final = 2  # items that wait at each worker: the list may be long, what is on its way is not

@@ -70,7 +70,7 @@ BAD_COMMANDS = {
     "nothing to say": ([PHOTO], "speech or --animation is needed"),
     "photo is no picture": ([SPEECH, SPEECH], "cannot be read as a picture"),
     "speech is no sound": ([PHOTO, PHOTO], "audio"),
-    "extension": ([PHOTO, SPEECH, "-o", "talk.avi"], "must end in .mp4, got 'talk.avi'"),
+    "extension": ([PHOTO, SPEECH, "-o", "talk.avi"], "must end in .mp4, .mov, .webm or .png, got 'talk.avi'"),
     "folder": ([PHOTO, SPEECH, "-o", "nowhere/talk.mp4"], "'nowhere'"),
     "diversity": ([PHOTO, SPEECH, "--diversity", "3"], "--diversity must be in [0.0, 2.0], got 3.0"),
     "fps": ([PHOTO, SPEECH, "--fps", "0"], "--fps must be in [1, 120], got 0.0"),

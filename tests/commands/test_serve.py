@@ -24,7 +24,7 @@ def test_it_serves_and_stops(astronaut: Path) -> None:
         address = server.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:") and address.endswith("/?token=a%20b")
         assert "Talk" in httpx.get(address).text
-        assert httpx.get(address.partition("?")[0]).status_code == 401
+        assert httpx.get(address.partition("?")[0] + "metrics").status_code == 401
         server.send_signal(signal.SIGINT)
         assert server.wait(60) == 130
         assert "Traceback" not in server.stderr.read()

@@ -123,7 +123,8 @@ def test_a_wink_leaves_the_other_eye(renderer: FaceRenderer, prepared: PreparedP
 
 def test_strong_smiles_reach_the_eyes(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
     """As if the cheeks had been lifted by hand; what is lifted more stays, and a weak smile leaves them."""
-    prepared = replace(prepared, face=replace(prepared.face, expression=np.zeros_like(prepared.face.expression)))
+    nothing = np.zeros_like(prepared.face.expression)
+    prepared = replace(prepared, face=replace(prepared.face, expression=nothing, rest=nothing))
 
     def frame(**weights: float) -> np.ndarray:
         both = {f"{name}{side}": value for name, value in weights.items() for side in ("Left", "Right")}

@@ -11,7 +11,8 @@ from toy_work import Square
 from dirfa_pipeline import InputError
 from dirfa_pipeline.workers.addresses import Address
 from dirfa_pipeline.workers.attempts import MOST_DEATHS, Attempts
-from dirfa_pipeline.workers.engines import Workers, WorkersError
+from dirfa_pipeline.workers.engines import Workers
+from dirfa_pipeline.workers.work import WorkersError
 from dirfa_pipeline.workers.processes import MOST_BREAKS
 
 
