@@ -146,7 +146,7 @@ def test_a_fork_after_use_works_or_fails_and_never_hangs(pipe: DirfaPipeline) ->
     child = os.fork()
     if child == 0:
         try:
-            torch.set_num_threads(1)
+            torch.set_num_threads(1)  # the pool of the parent's threads does not come along
             os.write(writer, draw(pipe, 0).tobytes()[:4096])
             os._exit(0)
         except BaseException:
@@ -165,7 +165,9 @@ def test_a_fork_after_use_works_or_fails_and_never_hangs(pipe: DirfaPipeline) ->
         pytest.fail("the child hangs")
     with os.fdopen(reader, "rb") as file:
         sent = file.read()
-    assert status[0] != 0 or sent == before.tobytes()[:4096]
+    if status[0] == 0:  # one thread adds in another order than two
+        whole = before.ravel()[: 4096 // before.itemsize]
+        np.testing.assert_allclose(np.frombuffer(sent, before.dtype), whole, atol=1e-5)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="asyncio differs there")

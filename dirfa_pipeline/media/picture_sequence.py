@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError, InputError
+from ..errors import InputError
 from .files import whole_file
-from .video_formats import check_output_path, picture_name
+from .video_formats import check_frame, check_output_path, picture_name
 
 
 COMPRESSION: Final = 3  # of 9: more is slower and hardly smaller
@@ -49,8 +49,7 @@ class PictureSequence:
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Write a frame, uint8 of shape `(height, width, 3)`, or 4 with alpha."""
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (3, 4):
-            raise ImageError(f"frames must be uint8 of shape (height, width, 3 | 4), got {frame.dtype} {frame.shape}")
+        check_frame(frame)
         if self._mark is not None:
             frame = self._mark(frame, float(self._count / self._rate))
         order = cv2.COLOR_RGBA2BGRA if frame.shape[2] == 4 else cv2.COLOR_RGB2BGR

@@ -26,7 +26,7 @@ from .files import whole_file
 from .film_colours import HDR_NAMES, FilmColours
 from .opening import open_media
 from .timestamps import DEFAULT_RATE, film_times, on_steady_grid, steady_rate
-from .video_formats import FORMATS, SOUND_RATE, VideoFormat, check_output_path, ending_of
+from .video_formats import FORMATS, SOUND_RATE, VideoFormat, check_frame, check_output_path, ending_of
 
 
 AHEAD: Final = 8  # frames that wait for the encoder at most
@@ -117,8 +117,7 @@ class VideoWriter:
 
     def write(self, frame: NDArray[np.uint8]) -> None:
         """Append a frame, uint8 of shape `(height, width, 3)`, or 4 with alpha, with even sides."""
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (3, 4):
-            raise ImageError(f"frames must be uint8 of shape (height, width, 3 | 4), got {frame.dtype} {frame.shape}")
+        check_frame(frame)
         if self._shape is None:
             self._open_streams(*frame.shape)
             self._shape = frame.shape

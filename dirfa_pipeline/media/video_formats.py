@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ..errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError, InputError
 
 
 AAC_RATES: Final = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
@@ -70,6 +73,14 @@ def is_sequence(path: str | os.PathLike[str]) -> bool:
 def picture_name(path: str | os.PathLike[str], number: int) -> str:
     """The name of one of a sequence's pictures, from 1."""
     return _NUMBER.sub(lambda digits: f"{number:0{digits[1]}d}", os.fspath(path))
+
+
+def check_frame(frame: NDArray[np.uint8]) -> None:
+    """Raise [`ImageError`] unless a frame is a picture in colour, with or without an alpha channel."""
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (3, 4):
+        raise ImageError(
+            f"frames must be uint8 of shape (height, width, 3) or (height, width, 4), got {frame.dtype} {frame.shape}"
+        )
 
 
 def check_output_path(path: str | os.PathLike[str], transparent: bool = False) -> None:

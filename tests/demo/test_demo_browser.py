@@ -482,10 +482,10 @@ def test_others_do_not_see_the_face(visit: Visit, address: str) -> None:
 def test_the_head_is_shown_in_3d_and_can_be_kept(visit_with_webgl: Visit, clip: Path, tmp_path: Path) -> None:
     page = visit_with_webgl()
     upload(page, EXAMPLES / "astronaut.jpg", clip)
-    generate(page)
+    generate_with_seed(page, 1)
     page.get_by_role("tab", name="3D").click()
     page.get_by_role("button", name="Build the head").click()
-    expect(page.locator("#head-status")).to_contain_text("The head of seed 1")
+    expect(page.locator("#head-status")).to_contain_text("The head of seed 1.")
     canvas = page.locator("#head canvas")
     expect(canvas).to_be_visible()
     shots = [np.asarray(Image.open(BytesIO(canvas.screenshot())).convert("RGB")).astype(float)]

@@ -1,6 +1,7 @@
 """Training at toy size, by the real scripts: corpus, encoder with resume, tracks, sampler."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -358,9 +359,10 @@ def test_sampler_trains_and_joins_a_pipeline(tracks: Path, encoder: Path, tmp_pa
 
 
 def train_killed(arguments: list[str], checkpoint: Path) -> None:
-    """Train in a process of its own and kill it as soon as there is a checkpoint."""
+    """Train in a process of its own, in as many threads as here, and kill it as soon as there is a checkpoint."""
     command = [sys.executable, "-m", "dirfa_pipeline.training.train_animation_sampler", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}  # two threads add in another order than one
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=os.environ | threads) as process:
         while not checkpoint.exists():
             assert process.poll() is None, "ended before it could be killed"
             time.sleep(0.02)

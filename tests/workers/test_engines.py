@@ -12,8 +12,8 @@ from dirfa_pipeline import InputError
 from dirfa_pipeline.workers.addresses import Address
 from dirfa_pipeline.workers.attempts import MOST_DEATHS, Attempts
 from dirfa_pipeline.workers.engines import Workers
-from dirfa_pipeline.workers.work import WorkersError
 from dirfa_pipeline.workers.processes import MOST_BREAKS
+from dirfa_pipeline.workers.work import WorkersError
 
 
 sys.path.insert(0, str(Path(__file__).parent))  # processes that are begun afresh import it by this name
