@@ -30,9 +30,10 @@ CONTRAST: Final = (0.11, 0.05)
 
 # The face behind glasses, in inter-ocular distances; pairs for `ramp`, chosen by eye on photos of glasses: how far
 # from the middle of the eyes it ends.
-ACROSS: Final = (1.25, -0.3)
-DOWN: Final = (0.82, -0.3)
-UP: Final = (0.62, -0.27)
+ACROSS: Final = (1.05, -0.27)
+DOWN: Final = (0.78, -0.28)
+UP: Final = (0.48, -0.26)
+FLAT: Final = 0.6  # how far all of it is brought into the plane of the glasses: a flat face would slide, not turn
 
 
 def find_glasses(image: NDArray[np.uint8], landmarks: Array) -> float:
@@ -63,14 +64,14 @@ def eyewear_zone(face: FaceFit) -> Array:
 
 def flatten(landmarks: Array, face: FaceFit, share: Array) -> Array:
     """
-    Landmarks `(478, 3)` of which a share, `(478,)`, is brought into the plane of the glasses: through the bridge of
+    Landmarks `(478, 3)` of which a share, `(478,)`, is brought towards the plane of the glasses: through the bridge of
     the nose, square to the head's forward direction.
     """
     normal = face.rotation[:, 2]
     away = landmarks - landmarks[BRIDGE]
     plane = landmarks[BRIDGE, 2] - (away[:, :2] @ normal[:2]) / normal[2]
     flat = landmarks.copy()
-    flat[:, 2] += share * (plane - landmarks[:, 2])
+    flat[:, 2] += FLAT * share * (plane - landmarks[:, 2])
     return flat
 
 

@@ -1,5 +1,6 @@
 """A smiling photo at rest: teeth painted over, stretched lips in one colour again, creases smoothed out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -105,24 +106,34 @@ def _paint_over_mouth(picture: NDArray[np.uint8], landmarks: Array, scale: float
 
 
 def _even_lips(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
-    """Bring the coarse colour of the lips to that of their middle; their texture stays."""
-    outline = landmarks[list(LIP_OUTLINE), :2]
-    window = window_around(outline, picture.shape, margin=round(LIPS_ROOM * scale) + 2)
+    """Bring the coarse colour of each lip to that of its middle; its texture stays."""
+    window = window_around(landmarks[list(LIP_OUTLINE), :2], picture.shape, margin=round(LIPS_ROOM * scale) + 2)
     if window is None:
         return
-    mask = polygon_mask(outline, window, blur=LIPS_EDGE.of(scale))
+    lips = [(_lip_colour(picture, landmarks, rows), _lip_outline(rows)) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS)]
     patch = picture[window][..., :3].astype(np.float32)
-    middle = [row[column] for row in (UPPER_LIP_ROWS[1], LOWER_LIP_ROWS[1]) for column in LIPS_MIDDLE]
-    colours = colours_at(picture, landmarks[middle, :2])[:, :3]
+    masks = [polygon_mask(landmarks[outline, :2], window, blur=LIPS_EDGE.of(scale)) for _, outline in lips]
+    for (colour, _), mask in zip(lips, masks, strict=True):
+        own = mask / np.maximum(masks[0] + masks[1], np.float32(1.0))  # where both end, both have a share
+        sigma = LIPS_COARSE.of(scale)
+        weight = cv2.GaussianBlur(own, (0, 0), sigma)[..., None]
+        coarse = cv2.GaussianBlur(patch * own[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
+        patch += EVEN * own[..., None] * (colour - coarse)
+    picture[window][..., :3] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+
+
+def _lip_outline(rows: Sequence[Sequence[int]]) -> list[int]:
+    """The landmarks around one lip, both corners of the mouth among them."""
+    return [61, *rows[0], 291, *reversed(rows[-1])]
+
+
+def _lip_colour(picture: NDArray[np.uint8], landmarks: Array, rows: Sequence[Sequence[int]]) -> Array:
+    """A lip's own colour, `(3,)`: the hue of the reddest places of its middle, in the light of all of them."""
+    colours = colours_at(picture, landmarks[[rows[1][column] for column in LIPS_MIDDLE], :2])[:, :3]
     redness = colours[:, 0] / (colours[:, 1] + 1.0)
     colour = np.median(colours[redness >= np.median(redness)], axis=0)
-    # The reddest places are the most shaded ones: their hue, in the light of all.
-    colour += max(0.0, float(np.median(colours.mean(1)) - colour.mean()))
-    sigma = LIPS_COARSE.of(scale)
-    weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
-    coarse = cv2.GaussianBlur(patch * mask[..., None], (0, 0), sigma) / np.maximum(weight, 1e-3)
-    patch += EVEN * mask[..., None] * (colour - coarse)
-    picture[window][..., :3] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
+    # The reddest places are the most shaded ones.
+    return colour + max(0.0, float(np.median(colours.mean(1)) - colour.mean()))
 
 
 def _clear_specks(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> None:
