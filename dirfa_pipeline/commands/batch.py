@@ -11,16 +11,18 @@ from typing import Any, Final
 
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
+from ..media.files import UNFINISHED
 from ..media.video import PRESETS
 from ..workers.addresses import Address
 from ..workers.engines import Workers
 from . import marks
-from .batch_jobs import BadLine, Job, read_jobs
-from .batch_maker import BatchSettings, Order, Outcome, VideoMaker
+from .batch_jobs import VIDEOS, BadLine, Job, read_jobs
+from .batch_maker import ATTEMPTS, RESULTS, BatchSettings, Order, Outcome, VideoMaker
 
 
 SUMMARY: Final = "summary.json"
 FAILED: Final = "failed.jsonl"
+OURS: Final = (VIDEOS, RESULTS, ATTEMPTS)  # folders of the output in which files are written
 EXAMPLES: Final = """a line of JOBS, each of its names but photo and one of sound and text may be left out:
   {"photo": "a.jpg", "sound": "a.wav", "seed": 7, "controls": {"expression": "happy"}, "name": "welcome"}
   {"photo": "a.jpg", "text": "Good morning!", "voice": "pocket:alba", "diversity": 1.2, "face": 0}
@@ -146,5 +148,6 @@ def _remove_old(output: Address, orders: Sequence[Order]) -> None:
     lines = {result.rpartition("-")[0] for result in current}
     for file in list(output.list()):
         old = file.path.rpartition("-")[0] in lines and file.path not in current
-        if old or file.path.endswith(".part"):
+        killed = file.path.partition("/")[0] in OURS and UNFINISHED.fullmatch(file.path)
+        if old or killed:
             (output / file.path).remove()

@@ -14,6 +14,7 @@ from ..workers.addresses import Address
 from .direction import controls_of
 
 
+VIDEOS: Final = "videos"  # folder of the output
 LINES_A_FOLDER: Final = 1000  # of videos: file systems and people are slow with more
 LONGEST_NAME: Final = 60  # characters of a video's name after its number
 LIMITS: Final = {"number": (1, 10**9), "seed": (0, 2**63 - 1), "diversity": (0.0, 2.0), "expressiveness": (0.0, 2.0)}
@@ -53,7 +54,7 @@ class Job:
         """The video's path in the output folder."""
         name = self.name or "-".join(PurePosixPath(part).stem for part in (self.photo, self.sound) if part)
         plain = re.sub(r"[^\w.-]+", "-", name).strip("-.")[:LONGEST_NAME] or "video"
-        return f"videos/{self.folder}/{self.number:06d}-{plain}.mp4"
+        return f"{VIDEOS}/{self.folder}/{self.number:06d}-{plain}.mp4"
 
     @property
     def folder(self) -> str:

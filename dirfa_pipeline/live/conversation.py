@@ -89,6 +89,7 @@ class Conversation:
         self._hush = False  # what was being drawn when speech was dropped is not heard, either
         self._news, self._ticked, self._saying = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._sound: SoundStream | None = None
+        self._sounding: Utterance | None = None  # that it belongs to
         self._kind: tuple[int, ...] = ()  # rate and shape of its chunks
         self._utterances: deque[Utterance] = deque()  # that were not heard to their end
         self._count = 0
@@ -170,10 +171,13 @@ class Conversation:
     async def flush(self) -> None:
         """That was all of an utterance: it ends when its sound does, and what is said next is another one."""
         self._check_open()
+        flushed = list(self._utterances)
+        for utterance in flushed:
+            utterance.closed = True  # before the wait: what comes in it is said in another one
         async with self._saying:
             self._finish_sound()
-            if self._utterances:
-                self._utterances[-1].complete = True
+            for utterance in flushed:
+                utterance.complete = True
 
     async def interrupt(self) -> float:
         """
@@ -301,11 +305,12 @@ class Conversation:
             self._finish_sound()
         last = self._utterances[-1] if self._utterances else None
         rests = last is not None and last.said > 0 and last.is_heard and not self._saying.locked()
-        if last is not None and rests and face.time > self._last_sound + ENDS_AFTER:
-            last.complete = True
+        if rests and face.time > self._last_sound + ENDS_AFTER:
+            for utterance in self._utterances:
+                utterance.complete = True
 
     def _open_utterance(self) -> Utterance:
-        if not self._utterances or self._utterances[-1].complete:
+        if not self._utterances or self._utterances[-1].closed or self._utterances[-1].complete:
             self._utterances.append(Utterance(self._count))
             self._count += 1
         return self._utterances[-1]
@@ -314,7 +319,7 @@ class Conversation:
         if self._sound is not None and _kind(chunk) != self._kind:
             self._finish_sound()
         if self._sound is None:
-            self._sound, self._kind = SoundStream(new_rate=SOUND_RATE), _kind(chunk)
+            self._sound, self._sounding, self._kind = SoundStream(new_rate=SOUND_RATE), utterance, _kind(chunk)
         for piece in self._sound.hear(chunk):
             room = max(0, round((MAX_BACKLOG - self.backlog) * SOUND_RATE))
             self._put(piece[:room], utterance)
@@ -336,8 +341,8 @@ class Conversation:
     def _finish_sound(self) -> None:
         """Lay what the resampler held back."""
         sound, self._sound = self._sound, None
-        if sound is not None and self._utterances:
-            self._put(sound.finish(), self._utterances[-1])
+        if sound is not None and self._sounding is not None and not self._sounding.ended:
+            self._put(sound.finish(), self._sounding)
 
     async def _wait_for_room(self, utterance: Utterance) -> None:
         while self.backlog > MAX_BACKLOG / 2 and not utterance.ended:

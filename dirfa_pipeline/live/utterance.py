@@ -16,6 +16,7 @@ class Utterance:
     def __init__(self, number: int) -> None:
         self.number = number
         self.interrupted = False
+        self.closed = False  # what is asked to be said from now on belongs to another one
         self.complete = False  # nothing more will be said in it
         self.said = self.handed = 0  # samples
         self._over, self._stopped = asyncio.Event(), asyncio.Event()

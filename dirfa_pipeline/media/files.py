@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 
+UNFINISHED: Final = re.compile(r".*\.[0-9a-f]{12}\.part")  # names of files whose writer was killed, or writes still
 KEPT_OF_NAME: Final = 50  # characters of the name that the temporary one repeats: file systems take 255 bytes in all
 
 

@@ -56,12 +56,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def cut(clip: TrackedClip, start: int, stop: int) -> TrackedClip:
-    """Frames `start` to `stop` of a clip, with their sound."""
+    """Frames `start` to `stop` of a clip, with their sound, under a name of their own; it is to be heard anew."""
     step = round(ENCODER_RATE / ANIMATION_FPS)
     audio = None if clip.audio is None else clip.audio[start * step : stop * step]
     return replace(
-        clip, coefficients=clip.coefficients[start:stop], valid=clip.valid[start:stop],
-        eye_openness=clip.eye_openness[start:stop], audio=audio,
+        clip, name=f"{clip.name}-{start}", coefficients=clip.coefficients[start:stop], valid=clip.valid[start:stop],
+        eye_openness=clip.eye_openness[start:stop], audio=audio, features=None, encoder="",
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from ..bundled import bundled_weights
 from ..errors import InputError
+from ..media.files import UNFINISHED
 from ..workers.addresses import Address
 from ..workers.engines import Workers
 from .shard_task import ATTEMPTS, PARTS, Done, Settings, ShardMaker, ShardTask, read_rows
@@ -105,7 +106,7 @@ def _remove_old(sources: Iterable[Source], tasks: Iterable[ShardTask], output: A
     for file in list(output.list()):
         folder, _, name = file.path.rpartition("/")
         ours = folder in ("", PARTS, ATTEMPTS) and name.rpartition("-")[0] in names and file.path not in current
-        if file.path.endswith(".part") or ours:
+        if ours or (folder in ("", PARTS, ATTEMPTS) and UNFINISHED.fullmatch(name)):
             (output / file.path).remove()
 
 

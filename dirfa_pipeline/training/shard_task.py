@@ -5,13 +5,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ..errors import InputError
-from ..workers.addresses import Address
+from ..workers.addresses import Address, AddressError
 from ..workers.attempts import Attempts
 from .motion_data import TrackedClip
 from .sources import Source, Video
@@ -126,18 +126,22 @@ class ShardMaker:
 
     def __call__(self, task: ShardTask) -> Done:
         """
-        Write the shard and then its part. A clip that cannot be tracked is left out, with its reason.
+        Write the shard and then its part. A clip that cannot be tracked is left out, with its reason; a disk that is
+        full and an address that does not answer leave the shard to be made by a later run.
         """
         output, costs = self.settings.output, Costs()
-        attempts = Attempts(output / ATTEMPTS / f"{task.shard}.json")
+        attempts: Attempts | None = None
         rows: list[Row] = []
         try:
+            attempts = Attempts(output / ATTEMPTS / f"{task.shard}.json")
             write_shard(output / task.shard, self._clips(task, attempts, rows, costs))
             (output / PARTS / task.part).write(b"".join(json.dumps(asdict(row)).encode() + b"\n" for row in rows))
             attempts.done()
-        except OSError as error:
-            reason = "no space is left" if error.errno == errno.ENOSPC else str(error)
-            return Done(task, costs.seconds, f"{output}: {reason}")
+        except (AddressError, OSError) as error:
+            if attempts is not None:
+                with suppress(AddressError, OSError):
+                    attempts.done()  # the worker lives: no clip is to blame
+            return Done(task, costs.seconds, _failure(error, output))
         return Done(task, costs.seconds)
 
     def _clips(self, task: ShardTask, attempts: Attempts, rows: list[Row], costs: Costs) -> Iterator[TrackedClip]:
@@ -150,7 +154,7 @@ class ShardMaker:
             try:
                 clip = self._track(name, video, task, costs)
             except (ValueError, OSError, MemoryError) as error:
-                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                if isinstance(error, AddressError) or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
                     raise
                 rows.append(Row(name, False, _reason(error, video), _words(error), speaker=video.speaker))
                 continue
@@ -175,6 +179,13 @@ class ShardMaker:
                 apart = video.sound != video.path
                 sound = files.enter_context((task.folder / video.sound).local()) if apart else picture
             return track(name, picture, sound, task.teaches, video.speaker, self.tools, costs, kept)
+
+
+def _failure(error: AddressError | OSError, output: Address) -> str:
+    """Why a shard could not be written."""
+    if isinstance(error, AddressError):
+        return str(error)
+    return f"{output}: {'no space is left' if error.errno == errno.ENOSPC else error}"
 
 
 def _reason(error: Exception, video: Video) -> str:

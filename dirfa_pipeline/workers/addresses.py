@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
+class AddressError(InputError):
+    """An address does not answer: what was to be done there may be done later."""
+
+
 @dataclass(frozen=True)
 class Listed:
     """A file of a folder: its path there, with slashes, and its size in bytes."""
@@ -94,7 +98,7 @@ class Address:
         All files under the folder, in no order; nothing where there is none.
 
         Raises:
-            InputError: The address does not answer.
+            AddressError: The address does not answer.
         """
         with self._reached() as (system, path):
             root = path.rstrip("/")
@@ -115,14 +119,15 @@ class Address:
         if not self.is_remote:
             yield Path(self.text)
             return
-        with tempfile.TemporaryDirectory(prefix="dirfa-") as folder, self._reached() as (system, path):
+        with tempfile.TemporaryDirectory(prefix="dirfa-") as folder:
             copy = Path(folder) / self.name
-            system.get_file(path, str(copy))
+            with self._reached() as (system, path):
+                system.get_file(path, str(copy))
             yield copy
 
     @contextlib.contextmanager
     def handed(self) -> Iterator[Path]:
-        """A local path of the same name for a writer that needs its ending and itself leaves no half file behind."""
+        """A local path with the same ending, for writers that clean up after themselves."""
         if self.is_remote:
             with self.whole() as path:
                 yield path
@@ -167,11 +172,11 @@ class Address:
         except OSError as error:
             if not self.is_remote or error.errno == errno.ENOSPC:
                 raise
-            raise InputError(f"{self.text} does not answer: {_reason(error)}") from error
+            raise AddressError(f"{self.text} does not answer: {_reason(error)}") from error
         except Exception as error:
             if not self.is_remote or isinstance(error, InputError):
                 raise
-            raise InputError(f"{self.text} does not answer: {_reason(error)}") from error
+            raise AddressError(f"{self.text} does not answer: {_reason(error)}") from error
 
 
 def _reason(error: Any) -> str:

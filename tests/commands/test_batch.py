@@ -105,7 +105,8 @@ def test_a_second_run_makes_what_is_missing(
     assert (summary["seconds_of_video"], summary["photos_prepared"]) == (4.5, 1)
     assert "1 of 4 lines failed (line 4: a line must be a JSON object" in err
     (output / Job(2, "a.jpg", "1.wav").video).remove()
-    (output / "videos/0000/x.mp4.0123.part").write(b"killed")
+    (output / "videos/0000/x.mp4.0123456789ab.part").write(b"killed")
+    (output / "film.part").write(b"somebody else's")
     lines[0] = {"photo": "a.jpg", "sound": "0.wav", "seed": 8}
     write_jobs(tmp_path, lines)
     assert cli.main(["batch", str(jobs), "--output", str(output)]) == cli.DONE
@@ -114,7 +115,7 @@ def test_a_second_run_makes_what_is_missing(
     assert (output / "failed.jsonl").read() == b""
     paths = {file.path for file in output.list()}
     assert len([path for path in paths if path.startswith("results/")]) == 3
-    assert not [path for path in paths if path.endswith(".part") or path.startswith("attempts/")]
+    assert [path for path in paths if path.endswith(".part") or path.startswith("attempts/")] == ["film.part"]
 
 
 def test_failed_lines_are_jobs_again(made: list[int], tmp_path: Path) -> None:

@@ -216,6 +216,31 @@ def test_chunks_are_one_utterance_without_a_seam(play: Callable[..., Any]) -> No
     np.testing.assert_allclose(sound[start : start + len(expected)], expected, atol=2e-3)
 
 
+def test_what_is_said_while_a_flush_waits_is_another_utterance(play: Callable[..., Any]) -> None:
+    """Three at once, as from three tasks: none waits for another before it is called."""
+
+    async def act(scene: Scene) -> None:
+        first = asyncio.create_task(scene.face.say(chunks(speech(0.4, 22_050))))
+        await asyncio.sleep(0)
+        flushing = asyncio.create_task(scene.face.flush())
+        await asyncio.sleep(0)
+        second = asyncio.create_task(scene.face.say(chunks(speech(0.3, 22_050))))
+        while not (first.done() and flushing.done() and second.done()):
+            await scene.take(1)
+        said = (await first, await second)
+        assert [utterance.number for utterance in said] == [0, 1]
+        await scene.take(70)
+        assert all(utterance.ended and not utterance.interrupted for utterance in said)
+        assert [utterance.heard for utterance in said] == pytest.approx([0.4, 0.3], abs=1e-3)
+
+    async def chunks(clip: AudioClip) -> AsyncIterator[tuple[int, np.ndarray]]:
+        for chunk in cut(clip.samples[0], 441):
+            await asyncio.sleep(0)
+            yield clip.sampling_rate, chunk
+
+    play(act)
+
+
 def test_utterances_follow_each_other_and_tell(play: Callable[..., Any]) -> None:
     async def act(scene: Scene) -> None:
         first = await scene.face.say(speech(0.4, SOUND_RATE))

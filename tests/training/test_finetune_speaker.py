@@ -77,7 +77,10 @@ def test_something_is_always_held_back() -> None:
     many = [clip(str(index), 100) for index in range(10)]
     learned, held = hold_back(many)
     assert ([c.name for c in learned], [c.name for c in held]) == (list("01234567"), ["8", "9"])
-    learned, held = hold_back([clip("a", 100), replace(clip("b", 50), audio=None)])
+    features = np.zeros((200, 8), np.float16)
+    learned, held = hold_back([replace(clip("a", 100), features=features), replace(clip("b", 50), audio=None)])
+    assert len({c.name for c in learned + held}) == 4, "what is heard in clips is kept by their names"
+    assert all(c.features is None for c in learned + held)
     assert [len(c.coefficients) for c in learned + held] == [80, 40, 20, 10]
     assert learned[0].audio is not None
     assert held[0].audio is not None

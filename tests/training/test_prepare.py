@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from moving_photos import FACES, film
 from tiny import WEIGHTS
 from transformers import Wav2Vec2Model
@@ -105,6 +107,8 @@ def test_a_second_run_does_what_is_missing(
             if lost in path and "000001" in path:
                 (output / path).remove()
     (output / "vox böse-000002.tar.0123456789ab.part").write(b"killed")
+    (output / "film.part").write(b"somebody else's")
+    before["film.part"] = b"somebody else's"
     done: list[str] = []
     made = ShardMaker.__call__
     monkeypatch.setattr(ShardMaker, "__call__", lambda self, task: (done.append(task.shard), made(self, task))[1])
@@ -156,6 +160,55 @@ def test_a_full_disk_ends_the_job_with_its_account(
         run(tree, output)
     full[0] = False
     assert run(tree, output).startswith("     12 clips read")
+
+
+def test_clips_at_work_when_a_disk_was_full_are_not_blamed(
+    toy: None, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, full, written = Address(str(tmp_path / "shards")), [True], shard_task.write_shard
+
+    def write(place: Address, clips: Iterable[TrackedClip]) -> int:
+        made = list(clips)
+        if full[0]:
+            raise OSError(28, "No space left on device")
+        return written(place, made)
+
+    monkeypatch.setattr(shard_task, "write_shard", write)
+    for _ in range(3):
+        with pytest.raises(prepare.UnfinishedError, match="no space is left"):
+            run(tree, output)
+    full[0] = False
+    assert run(tree, output).split("\n")[:2] == ["     12 clips read", "      8 kept"]
+
+
+def test_an_output_that_stops_answering_costs_its_shard_alone(
+    toy: None, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, silent, put = Address(f"memory:/{tmp_path}/shards"), [True], MemoryFileSystem.put_file
+
+    def answer(self: MemoryFileSystem, path: str, to: str, **options: object) -> None:
+        if silent[0] and "000001.tar." in to and "attempts" not in to:
+            raise ConnectionError("gone")
+        put(self, path, to, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", answer)
+    for _ in range(3):
+        with pytest.raises(prepare.UnfinishedError, match=r"5 clips of 1 among 3 shards .*does not answer: Connection"):
+            run(tree, output)
+    silent[0] = False
+    assert run(tree, output).split("\n")[:2] == ["     12 clips read", "      8 kept"]
+
+
+def test_bad_clips_of_a_far_source_are_told_as_those_of_this_disk(toy: None, tree: Path, tmp_path: Path) -> None:
+    far = Address(f"memory:/{tmp_path}/vox böse")
+    for file in Address(str(tree)).list():
+        (far / file.path).write((tree / file.path).read_bytes())
+    rows = []
+    for number, source in enumerate((Address(str(tree)), far)):
+        output = Address(str(tmp_path / f"shards{number}"))
+        prepare.prepare(list_sources([source], "vox2"), Settings(output, WEIGHTS), Here(), 5)  # type: ignore[arg-type]
+        rows.append((output / "clips.jsonl").read())
+    assert rows[0] == rows[1]
 
 
 def test_folders_that_are_not_voxceleb(tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_an_upload_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tm
     assert [(found.path, found.size) for found in folder.list()] == [("a", 3)]
 
 
+@pytest.mark.parametrize("error", [ValueError("theirs"), OSError(5, "theirs"), KeyError("theirs")])
+def test_what_fails_while_a_copy_is_used_is_not_blamed_on_the_address(folder: Address, error: Exception) -> None:
+    (folder / "a").write(b"content")
+    with pytest.raises(type(error)) as raised, (folder / "a").local():
+        raise error
+    assert raised.value is error
+
+
 def test_a_folder_that_is_not_there_is_empty(folder: Address) -> None:
     assert list((folder / "nowhere").list()) == []
 
