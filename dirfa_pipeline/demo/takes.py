@@ -62,6 +62,8 @@ class Order:
 
     def check(self) -> None:
         """Raise [`InputError`] for what can be told without reading the files."""
+        if not 0 <= self.seed < 2**63 - self.takes:
+            raise InputError(f"seed must be a whole number from 0 to 2**63 - 1 less takes, got {self.seed}")
         if not self.photo:
             raise InputError("a photo is needed; upload one, use the webcam or press the example")
         if self.speech and self.text:

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from ..capture.portrait import Portrait
@@ -40,13 +41,14 @@ class Generation:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._reception = Reception(1, house.settings.max_generating)
+        self._reception = Reception(1 + house.settings.max_generating, 0)  # a place for each that is made or waits
+        self._making = asyncio.Lock()
 
     async def __call__(self, request: Request) -> Response:
         """Answer a request: the video, 400 for bad input, 503 where too many wait."""
         folder = TemporaryDirectory(prefix="dirfa-")
         try:
-            async with request.form(max_files=2, max_fields=len(FIELDS)) as form, self._reception.place(_wait):
+            async with self._reception.place(), request.form(max_files=2, max_fields=len(FIELDS)) as form:
                 path = await self._make(request, form, Path(folder.name))
         except InputError as error:
             folder.cleanup()
@@ -56,7 +58,7 @@ class Generation:
             self._house.metrics.add("refused_total")
             text = f"{self._house.settings.max_generating} videos wait to be made already; try again later"
             return JSONResponse({"error": text}, 503, {"retry-after": str(RETRY_AFTER)})
-        except GoneError:
+        except (GoneError, ClientDisconnect):
             folder.cleanup()
             return Response(status_code=499)
         except BaseException:
@@ -75,15 +77,14 @@ class Generation:
         files = {name: await _saved(item, folder / name) for name, item in (("photo", photo), ("audio", audio))}
         gone = threading.Event()
         make = partial(self._video, files, form.get("face"), form.get("text"), form.get("seed"), folder, gone)
-        work = asyncio.ensure_future(asyncio.to_thread(make))
-        try:
-            while not (await asyncio.wait({work}, timeout=ASKS_EVERY))[0]:
-                if await request.is_disconnected():
-                    raise GoneError
-        finally:
-            gone.set()
-            await asyncio.wait({work})
-            work.exception()
+        async with _turn(self._making, request):
+            work = asyncio.ensure_future(asyncio.to_thread(make))
+            try:
+                await _while_there(work, request)
+            finally:
+                gone.set()
+                await asyncio.wait({work})
+                work.exception()
         return work.result()
 
     def _video(
@@ -102,7 +103,7 @@ class Generation:
             raise InputError("a form may hold a photo or name a face, not both")
         else:
             portrait = pipe.prepare_portrait(str(files["photo"]), settings.max_size)
-        generator = None if seed is None else torch.Generator().manual_seed(_whole_number(seed))
+        generator = None if seed is None else torch.Generator().manual_seed(_seed(seed))
         animation = pipe.sample_animation(clip, generator)
         path = folder / "talk.mp4"
         write_video(path, _until(gone, pipe.render(portrait, animation)), animation.fps, clip)
@@ -116,8 +117,25 @@ class Generation:
         return SpokenText(text, self._house.people.choose(face).voice).speak()
 
 
-async def _wait(place: int) -> None:
-    """Nobody is told: the answer is the video."""
+async def _while_there(work: "asyncio.Future[Any]", request: Request) -> None:
+    """Wait for something for as long as the visitor does; raises [`GoneError`] when they have left."""
+    while not (await asyncio.wait({work}, timeout=ASKS_EVERY))[0]:
+        if await request.is_disconnected():
+            raise GoneError
+
+
+@asynccontextmanager
+async def _turn(making: asyncio.Lock, request: Request) -> AsyncIterator[None]:
+    """One's turn, unless the visitor leaves before it comes."""
+    entering = asyncio.ensure_future(making.acquire())
+    try:
+        await _while_there(entering, request)
+        yield
+    finally:
+        entering.cancel()  # does nothing where it has come
+        await asyncio.wait({entering})
+        if not entering.cancelled():
+            making.release()
 
 
 async def _saved(item: Any, path: Path) -> Path | None:
@@ -138,8 +156,11 @@ def _until(gone: threading.Event, frames: Iterator[NDArray[np.uint8]]) -> Iterat
         yield frame
 
 
-def _whole_number(text: Any) -> int:
+def _seed(text: Any) -> int:
     try:
-        return int(str(text))
+        seed = int(str(text))
     except ValueError:
-        raise InputError(f"seed must be a whole number, got {text!r}") from None
+        raise InputError(f"seed must be a whole number, got {str(text)[:50]!r}") from None
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed must be a whole number from 0 to 2**63 - 1, got {str(text)[:50]}")
+    return seed

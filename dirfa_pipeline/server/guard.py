@@ -3,7 +3,7 @@
 import hmac
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -54,13 +54,13 @@ class Guard:
     def _problem(self, scope: Scope) -> tuple[int, str] | None:
         headers, settings = Headers(scope=scope), self._settings
         host = headers.get("host", "")
-        if settings.is_local and urlsplit(f"//{host}").hostname not in LOOPBACK:
+        if settings.is_local and _split(f"//{host}").hostname not in LOOPBACK:
             return 403, f"this server answers {', '.join(LOOPBACK)}, got the host {host!r}"
         origin = headers.get("origin")
         # Browsers let no page set the second header: proxies do, where they name themselves in the first one.
-        if origin is not None and urlsplit(origin).netloc not in (host, headers.get("x-forwarded-host")):
+        if origin is not None and _split(origin).netloc not in (host, headers.get("x-forwarded-host")):
             return 403, f"requests must come from this server's own pages, got the origin {origin!r}"
-        if not headers.get("content-length", "0").isdigit():
+        if not headers.get("content-length", "0").isdecimal():
             return 400, "content-length must be a number"
         if int(headers.get("content-length", "0")) > settings.max_body:
             return 413, self._too_large
@@ -74,6 +74,14 @@ class Guard:
 
 class _TooLargeError(Exception):
     pass
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; of one that is none, nothing."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _limited(receive: Receive, most: int) -> Receive:

@@ -49,6 +49,6 @@ class Ensemble:
     def choose(self, name: str | None) -> Person:
         """The person of that name; raises [`InputError`] if there is none."""
         name = self.names[0] if name is None else name
-        if name not in self.faces:
-            raise InputError(f"face must be one of {', '.join(self.faces)}, got {name!r}")
+        if not isinstance(name, str) or name not in self.faces:  # messages hold whatever JSON can
+            raise InputError(f"face must be one of {', '.join(self.faces)}, got {str(name)[:50]!r}")
         return Person(self.faces[name], self.voice)

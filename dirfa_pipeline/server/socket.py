@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 DONE, POLICY, TOO_LARGE, FAILED, TRY_LATER = 1000, 1008, 1009, 1011, 1013
 IN_FLIGHT: Final = 0.6  # seconds of frames that may be under way to a visitor who tells what was shown
 MOST_UNREAD: Final = 64  # messages that wait to be read; beyond it the network holds the visitor back
+LONGEST_RATE: Final = 10  # digits
 MOST_EVENTS: Final = 256  # that wait to be sent: a visitor who reads none is sent away
 
 
@@ -104,18 +105,27 @@ class _TooLargeError(InputError):
 
 
 class _Inbox:
-    """Reads what comes from the beginning on, so that a visitor who leaves is noticed while they wait."""
+    """
+    Reads what comes from the beginning on, so that a visitor who leaves is noticed while they wait. What comes
+    meanwhile is kept as far as there is room and else dropped: the reader never waits until [`enter`] is called.
+    """
 
     def __init__(self, socket: WebSocket, largest: int) -> None:
         self._socket, self._largest = socket, largest
         self._messages: asyncio.Queue[Any] = asyncio.Queue(MOST_UNREAD)
+        self._entered = False
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":
             if len(message.get("bytes") or message.get("text") or "") > self._largest:
                 raise _TooLargeError(f"a message may hold {self._largest} bytes; send less at a time")
-            await self._messages.put(message)
+            if self._entered or not self._messages.full():
+                await self._messages.put(message)
+
+    def enter(self) -> None:
+        """From now on messages are read with [`next`], and none is dropped."""
+        self._entered = True
 
     async def next(self) -> Any:
         """The next message; raises `WebSocketDisconnect` when the visitor has left."""
@@ -124,14 +134,18 @@ class _Inbox:
             await asyncio.wait({waiting, self._reading}, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
                 return waiting.result()
-            self._reading.result()
-            raise WebSocketDisconnect
+            return self.tell_why()
         finally:
             waiting.cancel()
 
     async def left(self) -> None:
-        """Wait until the visitor has left."""
+        """Wait until nothing more is read, see [`tell_why`]."""
         await asyncio.wait({self._reading})
+
+    def tell_why(self) -> NoReturn:
+        """Raise why nothing more is read: a message that is too large, else `WebSocketDisconnect`."""
+        self._reading.result()
+        raise WebSocketDisconnect
 
     def close(self) -> None:
         """Read no more."""
@@ -140,7 +154,7 @@ class _Inbox:
 
 @asynccontextmanager
 async def _in_line(inbox: _Inbox, house: House, tell: Callable[[int], Awaitable[None]]) -> AsyncIterator[None]:
-    """A place, unless the visitor leaves before it is free."""
+    """A place, unless the visitor leaves before it is free, or sends what is too large."""
     place = house.reception.place(tell)
     entering, leaving = asyncio.create_task(place.__aenter__()), asyncio.create_task(inbox.left())
     try:
@@ -151,8 +165,9 @@ async def _in_line(inbox: _Inbox, house: House, tell: Callable[[int], Awaitable[
             entering.cancel()
             await asyncio.wait({entering})
     if entering.cancelled():
-        raise WebSocketDisconnect
+        inbox.tell_why()
     entering.result()
+    inbox.enter()
     try:
         yield
     finally:
@@ -218,4 +233,4 @@ async def _close(socket: WebSocket, sender: _Sender, code: int, reason: str) -> 
 
 
 def _rate(text: str) -> int:
-    return check_rate(int(text) if text.isdigit() else text)
+    return check_rate(int(text) if text.isdecimal() and len(text) < LONGEST_RATE else text)

@@ -73,7 +73,10 @@ class Talk:
                 raise InputError(f"a message must be JSON: {str(error)[:100]}") from error
             if not isinstance(message, dict) or message.get("type") not in COMMANDS:
                 raise InputError(f'a message must be an object whose "type" is one of {", ".join(COMMANDS)}')
-            await getattr(self, f"_{message['type']}")(message)
+            try:
+                await getattr(self, f"_{message['type']}")(message)
+            except (TypeError, OverflowError, KeyError, IndexError) as error:  # values that nobody thought of
+                raise InputError(f"{message['type']} cannot be understood: {str(error)[:100]}") from error
         except InputError as error:
             self._fault(error)
 
@@ -131,11 +134,7 @@ class Talk:
         if unknown:
             raise InputError(f"direct may hold {', '.join(DIRECTED)}, got {', '.join(sorted(unknown))}")
         given = {name: value for name, value in message.items() if name != "type"}
-        try:
-            controls = Controls(**given)
-        except (TypeError, KeyError, IndexError) as error:
-            raise InputError(f"direct cannot be understood: {error}") from error
-        self._face.direct(controls)
+        self._face.direct(Controls(**given))
 
     async def _shown(self, message: dict[str, Any]) -> None:
         time = message.get("time")

@@ -306,6 +306,13 @@ def test_a_typed_text_becomes_a_take(voices: dict[str, str], tmp_path: Path) -> 
     assert len(take.animation) == 8
 
 
+def test_seeds_have_their_bounds() -> None:
+    for seed, takes in ((2**63 - 1, 1), (2**64, 1), (-1, 1), (2**63 - 4, 4)):
+        with pytest.raises(InputError, match=r"seed must be a whole number from 0 to 2\*\*63 - 1"):
+            Order("a.jpg", "a.wav", seed=seed, takes=takes).check()
+    Order("a.jpg", "a.wav", seed=2**63 - 5, takes=4).check()
+
+
 def test_a_deadpan_order_is_drawn_deadpan(tmp_path: Path) -> None:
     """The slider reaches the draw: less expressive takes move the head less."""
     orders = [

@@ -225,6 +225,7 @@ MALFORMED: list[str | bytes] = [
     '{"type": "direct", "pose": "up"}', '{"type": "direct", "lips": null}', '{"type": "shown"}',
     '{"type": "shown", "time": 1e9}', '{"type": "shown", "time": NaN}', "[" * 5000, b"", b"abc", b"\0\0\0\0\0",
     b"\7\0\0\0\0\0",
+    *(f'{{"type": {what}: {10**400}}}' for what in ('"shown", "time"', '"direct", "head_motion"', '"direct", "lips"')),
 ]  # fmt: skip
 
 
@@ -299,6 +300,32 @@ def test_visitors_above_capacity_wait_or_are_sent_away(serve: Callable[..., Serv
     assert server.metric("sessions") == server.metric("waiting") == 0
 
 
+def test_those_who_wait_are_read(house: House) -> None:
+    """What is too large is told; whoever sends much and leaves makes room in the line."""
+
+    async def scene() -> None:
+        async with visit(server) as first:
+            await first.until("ready")
+            async with visit(server) as second:
+                await second.until("waiting")
+                await second.socket.send(b"\0" * 2000)
+                with pytest.raises(websockets.ConnectionClosed) as closed:
+                    await second.until("never")
+                assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
+            third = await connect(server.ws, max_size=None)
+            await third.recv()
+            for _ in range(200):
+                await third.send('{"type": "flush"}')
+            third.transport.abort()
+            await settle(server, "waiting", 0)
+
+    settings = Settings(max_sessions=1, max_waiting=1, max_message=1000)
+    server = Server(House(house.pipe, house.people, settings))
+    server._server.config.ws_max_size = 10_000  # the limit of the application itself is tried
+    with server:
+        run(scene())
+
+
 def test_fifty_abrupt_disconnects_leave_nothing(serve: Callable[..., Server]) -> None:
     async def scene() -> None:
         for number in range(50):
@@ -359,7 +386,7 @@ def test_a_flood_is_bounded(serve: Callable[..., Server]) -> None:
             await visitor.socket.send(b"\0" * (server.house.settings.max_message + 2))
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 await visitor.until("never")
-            assert closed.value.rcvd is None or closed.value.rcvd.code == 1009
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
 
     server = serve(max_texts=8)
     run(scene())
@@ -380,6 +407,8 @@ REFUSED: dict[str, tuple[str, dict[str, str], int]] = {
     "wrong token": ("/metrics?token=guess", {}, 401),
     "other origin": ("/metrics?token=secret", {"origin": "http://evil.example"}, 403),
     "other host": ("/metrics?token=secret", {"host": "evil.example"}, 403),
+    "no host": ("/metrics?token=secret", {"host": "["}, 403),
+    "no origin": ("/metrics?token=secret", {"origin": "http://["}, 403),
 }
 
 
@@ -405,7 +434,7 @@ def test_strangers_are_refused(serve: Callable[..., Server], name: str) -> None:
     run(scene())
 
 
-@pytest.mark.parametrize("query", ["?face=nobody", "?rate=3", "?rate=fast"])
+@pytest.mark.parametrize("query", ["?face=nobody", "?rate=3", "?rate=fast", "?rate=%C2%B2"])
 def test_bad_queries_are_told(serve: Callable[..., Server], query: str) -> None:
     async def scene() -> None:
         async with visit(server, query) as visitor:
@@ -445,6 +474,7 @@ BAD_FORMS: dict[str, tuple[dict[str, str], dict[str, bytes], str]] = {
     "no picture": ({"text": "a"}, {"photo": b"not a picture"}, "picture|image"),
     "unknown face": ({"text": "a", "face": "carl"}, {}, "one of anna, bert"),
     "seed": ({"text": "a", "seed": "x"}, {}, "whole number"),
+    "large seed": ({"text": "a", "seed": str(2**64)}, {}, "from 0 to 2**63 - 1"),
     "too long": ({"text": "a " * 20}, {}, "may last 2 s"),
     "audio as text": ({"audio": "a"}, {}, "must be a file"),
     "failing voice": ({"text": "fail"}, {}, "mid-sentence"),
@@ -457,6 +487,49 @@ def test_bad_forms_are_told(serve: Callable[..., Server]) -> None:
         answer = httpx.post(f"{server.http}/generate", data=data, files=files, timeout=PATIENCE)
         assert answer.status_code == 400, answer.text
         assert any(part in answer.json()["error"] for part in message.split("|")), answer.text
+
+
+class PatientVoice:
+    """Says nothing until it is told to."""
+
+    def __init__(self) -> None:
+        self.asked, self.may = threading.Event(), threading.Event()
+
+    def speak(self, text: str) -> Iterator[AudioClip]:
+        self.asked.set()
+        self.may.wait(PATIENCE)
+        yield speech(0.25, RATE)
+
+
+def test_who_leaves_the_line_for_videos_makes_room(house: House) -> None:
+    voice = PatientVoice()
+    server = Server(House(house.pipe, Ensemble(house.people.faces, voice), Settings(max_generating=2)))
+    (route,) = (route for route in server._server.config.app.routes if route.path == "/generate")
+    places = route.endpoint.__self__._reception
+
+    async def until_free(number: int) -> None:
+        while places._free != number:
+            await asyncio.sleep(0.05)
+
+    async def scene() -> None:
+        async with httpx.AsyncClient(timeout=2 * PATIENCE) as client:
+            order = {"url": f"{server.http}/generate", "data": {"text": "one"}}
+            first = asyncio.create_task(client.post(**order))
+            await asyncio.to_thread(voice.asked.wait, PATIENCE)
+            others = [asyncio.create_task(client.post(**order)) for _ in range(2)]
+            await until_free(0)
+            assert (await client.post(**order)).status_code == 503
+            for other in others:
+                other.cancel()
+            await asyncio.wait(others)
+            await until_free(2)
+            last = asyncio.create_task(client.post(**order))
+            await until_free(1)
+            voice.may.set()
+            assert [(await answer).status_code for answer in (first, last)] == [200, 200]
+
+    with server:
+        run(scene())
 
 
 def test_a_body_without_a_length_is_bounded(serve: Callable[..., Server]) -> None:
@@ -496,7 +569,7 @@ def test_stopping_ends_conversations(house: House) -> None:
             server._server.should_exit = True
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 await visitor.until("never")
-            assert closed.value.rcvd is None or closed.value.rcvd.code in (1000, 1001, 1012)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code in (1000, 1001, 1012)
 
     with Server(replace(house, settings=Settings(), conversations=set())) as server:
         run(scene())
@@ -548,7 +621,8 @@ def test_a_call(serve: Callable[..., Server]) -> None:
 
 @pytest.mark.parametrize(
     "offer", [{}, [], {"type": "offer"}, {"type": "answer", "sdp": ""}, {"type": "offer", "sdp": "nonsense"},
-              {"type": "offer", "sdp": "v=0\r\nm=audio x\r\n"}, {"type": "offer", "sdp": "", "face": "carl"}],
+              {"type": "offer", "sdp": "v=0\r\nm=audio x\r\n"}, {"type": "offer", "sdp": "", "face": "carl"},
+              {"type": "offer", "sdp": "", "face": [1]}],
 )  # fmt: skip
 def test_bad_offers_are_refused(serve: Callable[..., Server], offer: Any) -> None:
     server = serve()

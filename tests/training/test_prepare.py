@@ -193,7 +193,7 @@ def test_an_output_that_stops_answering_costs_its_shard_alone(
 
     monkeypatch.setattr(MemoryFileSystem, "put_file", answer)
     for _ in range(3):
-        with pytest.raises(prepare.UnfinishedError, match=r"5 clips of 1 among 3 shards .*does not answer: Connection"):
+        with pytest.raises(prepare.UnfinishedError, match=r"5 clips of 1 among 3 .*does not answer: Connection"):
             run(tree, output)
     silent[0] = False
     assert run(tree, output).split("\n")[:2] == ["     12 clips read", "      8 kept"]
