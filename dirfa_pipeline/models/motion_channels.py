@@ -26,6 +26,12 @@ MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x"
 # can show.
 HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 
+# How much more brows and lids move than tracks have it: landmarks that are found again on rendered frames move less than
+# those that were drawn, while the tracks come from filmed ones (measured: brows and lids of `dirfa evaluate`).
+SHOWN: Final[dict[str, float]] = {
+    "browDown": 1.2, "browInnerUp": 1.35, "browOuterUp": 1.35, "eyeWide": 1.5, "lids": 1.4,
+}  # fmt: skip
+
 # Each named pair of weights moves together; the photo's own asymmetry stays.
 PAIRED: Final[dict[str, tuple[str, ...]]] = {
     "browDown": ("browDownLeft", "browDownRight"),
@@ -58,6 +64,11 @@ def limit_head(motion: Tensor) -> Tensor:
     limits = motion.new_tensor(HEAD_LIMITS)
     head = limits * torch.tanh(motion[:, HEAD] / limits)
     return torch.cat([head, motion[:, HEAD.stop :]], dim=1)
+
+
+def show_face(motion: Tensor) -> Tensor:
+    """Motion `(frames, 17)` of brows and lids as far as it must be drawn to be seen, see [`SHOWN`]."""
+    return motion * motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
 
 
 def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
