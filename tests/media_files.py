@@ -20,8 +20,12 @@ def speech(seconds: float = 2.0, rate: int = 16_000, channels: int = 1) -> Audio
     return AudioClip((wave * np.array([[1.0], [0.5]])[:channels]).astype(np.float32), rate)
 
 
-def write_media(path: Path, clip: AudioClip | None, codec: str = "", pictures: int = 0, start: float = 0.0) -> Path:
-    """Write sound, pictures (25 a second) or both; the sound begins at `start` seconds."""
+def write_media(
+    path: Path, clip: AudioClip | None, codec: str = "", pictures: int = 0, start: float = 0.0, first: int = 0
+) -> Path:
+    """
+    Write sound, pictures (25 a second) or both; the sound begins at `start` seconds, the pictures `first` periods on.
+    """
     with av.open(str(path), "w") as container:
         video = None
         if pictures:
@@ -33,7 +37,7 @@ def write_media(path: Path, clip: AudioClip | None, codec: str = "", pictures: i
             sound = container.add_stream(codec, rate=clip.sampling_rate, layout=layout)
         for index in range(pictures):
             picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), format="rgb24")
-            picture.pts, picture.time_base = index, Fraction(1, 25)
+            picture.pts, picture.time_base = first + index, Fraction(1, 25)
             container.mux(video.encode(picture))
         if clip is not None:
             block = av.AudioFrame.from_ndarray(clip.samples, format="fltp", layout=layout)

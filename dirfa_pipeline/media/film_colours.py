@@ -31,7 +31,8 @@ BT2020_TO_709: Final = np.array(
 
 class FilmColours:
     """
-    Turns a film's frames into pictures as players show them.
+    Turns a film's frames into pictures as players show them, all of the first one's size: one of another size, as
+    calls and joined files have them, is fitted between black bars.
 
     Args:
         pixel_shape (`Fraction`, *optional*): Width over height of a pixel.
@@ -40,9 +41,17 @@ class FilmColours:
     def __init__(self, pixel_shape: Fraction | None) -> None:
         sound = pixel_shape is not None and Fraction(1, MOST_SQUEEZED) <= pixel_shape <= MOST_SQUEEZED
         self._pixel_shape = pixel_shape if sound and pixel_shape is not None else Fraction(1)
+        self._shape: tuple[int, ...] | None = None
 
     def picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         """The frame as uint8 of shape `(height, width, 3)`."""
+        picture = self._whole_picture(frame)
+        if self._shape is None:
+            self._shape = picture.shape
+        return picture if picture.shape == self._shape else _fitted(picture, *self._shape[:2])
+
+    def _whole_picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """The frame in its own size."""
         width, height = self._square_size(frame.width, frame.height)
         high_range = frame.color_trc in HDR_NAMES
         matrix: Any = None
@@ -66,6 +75,17 @@ class FilmColours:
     @cached_property
     def _curves(self) -> dict[int, "HighRange"]:
         return {transfer: HighRange(transfer) for transfer in HDR_NAMES}
+
+
+def _fitted(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The picture as large as it goes into another shape, in its middle."""
+    scale = min(height / picture.shape[0], width / picture.shape[1])
+    inner = max(1, round(scale * picture.shape[0])), max(1, round(scale * picture.shape[1]))
+    way = cv2.INTER_AREA if scale < 1.0 else cv2.INTER_CUBIC
+    fitted = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - inner[0]) // 2, (width - inner[1]) // 2
+    fitted[top : top + inner[0], left : left + inner[1]] = cv2.resize(picture, inner[::-1], interpolation=way)
+    return fitted
 
 
 class HighRange:

@@ -19,6 +19,7 @@ from ..errors import AudioError, InputError
 from .channels import VoiceMix, to_stereo
 from .decoding import Damage, decode_frames
 from .opening import open_media
+from .timestamps import presentation_start
 
 
 MAX_PEAK: Final = 16.0  # of full scale: beyond it are integers stored as floats, or a damaged packet's noise
@@ -120,7 +121,7 @@ class _Clock:
         self.started = False
         self.lost = 0.0  # seconds, since the last frame
         self._start, self._rate = start, rate
-        self._origin: float | None = 0.0 if pictures else None
+        self._origin: float | None = presentation_start(container) if pictures else None
         self._unstamped = container.format.name in UNSTAMPED
         self._bytes_per_second = (stream.bit_rate or container.bit_rate or 0) / 8
 

@@ -25,7 +25,15 @@ from .decoding import decode_frames
 from .files import whole_file
 from .film_colours import HDR_NAMES, FilmColours
 from .opening import open_media
-from .timestamps import DEFAULT_RATE, film_times, on_steady_grid, steady_rate
+from .timestamps import (
+    BACKWARDS,
+    DEFAULT_RATE,
+    LONGEST_STILL,
+    film_times,
+    on_steady_grid,
+    presentation_start,
+    steady_rate,
+)
 from .video_formats import FORMATS, SOUND_RATE, VideoFormat, check_frame, check_output_path, ending_of
 
 
@@ -293,9 +301,12 @@ def read_video(path: str | os.PathLike[str]) -> VideoFile:
                 stacklevel=2,
             )
     with _open_pictures(name) as (container, stream):
-        times, declared = film_times(container, stream), stream.average_rate
+        start, declared = presentation_start(container), stream.average_rate
+        times = film_times(container, stream)
     rate = steady_rate(times, declared)
-    return VideoFile(name, float(rate), _steady_pictures(name, times, rate))
+    late = times[0] - start if len(times) else 0.0
+    waiting = round(late * rate) if 0.0 < late <= LONGEST_STILL else 0
+    return VideoFile(name, float(rate), _steady_pictures(name, times, rate, waiting))
 
 
 def decode_pictures(path: str | os.PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:
@@ -313,8 +324,13 @@ def decode_pictures(path: str | os.PathLike[str]) -> Iterator[tuple[NDArray[np.u
             yield colours.picture(frame), time
 
 
-def _steady_pictures(path: str, times: NDArray[np.float64], rate: Fraction) -> Iterator[NDArray[np.uint8]]:
-    """A film's pictures at a steady rate; all of them, one after another, where it has no time stamps."""
+def _steady_pictures(
+    path: str, times: NDArray[np.float64], rate: Fraction, waiting: int
+) -> Iterator[NDArray[np.uint8]]:
+    """
+    A film's pictures at a steady rate; all of them, one after another, where it has no time stamps. The first one
+    stands for `waiting` periods more, while a sound that began before it is heard.
+    """
     with _open_pictures(path) as (container, stream):
         colours = FilmColours(stream.sample_aspect_ratio)
         frames = _timed_frames(container, stream)
@@ -322,15 +338,19 @@ def _steady_pictures(path: str, times: NDArray[np.float64], rate: Fraction) -> I
         last = picture = None
         for frame in steady:
             if frame is not last or picture is None:
+                first = picture is None
                 last, picture = frame, colours.picture(frame)
+                yield from [picture] * (waiting if first else 0)
             yield picture
 
 
 def _timed_frames(container: Any, stream: Any) -> Iterator[tuple[Any, float]]:
     """Frames that can be decoded and their times in seconds, which go up."""
-    period, time = float(1 / (stream.average_rate or DEFAULT_RATE)), None
+    period, time, behind = float(1 / (stream.average_rate or DEFAULT_RATE)), None, 0.0
     for frame in decode_frames(container, stream, lambda packet: None):
-        stamp = None if frame.pts is None else float(frame.pts * frame.time_base)
+        stamp = None if frame.pts is None else float(frame.pts * frame.time_base) + behind
+        if stamp is not None and time is not None and stamp < time - BACKWARDS:
+            behind, stamp = behind + time + period - stamp, time + period
         if stamp is None or (time is not None and stamp <= time):
             stamp = 0.0 if time is None else time + period
         time = stamp

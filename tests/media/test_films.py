@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_files import speech, write_media
+from media_files import lag, speech, write_media
 
 from dirfa_pipeline import InputError, load_audio
 from dirfa_pipeline.media.film_colours import HLG, PQ, HighRange
@@ -86,6 +86,55 @@ def test_a_damaged_film_keeps_its_length(tmp_path: Path) -> None:
         content[place : place + size] = b"\xff" * size
     path.write_bytes(content)
     assert sum(1 for _ in read_video(path).frames) == 100
+
+
+def test_pictures_that_were_cut_off_are_not_shown(tmp_path: Path) -> None:
+    """As phones trim films: the file holds all pictures, and says from which one on they are shown."""
+    path = write_film(tmp_path / "a.mp4", [index / 25 for index in range(50)])
+    with av.open(str(path)) as source, av.open(str(tmp_path / "cut.mp4"), "w") as container:
+        stream = container.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                shift = round(0.8 / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                container.mux(packet)
+    film = read_video(tmp_path / "cut.mp4")
+    shown = [int(picture[32, 48, 0]) for picture in film.frames]
+    assert film.fps == 25
+    np.testing.assert_allclose(shown, [level(index, 50) for index in range(20, 50)], atol=4)
+
+
+def test_the_first_picture_waits_for_its_time(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "a.mkv", speech(2.0, 48_000), "pcm_s16le", pictures=25, first=10)
+    assert sum(1 for _ in read_video(path).frames) == 35
+    assert load_audio(path).duration == pytest.approx(2.0, abs=0.01)
+
+
+def test_broadcasts_do_not_begin_at_zero(tmp_path: Path) -> None:
+    """Nor do their sounds with silence."""
+    sent = speech(1.0, 48_000)
+    path = write_media(tmp_path / "a.ts", sent, "mp2", pictures=25, start=1.4, first=35)
+    with av.open(str(path)) as container:
+        assert container.start_time > 1_000_000
+    heard = load_audio(path)
+    assert heard.duration == pytest.approx(1.0, abs=0.05)
+    assert abs(lag(heard.samples[0], sent.samples[0])) < 0.03 * 48_000
+    assert sum(1 for _ in read_video(path).frames) == pytest.approx(25, abs=1)
+
+
+def test_joined_films_go_on_in_the_size_of_the_first(tmp_path: Path) -> None:
+    one = write_film(tmp_path / "a.ts", [index / 25 for index in range(50)], (64, 96))
+    two = write_film(tmp_path / "b.ts", [index / 25 for index in range(75)], (96, 96))
+    (tmp_path / "ab.ts").write_bytes(one.read_bytes() + two.read_bytes())
+    film = read_video(tmp_path / "ab.ts")
+    pictures = list(film.frames)
+    assert film.fps == 25
+    assert len(pictures) == pytest.approx(125, abs=1)
+    assert {picture.shape for picture in pictures} == {(64, 96, 3)}
+    assert {picture.shape for picture, _ in decode_pictures(tmp_path / "ab.ts")} == {(64, 96, 3)}
+    last = pictures[-1]
+    assert last[32, 48, 0] > 200
+    assert last[32, :14].max() == last[32, -14:].max() == 0, "square between black bars"
 
 
 @pytest.mark.parametrize(("pixels", "shape"), [(Fraction(16, 11), (64, 128)), (Fraction(8, 9), (72, 88))])

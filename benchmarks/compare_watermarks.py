@@ -1,0 +1,107 @@
+"""
+The library invisible-watermark under the treatments of `evaluate_watermark.py`: what is left of 32 bits.
+
+    pip install --no-deps invisible-watermark PyWavelets onnxruntime
+    python benchmarks/compare_watermarks.py TALK.mp4 ... [--methods dwtDct dwtDctSvd rivaGan]
+
+The library marks and reads pictures. All frames are marked with one number, and what its reader says of every tenth
+frame is put to the vote, bit by bit. It looks for no other size or place: frames are also given to it scaled back to
+the size in which they were marked, and what is read better counts.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from evaluate_watermark import TREATMENTS, clips_of
+from imwatermark import WatermarkDecoder, WatermarkEncoder
+
+from dirfa_pipeline.media.video import VideoWriter, read_video
+
+
+METHODS = ("dwtDct", "dwtDctSvd", "rivaGan")
+BITS = 32
+EVERY = 10  # frames from one that is read to the next: the readers are slow
+LEAST_PIXELS = 256 * 256  # of a picture that the library takes
+
+
+def bits_of(payload: int) -> np.ndarray:
+    """A number's 32 bits, the highest first."""
+    return np.array([payload >> place & 1 for place in reversed(range(BITS))])
+
+
+def bgr(frame: np.ndarray) -> np.ndarray:
+    """Colours turned round, there and back."""
+    return np.ascontiguousarray(frame[..., ::-1])
+
+
+def read_bits(frames: list[np.ndarray], method: str) -> np.ndarray:
+    """The bits that most frames spell."""
+    decoder = WatermarkDecoder("bits", BITS)
+    return np.mean([decoder.decode(bgr(frame), method) for frame in frames], axis=0) > 0.5
+
+
+def right_bits(path: Path, method: str, wanted: np.ndarray, size: tuple[int, int]) -> int:
+    """How many bits are read rightly in a treated video, as it is or scaled back to `(width, height)`."""
+    frames = list(read_video(path).frames)[::EVERY]
+    ways = [[cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames]]
+    if frames[0].shape[0] * frames[0].shape[1] >= LEAST_PIXELS:
+        ways.append(frames)
+    return max(int((read_bits(way, method) == wanted).sum()) for way in ways)
+
+
+def mark(frames: list[np.ndarray], method: str, bits: np.ndarray) -> tuple[list[np.ndarray], float]:
+    """Marked frames, and the processor's milliseconds for each of them."""
+    encoder = WatermarkEncoder()
+    encoder.set_watermark("bits", bits.tolist())
+    began = time.process_time()
+    marked = [bgr(encoder.encode(bgr(frame), method)) for frame in frames]
+    return marked, 1000.0 * (time.process_time() - began) / len(frames)
+
+
+def try_method(method: str, videos: list[Path], folder: Path) -> None:
+    """Print a method's table."""
+    right: dict[str, list[int]] = {name: [] for name in TREATMENTS}
+    ratios, costs = [], []
+    for number, (frames, fps) in enumerate(clip for path in videos for clip in clips_of(path)):
+        bits = bits_of(int(np.random.default_rng(number).integers(2**32)))
+        marked, taken = mark(frames, method, bits)
+        costs.append(taken)
+        errors = [np.square(cv2.absdiff(a, b).astype(np.float32)).mean() for a, b in zip(marked, frames, strict=True)]
+        ratios.append(10.0 * np.log10(255.0**2 / np.mean(errors)))
+        with VideoWriter(folder / "marked.mp4", fps) as writer:
+            for frame in marked:
+                writer.write(frame)
+        for name, treatment in TREATMENTS.items():
+            command = ["ffmpeg", "-y", "-v", "error", "-i", folder / "marked.mp4", *treatment, folder / "treated.mp4"]
+            subprocess.run(command, check=True)
+            right[name].append(right_bits(folder / "treated.mp4", method, bits, frames[0].shape[1::-1]))
+            print(method, number, name, right[name][-1], file=sys.stderr, flush=True)
+    print(f"| {method}, {len(ratios)} clips | read exactly | middle of the bits read rightly, of 32 |\n|---|---|---|")
+    for name, counts in right.items():
+        print(f"| {name} | {sum(count == BITS for count in counts)} | {np.median(counts):.0f} |")
+    print(f"PSNR {min(ratios):.1f} dB in the worst clip, {np.median(ratios):.1f} in the median")
+    print(f"{np.median(costs):.1f} ms of the processor a frame\n", flush=True)
+
+
+def main() -> None:
+    """Print the tables of all methods."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", type=Path, nargs="+")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    if "rivaGan" in options.methods:
+        WatermarkEncoder.loadModel()
+    with tempfile.TemporaryDirectory() as folder:
+        for method in options.methods:
+            try_method(method, options.videos, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
