@@ -110,3 +110,30 @@ def test_a_long_silence_lives_with_lips_at_rest(pipe: DirfaPipeline, spoken: Wav
     assert take.coefficients[: 59 * 25].T[JAW].max() < 0.05
     jaws = np.corrcoef(take["jawOpen"][60 * 25 :], drawn(pipe, spoken)["jawOpen"])[0, 1]
     assert jaws > 0.95
+
+
+def music(seconds: float) -> Wave:
+    """Plucked notes of six partials, two a second, with a tick at each."""
+    rng, time = np.random.default_rng(0), np.arange(ENCODER_RATE // 2) / ENCODER_RATE
+    notes = [
+        sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 7)) * np.exp(-3 * time) * 0.12
+        + 0.2 * rng.standard_normal(len(time)) * np.exp(-40 * time)
+        for pitch in (220, 262, 330, 392)
+    ]
+    return np.concatenate([notes[index % 4] for index in range(round(2 * seconds))]).astype(np.float32)
+
+
+def test_a_breath_hardly_parts_the_lips(pipe: DirfaPipeline, spoken: Wave) -> None:
+    rng = np.random.default_rng(0)
+    hiss = np.convolve(rng.standard_normal(ENCODER_RATE), np.ones(8) / 8, "same") * np.hanning(ENCODER_RATE)
+    quiet = np.zeros(ENCODER_RATE // 2, np.float32)
+    wave = np.concatenate([quiet, quiet, 0.05 * hiss, quiet, spoken[: 4 * ENCODER_RATE]]).astype(np.float32)
+    jaw = drawn(pipe, wave)["jawOpen"]
+    assert jaw[24:54].max() < 0.1
+    assert jaw[65:].max() > 0.3
+
+
+def test_music_moves_the_lips_less_than_a_voice(pipe: DirfaPipeline, spoken: Wave) -> None:
+    """They do not rest, as docs/faq.md tells: the encoder has hardly heard any music."""
+    jaw = drawn(pipe, np.concatenate([music(8.0), spoken[: 6 * ENCODER_RATE]]))["jawOpen"]
+    assert np.percentile(jaw[:195], 95) < 0.7 * np.percentile(jaw[205:], 95)

@@ -114,6 +114,20 @@ def test_colour_arrays() -> None:
     np.testing.assert_array_equal(read_image(ramp().astype(np.uint16) * 257), ramp())
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a[..., ::-1].copy()[..., ::-1],
+        np.asfortranarray,
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: np.frombuffer(a.tobytes(), np.uint8).reshape(a.shape),
+    ],
+    ids=["colours turned round", "columns first", "every other column", "read-only"],
+)
+def test_any_view_of_an_array_is_taken(view: Callable[[np.ndarray], np.ndarray]) -> None:
+    np.testing.assert_array_equal(read_image(view(ramp())), ramp())
+
+
 @pytest.mark.parametrize(("width", "height"), [(81, 71), (80, 71), (81, 70), (66, 64)])
 def test_sides_are_even(width: int, height: int) -> None:
     seen = read_image(ramp(width, height))

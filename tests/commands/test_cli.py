@@ -57,6 +57,20 @@ def test_takes_are_written_and_repeat(weights: str, tmp_path: Path, capsys: pyte
     assert not list(tmp_path.glob("**/*.part"))
 
 
+@pytest.mark.parametrize(
+    "name", ["a b's #1 100% %05d", "\u5199\u771f (1); rm -rf x & y", "-rf", "line\nbreak", "x" * 230], ids=range(5)
+)
+def test_any_name_of_a_file_is_taken(weights: str, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name[:60]
+    folder.mkdir()
+    photo, speech, video = (folder / f"{name}{ending}" for ending in (".JPG", ".flac", ".mp4"))
+    shutil.copy(PHOTO, photo)
+    shutil.copy(SPEECH, speech)
+    options = ["--weights", weights, "--max-size", "384", "--fps", "2"]
+    assert main(["generate", str(photo), str(speech), "-o", str(video), *options]) == DONE
+    assert sorted(folder.iterdir()) == sorted([photo, speech, video])
+
+
 def test_animation_without_speech(weights: str, tmp_path: Path) -> None:
     Animation.from_curves(10, jawOpen=0.4).save_npz(tmp_path / "open.npz")
     arguments = ["generate", PHOTO, "--animation", str(tmp_path / "open.npz"), "-o", str(tmp_path / "open.mp4")]

@@ -222,6 +222,18 @@ def test_only_uploads_are_read(client: Client, target: str) -> None:
     assert "root:" not in answer
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["x" * 240, "_Tiger...__ Responds To", "\u6c34\u672c" * 30, "a%2e%2e #?&'\"", "-rf"], ids=range(5)
+)
+def test_any_name_may_be_uploaded(client: Client, tmp_path: Path, name: str) -> None:
+    photo, speech = tmp_path / f"{name}.jpg", tmp_path / f"{name}.flac"
+    photo.write_bytes((EXAMPLES / "astronaut.jpg").read_bytes())
+    speech.write_bytes((EXAMPLES / "speech.flac").read_bytes())
+    files = generate(client, photo=handle_file(str(photo)), speech=handle_file(str(speech)), size=384)
+    assert [Path(path).name for path in files] == ["take-7.mp4", "take-7.csv", "take-7.npz"]
+
+
 def test_addresses_are_not_fetched(client: Client) -> None:
     assert "files must be uploaded" in order_from_path(client, "http://example.com/photo.jpg")
 
