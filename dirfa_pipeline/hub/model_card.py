@@ -61,7 +61,8 @@ LIMITS: Final = """\
 ## Limits and responsible use
 
 The face must look at the camera within 35 degrees and be at least 64 pixels across. Animate only people who agreed to
-it and label the result as synthetic."""
+it and label the result as synthetic. Videos are marked by default: signed content credentials (C2PA), metadata and an
+invisible watermark, which `dirfa verify` reads."""
 
 
 def build_model_card(

@@ -65,7 +65,8 @@ def steady_rate(times: NDArray[np.float64], declared: Fraction | None) -> Fracti
     if trusted is not None:
         # A film that was cut tells a rate of all its pictures over the time of those that are shown.
         near = [usual for usual in USUAL_RATES if abs(usual - trusted) <= USUAL_WITHIN * trusted]
-        away = {rate: np.abs(times - times[0] - np.arange(len(times)) / float(rate)).max() for rate in (trusted, *near)}
+        periods = np.arange(len(times))
+        away = {rate: np.abs(times - times[0] - periods / float(rate)).max() for rate in (trusted, *near)}
         best = min(away, key=lambda rate: away[rate])
         if away[best] < STEADY_WITHIN / best:
             return best

@@ -40,6 +40,7 @@ from dirfa_pipeline.demo.synthesis import Voices
 from dirfa_pipeline.demo.takes import Order, Take, make_takes
 from dirfa_pipeline.demo.talk_tab import MAX_GUESTS, Guests, Mute
 from dirfa_pipeline.live.voices.wav import write_wav
+from dirfa_pipeline.pipeline_check import CONSENT
 from dirfa_pipeline.server.people import Person
 
 
@@ -244,6 +245,10 @@ def order_from_path(client: Client, path: str) -> str:
     data = [given, given, "", None, 7, 1, 1.0, 1.0, 25, 512, True, False, "happy", 1.0, 1.0, "natural", 1.0, 0.0]
     job = json.loads(ask(client, "/gradio_api/call/generate", json.dumps({"data": data}).encode()))["event_id"]
     return ask(client, f"/gradio_api/call/generate/{job}")
+
+
+def test_the_page_asks_what_the_photo_is(client: Client) -> None:
+    assert CONSENT in json.dumps(client.config, ensure_ascii=False)
 
 
 def test_large_uploads_are_refused(client: Client) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from dirfa_pipeline import InputError, Marks, verify, write_video
 from dirfa_pipeline.cli import main
+from dirfa_pipeline.hub.model_card import LIMITS
 from dirfa_pipeline.media.video import VideoWriter, read_video
 from dirfa_pipeline.provenance.credentials import load_certificate, self_made_certificate
 from dirfa_pipeline.provenance.marking import COMMENT, DUB_COMMENT
@@ -174,3 +175,15 @@ def test_verify_names_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[st
     for path in (tmp_path / "none.mp4", tmp_path / "text.mp4"):
         assert main(["verify", str(path)]) == 2
         assert path.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", ["README.md", "weights/README.md", "spaces/README.md"])
+def test_pages_say_what_is_marked(page: str) -> None:
+    text = " ".join((Path(__file__).parents[2] / page).read_text().split())
+    for word in ("credentials", "metadata", "invisible watermark", "agreed to it"):
+        assert word in text
+
+
+def test_published_cards_say_what_is_marked() -> None:
+    for word in ("credentials", "metadata", "invisible watermark", "agreed to it"):
+        assert word in " ".join(LIMITS.split())
