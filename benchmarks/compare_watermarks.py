@@ -2,11 +2,11 @@
 The library invisible-watermark under the treatments of `evaluate_watermark.py`: what is left of 32 bits.
 
     pip install --no-deps invisible-watermark PyWavelets onnxruntime
-    python benchmarks/compare_watermarks.py TALK.mp4 ... [--methods dwtDct dwtDctSvd rivaGan]
+    python benchmarks/compare_watermarks.py TALK.mp4 ... [--methods dwtDct dwtDctSvd rivaGan] [--every 25]
 
-The library marks and reads pictures. All frames are marked with one number, and what its reader says of every tenth
-frame is put to the vote, bit by bit. It looks for no other size or place: frames are also given to it scaled back to
-the size in which they were marked, and what is read better counts.
+The library marks and reads pictures. All frames are marked with one number, and what its reader says of one frame a
+second is put to the vote, bit by bit: rivaGan takes seconds for each. It looks for no other size or place: frames are
+also given to it scaled back to the size in which they were marked, and what is read better counts.
 """
 
 import argparse
@@ -26,7 +26,6 @@ from dirfa_pipeline.media.video import VideoWriter, read_video
 
 METHODS = ("dwtDct", "dwtDctSvd", "rivaGan")
 BITS = 32
-EVERY = 10  # frames from one that is read to the next: the readers are slow
 LEAST_PIXELS = 256 * 256  # of a picture that the library takes
 
 
@@ -46,9 +45,9 @@ def read_bits(frames: list[np.ndarray], method: str) -> np.ndarray:
     return np.mean([decoder.decode(bgr(frame), method) for frame in frames], axis=0) > 0.5
 
 
-def right_bits(path: Path, method: str, wanted: np.ndarray, size: tuple[int, int]) -> int:
+def right_bits(path: Path, method: str, wanted: np.ndarray, size: tuple[int, int], every: int) -> int:
     """How many bits are read rightly in a treated video, as it is or scaled back to `(width, height)`."""
-    frames = list(read_video(path).frames)[::EVERY]
+    frames = list(read_video(path).frames)[::every]
     ways = [[cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames]]
     if frames[0].shape[0] * frames[0].shape[1] >= LEAST_PIXELS:
         ways.append(frames)
@@ -64,7 +63,7 @@ def mark(frames: list[np.ndarray], method: str, bits: np.ndarray) -> tuple[list[
     return marked, 1000.0 * (time.process_time() - began) / len(frames)
 
 
-def try_method(method: str, videos: list[Path], folder: Path) -> None:
+def try_method(method: str, videos: list[Path], every: int, folder: Path) -> None:
     """Print a method's table."""
     right: dict[str, list[int]] = {name: [] for name in TREATMENTS}
     ratios, costs = [], []
@@ -80,7 +79,7 @@ def try_method(method: str, videos: list[Path], folder: Path) -> None:
         for name, treatment in TREATMENTS.items():
             command = ["ffmpeg", "-y", "-v", "error", "-i", folder / "marked.mp4", *treatment, folder / "treated.mp4"]
             subprocess.run(command, check=True)
-            right[name].append(right_bits(folder / "treated.mp4", method, bits, frames[0].shape[1::-1]))
+            right[name].append(right_bits(folder / "treated.mp4", method, bits, frames[0].shape[1::-1], every))
             print(method, number, name, right[name][-1], file=sys.stderr, flush=True)
     print(f"| {method}, {len(ratios)} clips | read exactly | middle of the bits read rightly, of 32 |\n|---|---|---|")
     for name, counts in right.items():
@@ -94,13 +93,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--every", type=int, default=25, help="frames from one that is read to the next")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if "rivaGan" in options.methods:
         WatermarkEncoder.loadModel()
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods:
-            try_method(method, options.videos, Path(folder))
+            try_method(method, options.videos, options.every, Path(folder))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ def _draw(height: int, width: int) -> NDArray[np.float32]:
     draw = ImageDraw.Draw(plate)
     draw.rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), pad, fill=(16, 16, 16, 150))
     draw.text((pad - left, pad - top), TEXT, (255, 255, 255, 235), font)
+    room = max(1, width - 2 * (size[1] // 3))
+    if size[0] > room:  # better small than cut off
+        plate = plate.resize((room, max(1, size[1] * room // size[0])))
     mark = np.asarray(plate, np.float32).copy()
     mark[..., 3] /= 255.0
     return mark

@@ -12,6 +12,7 @@ from tiny import tiny_pipeline
 from dirfa_pipeline import Animation
 from dirfa_pipeline.cli import BAD_INPUT, DONE, FAILED, build_parser, main
 from dirfa_pipeline.commands.generate import output_paths
+from dirfa_pipeline.commands.output import longest_side
 
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,13 @@ def test_any_name_of_a_file_is_taken(weights: str, tmp_path: Path, name: str) ->
     options = ["--weights", weights, "--max-size", "384", "--fps", "2"]
     assert main(["generate", str(photo), str(speech), "-o", str(video), *options]) == DONE
     assert sorted(folder.iterdir()) == sorted([photo, speech, video])
+
+
+def test_videos_play_on_phones_unless_told_otherwise() -> None:
+    options = build_parser().parse_args(["generate", PHOTO, SPEECH, "-o", "a.mp4"])
+    assert longest_side(options) == 1920
+    options.max_size = 0
+    assert longest_side(options) is None
 
 
 def test_animation_without_speech(weights: str, tmp_path: Path) -> None:

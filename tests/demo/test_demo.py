@@ -286,6 +286,15 @@ def test_label_is_small_and_in_the_corner() -> None:
     assert frame.max() == 120, "the caller's frame is left alone"
 
 
+@pytest.mark.parametrize("shape", [(87, 87), (64, 64), (120, 66), (66, 120)])
+def test_label_fits_into_the_smallest_frames(shape: tuple[int, int]) -> None:
+    frame = np.full((*shape, 3), 120, np.uint8)
+    (labelled,) = burn_label([frame])
+    rows, columns = np.nonzero((labelled != frame).any(2))
+    assert rows.max() < shape[0] and columns.max() < shape[1] - 1
+    assert np.ptp(columns) > 0.6 * min(shape)
+
+
 def test_curves_show_what_moves() -> None:
     calm = np.zeros(50, np.float32)
     shut = draw_curves(Animation.from_curves(50), speech(2.0), calm)
