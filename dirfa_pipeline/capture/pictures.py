@@ -2,12 +2,13 @@
 
 import io
 import os
+import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ..errors import ImageError
 
@@ -16,6 +17,11 @@ MAX_PIXELS: Final = 40_000_000
 MIN_SIDE: Final = 64
 DRAFT: Final = 2.0  # times the longest side asked for that a JPEG is decoded at: what is left to scaling looks alike
 SIDEWAYS: Final = (5, 6, 7, 8)  # orientations in EXIF that swap width and height
+# What Pillow's readers raise on damaged files: each has its own way to fail.
+BROKEN: Final = (
+    OSError, Image.DecompressionBombError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
+    struct.error,
+)  # fmt: skip
 HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # in bytes 8 to 12
 
 
@@ -76,8 +82,9 @@ def read_photo(image: ImageInput, max_size: int | None = None) -> Photo:
         picture = Image.fromarray(_array_to_uint8(np.asarray(image)))
         own = picture.size
     _check_area(picture)
-    mode, orientation, frames = picture.mode, picture.getexif().get(ExifTags.Base.Orientation, 1), _count(picture)
-    picture, profile = _to_srgb(ImageOps.exif_transpose(picture))
+    mode, frames = picture.mode, _count(picture)
+    upright, orientation = _upright(picture)
+    picture, profile = _to_srgb(upright)
     if orientation in SIDEWAYS:
         own = own[::-1]
     if max_size is not None and max(picture.size) > max_size:
@@ -147,7 +154,7 @@ def _open(source: Any, max_size: int | None) -> tuple[Image.Image, tuple[int, in
             picture.draft(picture.mode, (round(factor * own[0]), round(factor * own[1])))
         if picture.width * picture.height <= MAX_PIXELS:
             picture.load()
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except BROKEN as error:
         if _is_heif(file):
             raise ImageError(f"{name} is a HEIC picture, which cannot be read; save it as JPEG") from error
         raise ImageError(f"{name} cannot be read as a picture ({error}); pass a JPEG, PNG or WebP file") from error
@@ -167,11 +174,20 @@ def _is_heif(file: Any) -> bool:
     return bool(file.read(12)[8:] in HEIF_BRANDS)
 
 
+def _upright(picture: Image.Image) -> tuple[Image.Image, int]:
+    """The picture turned as its EXIF says, and what that was; as it is where the EXIF is damaged."""
+    try:
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        return ImageOps.exif_transpose(picture), orientation
+    except BROKEN:
+        return picture, 1
+
+
 def _count(picture: Image.Image) -> int:
     """How many pictures a file holds."""
     try:
         return int(getattr(picture, "n_frames", 1))
-    except (OSError, EOFError, SyntaxError, ValueError):  # the first one is whole, and others are not asked for
+    except BROKEN:  # the first one is whole, and others are not asked for
         return 1
 
 

@@ -1,6 +1,7 @@
 """Photos of every kind become RGB with even sides; faces are found in them."""
 
 import io
+import struct
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -208,6 +209,26 @@ def test_a_file_of_several_pictures_says_which_was_looked_at(tmp_path: Path, fac
     blank.save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (96, 96), "red")])
     with pytest.raises(FaceNotFoundError, match="picture 1 of 2 in this file; pass another one of them by itself"):
         Portrait.from_image(tmp_path / "a.gif", face_model)
+
+
+def test_a_second_picture_that_is_damaged_does_no_harm(tmp_path: Path) -> None:
+    """A directory that names no width."""
+    first = Image.fromarray(ramp())
+    first.save(tmp_path / "a.tiff", save_all=True, append_images=[first])
+    content = bytearray((tmp_path / "a.tiff").read_bytes())
+    (directory,) = struct.unpack_from("<I", content, 4)
+    (entries,) = struct.unpack_from("<H", content, directory)
+    (directory,) = struct.unpack_from("<I", content, directory + 2 + 12 * entries)
+    assert struct.unpack_from("<H", content, directory + 2) == (256,)
+    struct.pack_into("<H", content, directory + 2, 65000)
+    (tmp_path / "a.tiff").write_bytes(content)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tiff"), ramp())
+
+
+def test_damaged_exif_does_no_harm(tmp_path: Path) -> None:
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 40) + struct.pack("<HHII", 0x0112, 3, 1, 6) + b"\xff" * 90
+    Image.fromarray(ramp()).save(tmp_path / "a.png", exif=exif)
+    assert read_image(tmp_path / "a.png").shape[2] == 3
 
 
 def test_the_photo_is_left_alone(astronaut: Path) -> None:
