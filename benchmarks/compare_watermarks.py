@@ -2,7 +2,7 @@
 The library invisible-watermark under the treatments of `evaluate_watermark.py`: what is left of 32 bits.
 
     pip install --no-deps invisible-watermark PyWavelets onnxruntime
-    python benchmarks/compare_watermarks.py TALK.mp4 ... [--methods dwtDct dwtDctSvd rivaGan] [--every 25]
+    python benchmarks/compare_watermarks.py TALK.mp4 ... [--methods dwtDct dwtDctSvd rivaGan] [--frames 25]
 
 The library marks and reads pictures. All frames are marked with one number, and what its reader says of one frame a
 second is put to the vote, bit by bit: rivaGan takes seconds for each. It looks for no other size or place: frames are
@@ -63,11 +63,12 @@ def mark(frames: list[np.ndarray], method: str, bits: np.ndarray) -> tuple[list[
     return marked, 1000.0 * (time.process_time() - began) / len(frames)
 
 
-def try_method(method: str, videos: list[Path], every: int, folder: Path) -> None:
+def try_method(method: str, videos: list[Path], every: int, most: int | None, folder: Path) -> None:
     """Print a method's table."""
     right: dict[str, list[int]] = {name: [] for name in TREATMENTS}
     ratios, costs = [], []
     for number, (frames, fps) in enumerate(clip for path in videos for clip in clips_of(path)):
+        frames = frames[:most]
         bits = bits_of(int(np.random.default_rng(number).integers(2**32)))
         marked, taken = mark(frames, method, bits)
         costs.append(taken)
@@ -94,13 +95,14 @@ def main() -> None:
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--every", type=int, default=25, help="frames from one that is read to the next")
+    parser.add_argument("--frames", type=int, help="of each clip, if not all")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if "rivaGan" in options.methods:
         WatermarkEncoder.loadModel()
     with tempfile.TemporaryDirectory() as folder:
         for method in options.methods:
-            try_method(method, options.videos, options.every, Path(folder))
+            try_method(method, options.videos, options.every, options.frames, Path(folder))
 
 
 if __name__ == "__main__":
