@@ -102,7 +102,7 @@ def visit(
         try:
             with TemporaryDirectory() as folder:
                 client = Client(address, verbose=False, download_files=folder, httpx_kwargs={"timeout": 60})
-                seed, size = 1000 * number + int(random.integers(1000)), 384 + 64 * (number % 4)
+                seed, size = 1000 * number + int(random.integers(1000)), 384 + 64 * (number % 3)
                 job = client.submit(
                     photo, speech, seed=seed, takes=1, fps=10, size=size, label=False, api_name="/generate"
                 )
