@@ -26,8 +26,8 @@ MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x"
 # can show.
 HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 
-# How much more brows and lids are moved than the tracks have it: landmarks found on rendered frames move less than those
-# that were drawn, and the tracks' were found on filmed ones (measured: brows and lids of `dirfa evaluate`).
+# How much more brows and lids are moved than the tracks have it: landmarks found on rendered frames move less than
+# those that were drawn, and the tracks' were found on filmed ones (measured: brows and lids of `dirfa evaluate`).
 SHOWN: Final[dict[str, float]] = {
     "browDown": 1.2, "browInnerUp": 1.35, "browOuterUp": 1.35, "eyeWide": 1.5, "lids": 1.4,
 }  # fmt: skip
