@@ -1,60 +1,95 @@
 """
 What preparation costs, and that it grows as a straight line: trees shaped like VoxCeleb2, prepared and measured.
 
-    python benchmarks/measure_scale.py DATA/video/grid_s1 --work WORK --output scale.json
+    python benchmarks/measure_scale.py DATA/video/grid_s1 --work WORK --record
 
-Some real clips are cut to a few frames, scaled to 224 pixels, and laid out again and again as `idNNNNN/VIDEO/CLIP.mp4`
-with the sound in an .m4a beside it: trees of 10, 100 and 1,000 clips. Each is prepared by a process of its own; core
-seconds and peak memory are those of its workers. A tree of longer clips tells what a clip costs and what a frame.
+Real clips, one after another until there are enough frames, are scaled to 224 pixels and laid out again and again as
+`idNNNNN/VIDEO/CLIP.mp4` with the sound in an .m4a beside it: trees of 10, 100, 300 and 1,000 short clips, and one of
+clips as long as VoxCeleb2's. Each is prepared by a process of its own, from nothing. Costs are core seconds, which a
+busy machine changes little, by the stages that the workers tell; memory is the peak of the largest process. A second
+run measures what is not in WORK/rows.jsonl yet.
 """
 
 import argparse
 import itertools
 import json
+import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import av
 import numpy as np
-
-from dirfa_pipeline.media.files import whole_file
+from results import add_option, record
 
 
 SIDE: Final = 224  # pixels of a VoxCeleb2 clip
 CLIPS_A_VIDEO, VIDEOS_A_PERSON = 5, 4
+CUTS: Final = 10  # different clips in a tree
+RATE: Final = 16_000  # Hz, of the sound
 VOXCELEB2_CLIPS: Final = 1_092_009
 VOXCELEB2_FRAMES: Final = 195  # of the average clip: 7.8 s
+CORE_HOUR: Final = 0.04  # dollars, assumed: about what a rented core with 4 GB of memory costs
+TERABYTE_MONTH: Final = 23.0  # dollars, assumed: about what an object store takes
 
 
-def cut(source: Path, target: Path, frames: int) -> None:
-    """The first frames of a clip at 224 pixels, and its sound in an .m4a."""
+@dataclass(frozen=True)
+class Plan:
+    """A tree, and who prepares it: processes of this machine, or a Ray that is started for it."""
+
+    clips: int
+    frames: int
+    workers: int = 1
+    ray: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.clips}x{self.frames}.{'ray' if self.ray else 'workers'}{self.workers}"
+
+
+def cut(sources: Sequence[Path], target: Path, frames: int) -> None:
+    """So many frames of clips one after another at 224 pixels, and their sound in an .m4a."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(source)) as read, av.open(str(target), "w") as written:
+    with av.open(str(target), "w") as written:
         video = written.add_stream("libx264", rate=25, options={"crf": "23", "preset": "veryfast"})
         video.width = video.height = SIDE
         video.pix_fmt = "yuv420p"
-        for frame in itertools.islice(read.decode(video=0), frames):
+        for frame in itertools.islice(pictures(sources), frames):
             side = min(frame.width, frame.height)
             left, top = (frame.width - side) // 2, (frame.height - side) // 2
             square = np.ascontiguousarray(frame.to_ndarray(format="rgb24")[top : top + side, left : left + side])
             written.mux(video.encode(av.VideoFrame.from_ndarray(square, format="rgb24").reformat(SIDE, SIDE)))
         written.mux(video.encode(None))
-    with av.open(str(source)) as read, av.open(str(target.with_suffix(".m4a")), "w") as written:
-        sound = written.add_stream("aac", rate=16_000, layout="mono")
-        convert = av.AudioResampler(format="fltp", layout="mono", rate=16_000)
-        for block in read.decode(audio=0):
-            if block.time is not None and block.time > frames / 25:
-                break
-            for part in convert.resample(block):
-                written.mux(sound.encode(part))
+    samples = np.concatenate(list(itertools.islice(sounds(sources), frames)), axis=1)[:, : frames * RATE // 25]
+    with av.open(str(target.with_suffix(".m4a")), "w") as written:
+        sound = written.add_stream("aac", rate=RATE, layout="mono")
+        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
+        block.sample_rate = RATE
+        written.mux(sound.encode(block))
         written.mux(sound.encode(None))
+
+
+def pictures(sources: Sequence[Path]) -> Iterator[av.VideoFrame]:
+    """The frames of clips, one clip after another, again and again."""
+    for source in itertools.cycle(sources):
+        with av.open(str(source)) as read:
+            yield from read.decode(video=0)
+
+
+def sounds(sources: Sequence[Path]) -> Iterator[np.ndarray]:
+    """Their sound, `(1, samples)` in blocks of at least a frame's length."""
+    for source in itertools.cycle(sources):
+        convert = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
+        with av.open(str(source)) as read:
+            blocks = [part.to_ndarray() for block in read.decode(audio=0) for part in convert.resample(block)]
+        yield np.concatenate(blocks, axis=1)
 
 
 def places() -> Iterator[str]:
@@ -67,97 +102,133 @@ def places() -> Iterator[str]:
 def make_tree(sources: list[Path], folder: Path, count: int, frames: int) -> Path:
     """A tree of `count` clips; the same few, again and again under other names."""
     tree, cuts = folder / f"vox-{count}-{frames}", folder / f"cuts-{frames}"
-    for source in sources:
-        if not (cuts / f"{source.stem}.m4a").exists():
-            cut(source, cuts / f"{source.stem}.mp4", frames)
-    for place, source in zip(itertools.islice(places(), count), itertools.cycle(sources), strict=False):
+    for index in range(CUTS):
+        if not (cuts / f"{index}.m4a").exists():
+            cut([*sources[index:], *sources[:index]], cuts / f"{index}.mp4", frames)
+    for place, index in zip(itertools.islice(places(), count), itertools.cycle(range(CUTS)), strict=False):
         path = tree / f"{place}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         for suffix in (".mp4", ".m4a"):
-            shutil.copyfile(cuts / f"{source.stem}{suffix}", path.with_suffix(suffix))
+            shutil.copyfile(cuts / f"{index}{suffix}", path.with_suffix(suffix))
     return tree
 
 
-def measure(tree: Path, output: Path, count: int, frames: int, workers: int) -> dict[str, Any]:
+def measure(tree: Path, output: Path, plan: Plan) -> dict[str, Any]:
     """Prepare a tree from nothing."""
     shutil.rmtree(output, ignore_errors=True)
-    words = [str(tree), "--source", "vox2", "--output", str(output), "--workers", str(workers)]
+    words = [str(tree), "--source", "vox2", "--output", str(output), "--workers", str(plan.workers)]
+    words += ["--address", "local"] if plan.ray else []
     # A worker holds one clip at a time, whatever a shard holds: small shards give two workers something to share.
-    words += ["--speech-features", "--clips-per-shard", str(min(50, max(5, count // 4)))]
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "dirfa_pipeline.training.prepare", *words], capture_output=True, text=True
-    )
-    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(done.stderr[-2000:])
-    stages = {name: float(value) for value, name in re.findall(r"([\d.]+) core seconds of (.+)", done.stderr)}
+    words += ["--speech-features", "--clips-per-shard", str(min(200, max(5, plan.clips // 5)))]
+    began, log = time.monotonic(), output.with_suffix(".log")
+    with open(log, "w") as told:
+        command = [sys.executable, "-m", "dirfa_pipeline.training.prepare", *words]
+        process = subprocess.Popen(command, stdout=told, stderr=told)
+        _, status, used = os.wait4(process.pid, 0)
+    wall, text = time.monotonic() - began, log.read_text()
+    if status:
+        raise SystemExit(text[-2000:])
+    stages = {name: float(value) for value, name in re.findall(r"([\d.]+) core seconds of (.+)", text)}
     shards = [path.stat().st_size for path in output.glob("*.tar")]
     inside = [path.stat().st_size for path in tree.rglob("*.m*")]
-    return {
-        "clips": count, "frames": frames, "workers": workers, "wall_seconds": round(wall, 1),
-        "core_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
-        "stages": stages, "peak_mib": round(after.ru_maxrss / 1024), "shards": len(shards),
-        "bytes_a_clip_in": round(sum(inside) / count), "bytes_a_clip_out": round(sum(shards) / count),
-        "rows": sum(1 for _ in open(output / "clips.jsonl")),
+    rows = [json.loads(line) for line in (output / "clips.jsonl").read_text().splitlines()]
+    return asdict(plan) | {
+        "wall_seconds": round(wall, 1), "load": round(os.getloadavg()[0], 1), "stages": stages,
+        "stage_seconds": round(sum(stages.values()), 2),
+        # Workers of Ray are nobody's children: what they take is known by their stages alone.
+        "core_seconds": None if plan.ray else round(used.ru_utime + used.ru_stime, 1),
+        "peak_mib": None if plan.ray else round(used.ru_maxrss / 1024), "shards": len(shards),
+        "largest_shard_bytes": max(shards), "bytes_a_clip_in": round(sum(inside) / plan.clips),
+        "bytes_a_clip_out": round(sum(shards) / plan.clips), "rows": len(rows),
+        "reasons": Counter(row["reason"] or "kept" for row in rows),
     }  # fmt: skip
 
 
-def straightness(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """The line through the stages' core seconds by the number of clips, and how much of their variance it tells."""
+def line_through(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The line through the stages' core seconds by the number of clips, and how far each tree is from it."""
     clips = np.array([row["clips"] for row in rows], float)
-    seconds = np.array([sum(row["stages"].values()) for row in rows])
-    slope, start = np.polyfit(clips, seconds, 1)
-    rest = seconds - slope * clips - start
+    seconds = np.array([row["stage_seconds"] for row in rows])
+    # Each tree counts alike: by what the line is off as a share of it, not by the largest tree's seconds alone.
+    design = np.stack([clips, np.ones_like(clips)], axis=1) / seconds[:, None]
+    slope, start = np.linalg.lstsq(design, np.ones_like(clips), rcond=None)[0]
+    off = (slope * clips + start) / seconds - 1.0
     return {
-        "seconds_a_clip": round(float(slope), 4), "seconds_at_none": round(float(start), 2),
-        "r_squared": round(float(1.0 - rest.var() / max(seconds.var(), 1e-12)), 5),
+        "seconds_a_clip": float(slope), "seconds_at_none": float(start), "largest_residual": float(np.abs(off).max()),
+        "residuals": {str(row["clips"]): round(float(value), 4) for row, value in zip(rows, off, strict=True)},
     }  # fmt: skip
 
 
-def extrapolate(short: dict[str, Any], long: dict[str, Any]) -> dict[str, float]:
-    """Core hours for VoxCeleb2 from two lengths of clips: so much a clip, so much a frame."""
-    costs = [sum(row["stages"].values()) / row["clips"] for row in (short, long)]
-    frame = (costs[1] - costs[0]) / (long["frames"] - short["frames"])
-    clip = max(costs[0] - frame * short["frames"], 0.0)
-    each = clip + frame * VOXCELEB2_FRAMES
-    grown = (long["bytes_a_clip_out"] - short["bytes_a_clip_out"]) / (long["frames"] - short["frames"])
-    stored = short["bytes_a_clip_out"] + grown * (VOXCELEB2_FRAMES - short["frames"])
+def extrapolate(long: dict[str, Any]) -> dict[str, float]:
+    """What VoxCeleb2 takes if each of its clips costs what one of the same length did."""
+    each = long["stage_seconds"] / long["clips"]
+    hours = each * VOXCELEB2_CLIPS / 3600
+    stored, read = (long[name] * VOXCELEB2_CLIPS / 1e12 for name in ("bytes_a_clip_out", "bytes_a_clip_in"))
     return {
-        "core_seconds_a_clip": round(clip, 3), "core_seconds_a_frame": round(frame, 5),
-        "core_seconds_a_voxceleb2_clip": round(each, 2), "clips_a_core_hour": round(3600 / each),
-        "core_hours_for_voxceleb2": round(each * VOXCELEB2_CLIPS / 3600),
-        "terabytes_for_voxceleb2": round(stored * VOXCELEB2_CLIPS / 1e12, 3),
+        "core_seconds_a_clip": each, "clips_a_core_hour": 3600 / each, "core_hours": hours,
+        "days_on_16_cores": hours / 16 / 24, "hours_on_1000_cores": hours / 1000, "terabytes_stored": stored,
+        "terabytes_read": read, "shards": -(-VOXCELEB2_CLIPS // 200), "dollars": hours * CORE_HOUR,
+        "dollars_a_month_stored": stored * TERABYTE_MONTH,
+        "fit_fps": long["frames"] * long["clips"] / long["stages"]["fit"],
     }  # fmt: skip
+
+
+def report_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """All that is told: rows, the line through the trees of short clips, and VoxCeleb2."""
+    alone = [row for row in rows if row["workers"] == 1 and not row["ray"]]
+    long = max(alone, key=lambda row: row["frames"])
+    return {
+        "rows": rows,
+        "line": line_through([row for row in alone if row["frames"] < long["frames"]]),
+        "voxceleb2": extrapolate(long),
+    }
+
+
+def values_of(report: dict[str, Any]) -> dict[str, float]:
+    """The report as figures with names."""
+    values = {f"voxceleb2.{name}": value for name, value in report["voxceleb2"].items()}
+    values |= {f"line.{name}": value for name, value in report["line"].items() if name != "residuals"}
+    values |= {f"line.residual.{clips}": value for clips, value in report["line"]["residuals"].items()}
+    for row in report["rows"]:
+        name = row["name"]
+        values |= {f"{name}.{key}": value for key, value in row.items() if isinstance(value, int | float)}
+        values[f"{name}.seconds_a_clip"] = row["stage_seconds"] / row["clips"]
+        values[f"{name}.kept"] = row["reasons"]["kept"]
+        for stage, seconds in row["stages"].items():
+            values[f"{name}.{stage.replace(' ', '_')}"] = seconds / row["clips"]
+    return values
 
 
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="folder of clips of people talking, with sound")
-    parser.add_argument("--work", type=Path, required=True, help="folder for trees and shards")
-    parser.add_argument("--output", type=Path, required=True, help="JSON with all numbers")
-    parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--frames", type=int, default=12, help="of a short clip")
-    parser.add_argument("--long-frames", type=int, default=75, help="of the clips of the last tree")
-    parser.add_argument(
-        "--two-workers", type=int, default=100, help="the count that is measured with two workers, too"
-    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for trees and shards; the report is in it")
+    parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 300, 1000])
+    parser.add_argument("--frames", type=int, default=25, help="of a short clip")
+    parser.add_argument("--long-clips", type=int, default=40, help="of the tree of long clips")
+    parser.add_argument("--shared", type=int, default=100, help="the count that two workers prepare, and Ray's, too")
+    add_option(parser, "scale")
     options = parser.parse_args()
-    sources = sorted(path for path in options.clips.iterdir() if path.suffix in (".mp4", ".mpg"))[:10]
-    plan = [(count, options.frames, 1) for count in options.counts] + [(10, options.long_frames, 1)]
-    plan.append((options.two_workers, options.frames, 2))
-    rows: list[dict[str, Any]] = []
-    for count, frames, workers in plan:
-        tree = make_tree(sources, options.work, count, frames)
-        rows.append(measure(tree, options.work / f"shards-{count}-{frames}-{workers}", count, frames, workers))
-        print(json.dumps(rows[-1]), flush=True)
-    ordered = sorted((row for row in rows if row["workers"] == 1), key=lambda row: (row["frames"], row["clips"]))
-    short, long = [row for row in ordered if row["frames"] == options.frames], ordered[-1]
-    report = {"rows": rows, "line": straightness(short), "voxceleb2": extrapolate(short[-1], long)}
-    with whole_file(options.output) as path:
-        path.write_text(json.dumps(report, indent=1))
+    sources = sorted(path for path in options.clips.iterdir() if path.suffix in (".mp4", ".mpg"))
+    plans = [Plan(count, options.frames) for count in options.counts]
+    plans[2:2] = [
+        Plan(options.long_clips, VOXCELEB2_FRAMES), Plan(options.shared, options.frames, 2),
+        Plan(options.shared, options.frames, 2, ray=True),
+    ]  # fmt: skip
+    options.work.mkdir(parents=True, exist_ok=True)
+    kept = options.work / "rows.jsonl"
+    done = {row["name"]: row for row in map(json.loads, kept.read_text().splitlines())} if kept.exists() else {}
+    for plan in plans:
+        if plan.name not in done:
+            tree = make_tree(sources, options.work, plan.clips, plan.frames)
+            done[plan.name] = {"name": plan.name} | measure(tree, options.work / f"shards-{plan.name}", plan)
+            with open(kept, "a") as file:
+                file.write(json.dumps(done[plan.name]) + "\n")
+        print(json.dumps(done[plan.name]), flush=True)
+    report = report_of([done[plan.name] for plan in plans])
+    (options.work / "report.json").write_text(json.dumps(report, indent=1))
     print(json.dumps(report["line"]), json.dumps(report["voxceleb2"]), sep="\n")
+    record(options.record, values_of(report), "dirfa-base")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Talking videos as animation: landmarks of every frame, fitted by the face model."""
 
 import os
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -52,16 +53,16 @@ def read_landmarks(
         InputError: Not a video.
     """
     with closing(FaceDetector(video=True, folder=detector_folder)) as detector:
-        return follow_landmarks(path, detector)
+        return follow_landmarks(decode_pictures(path), detector)
 
 
 def follow_landmarks(
-    path: str | os.PathLike[str], detector: FaceDetector
+    pictures: Iterable[tuple[NDArray[np.uint8], float]], detector: FaceDetector
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """What [`read_landmarks`] gives, by a detector for videos that is there already; it begins anew."""
+    """What [`read_landmarks`] gives, of pictures with their times, by a detector for videos; it begins anew."""
     landmarks, times = [], []
     detector.reset()
-    for picture, time in decode_pictures(path):
+    for picture, time in pictures:
         faces = detector.landmarks(picture)
         landmarks.append(faces[0] if faces else np.full((478, 3), np.nan, np.float32))
         times.append(time)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ..workers.addresses import Address
+from ..workers.addresses import Address, AddressError
 from ..workers.attempts import Attempts
 from .batch_jobs import Job
 from .direction import controls_of
@@ -100,8 +100,9 @@ class VideoMaker:
     def __call__(self, order: Order) -> Outcome:
         """Make one video, whole or not at all; what is wrong with it is told and never raised."""
         job, output = order.job, self.settings.output
-        attempts = Attempts(output / ATTEMPTS / f"{job.number:06d}.json")
+        attempts: Attempts | None = None
         try:
+            attempts = Attempts(output / ATTEMPTS / f"{job.number:06d}.json")
             if not attempts.begin(order.digest):
                 return Outcome(job.number, job.video, "its workers died of it")
             outcome = self._make(job)
@@ -109,8 +110,9 @@ class VideoMaker:
         except Exception as error:  # whatever it is, the other lines go on
             outcome = Outcome(job.number, job.video, reason_of(error))
         try:
-            attempts.done()
-        except OSError as error:
+            if attempts is not None:
+                attempts.done()
+        except (AddressError, OSError) as error:
             return Outcome(job.number, job.video, outcome.reason or reason_of(error))
         return outcome
 

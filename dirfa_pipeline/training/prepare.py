@@ -80,7 +80,7 @@ def prepare(
     _remove_old(sources, tasks, settings.output)
     tally = write_table(tasks, settings.output)
     for stage, seconds in costs.items():
-        logger.info("%9.1f core seconds of %s", seconds, stage)
+        logger.info("%9.2f core seconds of %s", seconds, stage)
     return tally
 
 

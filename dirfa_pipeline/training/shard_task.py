@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 PARTS: Final = "parts"  # folder beside the shards: the rows of each, which say that it is done
 ATTEMPTS: Final = "attempts"  # and what is being worked on
-DIED, MEMORY, EMPTY, UNREADABLE, FACELESS = (
-    "its workers died of it", "more memory than there is", "an empty file", "not a readable video",
+DIED, MEMORY, MISSING, EMPTY, UNREADABLE, FACELESS = (
+    "its workers died of it", "more memory than there is", "a missing file", "an empty file", "not a readable video",
     "hardly a face in it",
 )  # fmt: skip
 
@@ -134,7 +134,8 @@ class ShardMaker:
         rows: list[Row] = []
         try:
             attempts = Attempts(output / ATTEMPTS / f"{task.shard}.json")
-            write_shard(output / task.shard, self._clips(task, attempts, rows, costs))
+            with costs.of("writing"):
+                write_shard(output / task.shard, self._clips(task, attempts, rows, costs))
             (output / PARTS / task.part).write(b"".join(json.dumps(asdict(row)).encode() + b"\n" for row in rows))
             attempts.done()
         except (AddressError, OSError) as error:
@@ -178,6 +179,8 @@ class ShardMaker:
                 picture = files.enter_context((task.folder / video.path).local())
                 apart = video.sound != video.path
                 sound = files.enter_context((task.folder / video.sound).local()) if apart else picture
+                if not picture.exists():
+                    raise FileNotFoundError(errno.ENOENT, "it was listed and has gone", video.path)
             return track(name, picture, sound, task.teaches, video.speaker, self.tools, costs, kept)
 
 
@@ -192,6 +195,8 @@ def _reason(error: Exception, video: Video) -> str:
     """Under what a clip that failed is counted."""
     if isinstance(error, MemoryError):
         return MEMORY
+    if isinstance(error, FileNotFoundError):
+        return MISSING
     if video.size == 0:
         return EMPTY
     return UNREADABLE if isinstance(error, InputError | OSError) else FACELESS

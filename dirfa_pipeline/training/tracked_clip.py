@@ -3,12 +3,12 @@
 import hashlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from ..capture.tracking import follow_landmarks, to_grid
 from ..errors import AudioError
 from ..face.measures import eye_openness, lip_aperture
 from ..media.audio import ENCODER_RATE, FEATURES_PER_FRAME, encoder_windows, load_audio, num_frames, pad_for_encoder
+from ..media.video import decode_pictures
 from ..models.face_model import FaceModel
 from ..models.speech_features import encoder_field, speech_features
 from ..workers.addresses import Address
@@ -30,23 +31,38 @@ from .motion_data import TrackedClip
 
 MAX_YAW: Final = np.radians(35.0)
 MOST_LIP_RESIDUAL: Final = 0.04  # inter-ocular distances, of a frame that can be trusted
+Item = TypeVar("Item")
 CUT: Final = 0.25  # jump of the face between two frames, in inter-ocular distances, that counts as a cut
 
 
 @dataclass
 class Costs:
-    """Core seconds of this process by stage."""
+    """Core seconds of this process by stage; what a stage inside another one takes counts for the inner one alone."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    inside: float = 0.0  # core seconds of stages that have ended within the present one
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
         """Add what the block takes to a stage."""
-        began = time.process_time()
+        began, self.inside, outside = time.process_time(), 0.0, self.inside
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.process_time() - began
+            whole = time.process_time() - began
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + whole - self.inside
+            self.inside = outside + whole
+
+    def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
+        """The same items; what it takes to get each of them is added to a stage."""
+        remaining = iter(items)
+        while True:
+            with self.of(stage):
+                try:
+                    item = next(remaining)
+                except StopIteration:
+                    return
+            yield item
 
 
 @dataclass(frozen=True)
@@ -96,9 +112,10 @@ def track(
     Raises:
         InputError: Not a video. ValueError: A face in fewer than ten frames.
     """
-    with costs.of("decoding and landmarks"):
-        points, valid = to_grid(*_landmarks(video, tools.detector, kept_landmarks))
+    with costs.of("landmarks"):
+        landmarks, times = _landmarks(video, tools.detector, kept_landmarks, costs)
     with costs.of("fit"):
+        points, valid = to_grid(landmarks, times)
         fit = tools.face_model.fit_video(points)
         valid = flag_cuts(points, valid)
         valid &= np.abs(fit.face.head_angles()[0] + fit.coefficients[:, -6]) < MAX_YAW
@@ -128,13 +145,13 @@ def _correlation(left: NDArray, right: NDArray) -> float:
 
 
 def _landmarks(
-    video: Path, detector: FaceDetector, kept: Address | None
+    video: Path, detector: FaceDetector, kept: Address | None, costs: Costs
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     content = None if kept is None else kept.read()
     if content is not None:
         with np.load(io.BytesIO(content)) as file:
             return file["landmarks"], file["times"]
-    landmarks, times = follow_landmarks(video, detector)
+    landmarks, times = follow_landmarks(costs.each("decoding", decode_pictures(video)), detector)
     if kept is not None:
         packed = io.BytesIO()
         np.savez_compressed(packed, landmarks=landmarks, times=times)

@@ -18,8 +18,8 @@ from dirfa_pipeline.training.motion_data import TrackedClip
 from dirfa_pipeline.training.shard_task import Settings, ShardMaker
 from dirfa_pipeline.training.sources import list_sources, list_videos
 from dirfa_pipeline.training.track_shards import read_shards
-from dirfa_pipeline.training.tracked_clip import mark_of
-from dirfa_pipeline.workers.addresses import Address
+from dirfa_pipeline.training.tracked_clip import Costs, mark_of
+from dirfa_pipeline.workers.addresses import Address, AddressError
 
 
 @pytest.fixture
@@ -199,6 +199,27 @@ def test_an_output_that_stops_answering_costs_its_shard_alone(
     assert run(tree, output).split("\n")[:2] == ["     12 clips read", "      8 kept"]
 
 
+def test_an_address_that_stops_answering_is_asked_again_by_a_later_run(
+    toy: None, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clips are not left out for it; the other shards are made."""
+    output, silent, local = Address(str(tmp_path / "shards")), [True], Address.local
+
+    def fetch(self: Address):  # type: ignore[no-untyped-def]
+        if silent[0] and "id00001" in str(self):
+            raise AddressError(f"{self} does not answer: TimeoutError")
+        return local(self)
+
+    monkeypatch.setattr(Address, "local", fetch)
+    with pytest.raises(
+        prepare.UnfinishedError, match=r"10 clips of 2 among 3 shards are not done \(.*does not answer"
+    ):
+        run(tree, output)
+    assert not (output / "clips.jsonl").size()
+    silent[0] = False
+    assert run(tree, output).split("\n")[:2] == ["     12 clips read", "      8 kept"]
+
+
 def test_bad_clips_of_a_far_source_are_told_as_those_of_this_disk(toy: None, tree: Path, tmp_path: Path) -> None:
     far = Address(f"memory:/{tmp_path}/vox böse")
     for file in Address(str(tree)).list():
@@ -209,6 +230,24 @@ def test_bad_clips_of_a_far_source_are_told_as_those_of_this_disk(toy: None, tre
         prepare.prepare(list_sources([source], "vox2"), Settings(output, WEIGHTS), Here(), 5)  # type: ignore[arg-type]
         rows.append((output / "clips.jsonl").read())
     assert rows[0] == rows[1]
+
+
+def test_a_clip_that_goes_after_it_was_listed_is_told(toy: None, tree: Path, tmp_path: Path) -> None:
+    output, sources = Address(str(tmp_path / "shards")), list_sources([Address(str(tree))], "vox2")
+    (tree / "mp4" / "id00000" / "a video" / "00002.mp4").unlink()
+    tally = prepare.prepare(sources, Settings(output, WEIGHTS), Here(), 5)  # type: ignore[arg-type]
+    assert tally.left_out["a missing file"] == ["vox böse/id00000/a video/00002"]
+
+
+def test_costs_of_a_stage_within_another_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr("time.process_time", lambda: next(clock))
+    costs = Costs()
+    with costs.of("outer"):  # 0 to 7
+        assert list(costs.each("inner", "ab")) == ["a", "b"]  # 1 to 2, 3 to 4, and 5 to 6 for its end
+    with costs.of("outer"):  # 8 to 9
+        pass
+    assert costs.seconds == {"inner": 3, "outer": 5}
 
 
 def test_folders_that_are_not_voxceleb(tmp_path: Path) -> None:
@@ -240,18 +279,18 @@ def test_mistakes_are_named_before_any_work(tree: Path, tmp_path: Path, argument
 
 @pytest.mark.slow
 def test_real_workers_write_the_same_bytes(tmp_path: Path) -> None:
-    """One process and two; detector, fit and encoder are the real ones."""
+    """One process, two, and two that read and write through fsspec; detector, fit and encoder are the real ones."""
     folder = tmp_path / "films"
     for index, face in enumerate(FACES[:3]):
         film(folder / f"{index}.mp4", face, 14)
     (folder / "broken.mp4").write_bytes((folder / "0.mp4").read_bytes()[:500])
     found = {}
-    for workers in (1, 2):
-        output = tmp_path / str(workers)
-        arguments = [str(folder), "--workers", str(workers), "--clips-per-shard", "2", "--speech-features"]
-        prepare.main([*arguments, "--output", str(output), "--weights", str(WEIGHTS)])
-        found[workers] = contents(Address(str(output)))
-    assert found[1] == found[2]
+    for name, workers, protocol in (("1", 1, ""), ("2", 2, ""), ("far", 2, "file://")):
+        output = tmp_path / name
+        arguments = [f"{protocol}{folder}", "--workers", str(workers), "--clips-per-shard", "2", "--speech-features"]
+        prepare.main([*arguments, "--output", f"{protocol}{output}", "--weights", str(WEIGHTS)])
+        found[name] = contents(Address(str(output)))
+    assert found["1"] == found["2"] == found["far"]
     clips = list(read_shards(tmp_path / "1"))
     assert [clip.name for clip in clips] == ["films/0", "films/1", "films/2"]
     encoder = Wav2Vec2Model.from_pretrained(WEIGHTS / "audio_encoder").eval()
