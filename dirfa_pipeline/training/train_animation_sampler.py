@@ -65,7 +65,7 @@ Split = tuple[list[TrackedClip], list[TrackedClip]]
 SIZES: Final[dict[str, dict[str, int]]] = {
     "base": {},
     "large": {
-        "lip_channels": 1024, "dim": 768, "num_layers": 10, "num_heads": 12, "flow_channels": 1024, "memory": 48,
+        "lip_channels": 1024, "dim": 768, "num_layers": 12, "num_heads": 12, "flow_channels": 1024, "memory": 48,
     },
 }  # fmt: skip
 SPEECH_HEAD = "speech_head."  # what the names of its tensors begin with in a sampler

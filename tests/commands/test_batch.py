@@ -173,13 +173,15 @@ def command(jobs: Path, output: Path, weights: Path, workers: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_real_videos_with_their_credentials(tmp_path: Path, weights: Path) -> None:
+@pytest.mark.parametrize("engine", [[], ["--address", "local"]], ids=["processes", "ray"])
+def test_real_videos_with_their_credentials(tmp_path: Path, weights: Path, engine: list[str]) -> None:
     write_wav(str(tmp_path / "höre zu.wav"), speech(0.4))
     photos = [str(path) for path in sorted(FACE.glob("*.jpg"))[:2]]
     lines = [{"photo": photo, "sound": "höre zu.wav"} for photo in (*photos, *photos, "nobody.jpg")]
     done = subprocess.run(
-        command(write_jobs(tmp_path, lines), tmp_path / "out", weights, 1), capture_output=True, text=True, timeout=600
-    )
+        [*command(write_jobs(tmp_path, lines), tmp_path / "out", weights, 1), *engine],
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
     summary = json.loads(done.stdout)
     assert (summary["made"], summary["failed"], summary["photos_prepared"]) == (4, 1, 2), done.stderr
     assert "line 5: image file not found: " in done.stderr

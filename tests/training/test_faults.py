@@ -107,9 +107,8 @@ def test_a_cluster_loses_a_node_and_workers_their_memory(tree: Path, tmp_path: P
         cluster.remove_node(lost, allow_graceful=False)
         assert process.wait(1800) == 0, log.read_text()[-3000:]
         killer.ended.set()
-        print(
-            f"a node killed after 3 of 20 shards, {len(killer.killed)} workers killed; {time.monotonic() - before:.0f} s"
-        )
+        seconds = time.monotonic() - before
+        print(f"a node killed after 3 of 20 shards, {len(killer.killed)} workers killed; {seconds:.0f} s")
         print(log.read_text()[-1500:])
         assert len(killer.killed) == 2
     finally:
