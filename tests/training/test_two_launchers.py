@@ -1,14 +1,13 @@
 """Two launchers over gloo, as on two machines: one is killed, and the run that goes on is like one that was not."""
 
 import contextlib
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -64,9 +63,12 @@ def curve(run: Path, name: str) -> dict[int, float]:
 
 
 def kill(launcher: "subprocess.Popen[bytes]") -> None:
-    """A launcher and what it launched, as a machine that is switched off."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(launcher.pid, signal.SIGKILL)
+    """A launcher and what it launched, in sessions of their own, too: as a machine that is switched off."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        first = psutil.Process(launcher.pid)
+        for process in (first, *first.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @pytest.mark.long
