@@ -117,6 +117,7 @@ def main() -> None:
     found.append(run("prepare", "prepare", *words, "--weights", str(work / "weights")))
     found.append(train_sampler(work))
     values = {f"{one['name']}.{key}": one[key] for one in found for key in ("peak_mib", "core_seconds")}
+    values |= {f"{one['name']}.peak_gib": one["peak_mib"] / 1024 for one in found}
     values["encoder.weights"] = weights_of(work / "weights" / "audio_encoder" / "model.safetensors")
     values["sampler.weights"] = weights_of(work / "sampler" / "diffusion_pytorch_model.safetensors")
     print(json.dumps(values, indent=1))

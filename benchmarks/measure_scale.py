@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -120,7 +121,7 @@ def measure(tree: Path, output: Path, plan: Plan) -> dict[str, Any]:
     words += ["--address", "local"] if plan.ray else []
     # A worker holds one clip at a time, whatever a shard holds: small shards give two workers something to share.
     words += ["--speech-features", "--clips-per-shard", str(min(200, max(5, plan.clips // 5)))]
-    began, log = time.monotonic(), output.with_suffix(".log")
+    began, log = time.monotonic(), output.with_name(f"{output.name}.log")
     with open(log, "w") as told:
         command = [sys.executable, "-m", "dirfa_pipeline.training.prepare", *words]
         process = subprocess.Popen(command, stdout=told, stderr=told)
@@ -183,9 +184,34 @@ def report_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def feature_share(output: Path) -> float:
+    """The share of speech features in the bytes of shards."""
+    sizes: Counter[bool] = Counter()
+    for path in output.glob("*.tar"):
+        with tarfile.open(path) as shard:
+            for member in shard:
+                sizes[member.name.endswith(".npy")] += member.size
+    return sizes[True] / sizes.total()
+
+
 def values_of(report: dict[str, Any]) -> dict[str, float]:
     """The report as figures with names."""
-    values = {f"voxceleb2.{name}": value for name, value in report["voxceleb2"].items()}
+    alone, shared = (
+        {row["clips"]: row for row in report["rows"] if row["workers"] == n and not row["ray"]} for n in (1, 2)
+    )
+    ((clips, two),) = shared.items()
+    long = max(alone.values(), key=lambda row: row["frames"])
+    each, loads = long["stage_seconds"] / long["clips"], [row["load"] for row in report["rows"]]
+    values = {
+        "load.least": min(loads), "load.most": max(loads), "shared": clips,
+        "two_over_one": two["stage_seconds"] / alone[clips]["stage_seconds"],
+        "landmark_share": long["stages"]["landmarks"] / long["stage_seconds"],
+        # Of a thousand cores at work, in megabytes a second.
+        "read_rate": 1000 * long["bytes_a_clip_in"] / each / 1e6,
+        "write_rate": 1000 * long["bytes_a_clip_out"] / each / 1e6,
+        "memory_1000": 1000 * long["peak_mib"] / 1024,
+    }  # fmt: skip
+    values |= {f"voxceleb2.{name}": value for name, value in report["voxceleb2"].items()}
     values |= {f"line.{name}": value for name, value in report["line"].items() if name != "residuals"}
     values |= {f"line.residual.{clips}": value for clips, value in report["line"]["residuals"].items()}
     for row in report["rows"]:
@@ -193,6 +219,9 @@ def values_of(report: dict[str, Any]) -> dict[str, float]:
         values |= {f"{name}.{key}": value for key, value in row.items() if isinstance(value, int | float)}
         values[f"{name}.seconds_a_clip"] = row["stage_seconds"] / row["clips"]
         values[f"{name}.kept"] = row["reasons"]["kept"]
+        values[f"{name}.largest_mb"] = row["largest_shard_bytes"] / 1e6
+        if row["core_seconds"] is not None:
+            values[f"{name}.start"] = row["core_seconds"] - row["stage_seconds"]
         for stage, seconds in row["stages"].items():
             values[f"{name}.{stage.replace(' ', '_')}"] = seconds / row["clips"]
     return values
@@ -228,7 +257,9 @@ def main() -> None:
     report = report_of([done[plan.name] for plan in plans])
     (options.work / "report.json").write_text(json.dumps(report, indent=1))
     print(json.dumps(report["line"]), json.dumps(report["voxceleb2"]), sep="\n")
-    record(options.record, values_of(report), "dirfa-base")
+    long = max(plans, key=lambda plan: plan.frames)
+    share = feature_share(options.work / f"shards-{long.name}")
+    record(options.record, values_of(report) | {"feature_share": share}, "dirfa-base")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ VERBS = sorted({line for line in commands() if line.startswith("dirfa ")})
 
 @pytest.mark.parametrize("line", TRAINING)
 def test_training_command_exists(line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    module = importlib.import_module(re.search(r"-m (dirfa_pipeline\.training\.\w+)", line)[1])
+    module = importlib.import_module(re.search(r"-m (?:-- )?(dirfa_pipeline\.training\.\w+)", line)[1])
     with pytest.raises(SystemExit, match="0"):
         module.main(["--help"])
     assert options(line) <= options(capsys.readouterr().out.replace("[", " ").replace(",", " "))

@@ -306,7 +306,8 @@ class TrainingRun:
         for path in (self.checkpoint, self.before):
             if path.exists():
                 try:
-                    return dict(torch.load(path, weights_only=True, map_location=self.accelerator.device))
+                    # Not to the accelerator's device: among several processes that may be "cpu:0", which load refuses.
+                    return dict(torch.load(path, weights_only=True, map_location="cpu"))
                 except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
                     logger.warning("%s cannot be read (%s); the one before it is tried", path, type(error).__name__)
         return None
@@ -345,6 +346,12 @@ def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
 def pad_rows(values: Tensor, length: int) -> Tensor:
     """Append zeros along the first dimension."""
     return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])
+
+
+def tell_processes(accelerator: Accelerator) -> None:
+    """Say how many train together: a launcher that was asked for several may start one, or each by itself."""
+    number, count = accelerator.process_index, accelerator.num_processes
+    logger.info("process %d, one of %d processes, on %s", number, count, accelerator.device)
 
 
 StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed

@@ -7,8 +7,8 @@ Train the AnimationSampler on tracked clips.
 `TRACKS` holds the shards that `track_videos` wrote; each clip says whether it teaches lips, motion or both.
 `--speech-head` names the speech_head.safetensors that `train_audio_encoder` left, or a pipeline whose sampler has one
 for the same encoder. An interrupted run goes on from its last checkpoint, and the sampler as it is then is in
-`RUN/lips-latest` or `RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `accelerate launch` runs it on
-several processes, of one machine or of many.
+`RUN/lips-latest` or `RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `torchrun` runs it on several
+processes of one machine or of many, see docs/scale.md.
 
 With `--stream` clips stay in their shards, which must hold speech features: each is learned from once an epoch, over
 all processes and their `--readers`; what is measured of clips and not learned step by step (scales, calibration,
@@ -39,7 +39,7 @@ from ..workers.addresses import Address
 from .clip_stream import Readers, ShardPart, read_table, shard_parts
 from .held_out import UNSYNCHRONISED_CLIPS, split_clips
 from .lip_stage import LEAST_AGREEMENT, LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
-from .loop import Schedule, TrainingRun, remove_checkpoints
+from .loop import Schedule, TrainingRun, remove_checkpoints, tell_processes
 from .motion_data import CHANNELS, TrackedClip
 from .motion_stage import (
     calibrate,
@@ -68,6 +68,9 @@ SIZES: Final[dict[str, dict[str, int]]] = {
         "lip_channels": 1024, "dim": 768, "num_layers": 12, "num_heads": 12, "flow_channels": 1024, "memory": 48,
     },
 }  # fmt: skip
+# Highest learning rates of lips and motion: those of the bundled sampler, and lower ones, as wider networks need; the
+# latter are a guess that no million clips have tried.
+RATES: Final = {"base": (2e-3, 1e-3), "large": (3e-4, 2e-4)}
 SPEECH_HEAD = "speech_head."  # what the names of its tensors begin with in a sampler
 
 
@@ -217,6 +220,7 @@ def main(arguments: list[str] | None = None) -> None:
     accelerator = Accelerator(  # the sampler is small: minutes on one core
         cpu=True, mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run
     )
+    tell_processes(accelerator)
     accelerator.init_trackers("curves")
     start = partial(TrainingRun, accelerator=accelerator, folder=options.run, seed=options.seed)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
@@ -235,7 +239,7 @@ def main(arguments: list[str] | None = None) -> None:
         streamed = StreamedClips(parts, readers, options.seed, mark_of(encoder), sampler, face_model)
     if options.lip_steps:
         lips = [lip_examples(split, heard, sampler, face_model) for split in clips]
-        schedule = paced(lip_schedule(options.lip_steps, accumulate=options.accumulate), options)
+        schedule = paced(lip_schedule(options.lip_steps, RATES[options.size][0], options.accumulate), options)
         geometry = LipGeometry.of(face_model)
         train_lips(sampler, lips[0], lips[1], geometry, schedule, start, None if streamed is None else streamed.lips())
         calibrate_lips(sampler, lips[0], geometry)
@@ -245,7 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
     training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
     measure_motion(sampler, training, moving[0])
     fit_cue_scale(sampler, training)
-    schedule = paced(motion_schedule(options.motion_steps, 1e-3, options.accumulate), options)
+    schedule = paced(motion_schedule(options.motion_steps, RATES[options.size][1], options.accumulate), options)
     train_motion(sampler, training, validation, schedule, start, None if streamed is None else streamed.motion())
     accelerator.end_training()
     if accelerator.is_main_process:

@@ -7,7 +7,8 @@ Train the audio encoder on the speech corpus.
 It learns visemes and closures from waveforms under augmentation, and at the same time to read the log-mel from its
 convolutions, which teaches these in minutes what takes hours from the labels alone. Saves `audio_encoder`,
 `feature_extractor` and `speech_head.safetensors`. An interrupted run goes on from its last checkpoint, and what it has
-learned until then is in `RUN/encoder-latest` in the same layout; `accelerate launch` runs it on several processes.
+learned until then is in `RUN/encoder-latest` in the same layout. `torchrun` runs it on several processes of one
+machine or many, see docs/scale.md; without GPUs set ACCELERATE_USE_CPU=true.
 
 With `--start WEIGHTS --speech-head HEAD` a trained encoder goes on learning, from more speech for example. Its
 convolutions stay as they are, which halves the time of a step, and the log-mel is not read any more.
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
 
 from ..models.speech_head import VISEME_NAMES
-from .loop import Schedule, TrainingRun
+from .loop import Schedule, TrainingRun, tell_processes
 from .speech_corpus import CLOSURE, UNKNOWN, SpeechBatch, SpeechCorpus
 from .speech_model import SpeechModel, encoder_config, log_mel
 
@@ -133,6 +134,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
         # Where a crop is masked by chance only, the embedding of masked frames goes unused.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )  # fmt: skip
+    tell_processes(accelerator)
     accelerator.init_trackers("curves")
     torch.manual_seed(options.seed)
     sources = sorted(options.corpus.glob("*.npz"))

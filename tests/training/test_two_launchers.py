@@ -47,10 +47,9 @@ def launch(words: list[str], log: Path) -> list[subprocess.Popen[bytes]]:
     """One launcher a machine, each with a process of its own; both run here."""
     port, launchers = free_port(), []
     for rank in range(2):
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "2"]
-        command += ["--num_processes", "2", "--machine_rank", str(rank), "--main_process_ip", "127.0.0.1"]
-        command += ["--main_process_port", str(port), "--mixed_precision", "no", "--dynamo_backend", "no"]
-        command += ["--rdzv_backend", "static", "-m", "dirfa_pipeline.training.train_animation_sampler", *words]
+        command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+        command += ["--node-rank", str(rank), "--master-addr", "127.0.0.1", "--master-port", str(port)]
+        command += ["-m", "--", "dirfa_pipeline.training.train_animation_sampler", *words]
         with open(log.with_suffix(f".{rank}.log"), "ab") as file:
             launchers.append(subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True))
     return launchers
@@ -88,6 +87,7 @@ def test_one_of_two_launchers_is_killed(data: Path, tmp_path: Path) -> None:
         assert launcher.wait(900) == 0, (tmp_path / "killed.0.log").read_text()[-2000:]
     told = (tmp_path / "killed.0.log").read_text() + (tmp_path / "killed.1.log").read_text()
     assert "goes on from step" in told
+    assert "one of 2 processes" in told
     largest = 0.0
     for name, steps in (("lips/loss", LIPS), ("motion/events", MOTION), ("motion/blinks", MOTION)):
         expected, found = curve(whole, name), curve(killed, name)
