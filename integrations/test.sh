@@ -15,7 +15,7 @@ for name; do
     environment=$name/.venv
     if [ ! -e "$environment/.installed" ] || [ "$name/pyproject.toml" -nt "$environment/.installed" ]; then
         "$PYTHON" -m venv "$environment"
-        "$environment/bin/python" -m pip install --quiet torch
+        "$environment/bin/python" -m pip install --quiet --constraint ../constraints.txt torch
         "$environment/bin/python" -m pip install --quiet --editable .. --editable "$name[test]"
         touch "$environment/.installed"
     fi

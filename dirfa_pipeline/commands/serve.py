@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import socket
 import sys
 from dataclasses import fields
@@ -90,6 +91,8 @@ def run(options: argparse.Namespace) -> None:
         where = f"[{host}]" if ":" in host else host
         print(f"http://{where}:{port}/" + (f"?token={quote(settings.token)}" if settings.token else ""), flush=True)
         sys.setswitchinterval(SWITCH)
+        # uvicorn stops gracefully, then raises the signal anew; by itself that would end Python before it cleans up.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
         uvicorn.Server(config).run(sockets=[listener])
 
 

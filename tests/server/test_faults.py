@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,3 +112,51 @@ async def one_too_many(server: Served) -> None:
             await socket.send("nonsense")
         while True:
             await socket.recv()
+
+
+# Says half a second of a minute, then hangs, as a voice does whose model is stuck.
+HANGING = """
+import os, sys, time, wave
+open(sys.argv[1], "w").write(str(os.getpid()))
+with wave.open(sys.argv[1] + ".wav", "wb") as sound:
+    sound.setnchannels(1), sound.setsampwidth(2), sound.setframerate(24000)
+    sound.writeframes(bytes(24000 * 2 * 60))
+sys.stdout.buffer.write(open(sys.argv[1] + ".wav", "rb").read()[:24000])
+sys.stdout.buffer.flush()
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("how", "codes"), [(signal.SIGTERM, {1001, 1012}), (signal.SIGKILL, {None})])
+def test_a_server_that_is_stopped_or_killed(astronaut: Path, tmp_path: Path, how: int, codes: set[int | None]) -> None:
+    """In mid-sentence: visitors notice, its place can be taken at once, and when it is stopped no voice stays."""
+    (tmp_path / "hang.py").write_text(HANGING)
+    voice = f"command:{sys.executable} {tmp_path / 'hang.py'} {tmp_path / 'voice'}"
+
+    async def scene(server: Served) -> int | None:
+        async with connect(server.address.replace("http", "ws") + "ws", max_size=None) as socket:
+            await socket.recv()
+            await socket.send(json.dumps({"type": "say", "text": "Hello"}))
+            while True:
+                message = await asyncio.wait_for(socket.recv(), PATIENCE)
+                if isinstance(message, str) and json.loads(message)["type"] == "started":
+                    break
+            server.process.send_signal(how)
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    await asyncio.wait_for(socket.recv(), PATIENCE)
+            return closed.value.rcvd and closed.value.rcvd.code
+
+    with served(astronaut, tmp_path, "--max-size", "400", "--voice", voice) as server:
+        assert asyncio.run(scene(server)) in codes
+        status = server.process.wait(PATIENCE)
+        assert status == (-signal.SIGKILL if how == signal.SIGKILL else 0)
+        assert "Traceback" not in server.complaints.read_text()
+        port = server.address.rsplit(":", 1)[1].strip("/")
+    program = int((tmp_path / "voice").read_text())
+    if how == signal.SIGTERM:
+        assert not Path(f"/proc/{program}").exists()
+    else:
+        os.kill(program, signal.SIGKILL)  # it would notice at its next word; this one has none
+    with served(astronaut, tmp_path, "--max-size", "400", "--port", port) as server:
+        assert server.address.endswith(f":{port}/")

@@ -182,3 +182,14 @@ def test_without_its_token_nobody_is_there(browser: Browser, address: str) -> No
         page = context.new_page()
         page.goto(address.split("?")[0])
         expect(page.locator("#status")).to_contain_text("The conversation is over", timeout=PATIENCE)
+
+
+def test_a_server_that_dies_is_told(browser: Browser, astronaut: Path, tmp_path: Path) -> None:
+    with served(astronaut, tmp_path, "--max-size", "400") as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server.address)
+        expect(page.locator("#status")).to_have_text("Ready.", timeout=PATIENCE)
+        server.process.kill()
+        expect(page.locator("#status")).to_have_text(
+            "The conversation is over (1006). Reload the page for another.", timeout=PATIENCE
+        )

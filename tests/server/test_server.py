@@ -1,6 +1,7 @@
 """The server by real connections: uvicorn on a free port, websockets, HTTP and aiortc as visitors."""
 
 import asyncio
+import base64
 import io
 import json
 import struct
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from dirfa_pipeline import AudioClip, load_audio, verify
 from dirfa_pipeline.errors import VoiceError
+from dirfa_pipeline.live.conversation import MAX_BACKLOG
 from dirfa_pipeline.server.app import build_app
 from dirfa_pipeline.server.house import House
 from dirfa_pipeline.server.people import Ensemble
@@ -37,6 +40,7 @@ from dirfa_pipeline.server.settings import Settings
 
 PATIENCE = 60.0  # seconds: busy machines are slow
 RATE = 24_000
+HANGS = threading.Event()  # set where a voice that hangs may go on
 
 
 class Voice:
@@ -48,17 +52,18 @@ class Voice:
                 raise VoiceError("the voice failed in mid-sentence")
             if word == "break":
                 raise RuntimeError("a bug")
+            if word == "hang":
+                HANGS.wait(PATIENCE)
             yield speech(0.25, RATE)
 
 
 class Server:
     """A server in a thread of its own."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, **options: Any) -> None:
         self.house = house
-        self._server = uvicorn.Server(
-            uvicorn.Config(build_app(house), port=0, log_level="error", ws_max_size=house.settings.max_message)
-        )
+        options |= {"port": 0, "log_level": "error", "ws_max_size": house.settings.max_message}
+        self._server = uvicorn.Server(uvicorn.Config(build_app(house), **options))
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self) -> "Server":
@@ -265,6 +270,29 @@ def test_a_voice_that_fails_is_told(serve: Callable[..., Server]) -> None:
     run(scene())
 
 
+def test_a_voice_that_hangs_is_interrupted_and_the_others_go_on(serve: Callable[..., Server]) -> None:
+    async def scene() -> None:
+        async with visit(server) as visitor, visit(server) as other:
+            await visitor.tell("say", text="one hang two")
+            await visitor.until("started")
+            await other.tell("say", text="works")
+            await other.until("ended")
+            await visitor.frames(10)  # it lives on
+            await visitor.tell("interrupt")
+            assert (await visitor.until("interrupted"))["seconds"] == pytest.approx(0.25)
+            await visitor.tell("say", text="again")
+            await visitor.until("ended")
+
+    HANGS.clear()
+    server = serve()
+    run(scene())
+    HANGS.set()
+    deadline = time.monotonic() + PATIENCE
+    while any(thread.name == "dirfa-sound" for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(thread.name == "dirfa-sound" for thread in threading.enumerate())
+
+
 async def settle(server: Server, name: str, value: float) -> None:
     """Wait until the server has noticed who left."""
     while server.metric(name) != value:
@@ -390,6 +418,50 @@ def test_a_flood_is_bounded(serve: Callable[..., Server]) -> None:
 
     server = serve(max_texts=8)
     run(scene())
+
+
+def test_ten_minutes_of_sound_at_once_are_bounded_and_the_others_go_on(serve: Callable[..., Server]) -> None:
+    ten_seconds = pcm(speech(10.0, RATE))
+
+    async def scene() -> None:
+        async with visit(server) as visitor, visit(server) as other:
+            await visitor.until("ready")
+            for _ in range(60):
+                await visitor.socket.send(ten_seconds)
+            assert "s of speech wait already" in (await visitor.until("overflow"))["text"]
+            assert max(conversation.backlog for conversation in server.house.conversations) <= MAX_BACKLOG
+            await visitor.tell("interrupt")
+            await visitor.until("interrupted")
+            await other.tell("say", text="works")
+            await other.until("ended")
+
+    server = serve(max_texts=60)
+    run(scene())
+
+
+def test_a_visitor_who_reads_nothing_is_sent_away(house: House) -> None:
+    """The network holds the server up, which notices that no ping is answered; meanwhile the others go on."""
+
+    async def scene() -> None:
+        address = urlsplit(server.http)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1024)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        key = base64.b64encode(bytes(16)).decode()
+        writer.write(
+            f"GET /ws HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        await settle(server, "sessions", 1)
+        async with visit(server) as other:
+            await other.tell("say", text="works")
+            await other.until("ended")
+        await settle(server, "sessions", 0)
+        writer.transport.abort()
+
+    quiet = House(house.pipe, house.people, Settings(max_sessions=2))
+    with Server(quiet, ws_ping_interval=1.0, ws_ping_timeout=2.0) as server:
+        run(scene())
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("dirfa-face")]
 
 
 def test_a_conversation_ends_in_time(serve: Callable[..., Server]) -> None:

@@ -1,5 +1,6 @@
 """A program as a voice: text in by its standard input, WAV out by its standard output."""
 
+import atexit
 import os
 import shutil
 import signal
@@ -18,6 +19,8 @@ from .wav import read_wav
 
 ENDING: Final = 0.5  # seconds that a program has to end after its last sound
 MOST_SAID: Final = 300  # characters of a complaint that are passed on
+
+_running: "set[subprocess.Popen[bytes]]" = set()
 
 
 class CommandVoice:
@@ -53,6 +56,7 @@ class CommandVoice:
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, bufsize=0,
                 start_new_session=True,
             )  # fmt: skip
+            _running.add(process)
             assert process.stdin and process.stdout
             try:
                 _write(process.stdin, text)
@@ -97,3 +101,11 @@ def _end(process: "subprocess.Popen[Any]") -> None:
     else:
         process.kill()
     process.wait()
+    _running.discard(process)
+
+
+@atexit.register
+def _end_all() -> None:
+    """End programs that threads still wait for: Python leaves those threads where they are."""
+    for process in list(_running):
+        _end(process)
