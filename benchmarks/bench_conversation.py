@@ -2,7 +2,7 @@
 Conversations by the machine's clock and by one that need not be waited for: delay, skipped frames, joins, memory.
 
     python benchmarks/bench_conversation.py PHOTO SPEECH [--weights DIR] [--sizes 512 256] [--faces 1 2 4]
-        [--seconds 30] [--minutes 10] [--steady 60]
+        [--seconds 30] [--minutes 10] [--steady 60] [--record NAME]
 
 Prints for each size and number of conversations at once, all in one process and in the machine's own time: the delay
 from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
@@ -10,7 +10,8 @@ frames that were skipped, seconds from `say` to the first frame that speaks, sec
 and the memory of each; how many a core had nearly all of their frames; and seconds from a text to the voice of
 espeak-ng. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over
 the most around it, and the memory over so many minutes. `--steady` lets one conversation at the first size go on for
-so many minutes of the machine's own time, and prints delay, skipped frames and memory of each tenth.
+so many minutes of the machine's own time, and prints delay, skipped frames and memory of each tenth. `--faces` without
+a number, `--texts 0`, `--joins 0` and `--minutes 0` leave parts out.
 """
 
 import argparse
@@ -18,10 +19,12 @@ import asyncio
 import os
 import resource
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import psutil
 import torch
+from results import add_option, record
 
 from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio, open_voice
 from dirfa_pipeline.animation.coefficients import LIP_INDICES
@@ -56,58 +59,71 @@ def main() -> None:
     parser.add_argument("speech")
     parser.add_argument("--weights", default="dirfa-base")
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 256])
-    parser.add_argument("--faces", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--faces", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--minutes", type=float, default=10.0, help="of the fake clock; 0 measures no memory")
     parser.add_argument("--joins", type=int, default=6, help="joins of each kind; 0 measures none")
     parser.add_argument("--texts", type=int, default=8, help="texts that espeak-ng says; 0 measures none")
     parser.add_argument("--steady", type=float, default=0.0, help="minutes of one conversation in real time")
+    add_option(parser, "conversation")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     pipe.set_progress_bar_config(disable=True)
     clip = load_audio(options.speech)
+    values: dict[str, float] = {"load": os.getloadavg()[0]}
     print(f"{os.cpu_count()} cores; load before: {_load()}")
-    print("size  faces  fps  delay p50/p95/p99 s  skipped  say to voice s  interrupt to rest s  MiB each  load")
+    if options.faces:
+        print("size  faces  fps  delay p50/p95/p99 s  skipped  say to voice s  interrupt to rest s  MiB each  load")
     for size in options.sizes:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, size))
-        rates = {
-            faces: asyncio.run(measure_live(pipe, prepared, clip, size, faces, options.seconds))
-            for faces in options.faces
-        }
-        held = max((faces for faces, rate in rates.items() if rate >= HELD * LIVE_FPS), default=0)
-        cores = os.cpu_count() or 1
-        print(f"{size} pixels: {held} at once had {HELD:.0%} of their frames, {held / cores:g} a core")
+        rates = {}
+        for faces in options.faces:
+            row = asyncio.run(measure_live(pipe, prepared, clip, size, faces, options.seconds))
+            rates[faces] = row["fps"]
+            values |= {f"live.{size}.{faces}.{name}": value for name, value in row.items()}
+        if rates:
+            held = max((faces for faces, rate in rates.items() if rate >= HELD * LIVE_FPS), default=0)
+            cores = os.cpu_count() or 1
+            print(f"{size} pixels: {held} at once had {HELD:.0%} of their frames, {held / cores:g} a core")
+            values[f"live.{size}.held"] = held
         if options.texts:
-            asyncio.run(measure_text(pipe, prepared, size, options.texts))
+            row = asyncio.run(measure_text(pipe, prepared, size, options.texts))
+            values |= {f"text.{size}.{name}": value for name, value in row.items()}
     if options.steady:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, options.sizes[0]))
-        asyncio.run(measure_steady(pipe, prepared, clip, options.steady))
+        values |= asyncio.run(measure_steady(pipe, prepared, clip, options.steady))
     if options.joins:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, max(options.sizes)))
-        asyncio.run(measure_joins(pipe, prepared, clip, options.joins))
+        values |= asyncio.run(measure_joins(pipe, prepared, clip, options.joins))
     if options.minutes:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, min(options.sizes)))
         asyncio.run(measure_memory(pipe, prepared, clip, options.minutes))
+    record(options.record, values, options.weights)
 
 
 async def measure_live(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, size: int, faces: int, seconds: float
-) -> float:
-    """One line of the table; returns the frames a second of each."""
+) -> dict[str, float]:
+    """One line of the table."""
     before = _memory()
     results = await asyncio.gather(*(_talk(pipe, prepared, clip, seconds, seed) for seed in range(faces)))
     delays = np.concatenate([result["delays"] for result in results])
-    percentiles = "/".join(f"{np.percentile(delays, share):.2f}" for share in (50, 95, 99))
-    skipped = np.mean([result["skipped"] for result in results])
     voiced, rests = (np.concatenate([result[name] for result in results]) for name in ("voiced", "rests"))
+    row = _spread(delays) | {
+        "fps": len(delays) / faces / seconds,
+        "skipped": float(np.mean([result["skipped"] for result in results])),
+        "voice": float(np.median(voiced)), "voice_most": voiced.max(),
+        "rest": float(np.median(rests)), "rest_most": rests.max(),
+        "mebibytes": (_memory() - before) / faces, "load": os.getloadavg()[0],
+    }  # fmt: skip
     print(
-        f"{size:4d}  {faces:5d}  {len(delays) / faces / seconds:4.1f}  {percentiles}  {skipped:6.1%}  "
-        f"{np.median(voiced):.2f}, worst {voiced.max():.2f}  {np.median(rests):.2f}, worst {rests.max():.2f}  "
-        f"{(_memory() - before) / faces:.0f}  {_load()}",
+        f"{size:4d}  {faces:5d}  {row['fps']:4.1f}  {_told(row)}  {row['skipped']:6.1%}  "
+        f"{row['voice']:.2f}, worst {row['voice_most']:.2f}  {row['rest']:.2f}, worst {row['rest_most']:.2f}  "
+        f"{row['mebibytes']:.0f}  {_load()}",
         flush=True,
     )
-    return len(delays) / faces / seconds
+    return row
 
 
 async def _talk(
@@ -143,7 +159,7 @@ async def _talk(
         }  # fmt: skip
 
 
-async def measure_text(pipe: DirfaPipeline, prepared: PreparedPortrait, size: int, texts: int) -> None:
+async def measure_text(pipe: DirfaPipeline, prepared: PreparedPortrait, size: int, texts: int) -> dict[str, float]:
     """Seconds from a text to the first frame with a voice, and from an interruption to lips at rest."""
     voice, voiced, rests = open_voice("espeak"), [], []
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1)) as face:
@@ -168,6 +184,10 @@ async def measure_text(pipe: DirfaPipeline, prepared: PreparedPortrait, size: in
         f"{size} pixels, espeak-ng: text to voice {np.median(voiced):.2f} s, worst {max(voiced):.2f}; "
         f"interruption to lips at rest {np.median(rests):.2f} s, worst {max(rests):.2f}; load {_load()}"
     )
+    return {
+        "voice": float(np.median(voiced)), "voice_most": max(voiced),
+        "rest": float(np.median(rests)), "rest_most": max(rests), "load": os.getloadavg()[0],
+    }  # fmt: skip
 
 
 async def _let_pass(face: Conversation, seconds: float) -> None:
@@ -177,34 +197,46 @@ async def _let_pass(face: Conversation, seconds: float) -> None:
             return
 
 
-async def measure_steady(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float) -> None:
+async def measure_steady(
+    pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float
+) -> dict[str, float]:
     """A line for each tenth of a long conversation, half of it spoken; memory is that of the whole process."""
     print("minutes  fps  delay p50/p95/p99/most s  skipped  MiB now, peak  load")
-    part = 60.0 * minutes / 10.0
+    part, values = 60.0 * minutes / 10.0, dict[str, float]()
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1)) as face:
         delays: list[float] = []
-        ends, skipped, turn = part, 0, 0
+        whole: list[np.ndarray] = []
+        skipped, turn = 0, 0
         async for frame in face:
             delays.append(face.now - frame.time)
             if frame.time >= 2 * TURN * turn:
                 turn = int(frame.time / (2 * TURN)) + 1
                 await face.say((clip.sampling_rate, clip.samples[:, : round(TURN * clip.sampling_rate)]))
-            if frame.time < ends:
+            if frame.time < (len(whole) + 1) * part:
                 continue
-            spread = "/".join(f"{value:.2f}" for value in [*np.percentile(delays, (50, 95, 99)), max(delays)])
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            left_out = (face.skipped - skipped) / part / face.fps
+            row = _spread(delays) | {
+                "fps": len(delays) / part, "skipped": (face.skipped - skipped) / part / face.fps,
+                "mebibytes": _memory(), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "load": os.getloadavg()[0],
+            }  # fmt: skip
             print(
-                f"{frame.time / 60:7.1f}  {len(delays) / part:4.1f}  {spread}  {left_out:6.1%}  "
-                f"{_memory():.0f}, {peak:.0f}  {_load()}",
+                f"{frame.time / 60:7.1f}  {row['fps']:4.1f}  {_told(row)}/{row['most']:.2f}  {row['skipped']:6.1%}  "
+                f"{row['mebibytes']:.0f}, {row['peak']:.0f}  {_load()}",
                 flush=True,
             )
-            delays, ends, skipped = [], ends + part, face.skipped
-            if ends > 10.5 * part:
-                return
+            whole.append(np.array(delays))
+            delays, skipped = [], face.skipped
+            values |= {f"steady.{len(whole)}.{name}": value for name, value in row.items()}
+            if len(whole) == 10:
+                break
+        every = _spread(np.concatenate(whole)) | {"skipped": skipped / (10.0 * part) / face.fps}
+        every["fps"] = sum(map(len, whole)) / (10.0 * part)
+        return values | {f"steady.{name}": value for name, value in every.items()}
 
 
-async def measure_joins(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, joins: int) -> None:
+async def measure_joins(
+    pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, joins: int
+) -> dict[str, float]:
     """How much more the picture changes at a join than in the frames around it."""
     starts, stops = [], []
     length = round(3.0 * clip.sampling_rate)
@@ -230,10 +262,13 @@ async def measure_joins(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: A
             around = np.concatenate([change[start - WINDOW : start], change[spoken + 2 : spoken + WINDOW]])
             starts.append(change[start : spoken + 2].max() / around.max())
             stops.append(change[stop - 1 : stop + 5].max() / change[stop - WINDOW : stop - 1].max())
-    for name, ratios in (("speech begins", starts), ("interruption", stops)):
+    values: dict[str, float] = {}
+    for name, what, ratios in (("start", "speech begins", starts), ("stop", "interruption", stops)):
         print(
-            f"change of the picture, {name}, over the most around it: {np.mean(ratios):.2f}, worst {max(ratios):.2f}"
+            f"change of the picture, {what}, over the most around it: {np.mean(ratios):.2f}, worst {max(ratios):.2f}"
         )
+        values |= {f"join.{name}": float(np.mean(ratios)), f"join.{name}_most": max(ratios)}
+    return values
 
 
 async def measure_memory(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float) -> None:
@@ -274,6 +309,15 @@ def _watch_lips(face: Conversation) -> list[np.ndarray]:
 def _changes(pictures: list[np.ndarray]) -> np.ndarray:
     whole = np.array(pictures).astype(np.int16)
     return np.array([np.abs(after - before).mean() for before, after in zip(whole, whole[1:], strict=False)])
+
+
+def _spread(delays: Sequence[float] | np.ndarray) -> dict[str, float]:
+    p50, p95, p99 = np.percentile(delays, (50, 95, 99))
+    return {"p50": p50, "p95": p95, "p99": p99, "most": float(np.max(delays))}
+
+
+def _told(row: dict[str, float]) -> str:
+    return "/".join(f"{row[name]:.2f}" for name in ("p50", "p95", "p99"))
 
 
 def _memory() -> float:

@@ -2,7 +2,7 @@
 The talking page in Chromium: step of sound and picture, delay, frames a second; by WebSocket and by WebRTC.
 
     python benchmarks/bench_talking_page.py PHOTO SPEECH [--weights DIR] [--ways socket call] [--size 512]
-        [--latency 0 0.12] [--busy 0 4] [--seconds 300]
+        [--latency 0 0.12] [--busy 0 4] [--seconds 300] [--record]
 
 Each row is a conversation on a server in a process of its own, half of it spoken. The server writes the wall time of a
 frame's moment into its pixels and clicks at each full second; the page tells what it shows and plays, and when.
@@ -29,6 +29,7 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 from playwright.sync_api import Page, Route, sync_playwright
+from results import add_option, record
 
 
 BLOCK, BITS, CHECK = 16, 16, 4  # pixels of a block; blocks of the time; blocks of its check sum
@@ -99,19 +100,23 @@ def main() -> None:
     parser.add_argument("--busy", type=int, nargs="+", default=[0, 4])
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    add_option(parser, "talking-page")
     options = parser.parse_args()
     if options.serve:
         serve(options)
         return
+    values: dict[str, float] = {}
     print("way     latency  load  frames/s, worst 5 s  delay p50/p95/p99/most s  step p5/p50/p95 ms  past 80 ms")
     for busy in options.busy:
         for latency in options.latency:
             for way in options.ways:
-                measure(options, way, latency, busy)
+                row = measure(options, way, latency, busy)
+                values |= {f"{way}.{1000 * latency:.0f}.{busy}.{name}": value for name, value in row.items()}
+    record(options.record, values, options.weights)
 
 
-def measure(options: argparse.Namespace, way: str, latency: float, busy: int) -> None:
-    """Print a row."""
+def measure(options: argparse.Namespace, way: str, latency: float, busy: int) -> dict[str, float]:
+    """A row, which is printed, too; with the load, which is that at its end."""
     with started(options) as port, computing(busy), delaying(latency) as delay, sync_playwright() as driver:
         switches = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -128,7 +133,15 @@ def measure(options: argparse.Namespace, way: str, latency: float, busy: int) ->
         page.evaluate(PROBE, {"call": call, "blocks": BITS + CHECK, "size": BLOCK, "loud": LOUD})
         noted = talk(page, options.seconds)
         browser.close()
-    print(f"{way:6s}  {latency:7.2f}  {os.getloadavg()[0]:4.1f}  {summary(noted)}", flush=True)
+    row = {"load": os.getloadavg()[0]} | summary(noted)
+    print(
+        f"{way:6s}  {latency:7.2f}  {row['load']:4.1f}  {row['fps']:8.1f}, {row['fps_least']:4.1f}     "
+        f"{row['p50']:.2f}/{row['p95']:.2f}/{row['p99']:.2f}/{row['most']:.2f}      "
+        f"{row['step_p5']:.0f}/{row['step_p50']:.0f}/{row['step_p95']:.0f} ({row['clicks']:.0f} clicks)  "
+        f"{row['past_80']:.0%}; {row['not_read']:.1%} of frames not read, {row['in_time']:.1%} within 1 s",
+        flush=True,
+    )
+    return row
 
 
 def talk(page: Page, seconds: float) -> dict[str, Any]:
@@ -143,8 +156,8 @@ def talk(page: Page, seconds: float) -> dict[str, Any]:
     return page.evaluate("() => noted")
 
 
-def summary(noted: dict[str, Any]) -> str:
-    """The numbers of a row."""
+def summary(noted: dict[str, Any]) -> dict[str, float]:
+    """The numbers of a row: seconds, and milliseconds of the step."""
     rows = np.array(noted["frames"])
     shown, bits = rows[:, 0], rows[:, 1:].astype(int)
     value = bits[:, :BITS] @ (1 << np.arange(BITS))
@@ -158,12 +171,14 @@ def summary(noted: dict[str, Any]) -> str:
     first = np.diff(heard, prepend=-np.inf) > 100.0  # one click may be noted twice
     steps = [step(click, moments[order], shown[order]) for click in heard[first]]
     clicks = np.array([found for found in steps if found is not None])
-    spread = "/".join(f"{moment:.2f}" for moment in [*np.percentile(delay, (50, 95, 99)) / 1000, delay.max() / 1000])
-    return (
-        f"{counts.mean():8.1f}, {counts.min():4.1f}     {spread}      "
-        f"{'/'.join(f'{part:.0f}' for part in np.percentile(clicks, (5, 50, 95)))} ({len(clicks)} clicks)  "
-        f"{np.mean(np.abs(clicks) > 80):.0%}; {np.mean(~good):.1%} of frames not read"
-    )
+    p50, p95, p99 = np.percentile(delay, (50, 95, 99)) / 1000.0
+    early, middle, late = np.percentile(clicks, (5, 50, 95))
+    return {
+        "fps": counts.mean(), "fps_least": counts.min(),
+        "p50": p50, "p95": p95, "p99": p99, "most": delay.max() / 1000.0, "in_time": np.mean(delay <= 1000.0),
+        "step_p5": early, "step_p50": middle, "step_p95": late, "clicks": len(clicks),
+        "past_80": np.mean(np.abs(clicks) > 80.0), "not_read": np.mean(~good),
+    }  # fmt: skip
 
 
 def step(heard: float, moments: np.ndarray, shown: np.ndarray) -> float | None:

@@ -275,6 +275,7 @@ def _watch(connection: RTCPeerConnection) -> asyncio.Event:
 async def _pump(conversation: Conversation, video: FaceVideo, talk: Talk, house: House) -> None:
     async for frame in conversation:
         video.offer(frame)
+        house.metrics.saw_delay(conversation.now - frame.time)
         talk.tell_delay(frame.time)
         house.metrics.add("frames_total")
 

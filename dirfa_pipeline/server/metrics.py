@@ -33,7 +33,7 @@ class Metrics:
         self.values[name] += amount
 
     def saw_delay(self, seconds: float) -> None:
-        """So long after a frame's moment came the message that it was shown."""
+        """So long after a frame's moment came the message that it was shown; of a call: so late it was sent."""
         self.delay_sum += seconds
         self.delays[sum(seconds > bound for bound in DELAY_BUCKETS)] += 1
 
@@ -43,7 +43,9 @@ class Metrics:
         for name, (kind, meaning) in HELP.items():
             lines += [f"# HELP dirfa_{name} {meaning}", f"# TYPE dirfa_{name} {kind}"]
             lines.append(f"dirfa_{name} {self.values[name] + running.get(name, 0)}")
-        lines += ["# HELP dirfa_delay_seconds from a frame's moment to the message that it was shown"]
+        lines += [
+            "# HELP dirfa_delay_seconds from a frame's moment to the message that it was shown; of calls, to being sent"
+        ]
         lines += ["# TYPE dirfa_delay_seconds histogram"]
         count = 0
         for bound, seen in zip((*DELAY_BUCKETS, "+Inf"), self.delays, strict=True):

@@ -681,6 +681,7 @@ def test_a_call(serve: Callable[..., Server]) -> None:
             while not messages.empty():
                 kinds.add(messages.get_nowait()["type"])
         assert loudest > 1000 and {"started", "ended", "error"} <= kinds
+        assert "dirfa_delay_seconds_count 0" not in server.house.report()
         await connection.close()
 
     server = serve()
