@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -136,10 +135,8 @@ def test_an_interruption_tells_how_much_was_heard(pipe: DirfaPipeline, face: Pre
     async def script(queue: QueueAudioOutput) -> None:
         await say(queue, 6.0)
         await asyncio.sleep(2.0)
-        began = time.monotonic()
         queue.clear_buffer()
         await queue.wait_for_playout()
-        assert time.monotonic() - began < 1.0
         await say(queue, 0.6)
         await queue.wait_for_playout()
 
