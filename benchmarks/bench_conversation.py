@@ -98,7 +98,7 @@ def main() -> None:
         values |= asyncio.run(measure_joins(pipe, prepared, clip, options.joins))
     if options.minutes:
         prepared = pipe.face_renderer.prepare(pipe.prepare_portrait(options.photo, min(options.sizes)))
-        asyncio.run(measure_memory(pipe, prepared, clip, options.minutes))
+        values |= asyncio.run(measure_memory(pipe, prepared, clip, options.minutes))
     record(options.record, values, options.weights)
 
 
@@ -152,7 +152,7 @@ async def _talk(
                 said, stopped, turns = None, None, turns + 1
             if frame.time >= seconds:
                 break
-        total = round(seconds * face.fps)
+        total = round(face.now * face.fps)
         return {
             "delays": np.array(delays), "voiced": np.array(voiced), "rests": np.array(rests),
             "skipped": face.skipped / total,
@@ -271,11 +271,13 @@ async def measure_joins(
     return values
 
 
-async def measure_memory(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float) -> None:
-    """Memory while a fake clock runs, speech and idling by turns."""
+async def measure_memory(
+    pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float
+) -> dict[str, float]:
+    """Memory and processor's time while a fake clock runs, speech and idling by turns; a busy machine matters little."""
     peaks = []
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1), clock=FakeClock()) as face:
-        began, part = time.monotonic(), 1
+        began, part = time.process_time(), 1
         async for frame in face:
             if face.backlog == 0.0 and int(frame.time) % 10 == 5:
                 await face.say((clip.sampling_rate, clip.samples[:, : 4 * clip.sampling_rate]))
@@ -284,11 +286,12 @@ async def measure_memory(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: 
                 part += 1
             if part > 10:
                 break
-        took = time.monotonic() - began
+        work = (time.process_time() - began) / 60.0 / minutes
     print(
         f"peak memory at each tenth of {minutes:g} minutes: {', '.join(f'{peak:.0f}' for peak in peaks)} MiB; "
-        f"{60 * minutes / took:.1f} times real time; load {_load()}"
+        f"{work:.2f} s of one core for a second, {1.0 / work:.1f} conversations would fill one; load {_load()}"
     )
+    return {"memory.first": peaks[0], "memory.last": peaks[-1], "work": work, "work_load": os.getloadavg()[0]}
 
 
 def _watch_lips(face: Conversation) -> list[np.ndarray]:
