@@ -274,7 +274,7 @@ async def measure_joins(
 async def measure_memory(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float
 ) -> dict[str, float]:
-    """Memory and processor's time while a fake clock runs, speech and idling by turns; a busy machine matters little."""
+    """Memory and processor's time by a fake clock, speech and idling by turns; a busy machine changes them little."""
     peaks = []
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1), clock=FakeClock()) as face:
         began, part = time.process_time(), 1

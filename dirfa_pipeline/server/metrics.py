@@ -43,9 +43,7 @@ class Metrics:
         for name, (kind, meaning) in HELP.items():
             lines += [f"# HELP dirfa_{name} {meaning}", f"# TYPE dirfa_{name} {kind}"]
             lines.append(f"dirfa_{name} {self.values[name] + running.get(name, 0)}")
-        lines += [
-            "# HELP dirfa_delay_seconds from a frame's moment to the message that it was shown; of calls, to being sent"
-        ]
+        lines += ["# HELP dirfa_delay_seconds from a frame's moment to when it was shown; in calls, sent"]
         lines += ["# TYPE dirfa_delay_seconds histogram"]
         count = 0
         for bound, seen in zip((*DELAY_BUCKETS, "+Inf"), self.delays, strict=True):
