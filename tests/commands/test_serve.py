@@ -48,5 +48,5 @@ def test_bad_options_are_told(name: str, astronaut: Path, tmp_path: Path) -> Non
     options, message = BAD[name]
     command = [option.format(photo=astronaut, folder=tmp_path) for option in options]
     server = serve(*command, *([] if "--port" in command else ["--port", "0"]))
-    _, said = server.communicate(timeout=120)
+    _, said = server.communicate(timeout=600)
     assert server.returncode == 2 and message in said and "Traceback" not in said
