@@ -67,6 +67,7 @@ from .provenance.watermark import Watermark
 
 LIVE_LOOKAHEAD: Final = 0.24  # seconds
 LIVE_SIZE: Final = 512  # pixels: what two busy cores draw in time
+Ready = Portrait | PreparedPortrait
 STEP: Final = 25  # frames rendered between two callbacks of a call: one second at the usual rate
 HUB_OPTIONS: Final = ("repo_id", "commit_message", "private", "token", "create_pr", "metrics", "notes", "license")
 
@@ -119,8 +120,9 @@ class DirfaPipeline(DiffusionPipeline):
         face_renderer: FaceRenderer,
     ) -> None:
         super().__init__()
-        self.detector_folder = detector_folder()
+        self._detector_folder: Path | None = None  # the bundled one, looked for when it is needed
         self._interrupted: set[int] = set()  # threads whose calls were asked to stop
+        self.interruptions = 0  # of all calls at once
         check_pair(audio_encoder, animation_sampler)
         self.register_modules(
             feature_extractor=feature_extractor,
@@ -162,12 +164,28 @@ class DirfaPipeline(DiffusionPipeline):
                 raise
             raise CheckpointError(f"a tensor does not fit its component's configuration: {error}") from error
         pipeline.register_to_config(_name_or_path=name_or_path)
-        pipeline.detector_folder = detector_folder(folder)
+        pipeline.detector_folder = folder / FACE_DETECTOR if (folder / FACE_DETECTOR).is_dir() else None
         for name, component in pipeline.components.items():
             if isinstance(component, torch.nn.Module) and name not in kwargs:
                 check_component(name, component, folder / name, variant)
                 copy_to_aligned_memory(component)
         return pipeline
+
+    @classmethod
+    def from_pipe(cls, pipeline: DiffusionPipeline, **kwargs: Any) -> Self:
+        """A pipeline of the same components; arguments are those of `DiffusionPipeline.from_pipe`."""
+        made = super().from_pipe(pipeline, **kwargs)
+        made.detector_folder = getattr(pipeline, "_detector_folder", None)
+        return made
+
+    @property
+    def detector_folder(self) -> Path:
+        """Folder of the networks that find faces: the checkpoint's own, or else the bundled ones."""
+        return self._detector_folder or detector_folder()
+
+    @detector_folder.setter
+    def detector_folder(self, folder: Path | None) -> None:
+        self._detector_folder = folder
 
     @classmethod
     def download(cls, pretrained_model_name: str | os.PathLike[str], **kwargs: Any) -> str:
@@ -180,7 +198,13 @@ class DirfaPipeline(DiffusionPipeline):
         return str(find_weights(os.fspath(pretrained_model_name), kwargs.get("variant"), **options))
 
     def save_pretrained(
-        self, save_directory: str | os.PathLike[str], *args: Any, push_to_hub: bool = False, **kwargs: Any
+        self,
+        save_directory: str | os.PathLike[str],
+        safe_serialization: bool = True,
+        variant: str | None = None,
+        max_shard_size: int | str | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
     ) -> None:
         """
         Save all components, the networks that find faces and the `pipeline.py` by which `DiffusionPipeline` loads it.
@@ -189,11 +213,12 @@ class DirfaPipeline(DiffusionPipeline):
         """
         hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
         folder = Path(save_directory)
-        super().save_pretrained(folder, *args, **kwargs)
+        super().save_pretrained(folder, safe_serialization, variant, max_shard_size, **kwargs)
         copy_networks(self.detector_folder, folder / FACE_DETECTOR)
         write_pipeline_code(folder)
         if push_to_hub:
-            self.push_to_hub(hub.pop("repo_id", folder.name), variant=kwargs.get("variant"), **hub)
+            name = hub.pop("repo_id", folder.name)
+            self.push_to_hub(name, safe_serialization=safe_serialization, variant=variant, **hub)
 
     def push_to_hub(
         self,
@@ -202,6 +227,8 @@ class DirfaPipeline(DiffusionPipeline):
         private: bool | None = None,
         token: str | None = None,
         create_pr: bool = False,
+        *,
+        safe_serialization: bool = True,
         variant: str | None = None,
         metrics: Mapping[str, Any] | None = None,
         notes: str | None = None,
@@ -212,7 +239,7 @@ class DirfaPipeline(DiffusionPipeline):
 
         Args:
             repo_id (`str`): `user/name`; made if there is none.
-            commit_message, private, token, create_pr: As in `DiffusionPipeline.push_to_hub`.
+            commit_message, private, token, create_pr, safe_serialization: As in `DiffusionPipeline.push_to_hub`.
             variant (`str`, *optional*): `"fp16"` names the files so; convert with `pipe.to(torch.float16)` before.
             metrics, notes, license: See [`build_model_card`].
 
@@ -226,7 +253,7 @@ class DirfaPipeline(DiffusionPipeline):
         message = commit_message or "Upload DirfaPipeline"
         with TemporaryDirectory() as name:
             folder = Path(name)
-            self.save_pretrained(folder, variant=variant)
+            self.save_pretrained(folder, safe_serialization, variant)
             write_hub_code(folder)
             (folder / "README.md").write_text(card, encoding="utf-8")
             return publish(folder, repo_id, private, token, commit_message=message, create_pr=create_pr)
@@ -289,7 +316,7 @@ class DirfaPipeline(DiffusionPipeline):
                 they take most of the time.
 
         Raises:
-            InputError: `max_size` or `face` is none.
+            InputError: `max_size` or `face` is not a valid value.
         """
         return check_photo(self, image, max_size, face, timed)
 
@@ -403,6 +430,8 @@ class DirfaPipeline(DiffusionPipeline):
         check_motion(diversity, fps, expressiveness)
         check_lookahead(lookahead, self._least_lookahead)
         generators = one_for_each(list(generators), len(generators))
+        if not generators:
+            return []
         sound = _as_sound(audio, sampling_rate)
         waveform = waveform_of(self, sound)
         pieces = draw(self, waveform, generators, diversity, lookahead, expressiveness, follow_arousal)
@@ -700,7 +729,7 @@ class DirfaPipeline(DiffusionPipeline):
     @replace_example_docstring(EXAMPLE_DOC_STRING)
     def __call__(
         self,
-        image: ImageInput | Portrait | list[ImageInput | Portrait] | None = None,
+        image: ImageInput | Ready | list[ImageInput | Ready] | None = None,
         audio: AudioInput | list[AudioInput] | None = None,
         sampling_rate: int | None = None,
         animation: Animation | list[Animation] | None = None,
@@ -727,9 +756,10 @@ class DirfaPipeline(DiffusionPipeline):
         Make talking videos.
 
         Args:
-            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or a list of these, *optional*): The photo, as
-                a picture, an array of shape `(height, width[, channels])` or a path, or prepared before. A list of
-                images and a list of sounds pair up; a single one of either serves all of the other.
+            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`], [`PreparedPortrait`] or a list of these,
+                *optional*): The photo, as a picture, an array of shape `(height, width[, channels])` or a path, or
+                prepared before. A list of images and a list of sounds pair up; a single one of either serves all of
+                the other.
             audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or a list of these, *optional*): The speech, as a path
                 to anything PyAV reads, a `(sampling_rate, array)` tuple, or an array with `sampling_rate`.
             sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
@@ -750,7 +780,8 @@ class DirfaPipeline(DiffusionPipeline):
             callback_on_step_end (`Callable`, *optional*): Called as `callback(pipe, step, frame, tensors)` after each
                 step of at most 25 frames, `step` counting on over all videos and `frame` from 0 in each; what it
                 returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the video at hand
-                ends there and the ones after it are left out of `frames`.
+                ends there and the ones after it are left out of `frames`. That stops the call of its own thread alone;
+                other threads stop calls by [`interrupt_all`].
             callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What the
                 callback is given: `"frames"` of shape `(frames, height, width, 3)`, uint8, and `"coefficients"` of
                 shape `(frames, 58)`. A `PipelineCallback` of diffusers names its own.
@@ -796,7 +827,8 @@ class DirfaPipeline(DiffusionPipeline):
 
         batch = batch.read(max_size)
         portraits: list[Any] = [
-            None if item is None else self.prepare_portrait(item, face=face) for item in batch.images
+            item if isinstance(item, PreparedPortrait | None) else self.prepare_portrait(item, face=face)
+            for item in batch.images
         ]
         if is_path(motion_from):
             directed = replace(directed, motion_from=self.track(motion_from))
@@ -831,6 +863,14 @@ class DirfaPipeline(DiffusionPipeline):
         """Whether a callback asked this thread's call to stop; calls in other threads have a word of their own."""
         return self._interrupt
 
+    def interrupt_all(self) -> None:
+        """
+        Stop what all threads render at present after their next step, as `pipe._interrupt = True` in a callback does.
+
+        Conversations go on: they are closed instead. May be called from any thread.
+        """
+        self.interruptions += 1
+
     @property
     def _interrupt(self) -> bool:
         return get_ident() in self._interrupted
@@ -856,15 +896,15 @@ class DirfaPipeline(DiffusionPipeline):
         return takes
 
     def _render_videos(
-        self, portraits: list[Portrait], takes: list[Animation], output_type: str, steps: Steps
+        self, portraits: list[Ready], takes: list[Animation], output_type: str, steps: Steps
     ) -> list[Any]:
         """The videos of all takes, fewer if a callback interrupts."""
         videos: list[Any] = []
-        prepared = None
+        shown, prepared = None, None
         with self.progress_bar(total=sum(len(take) for take in takes)) as bar:
             for portrait, take in zip(portraits, takes, strict=True):
-                if prepared is None or prepared.portrait is not portrait:  # takes of one portrait share it
-                    prepared = self.face_renderer.prepare(portrait)
+                if prepared is None or shown is not portrait:  # takes of one portrait share it
+                    shown, prepared = portrait, self._prepared(portrait)
                 parts = []
                 for frames in steps.take(self._render_steps(prepared, take), bar):
                     parts.append(frames)

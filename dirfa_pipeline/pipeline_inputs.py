@@ -60,7 +60,7 @@ class Batch:
         """
         check_max_size(max_size)
         for image in self.images:
-            if not isinstance(image, Portrait | None):
+            if not isinstance(image, Portrait | PreparedPortrait | None):
                 check_picture(image)
         for animation in self.animations:
             if animation is not None:
@@ -76,7 +76,8 @@ class Batch:
         """
         sounds = [_read_sound(sound) for sound in self.sounds]
         images = [
-            image if isinstance(image, Portrait | None) else read_photo(image, max_size) for image in self.images
+            image if isinstance(image, Portrait | PreparedPortrait | None) else read_photo(image, max_size)
+            for image in self.images
         ]
         return replace(self, sounds=sounds, images=images)
 

@@ -40,8 +40,8 @@ class Steps:
         if unknown:
             raise InputError(f"callback_on_step_end_tensor_inputs must be among {known}, got {unknown}")
         self._pipe, self._callback, self._names = pipe, callback, tuple(tensor_inputs)
-        self._count = 0
-        self.stopped = False  # whether the callback asked this call to stop
+        self._count, self._interruptions = 0, pipe.interruptions
+        self.stopped = False  # whether the callback, or another thread, asked this call to stop
 
     def take(self, chunks: Iterable[Chunk], bar: Any) -> Iterator[NDArray[np.uint8]]:
         """Yield the frames of one video, a step at a time, as the callback leaves them."""
@@ -54,6 +54,7 @@ class Steps:
                 self._pipe._interrupt = False
                 changed = self._callback(self._pipe, self._count, start, {name: given[name] for name in self._names})
                 self.stopped = self._pipe.interrupt
+            self.stopped = self.stopped or self._pipe.interruptions != self._interruptions
             self._count += 1
             start += number
             bar.update(number)

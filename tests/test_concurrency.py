@@ -107,6 +107,19 @@ def test_calls_with_callbacks_do_not_stop_each_other(
         np.testing.assert_array_equal(other.result(60), alone[1])
 
 
+def test_another_thread_stops_all_calls(pipe: DirfaPipeline, small_portrait: Portrait) -> None:
+    """At the frame at hand; calls that begin later are whole."""
+    animation = pipe.sample_animation(speech(SECONDS), torch.Generator().manual_seed(1))
+    streams = [pipe.render(small_portrait, animation) for _ in range(2)]
+    for taken in streams:
+        next(taken)
+    stopping = threading.Thread(target=pipe.interrupt_all)
+    stopping.start()
+    stopping.join()
+    assert [len(list(taken)) for taken in streams] == [1, 1]
+    assert len(list(pipe.render(small_portrait, animation))) == len(animation)
+
+
 def test_an_event_loop_goes_on_beside_calls_in_threads(pipe: DirfaPipeline) -> None:
     async def both() -> tuple[list[np.ndarray], int]:
         ticks = 0

@@ -133,6 +133,20 @@ def test_callback_sees_changes_and_stops(pipeline: DirfaPipeline, portrait: Port
     assert frames.max() == 0
 
 
+def test_a_prepared_portrait_is_taken_as_it_is(pipeline: DirfaPipeline, portrait: Portrait) -> None:
+    animation = Animation.from_curves(3, jawOpen=0.5)
+    prepared = pipeline.face_renderer.prepare(portrait)
+    plain, ready = (
+        pipeline(image, animation=animation, output_type="np", neutralize=True).frames[0]
+        for image in (portrait, prepared)
+    )
+    np.testing.assert_array_equal(ready, plain)
+
+
+def test_no_generators_no_takes(pipeline: DirfaPipeline) -> None:
+    assert pipeline.sample_animations((16_000, tone()), []) == []
+
+
 class Darken(PipelineCallback):
     """A callback in diffusers' own form, which names the tensors it wants."""
 

@@ -29,6 +29,7 @@ from ..media.audio import AudioClip
 from ..media.video import read_video
 from .detector import FaceDetector
 from .doubts import MAX_YAW, MIN_FACE
+from .landmarker import EYE_ENDS
 
 
 Array = NDArray[np.float32]
@@ -247,7 +248,7 @@ def _temporary_array(frames: int) -> Array:
 
 def find_jumps(landmarks: Array) -> list[int]:
     """Frames before which the face, not the picture, jumps: the same room after a cut."""
-    eyes = np.asarray(landmarks[:, [33, 263], :2], np.float64)
+    eyes = np.asarray(landmarks[:, EYE_ENDS, :2], np.float64)
     size = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
     steps = np.linalg.norm(np.diff(eyes.mean(1), axis=0), axis=1) / size[1:] + np.abs(np.diff(np.log(size)))
     usual = median_filter(np.nan_to_num(steps), JUMP_AROUND, mode="nearest")

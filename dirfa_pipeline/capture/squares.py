@@ -14,6 +14,8 @@ Array = NDArray[np.float32]
 @dataclass(frozen=True)
 class Square:
     """
+    A part of a picture that a network looks at: a square that may be turned.
+
     Args:
         x, y (`float`): Its centre in pixels of the picture.
         side (`float`): In pixels of the picture.

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     pipeline = load_pipeline(options.weights, draws=False)
     progress("fitting the face")
     portrait = pipeline.prepare_portrait(photo, face=face)
-    controls = direction.with_motion(controls, options, pipeline.face_model)
+    controls = direction.with_motion(controls, options, pipeline.face_model, pipeline.detector_folder)
     animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:
         animation = neutralize(animation, portrait.face)

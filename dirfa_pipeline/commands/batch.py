@@ -133,10 +133,10 @@ def _with_progress(outcomes: Iterable[Outcome], total: int, todo: int) -> Iterat
 
 def _failed_lines(lines: Sequence[Job | BadLine], failed: Iterable[Outcome]) -> bytes:
     """The lines that failed, with the reason; what was no job stands under `line`."""
-    known = {line.number: line for line in lines}
+    known = {(isinstance(line, Job), line.number): line for line in lines}
     rows: list[dict[str, Any]] = []
     for outcome in failed:
-        line = known[outcome.number]
+        line = known[bool(outcome.video), outcome.number]
         told = {"line": line.line, "number": line.number} if isinstance(line, BadLine) else line.told()
         rows.append(told | {"reason": outcome.reason})
     return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)

@@ -104,10 +104,15 @@ def read_jobs(address: Address) -> Iterator[Job | BadLine]:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(f"{address} must be text in UTF-8, a JSON object a line ({error})") from error
+    seen: set[int] = set()
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield _job(number, line, address)
+                job = _job(number, line, address)
+                if job.number in seen:
+                    raise InputError(f"a line before has the number {job.number}, too; give each its own or none")
+                seen.add(job.number)
+                yield job
             except InputError as error:
                 yield BadLine(number, line, str(error))
 

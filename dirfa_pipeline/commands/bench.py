@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import wave
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -166,7 +165,7 @@ def measure(case: Case) -> dict[str, Any]:
     whole = pipeline.prepare_portrait(case.photo)
     picture, clip = frame_head(whole.image, whole.landmarks, case.size), load_audio(case.speech)
     with tempfile.TemporaryDirectory() as folder:
-        sound = open_audio(write_wav(Path(folder) / "speech.wav", clip, case.seconds))
+        sound = open_audio(write_long_wav(Path(folder) / "speech.wav", clip, case.seconds))
         fit = Stopwatch()
         with fit:
             portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(picture))
@@ -276,14 +275,13 @@ def frame_head(image: np.ndarray, landmarks: np.ndarray, size: int) -> np.ndarra
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS, box=box))
 
 
-def write_wav(path: Path, clip: "AudioClip", seconds: float) -> Path:
-    """Repeat a clip to a length and write it as 16-bit WAV."""
-    mono = (clip.samples.mean(0) * 32767).clip(-32768, 32767).astype(np.int16)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(clip.sampling_rate)
-        file.writeframes(np.resize(mono, round(seconds * clip.sampling_rate)).tobytes())
+def write_long_wav(path: Path, clip: "AudioClip", seconds: float) -> Path:
+    """Repeat a clip, in one channel, to a length and write it as 16-bit WAV."""
+    from ..media.audio import AudioClip
+    from ..media.wav import write_wav
+
+    repeated = np.resize(clip.samples.mean(0), round(seconds * clip.sampling_rate))
+    write_wav(path, AudioClip(repeated[None], clip.sampling_rate))
     return path
 
 

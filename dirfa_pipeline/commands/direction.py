@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InputError
@@ -91,15 +92,20 @@ def read_controls(options: argparse.Namespace) -> "Controls":
     return replace(controls, **{name: value for name, value in given.items() if value is not None})
 
 
-def with_motion(controls: "Controls", options: argparse.Namespace, face_model: "FaceModel") -> "Controls":
-    """The controls with the motion of `--motion-from`, if it was given: a video is tracked, an animation read."""
+def with_motion(
+    controls: "Controls", options: argparse.Namespace, face_model: "FaceModel", detector_folder: Path | None = None
+) -> "Controls":
+    """
+    The controls with the motion of `--motion-from`, if it was given: a video is tracked, by the detector in that
+    folder, an animation read.
+    """
     if options.motion_from is None:
         return controls
     from ..animation.files import load_animation
     from ..capture.tracking import track_video
 
     path = options.motion_from
-    motion = load_animation(path) if _is_animation(path) else track_video(path, face_model)
+    motion = load_animation(path) if _is_animation(path) else track_video(path, face_model, detector_folder)
     return replace(controls, motion_from=motion)
 
 

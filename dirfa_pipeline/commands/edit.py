@@ -4,7 +4,7 @@ import argparse
 
 from . import direction
 from .files import check_files, check_overwriting
-from .loading import load_face_model
+from .loading import find_folder, load_face_model
 
 
 EXAMPLES = """examples:
@@ -40,7 +40,10 @@ def run(options: argparse.Namespace) -> None:
     animation, controls = load_animation(options.animation), direction.read_controls(options)
     sound = open_audio(options.sound) if options.sound else None
     controls.check_speech(sound)
-    face_model = load_face_model(options.weights)
-    controls = direction.with_motion(controls, options, face_model)
+    from ..bundled import detector_folder
+
+    weights = find_folder(options.weights)
+    face_model = load_face_model(weights)
+    controls = direction.with_motion(controls, options, face_model, detector_folder(weights))
     save_animation(controls.apply(animation, face_model, sound), options.output)
     print(options.output, flush=True)

@@ -85,12 +85,11 @@ def export_photo(
 
 def write_sound(source: str, path: Path) -> None:
     """Write a sound file as 16-bit .wav at its own rate, whole or not at all."""
-    import soundfile
-
     from ..media.audio import load_audio
     from ..media.files import whole_file
+    from ..media.wav import write_wav
 
     sound = load_audio(source)
     with whole_file(path) as temporary:
-        soundfile.write(temporary, sound.samples.T, sound.sampling_rate, "PCM_16", format="WAV")
+        write_wav(temporary, sound)
     print(path, flush=True)

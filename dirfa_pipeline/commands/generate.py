@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> None:
     pipeline = load_pipeline(options.weights, options.device, draws=given is None)
     progress("fitting the face")
     portrait = pipeline.face_renderer.prepare(pipeline.prepare_portrait(photo, face=face))
-    controls = direction.with_motion(controls, options, pipeline.face_model)
+    controls = direction.with_motion(controls, options, pipeline.face_model, pipeline.detector_folder)
     paths = output_paths(options.output, options.num_videos)
     if given is not None:
         takes = [given] * len(paths)

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import check_device, progress
@@ -35,13 +36,20 @@ def load_pipeline(
         return _load_pipeline(weights, device, doing, draws)
 
 
-def load_face_model(weights: str | None) -> "FaceModel":
-    """Load only what fits faces; arguments and errors are those of [`load_pipeline`]."""
+def find_folder(weights: str | None) -> Path:
+    """The folder of a checkpoint; arguments and errors are those of [`load_pipeline`]."""
+    from ..bundled import bundled_weights
+    from ..hub.pretrained import find_weights
+
+    return find_weights(weights) if weights else bundled_weights()
+
+
+def load_face_model(weights: Path) -> "FaceModel":
+    """Load only what fits faces, of the folder that [`find_folder`] gives."""
     with without_collecting():
-        from ..bundled import bundled_weights
         from ..models.face_model import FaceModel
 
-        return FaceModel.from_pretrained(weights or bundled_weights(), subfolder="face_model")
+        return FaceModel.from_pretrained(weights / "face_model")
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     generate.check_options(options)
     from ..live.voices.choose import open_voice
     from ..live.voices.voice import SpokenText
-    from ..live.voices.wav import write_wav
+    from ..media.wav import write_wav
 
     text = sys.stdin.read() if options.text == "-" else options.text
     spoken = SpokenText(text, open_voice(options.voice))

@@ -1,11 +1,10 @@
 """`dirfa track`: the motion of a video as an animation file."""
 
 import argparse
-from pathlib import Path
 
 from . import progress
 from .files import check_files
-from .loading import load_face_model
+from .loading import find_folder, load_face_model
 
 
 EXAMPLES = """examples:
@@ -33,11 +32,11 @@ def run(options: argparse.Namespace) -> None:
 
     check_animation_path(options.output)
     read_video(options.video)
-    face_model = load_face_model(options.weights)
-    from ..bundled import bundled_weights, detector_folder
+    weights = find_folder(options.weights)
+    face_model = load_face_model(weights)
+    from ..bundled import detector_folder
     from ..capture.tracking import track_video
 
     progress("tracking")
-    folder = detector_folder(Path(options.weights or bundled_weights()))
-    save_animation(track_video(options.video, face_model, folder), options.output)
+    save_animation(track_video(options.video, face_model, detector_folder(weights)), options.output)
     print(options.output, flush=True)

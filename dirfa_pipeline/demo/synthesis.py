@@ -52,7 +52,7 @@ class Voices:
         return self._open[name]
 
 
-def check_text(text: str) -> None:
+def check_page_text(text: str) -> None:
     """Raise [`VoiceError`] for a text that is too long for this page."""
     if len(text) > MAX_CHARACTERS:
         raise VoiceError(f"text may hold {MAX_CHARACTERS} characters here, got {len(text)}; shorten it")

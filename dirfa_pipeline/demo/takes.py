@@ -21,7 +21,7 @@ from ..pipeline_dirfa import DirfaPipeline
 from ..provenance.marking import video_writer
 from .label import burn_label
 from .limits import check_length, read_speech
-from .synthesis import Voices, check_text
+from .synthesis import Voices, check_page_text
 
 
 FRAMES_A_STEP: Final = 10
@@ -69,7 +69,7 @@ class Order:
         if self.speech and self.text:
             raise InputError("speech and a text are both given; leave one of them out")
         if self.text:
-            check_text(self.text)
+            check_page_text(self.text)
         elif not self.speech:
             raise InputError("speech is needed; upload a clip, record one, type a text or press the example")
 

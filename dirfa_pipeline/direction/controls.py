@@ -61,7 +61,8 @@ class Controls:
         pose (`tuple` or a list): Yaw, pitch and roll in degrees, in [-35, 35], that the head is turned further, or
             keyframes `[((yaw, pitch, roll), seconds), ...]`. The gaze stays where it was.
         gaze: `"drift"` as drawn, `"camera"`, or a point as `(yaw, pitch)` in degrees from the camera, in [-30, 30].
-        blink_rate (`float`, defaults to 1.0): Blinks for each drawn one, in [0, 2]; 0 is none.
+        blink_rate (`float`, defaults to 1.0): Blinks for each drawn one, in [0, 2]; 0 is none, 2 up to twice as many,
+            where there is room.
         blinks (`Sequence[float]`): Seconds at which to blink.
         nods (`float`, defaults to 0.0): Strength, in [0, 2], of nods at stressed words; needs the speech.
         motion_from ([`Animation`], *optional*): A tracked video whose motion replaces the drawn one.

@@ -58,7 +58,6 @@ ROUNDED_SHARE: Final = 0.6  # of an expression's lip shape that rounded lips, as
 SPOKEN_OPENING: Final = (0.02, 0.12)
 
 _LIPS = np.array(LIP_INDICES)
-_OTHERS = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _LIPS)
 _OPENERS = [i for i in LIP_INDICES if EXPRESSION_NAMES[i].startswith(("jawOpen", "mouthLowerDown", "mouthUpperUp"))]
 # What gives way so that the opening is right: these before the shapes in which an expression shows.
 _READY = ("jawOpen", "mouthClose", "mouthLowerDown", "mouthUpperUp", "mouthRoll", "mouthPress", "mouthShrug")

@@ -51,11 +51,8 @@ TONGUE_TIP, TONGUE_TOP = 11.0, 1.0  # millimetres behind the lips, and over the 
 TONGUE_BEND: Final = 8.0  # millimetres that its edges lie lower than its middle
 TONGUE_OUT: Final = (4.0, 20.0)  # millimetres that tongueOut lifts the tip and brings it forward
 GRID: Final = 17
-SKIN, WET, DULL = (
-    0.6,
-    0.25,
-    0.9,
-)  # roughness; of skin as renderers take it, of what saliva and tears cover, of the throat
+# Roughness: of skin as renderers take it, of what saliva and tears cover, of the throat.
+SKIN, WET, DULL = 0.6, 0.25, 0.9
 
 
 def export_head(prepared: PreparedPortrait, animation: Animation | None, path: str | os.PathLike[str]) -> None:

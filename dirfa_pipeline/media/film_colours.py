@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 UNKNOWN_MATRIX: Final = 2  # AVCOL_SPC_UNSPECIFIED
 HD_LINES: Final = 720  # from so many lines on players take BT.709 for films that do not say
-MOST_SQUEEZED: Final = (
-    4  # pixels are at most so much wider than high, or higher than wide: beyond it the file is wrong
-)
+# Pixels are at most so much wider than high, or higher than wide: beyond it the file is wrong.
+MOST_SQUEEZED: Final = 4
 PQ, HLG = 16, 18  # transfer characteristics (ITU-T H.273, table 3)
 HDR_NAMES: Final = {PQ: "PQ", HLG: "HLG"}
 

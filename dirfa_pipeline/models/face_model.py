@@ -91,16 +91,6 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             parameter.data.copy_(torch.as_tensor(np.asarray(value), dtype=parameter.dtype))
 
     @property
-    def lip_landmarks(self) -> list[int]:
-        """Indices of all lip landmarks."""
-        return list(LIPS)
-
-    @property
-    def inner_lip_pairs(self) -> torch.Tensor:
-        """Facing inner-lip landmarks, upper and lower: `(9, 2)`."""
-        return torch.tensor(INNER_LIP_PAIRS)
-
-    @property
     def lip_openings(self) -> Array:
         """
         How far each weight parts each of the nine facing pairs of inner-lip landmarks, `(52, 9)`, in inter-ocular

@@ -40,6 +40,8 @@ STEEPEST: Final = 2.2  # depth a pixel: steeper slopes fold over within 24 degre
 @dataclass(frozen=True)
 class HeadMesh:
     """
+    The triangles that cover the head in the photo, and how the rings around the face follow it when it moves.
+
     Args:
         source (`np.ndarray` of shape `(vertices, 3)`): Vertices in the photo: 468 landmarks, then rings.
         triangles (`np.ndarray` of shape `(triangles, 3)`): Of all vertices.

@@ -49,9 +49,8 @@ class Behind(NamedTuple):
 
 
 BEHIND: Final = Behind()
-INCISAL_EDGE: Final = (
-    3.0  # of the upper teeth, below the closed lip line: 1.9 in men, 3.4 in women (Vig, Brundo, 1978)
-)
+# Of the upper teeth, below the closed lip line: 1.9 in men, 3.4 in women (Vig, Brundo, 1978).
+INCISAL_EDGE: Final = 3.0
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral

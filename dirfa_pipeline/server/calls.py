@@ -32,8 +32,6 @@ VIDEO_CLOCK: Final = 90_000
 MOST_HELD: Final = 0.2  # seconds that sound waits for its picture
 CONNECTS_WITHIN: Final = 20.0  # seconds
 CHANNEL: Final = "dirfa"
-
-
 OPUS: Final = [
     codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType.lower() == "audio/opus"
 ]
@@ -55,10 +53,8 @@ class FaceVideo(MediaStreamTrack):
         self._frame: AvatarFrame | None = None
         self._news = asyncio.Event()
         self._sound, self._held = sound, deque[AvatarFrame]()
-        self._is_watched, self._sent = (
-            False,
-            -1.0,
-        )  # time of the frame that was given last: when asked again it is sent
+        self._is_watched = False
+        self._sent = -1.0  # time of the frame that was given last: when asked again it is sent
 
     def offer(self, frame: AvatarFrame) -> None:
         """Show this from now on."""

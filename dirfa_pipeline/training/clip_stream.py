@@ -23,7 +23,7 @@ from ..workers.addresses import Address
 from .motion_data import TrackedClip
 from .prepare import TABLE
 from .shard_task import read_rows
-from .track_shards import OpenShard
+from .track_shards import OpenShard, member_name
 
 
 Sample = dict[str, Tensor]
@@ -85,7 +85,7 @@ def read_table(folder: Address) -> list[ClipRow]:
             counts[row["shard"]] = index + 1
             rows.append(
                 ClipRow(
-                    row["clip"].replace(".", "_"), row["speaker"], row["shard"], index, row["frames"],
+                    member_name(row["clip"]), row["speaker"], row["shard"], index, row["frames"],
                     row["valid_frames"], tuple(row["teaches"]),
                 )
             )  # fmt: skip

@@ -33,6 +33,8 @@ class TrainingError(RuntimeError):
 @dataclass(frozen=True)
 class Schedule:
     """
+    How long and how fast a run learns, and how often it validates, saves and tells.
+
     Args:
         steps (`int`): Updates of the weights.
         peak_rate (`float`): Highest learning rate; it rises over the first eighth and falls to zero at the end.
@@ -153,6 +155,7 @@ class TrainingRun:
         self.latest, self.export = folder / f"{name}-latest", export
         self.meter = Meter()
         self.step = 0
+        self.completes = False  # whether the batch at hand is the last one of its step
         model = model.to(accelerator.device)
         self.averaged = AveragedModel(model, multi_avg_fn=moving_average(schedule.average))
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -186,9 +189,9 @@ class TrainingRun:
             self._validate()
         while self.step < self.schedule.steps:
             for part in range(self.schedule.accumulate):
-                last = part + 1 == self.schedule.accumulate
+                self.completes = part + 1 == self.schedule.accumulate
                 # What is inside does not send gradients to the other processes.
-                with nullcontext() if last else self.accelerator.no_sync(self.model):
+                with nullcontext() if self.completes else self.accelerator.no_sync(self.model):
                     yield self._generator(part)
             self._finish_step()
             if self.step % self.schedule.log_every == 0 or self.step == self.schedule.steps:
@@ -283,6 +286,8 @@ class TrainingRun:
             "optimizer": self.optimizer.state_dict(), "rate": self.rate.state_dict(), "means": self.means,
             "data": self.data,
         }  # fmt: skip
+        if self.accelerator.scaler is not None:
+            state["scaler"] = self.accelerator.scaler.state_dict()
         if self.validate is not None:
             state |= {"best": self.best, "least": self.least}
         self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
@@ -330,6 +335,8 @@ class TrainingRun:
         self.averaged.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rate.load_state_dict(state["rate"])
+        if self.accelerator.scaler is not None and "scaler" in state:  # fp16: the scale of the loss goes on, too
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step, self.means = state["step"], state["means"]
         self.best, self.least = state.get("best", {}), state.get("least", math.inf)
         logger.info("%s goes on from step %d of %s", self.name, self.step, self.checkpoint)

@@ -148,7 +148,7 @@ def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] =
     )
 
 
-def in_time(clip: TrackedClip, heard: Tensor, face_model: FaceModel) -> TrackedClip:
+def shift_to_sound(clip: TrackedClip, heard: Tensor, face_model: FaceModel) -> TrackedClip:
     """The clip with its picture shifted until its lips agree with its sound, see [`sound_lag`]."""
     frames = min(len(clip.coefficients), len(heard) // FEATURES_PER_FRAME)
     coefficients, valid = clip.coefficients[:frames], clip.valid[:frames]

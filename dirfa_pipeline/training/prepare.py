@@ -25,7 +25,7 @@ from typing import Final
 
 from tqdm import tqdm
 
-from ..bundled import bundled_weights
+from ..bundled import bundled_weights, detector_folder
 from ..errors import InputError
 from ..media.files import UNFINISHED
 from ..workers.addresses import Address
@@ -167,10 +167,8 @@ def run(options: argparse.Namespace, workers: Workers) -> Tally:
         raise InputError(f"--weights must hold face_model, and {weights} does not; name a pipeline's folder")
     landmarks = None if options.landmarks is None else Address(str(options.landmarks))
     used = ["face_model", *(["audio_encoder"] if options.speech_features else [])]
-    settings = Settings(
-        Address(str(options.output)), weights, files_mark([weights / name for name in used]), landmarks,
-        options.speech_features,
-    )  # fmt: skip
+    mark = files_mark([*(weights / name for name in used), detector_folder(weights)])
+    settings = Settings(Address(str(options.output)), weights, mark, landmarks, options.speech_features)
     tally = prepare(sources, settings, workers, options.clips_per_shard)
     logger.info("%s", tally)
     if not tally.kept:

@@ -30,6 +30,8 @@ SYNTHETIC: Final = ("flite", "festival", "espeak")  # each second of these count
 @dataclass(frozen=True)
 class SpeechBatch:
     """
+    Crops of speech with what is to be recognised in them, one row each.
+
     Args:
         waveforms (`Tensor` of shape `(batch, samples)`): Padded for the encoder.
         clean (`Tensor` of the same shape): The same before augmentation.

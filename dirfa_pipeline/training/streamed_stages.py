@@ -1,7 +1,8 @@
 """Lips and motion learned from a stream of clips: what one clip gives to a batch, in tensors of one shape."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,11 +16,14 @@ from ..models.face_model import FaceModel
 from ..models.gestures import NUM_DRAWN
 from ..models.listener import Listener
 from ..models.motion_channels import NUM_MOTIONS
-from ..models.sound_events import NUM_CUES
+from ..models.sound_events import NUM_CUES, TICK_SILENT
 from .clip_stream import ClipStream, Make, Readers, ShardPart
 from .lip_stage import LIP_CROPS, LIP_FRAMES, crop_lips, lip_example
 from .motion_data import TrackedClip
-from .motion_stage import MOTION_CROPS, MOTION_EVENTS, crop_motion, in_time, motion_example
+from .motion_stage import MOTION_CROPS, MOTION_EVENTS, crop_motion, motion_example, shift_to_sound
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class StreamedClips:
         seed (`int`): Of their order.
         encoder (`str`): The mark of the encoder whose features the shards must hold.
         sampler ([`AnimationSampler`]), face_model ([`FaceModel`]): Which hear, and fit.
+        empty (`set[str]`): Clips of which no motion counts, as far as this process has read.
     """
 
     parts: Mapping[str, Sequence[ShardPart]]
@@ -41,6 +46,7 @@ class StreamedClips:
     encoder: str
     sampler: AnimationSampler
     face_model: FaceModel
+    empty: set[str] = field(default_factory=set)
 
     def lips(self) -> ClipStream:
         """Batches for the lip stage: `heard`, `lips`, `valid`."""
@@ -77,12 +83,16 @@ class StreamedClips:
         return dict(zip(("heard", "lips", "valid"), (tensor[0] for tensor in crop), strict=True))
 
     def _motion_sample(self, clip: TrackedClip, generator: torch.Generator) -> dict[str, Tensor]:
-        """A crop of a clip's events; where it is too short for any none of it counts."""
+        """A crop of a clip's events; where it is too short for any, or no frame can be trusted, none of it counts."""
         heard = self._hear(clip)
-        try:
-            example = motion_example(in_time(clip, heard, self.face_model), heard)
-        except (RuntimeError, ValueError, IndexError):  # nothing to stack, no frame to measure
+        trusted = clip.valid[: len(heard) // FEATURES_PER_FRAME].any()
+        shifted = shift_to_sound(clip, heard, self.face_model) if trusted and len(heard) > TICK_SILENT else None
+        if shifted is None or not shifted.valid.any():
+            if clip.name not in self.empty:
+                self.empty.add(clip.name)
+                logger.warning("%s shows no motion to learn from; %d such clips until now", clip.name, len(self.empty))
             return self._no_motion(heard)
+        example = motion_example(shifted, heard)
         crop = crop_motion([example], self.sampler, 1, MOTION_EVENTS, generator)
         return {name: tensor[0] for name, tensor in crop.items()}
 

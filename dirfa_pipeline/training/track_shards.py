@@ -32,6 +32,7 @@ from ..workers.addresses import Address
 from .motion_data import TrackedClip
 
 
+END: Final = bytes(2 * tarfile.BLOCKSIZE)  # the last of a tar that is whole
 ARRAYS: Final = ("coefficients", "valid", "eye_openness")
 
 
@@ -142,11 +143,15 @@ class OpenShard:
         if content is None:
             raise ShardError(f"{place} has gone; write it anew with prepare")
         try:
+            if not content.endswith(END):
+                raise EOFError("its end is missing")
             with tarfile.open(fileobj=io.BytesIO(content)) as shard:
                 groups = groupby(shard, lambda member: os.path.splitext(member.name)[0])
                 self._clips = [(name, _contents(shard, group, f"{place}, clip {name}")) for name, group in groups]
         except (tarfile.TarError, EOFError) as error:
             raise ShardError(f"{place} is cut off or not a tar file ({error}); write it anew") from error
+        if not self._clips:
+            raise ShardError(f"{place} holds no clip; delete it or write it anew with prepare")
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -158,10 +163,9 @@ class OpenShard:
 
 def _check_end(path: Path) -> None:
     """Raise `EOFError` without the zeros that end a tar: cut off between two clips, it would read like a whole one."""
-    mark = bytes(2 * tarfile.BLOCKSIZE)
     with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - len(mark)))
-        if file.read() != mark:
+        file.seek(max(0, path.stat().st_size - len(END)))
+        if file.read() != END:
             raise EOFError("its end is missing")
 
 

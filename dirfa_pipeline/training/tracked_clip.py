@@ -17,10 +17,12 @@ from torch import Tensor
 from transformers import Wav2Vec2Model
 
 from ..animation.frame_rate import ANIMATION_FPS
+from ..bundled import detector_folder
 from ..capture.detector import FaceDetector
+from ..capture.doubts import MAX_YAW
 from ..capture.tracking import follow_landmarks, to_grid
 from ..errors import AudioError
-from ..face.measures import eye_openness, lip_aperture
+from ..face.measures import eye_centres, eye_openness, inter_ocular_distance, lip_aperture
 from ..media.audio import ENCODER_RATE, FEATURES_PER_FRAME, encoder_windows, load_audio, num_frames, pad_for_encoder
 from ..media.video import decode_pictures
 from ..models.face_model import FaceModel
@@ -29,7 +31,6 @@ from ..workers.addresses import Address
 from .motion_data import TrackedClip
 
 
-MAX_YAW: Final = np.radians(35.0)
 MOST_LIP_RESIDUAL: Final = 0.04  # inter-ocular distances, of a frame that can be trusted
 Item = TypeVar("Item")
 CUT: Final = 0.25  # jump of the face between two frames, in inter-ocular distances, that counts as a cut
@@ -78,7 +79,7 @@ class Tools:
     def load(cls, weights: Path, with_encoder: bool) -> "Tools":
         """Load from a pipeline's folder."""
         face_model = FaceModel.from_pretrained(weights / "face_model")
-        detector = FaceDetector(video=True)
+        detector = FaceDetector(video=True, folder=detector_folder(weights))
         if not with_encoder:
             return cls(detector, face_model)
         encoder = Wav2Vec2Model.from_pretrained(weights / "audio_encoder", dtype=torch.float32).eval()
@@ -118,7 +119,7 @@ def track(
         points, valid = to_grid(landmarks, times)
         fit = tools.face_model.fit_video(points)
         valid = flag_cuts(points, valid)
-        valid &= np.abs(fit.face.head_angles()[0] + fit.coefficients[:, -6]) < MAX_YAW
+        valid &= np.abs(fit.face.head_angles()[0] + fit.coefficients[:, -6]) < np.radians(MAX_YAW)
         valid &= fit.lip_residual < MOST_LIP_RESIDUAL
         aperture, shown = lip_aperture(points), lip_aperture(fit.face.vertices(fit.coefficients))
     with costs.of("sound"):
@@ -161,9 +162,8 @@ def _landmarks(
 
 def flag_cuts(points: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Take the frames on both sides of a cut out of the valid ones."""
-    eyes = points[:, [33, 133, 362, 263], :2]
-    unit = np.linalg.norm(eyes[:, 2:].mean(1) - eyes[:, :2].mean(1), axis=-1)
-    jump = np.linalg.norm(np.diff(eyes.mean(1), axis=0), axis=-1) / np.median(unit)
+    middle = eye_centres(points).mean(0)
+    jump = np.linalg.norm(np.diff(middle, axis=0), axis=-1) / np.median(inter_ocular_distance(points))
     cut = np.flatnonzero(jump > CUT)
     valid = valid.copy()
     for offset in (-1, 0, 1, 2):

@@ -44,10 +44,10 @@ from .motion_data import CHANNELS, TrackedClip
 from .motion_stage import (
     calibrate,
     fit_cue_scale,
-    in_time,
     measure_motion,
     motion_example,
     motion_schedule,
+    shift_to_sound,
     train_motion,
 )
 from .streamed_stages import StreamedClips
@@ -88,7 +88,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint-every", type=int, help="steps (default 200 for lips, 25 for motion)")
     parser.add_argument("--log-every", type=int, default=50, help="steps between points of the curves")
-    parser.add_argument("--size", choices=SIZES, default="base", help="of the sampler: about 1 or 100 million weights")
+    parser.add_argument(
+        "--size", choices=SIZES, default="base", help="1 or 100 million weights, both learned on CPUs"
+    )
     parser.add_argument("--stream", action="store_true", help="read shards while training; --tracks may be an address")
     parser.add_argument("--readers", type=int, default=1, help="reading processes of each process, with --stream")
     parser.add_argument("--held", type=int, default=2000, help="clips in memory with --stream")
@@ -245,7 +247,7 @@ def main(arguments: list[str] | None = None) -> None:
         calibrate_lips(sampler, lips[0], geometry)
 
     moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
-    moving = [[in_time(clip, heard[clip.name], face_model) for clip in split] for split in moving]
+    moving = [[shift_to_sound(clip, heard[clip.name], face_model) for clip in split] for split in moving]
     training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
     measure_motion(sampler, training, moving[0])
     fit_cue_scale(sampler, training)

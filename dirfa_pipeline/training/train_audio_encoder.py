@@ -157,7 +157,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
         if reads_mel:
             losses["mel"] = 0.5 * F.mse_loss(mel.float(), log_mel(batch.waveforms))
         run.update(losses, clips=len(batch.visemes), tokens=batch.visemes.numel())
-        if kept is not None and (run.step + 1) % options.validate_every == 0:
+        if kept is not None and run.completes and (run.step + 1) % options.validate_every == 0:
             scores = validate(run.average, kept, options.seconds)
             logger.info("step %d  %s", run.step + 1, scores)
             run.log(scores)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dirfa_pipeline import DirfaPipeline, FaceModel
+from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.bundled import FACE_DETECTOR, bundled_weights, detector_folder
 from dirfa_pipeline.capture.detector import DETECTOR_FILES, FaceDetector
 from dirfa_pipeline.capture.landmarker import merge_boxes
@@ -158,12 +158,16 @@ def test_broken_networks_are_named(tmp_path: Path, name: str, damage: str) -> No
         FaceDetector(folder=tmp_path / "networks").person_mask(np.zeros((64, 64, 3), np.uint8))
 
 
-def test_a_checkpoint_brings_its_own_or_takes_the_bundled(tmp_path: Path, face_model: FaceModel) -> None:
+def test_a_checkpoint_brings_its_own_or_takes_the_bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = DirfaPipeline.from_pretrained(audio_encoder=None, feature_extractor=None, animation_sampler=None)
     assert pipe.detector_folder == bundled_weights() / FACE_DETECTOR
     pipe.save_pretrained(tmp_path)
     assert sorted(path.name for path in (tmp_path / FACE_DETECTOR).iterdir()) == sorted(DETECTOR_FILES)
+    own = DirfaPipeline.from_pretrained(tmp_path)
+    assert own.detector_folder == DirfaPipeline.from_pipe(own).detector_folder == tmp_path / FACE_DETECTOR
+    monkeypatch.setenv("DIRFA_WEIGHTS", str(tmp_path / "nowhere"))  # the bundled ones are not needed
     assert DirfaPipeline.from_pretrained(tmp_path).detector_folder == tmp_path / FACE_DETECTOR
+    monkeypatch.delenv("DIRFA_WEIGHTS")
     (tmp_path / FACE_DETECTOR / DETECTOR_FILES[0]).unlink()
     with pytest.raises(CheckpointError, match=DETECTOR_FILES[0]):
         DirfaPipeline.from_pretrained(tmp_path)

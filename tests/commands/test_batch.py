@@ -15,7 +15,7 @@ from dirfa_pipeline import InputError, cli, verify
 from dirfa_pipeline.commands import batch, batch_maker
 from dirfa_pipeline.commands.batch_jobs import BadLine, Job, read_jobs
 from dirfa_pipeline.commands.batch_maker import BatchSettings, Order, VideoMaker
-from dirfa_pipeline.live.voices.wav import write_wav
+from dirfa_pipeline.media.wav import write_wav
 from dirfa_pipeline.workers.addresses import Address
 
 
@@ -54,6 +54,20 @@ def test_bad_lines_are_told(tmp_path: Path, line: object, reason: str) -> None:
     assert isinstance(found[1], Job)
     assert (found[1].number, found[1].photo, found[1].sound) == (3, str(tmp_path / "ä b.jpg"), "/s/a.wav")
     assert found[1].video == "videos/0000/000003-x-ü-y.mp4"
+
+
+def test_a_number_stands_for_one_line(tmp_path: Path, made: list[int], capsys: pytest.CaptureFixture) -> None:
+    """Two videos of one name would overwrite each other; whichever line comes later is told."""
+    line = {"photo": "a.jpg", "sound": "b.wav", "name": "full"}
+    jobs = write_jobs(tmp_path, [line | {"number": 2}, line, line | {"number": 5}, line | {"number": 5}])
+    assert cli.main(["batch", str(jobs), "--output", str(tmp_path / "out")]) == cli.BAD_INPUT
+    assert sorted(made) == [2, 5]
+    rows = [json.loads(row) for row in (tmp_path / "out" / "failed.jsonl").read_text().splitlines()]
+    repeated = [row for row in rows if "line" in row]
+    assert [row["number"] for row in repeated] == [2, 4]
+    assert [json.loads(row["line"]) for row in repeated] == [line, line | {"number": 5}]
+    assert "has the number 2, too" in repeated[0]["reason"]
+    assert sorted(row["number"] for row in rows if "line" not in row) == [2, 5]
 
 
 def test_videos_are_named_and_divided() -> None:

@@ -11,7 +11,7 @@ from tiny import tiny_pipeline
 
 from dirfa_pipeline import Portrait
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
-from dirfa_pipeline.commands.bench import Stopwatch, frame_head, lateness, write_wav
+from dirfa_pipeline.commands.bench import Stopwatch, frame_head, lateness, write_long_wav
 from dirfa_pipeline.media.audio import open_audio
 
 
@@ -76,7 +76,7 @@ def test_stopwatch_times_what_comes_and_nothing_else() -> None:
 
 def test_speech_is_repeated(tmp_path: Path) -> None:
     clip = speech(1.0)
-    file = open_audio(write_wav(tmp_path / "long.wav", clip, 2.5))
+    file = open_audio(write_long_wav(tmp_path / "long.wav", clip, 2.5))
     assert file.duration == 2.5
     samples = np.concatenate(list(file.chunks()), axis=1)
     np.testing.assert_allclose(samples[0, 16_000:32_000], clip.samples[0], atol=1e-3)

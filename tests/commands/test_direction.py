@@ -12,6 +12,7 @@ from media_files import speech, write_media
 
 from dirfa_pipeline import Animation, AudioClip, Controls, FaceModel, FaceNotFoundError, InputError
 from dirfa_pipeline.animation.files import load_animation
+from dirfa_pipeline.bundled import FACE_DETECTOR, bundled_weights
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
 from dirfa_pipeline.commands.direction import add_options, read_controls, with_motion
 
@@ -72,6 +73,26 @@ def test_motion_comes_from_an_animation_file(face_model: FaceModel, tmp_path: Pa
     moved = with_motion(read_controls(options), options, face_model).apply(Animation.from_curves(60), face_model)
     assert moved["yaw"][-1] == pytest.approx(0.2)
     assert moved["browInnerUp"].min() == pytest.approx(0.4)
+
+
+def test_a_checkpoint_by_its_bare_name_fits_faces_with_its_own_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`dirfa edit --weights dirfa-base`, and the folder whose networks track the video that motion comes from."""
+    from dirfa_pipeline.capture import tracking
+
+    asked: list[Path | None] = []
+
+    def track(path: str, face_model: FaceModel, folder: Path | None = None) -> Animation:
+        asked.append(folder)
+        return Animation.from_curves(30)
+
+    monkeypatch.setattr(tracking, "track_video", track)
+    Animation.from_curves(30).save_npz(tmp_path / "still.npz")
+    film = write_media(tmp_path / "film.mp4", None, pictures=3)
+    arguments = ["edit", str(tmp_path / "still.npz"), "-o", str(tmp_path / "out.npz"), "--weights", "dirfa-base"]
+    assert main([*arguments, "--motion-from", str(film)]) == DONE
+    assert asked == [bundled_weights() / FACE_DETECTOR]
 
 
 BAD = {

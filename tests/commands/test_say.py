@@ -11,7 +11,7 @@ from media_files import speech
 from tiny import tiny_pipeline
 
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
-from dirfa_pipeline.live.voices.wav import write_wav
+from dirfa_pipeline.media.wav import write_wav
 
 
 PHOTO = str(Path(__file__).parents[2] / "dirfa_pipeline" / "examples" / "astronaut.jpg")

@@ -39,7 +39,7 @@ from dirfa_pipeline.demo.shared_folder import SharedFolder
 from dirfa_pipeline.demo.synthesis import Voices
 from dirfa_pipeline.demo.takes import Order, Take, make_takes
 from dirfa_pipeline.demo.talk_tab import MAX_GUESTS, Guests, Mute
-from dirfa_pipeline.live.voices.wav import write_wav
+from dirfa_pipeline.media.wav import write_wav
 from dirfa_pipeline.pipeline_check import CONSENT
 from dirfa_pipeline.server.people import Person
 

@@ -15,7 +15,7 @@ from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.demo.page import build_demo
 from dirfa_pipeline.demo.preview import prepare_preview
 from dirfa_pipeline.demo.takes import Order, Take
-from dirfa_pipeline.live.voices.wav import write_wav
+from dirfa_pipeline.media.wav import write_wav
 
 
 HELD = threading.local()

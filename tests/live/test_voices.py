@@ -19,7 +19,7 @@ import pytest
 from dirfa_pipeline import AudioClip, VoiceError, open_voice
 from dirfa_pipeline.live.voices.command import CommandVoice
 from dirfa_pipeline.live.voices.espeak import EspeakVoice
-from dirfa_pipeline.live.voices.patience import in_time
+from dirfa_pipeline.live.voices.patience import with_patience
 from dirfa_pipeline.live.voices.pocket import import_pocket_tts
 from dirfa_pipeline.live.voices.speech_api import SpeechApiVoice
 from dirfa_pipeline.live.voices.voice import SpokenText, Voice
@@ -399,7 +399,7 @@ def test_what_is_taken_in_time_keeps_its_order_and_its_errors() -> None:
 
     taken: list[int] = []
     with pytest.raises(ValueError, match="the 201st"):
-        for piece in in_time(pieces(), 1.0, "it"):
+        for piece in with_patience(pieces(), 1.0, "it"):
             taken.append(piece)
     assert taken == list(range(200))
     assert no_helpers_left()

@@ -1,18 +1,25 @@
 """Clips from shards: each once an epoch, whoever reads; a run that goes on gets the samples that it would have got."""
 
 import json
+import tarfile
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, product, takewhile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny import tiny_audio_encoder, tiny_sampler
+from toy_shards import toy_clip
 from track_files import write_shards
 
-from dirfa_pipeline import InputError
+from dirfa_pipeline import FaceModel, InputError
 from dirfa_pipeline.training.clip_stream import ClipStream, Readers, ShardPart, read_table, shard_parts
 from dirfa_pipeline.training.motion_data import TrackedClip
+from dirfa_pipeline.training.streamed_stages import StreamedClips
+from dirfa_pipeline.training.track_shards import OpenShard, ShardError
+from dirfa_pipeline.training.tracked_clip import mark_of
 from dirfa_pipeline.workers.addresses import Address
 
 
@@ -88,6 +95,39 @@ def test_ranks_never_share_a_clip(parts: list[ShardPart]) -> None:
     first, second = ({int(batch["clip"]) for batch in part} for part in batches)
     assert len(first) == len(second) == 11
     assert not first & second
+
+
+def test_a_shard_that_is_cut_off_or_empty_is_told(parts: list[ShardPart], tmp_path: Path) -> None:
+    """Cut off between two clips, and a tar of nothing."""
+    content = parts[0].place.read() or b""
+    place = Address(str(tmp_path / "cut.tar"))
+    place.write(content[: content.rindex(b"set/03_x.json")])
+    with pytest.raises(ShardError, match=r"cut.tar is cut off or not a tar file \(its end is missing\)"):
+        OpenShard(place)
+    with tarfile.open(tmp_path / "empty.tar", "w"):
+        pass
+    with pytest.raises(ShardError, match=r"empty.tar holds no clip"):
+        OpenShard(Address(str(tmp_path / "empty.tar")))
+
+
+@pytest.mark.parametrize("what", ["short", "never valid"])
+def test_clips_without_motion_count_for_nothing_and_are_told(
+    what: str, face_model: FaceModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Any other fault of a clip ends the run: it would be a sample of zeros that nobody hears of."""
+    encoder = tiny_audio_encoder()
+    clip = toy_clip("somebody", 0, encoder)
+    streamed = StreamedClips({}, Readers(), 0, mark_of(encoder), tiny_sampler(), face_model)
+    empty = replace(clip, valid=np.zeros_like(clip.valid))
+    if what == "short":
+        empty = replace(clip, coefficients=clip.coefficients[:15], valid=clip.valid[:15], features=clip.features[:30])
+    for _ in range(2):
+        assert not streamed._motion_sample(empty, torch.Generator())["mask"].any()
+    assert caplog.text.count("toy/somebody shows no motion to learn from; 1 such clips") == 1
+    assert streamed._motion_sample(clip, torch.Generator())["mask"].any()
+    broken = replace(clip, coefficients=clip.coefficients[:, :20])
+    with pytest.raises((IndexError, RuntimeError, ValueError)):
+        streamed._motion_sample(broken, torch.Generator())
 
 
 def test_what_cannot_be_read_is_named(parts: list[ShardPart], tmp_path: Path) -> None:

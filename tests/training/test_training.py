@@ -167,11 +167,13 @@ def test_two_processes_train_one_encoder(corpus: Path, tmp_path: Path) -> None:
     assert torch.load(tmp_path / "encoder.pt", weights_only=True)["step"] == 2
 
 
-def toy_run(folder: Path, stop: int | None = None, broken: str = "") -> list[float]:
+def toy_run(
+    folder: Path, stop: int | None = None, broken: str = "", accelerator: Accelerator | None = None
+) -> list[float]:
     """Losses of a linear model learning to add; stops after `stop` steps as if it were killed."""
     torch.manual_seed(0)
     schedule = Schedule(8, 1e-2, accumulate=2, checkpoint_every=2)
-    run = TrainingRun("sum", torch.nn.Linear(4, 1), schedule, Accelerator(cpu=True), folder)
+    run = TrainingRun("sum", torch.nn.Linear(4, 1), schedule, accelerator or Accelerator(cpu=True), folder)
     losses = []
     for generator in run:
         if run.step == stop:
@@ -197,6 +199,25 @@ def test_an_interrupted_run_goes_on_to_the_same_losses(
     first = toy_run(tmp_path / "broken", stop=5)  # the checkpoint is that of step 4
     assert first == whole[:10]
     assert toy_run(tmp_path / "broken") == whole[8:]
+
+
+def test_the_scale_of_the_loss_goes_on(tmp_path: Path) -> None:
+    """Under fp16, whose scaler CPUs have, too: it doubles with every step."""
+    scales = []
+    for stop in (4, None):
+        accelerator = Accelerator(cpu=True)
+        accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=1)
+        accelerator.native_amp = True
+        toy_run(tmp_path, stop, accelerator=accelerator)
+        scales.append(accelerator.scaler.get_scale())
+    assert scales == [8.0 * 2**4, 8.0 * 2**8]
+
+
+def test_encoders_are_validated_once_a_step(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(train_audio_encoder, "validate", lambda *arguments: seen.append(arguments) or {})
+    train_audio_encoder.main([*encoder_arguments(corpus, tmp_path, 2), "--accumulate", "3", "--validate-every", "1"])
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("helps", [True, False])

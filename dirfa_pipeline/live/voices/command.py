@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from ...errors import VoiceError
 from ...media.audio import AudioClip
-from .patience import in_time
+from .patience import with_patience
 from .voice import PATIENCE, check_text
 from .wav import read_wav
 
@@ -60,7 +60,7 @@ class CommandVoice:
             assert process.stdin and process.stdout
             try:
                 _write(process.stdin, text)
-                yield from in_time(_read(process.stdout, name), self.patience, name)
+                yield from with_patience(_read(process.stdout, name), self.patience, name)
                 _check_end(process, name, complaints)
             except VoiceError:
                 _check_end(process, name, complaints)

@@ -14,7 +14,7 @@ AHEAD: Final = 64  # pieces taken before they are asked for
 _END = object()
 
 
-def in_time(pieces: Iterator[T], patience: float, name: str) -> Iterator[T]:
+def with_patience(pieces: Iterator[T], patience: float, name: str) -> Iterator[T]:
     """
     The pieces, taken by a thread of its own.
 

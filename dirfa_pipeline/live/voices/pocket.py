@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...errors import VoiceError
 from ...media.audio import AudioClip
-from .patience import in_time
+from .patience import with_patience
 from .voice import PATIENCE, check_text
 
 
@@ -48,7 +48,7 @@ class PocketVoice:
     def _speak(self, text: str) -> Iterator[AudioClip]:
         stop = threading.Event()
         try:
-            yield from in_time(self._chunks(text, stop), self.patience, "pocket-tts")
+            yield from with_patience(self._chunks(text, stop), self.patience, "pocket-tts")
         finally:
             stop.set()
 

@@ -1,7 +1,6 @@
 """WAV as it comes through a pipe or over the network, where the header cannot know how long it will be."""
 
 import struct
-import wave
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -99,13 +98,3 @@ def _unpack(data: bytes, kind: int, bits: int) -> NDArray:
     wide = np.zeros((len(values) // 3, 4), np.uint8)
     wide[:, 1:] = values.reshape(-1, 3)
     return wide.view("<i4")[:, 0]
-
-
-def write_wav(path: str, clip: AudioClip) -> None:
-    """Write a clip with 16 bits a sample."""
-    samples = np.round(np.clip(clip.samples, -1.0, 1.0) * 32_767).astype("<i2")
-    with wave.open(path, "wb") as file:
-        file.setnchannels(clip.num_channels)
-        file.setsampwidth(2)
-        file.setframerate(clip.sampling_rate)
-        file.writeframes(samples.T.tobytes())
