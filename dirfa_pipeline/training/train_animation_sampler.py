@@ -88,9 +88,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint-every", type=int, help="steps (default 200 for lips, 25 for motion)")
     parser.add_argument("--log-every", type=int, default=50, help="steps between points of the curves")
-    parser.add_argument(
-        "--size", choices=SIZES, default="base", help="1 or 100 million weights, both learned on CPUs"
-    )
+    parser.add_argument("--size", choices=SIZES, default="base", help="1 or 100 million weights, both learned on CPUs")
     parser.add_argument("--stream", action="store_true", help="read shards while training; --tracks may be an address")
     parser.add_argument("--readers", type=int, default=1, help="reading processes of each process, with --stream")
     parser.add_argument("--held", type=int, default=2000, help="clips in memory with --stream")
