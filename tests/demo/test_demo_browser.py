@@ -304,7 +304,9 @@ def test_mistakes_are_explained_and_inputs_kept(visit: Visit, clip: Path, tmp_pa
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("#status [role=alert]")).to_contain_text("The audio is silent")
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("5")
-    assert page.get_by_role("img", name="").count() or page.locator("img").count() >= 2
+    photo = page.get_by_role("tabpanel").first.locator("img").first
+    expect(photo).to_have_attribute("src", re.compile(r"/astronaut\.jpg$"))
+    expect(page.locator("#still img")).to_be_visible()
 
 
 def test_a_photo_without_a_face_is_refused_at_once(visit: Visit, tmp_path: Path) -> None:
