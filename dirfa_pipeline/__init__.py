@@ -1,9 +1,9 @@
 """
-One photo and one speech clip in; a video out in which that person says it.
+Talking videos from one photo and one speech clip.
 
 Names are imported when they are first used, so that the command line answers at once. diffusers looks components up
-among the modules that are already loaded: importing [`DirfaPipeline`] loads all of them. Importing sets no environment
-variable and writes nothing; see [`threads`] for one that helps on small machines.
+among the modules that are already loaded, so importing [`DirfaPipeline`] loads all of them. Importing sets no
+environment variable and writes nothing; see [`threads`] for a setting that helps on small machines.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The `dirfa` command: each verb is a module of [`commands`] with `add_parser` and `run`."""
+"""The `dirfa` command: each command is a module of [`commands`] with `add_parser` and `run`."""
 
 import argparse
 import sys
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line, with a help that teaches."""
     parser = argparse.ArgumentParser(
         prog="dirfa",
-        description="One photo and one speech clip in; a video out in which that person says it.",
+        description="Make a video in which the person of a photo says a speech clip.",
         epilog=generate.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

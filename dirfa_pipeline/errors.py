@@ -1,8 +1,8 @@
-"""What users can get wrong. Every message states the rule, the value received and the remedy."""
+"""What users can get wrong. Every message states the rule, the value received and what to do."""
 
 
 class InputError(ValueError):
-    """Base of all errors that a user can mend by changing the input."""
+    """Base of all errors that a user can fix by changing the input."""
 
 
 class ImageError(InputError):
@@ -30,4 +30,4 @@ class CheckpointError(InputError):
 
 
 class HubError(InputError, OSError):
-    """The hub does not give or take a checkpoint: unknown name or revision, no rights, no network."""
+    """The hub does not deliver or accept a checkpoint: unknown name or revision, no rights, no network."""

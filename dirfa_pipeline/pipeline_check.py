@@ -1,4 +1,4 @@
-"""What a photo is good for, told before anything is made of it: each thing that matters, a verdict, and advice."""
+"""How well a photo will work, before anything is made of it: a verdict and advice for each property that matters."""
 
 import time
 import warnings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Verdict = Literal["good", "works", "poor", "refused"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("good", "works", "poor", "refused")  # from the best to the worst
 
-# What no measure tells: it is asked wherever a photo is looked at.
+# Cannot be measured, so it is asked wherever a photo is checked.
 CONSENT: Final = (
     "Is this a photo of you, of somebody who agreed to it, or of nobody real? Animate nobody else, and say that the "
     "video is synthetic."
@@ -65,9 +65,9 @@ class Finding:
     Args:
         name (`str`): `"picture"`, `"colour"`, `"faces"`, `"size"`, `"turn"`, `"crop"`, `"likeness"`, `"mouth"`,
             `"opening"`, `"teeth"`, `"eyes"`, `"gaze"` or `"speed"`.
-        verdict (`"good"`, `"works"`, `"poor"` or `"refused"`): What it means for the video.
-        found (`str`): What there is, in words with the numbers.
-        advice (`str`): What to do about it, in one line; empty where there is nothing to do.
+        verdict (`"good"`, `"works"`, `"poor"` or `"refused"`): How well it suits the video.
+        found (`str`): What was found, in words with the numbers.
+        advice (`str`): What to do about it, in one line; empty if there is nothing to do.
         values (`dict`): The numbers by their names.
     """
 
@@ -81,12 +81,12 @@ class Finding:
 @dataclass(frozen=True)
 class PhotoCheck:
     """
-    What [`DirfaPipeline.check`] tells.
+    The result of [`DirfaPipeline.check`].
 
     Args:
-        findings (`tuple[Finding, ...]`): What was looked at, up to what makes the rest pointless.
+        findings (`tuple[Finding, ...]`): What was checked, up to a finding that makes further checks pointless.
         faces (`tuple[FoundFace, ...]`): All faces, from left to right.
-        face (`int`, *optional*): The one that was looked at.
+        face (`int`, *optional*): The one that was checked.
     """
 
     findings: tuple[Finding, ...]
@@ -95,15 +95,16 @@ class PhotoCheck:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of all."""
-        return VERDICTS[max(VERDICTS.index(finding.verdict) for finding in self.findings)]
+        """The worst of all that concerns the photo: a slow machine makes no photo worse."""
+        of_photo = [finding for finding in self.findings if finding.name != "speed"]
+        return VERDICTS[max(VERDICTS.index(finding.verdict) for finding in of_photo)]
 
     def __getitem__(self, name: str) -> Finding:
-        """The finding of that name; raises `KeyError` where the check did not come so far."""
+        """The finding of that name; raises `KeyError` if the check did not get that far."""
         return {finding.name: finding for finding in self.findings}[name]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as what JSON can hold."""
+        """Everything as values that JSON can hold."""
         return {
             "verdict": self.verdict,
             "face": self.face,
@@ -230,7 +231,7 @@ def _expression(picture: NDArray[np.uint8], landmarks: NDArray[np.float32], fit:
         "works": "the lips are parted",
         "poor": "the mouth is wide open",
     }
-    advice = {"works": "a closed mouth moves best", "poor": "the mouth is open too far; a closed one works better"}
+    advice = {"works": "a closed mouth works best", "poor": "the mouth is open too far; a closed one works better"}
     shown = _teeth_share(picture, landmarks)
     teeth = shown >= MIN_TEETH_SHARE and opening > 0.5 * OPENING[0]
     gaps = eye_gaps(landmarks)
@@ -263,7 +264,7 @@ def _eyes(gaps: tuple[float, float]) -> Finding:
         return Finding("eyes", "poor", found, "pass a photo with open eyes: closed ones stay so", values)
     if half:
         found = "the eyes are narrow or half closed" if half == 2 else "one eye is narrower"
-        return Finding("eyes", "works", found, "open eyes are truer: what lids hide is guessed", values)
+        return Finding("eyes", "works", found, "open eyes work better: what lids hide is guessed", values)
     return Finding("eyes", "good", "the eyes are open", values=values)
 
 
@@ -281,7 +282,7 @@ def _teeth_share(picture: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> 
 
 
 def _speed(pipe: "DirfaPipeline", photo: Photo, chosen: FoundFace) -> Finding:
-    """Draw and code a few frames in which all moves; the first, which compiles loops, does not count."""
+    """Draw and encode a few frames in which everything moves; the first, which compiles loops, does not count."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the findings tell
         portrait = pipe.prepare_portrait(photo, face=chosen.index)
@@ -298,8 +299,8 @@ def _speed(pipe: "DirfaPipeline", photo: Photo, chosen: FoundFace) -> Finding:
     times = fps / ANIMATION_FPS
     return Finding(
         "speed", _grade(-times, (-LIVE[0], -LIVE[1])),
-        f"about {fps:.0f} frames per second here, {times:.1f} times real time, to draw and code; sound comes on top",
-        "" if times >= LIVE[0] else "a smaller longest side is faster",
+        f"about {fps:.0f} frames per second here, {times:.1f} times real time, to draw and encode, without the sound",
+        "" if times >= LIVE[0] else "a smaller --max-size is faster",
         {"fps": round(fps, 1), "times": round(times, 2)},
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""One photo and one speech clip in; a video out in which that person says it."""
+"""The pipeline: one photo and one speech clip in, a talking video out."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,23 +90,24 @@ EXAMPLE_DOC_STRING: Final = """
 class DirfaPipeline(DiffusionPipeline):
     """
     Audio-driven talking faces after DIRFA (Wu et al., Pattern Recognition 2023): lips that follow the speech, and head
-    motion, gaze, brows and blinks drawn anew for every seed.
+    motion, gaze, brows and blinks that differ with every seed.
 
     Args:
         feature_extractor (`Wav2Vec2FeatureExtractor`): Prepares the 16 kHz waveform.
         audio_encoder (`Wav2Vec2Model`): Turns it into speech features at 50 Hz.
         animation_sampler ([`AnimationSampler`]): Draws facial animation for the features.
-        face_model ([`FaceModel`]): Fits the photo and gives the coefficients their shape.
+        face_model ([`FaceModel`]): Fits the photo, and turns coefficients into face shapes.
         face_renderer ([`FaceRenderer`]): Moves the photo.
 
-    The first three may be `None`, as in `from_pretrained(..., audio_encoder=None)`: what is left renders animations.
+    The first three may be `None`, as in `from_pretrained(..., audio_encoder=None)`. Such a pipeline can only render
+    animations.
 
     Raises:
         CheckpointError: The encoder and the sampler do not belong together.
     """
 
     model_cpu_offload_seq = "audio_encoder"
-    # A few megabytes, and their work is not done in `forward`, where the hooks of offloading would sit.
+    # They are small, and they do not work in `forward`, which is where offloading has its hooks.
     _exclude_from_cpu_offload = ["animation_sampler", "face_model", "face_renderer"]
     _callback_tensor_inputs = ["frames", "coefficients"]
     _optional_components = ["feature_extractor", "audio_encoder", "animation_sampler"]
@@ -296,7 +297,7 @@ class DirfaPipeline(DiffusionPipeline):
         """
         All faces of a photo, from left to right, with their boxes; arguments and errors are those of [`read_photo`].
 
-        What `face=` takes is the number of one of them, or a point in its box.
+        `face=` takes the number of one of them, or a point in its box.
         """
         with closing(FaceDetector(folder=self.detector_folder)) as detector:
             return find_faces(read_photo(image, max_size), detector)
@@ -305,15 +306,15 @@ class DirfaPipeline(DiffusionPipeline):
         self, image: ImageInput, max_size: int | None = None, face: FaceChoice | None = None, timed: bool = True
     ) -> PhotoCheck:
         """
-        Tell what a photo is good for: face, turn, size, mouth, eyes, colours and the speed to expect, each with a
-        verdict and advice. A bad photo is no error here: it is told.
+        Check how well a photo will work: face, turn, size, mouth, eyes, colours and the speed to expect, each with a
+        verdict and advice. A bad photo raises no error here; the result says what is wrong.
 
         Args:
             image: The photo, as [`prepare_portrait`] takes it.
             max_size (`int`, *optional*), face (`int` or `tuple[float, float]`, *optional*): As for
                 [`prepare_portrait`].
-            timed (`bool`, *optional*, defaults to `True`): Whether 12 frames are drawn and coded to tell the speed;
-                they take most of the time.
+            timed (`bool`, *optional*, defaults to `True`): Whether to draw and encode 12 frames to measure the
+                speed, which takes most of the time.
 
         Raises:
             InputError: `max_size` or `face` is not a valid value.
@@ -331,8 +332,8 @@ class DirfaPipeline(DiffusionPipeline):
                 `(height, width[, channels])`, a path or a file's bytes.
             max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the result in pixels;
                 larger photos are scaled down.
-            face (`int` or `tuple[float, float]`, *optional*, defaults to the largest): Which one, where there are
-                several: its place from left to right, from 0, or a point (x, y) in it, in the photo's own pixels.
+            face (`int` or `tuple[float, float]`, *optional*, defaults to the largest): Which face, if there are
+                several: its number from left to right, from 0, or a point (x, y) in it, in the photo's own pixels.
 
         Raises:
             ImageError, FaceNotFoundError: The picture cannot be read, or shows no face that can be animated.
@@ -358,7 +359,7 @@ class DirfaPipeline(DiffusionPipeline):
         """
         Turn sound into speech features.
 
-        Windows lie on a fixed grid and overlap, so the result is the same for every caller.
+        Windows overlap and lie on a fixed grid, so the result does not depend on how the sound is passed.
 
         Args:
             audio, sampling_rate: The speech, as [`__call__`] takes it.
@@ -391,13 +392,13 @@ class DirfaPipeline(DiffusionPipeline):
             generator (`torch.Generator`, *optional*): Makes the draw repeatable.
             diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2].
             fps (`float`, *optional*, defaults to 25): Frames per second.
-            lookahead (`float`, *optional*, defaults to all that helps): Seconds of sound heard before a frame is
-                decided, as [`stream`] has it.
-            sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
-            expressiveness (`float`, *optional*, defaults to 1.0): Scale, in [0, 2], of what head, eyes and brows do: 0
-                is deadpan, 1 as real talkers, 2 a stage.
-            follow_arousal (`bool`, *optional*, defaults to `False`): Whether an aroused voice is drawn with more of
-                it and a calm one with less, as by `expression="auto"`.
+            lookahead (`float`, *optional*, defaults to all that helps): Seconds of sound after a frame that are
+                heard before it is decided, as in [`stream`].
+            sampling_rate (`int`, *optional*): Samples per second, if `audio` is an array.
+            expressiveness (`float`, *optional*, defaults to 1.0): How much head, eyes and brows move, in [0, 2]: 0 is
+                deadpan, 1 is like real talkers, 2 is like somebody on a stage.
+            follow_arousal (`bool`, *optional*, defaults to `False`): Whether to move more where the voice is excited
+                and less where it is calm, as with `expression="auto"`.
 
         Returns:
             [`Animation`] at `fps` whose length is that of the sound, rounded up to whole frames.
@@ -421,9 +422,9 @@ class DirfaPipeline(DiffusionPipeline):
         follow_arousal: bool = False,
     ) -> list[Animation]:
         """
-        Draw a take for each generator, hearing the sound once: four cost about a tenth more than one.
+        Draw a take for each generator. The sound is encoded once, so four takes cost about a tenth more than one.
 
-        Each is the take that [`sample_animation`] draws with its generator, to the last bit; the other arguments are
+        Each take is the one that [`sample_animation`] draws with its generator, bit for bit; the other arguments are
         the same.
         """
         self._check_can_draw()
@@ -453,22 +454,23 @@ class DirfaPipeline(DiffusionPipeline):
         alpha: bool = False,
     ) -> Iterator[NDArray[np.uint8]]:
         """
-        Make the frames of a video one by one; memory stays bounded.
+        Make the frames of a video one by one, in bounded memory.
 
         Args:
-            portrait ([`Portrait`] or [`PreparedPortrait`]): Whom; for several videos of one portrait, prepare it once:
-                `pipe.face_renderer.prepare(portrait)`.
+            portrait ([`Portrait`] or [`PreparedPortrait`]): Whose face. For several videos of one portrait, prepare it
+                once: `pipe.face_renderer.prepare(portrait)`.
             animation ([`Animation`]): How the face moves.
             callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
-            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
-                given.
-            alpha (`bool`, *optional*, defaults to `False`): Whether a fourth channel tells where the person is.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it
+                is given.
+            alpha (`bool`, *optional*, defaults to `False`): Whether to add a fourth channel with the person's
+                mask.
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, or 4 with `alpha`, uint8.
 
         Raises:
-            InputError: Some argument breaks a rule; at once.
+            InputError: Some argument breaks a rule; raised at once.
         """
         check_rendered(portrait, animation)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
@@ -512,36 +514,36 @@ class DirfaPipeline(DiffusionPipeline):
         """
         Make a talking video while the speech arrives.
 
-        The photo is prepared before this returns; sound is asked for as frames are. Memory does not grow, and frames
-        depend on `lookahead`, not on how the sound is cut: they are those of [`sample_animation`] with the same
-        `lookahead` and [`render`]. Closing the iterator frees everything.
+        The photo is prepared before this returns; chunks of sound are taken as frames are requested. Memory does not
+        grow. Frames depend on `lookahead`, but not on how the sound is cut: they are those of [`sample_animation`]
+        with the same `lookahead` and [`render`]. Closing the iterator frees everything.
 
         Args:
             image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or [`PreparedPortrait`]): A photo, or one
                 prepared before.
             audio_chunks (`Iterable`): The speech: arrays of any length, integers or floats, mono or stereo,
                 `(sampling_rate, array)` tuples or [`AudioClip`]s.
-            sampling_rate (`int`, *optional*): Samples per second, where chunks are arrays.
+            sampling_rate (`int`, *optional*): Samples per second, if chunks are arrays.
             generator (`torch.Generator`, *optional*): Makes the draw repeatable.
             diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2].
             fps (`float`, *optional*, defaults to 25): Frames per second.
             max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the video.
-            lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound heard before a frame is decided, 0.24
-                to 1.2; a frame comes about 0.12 s later than that. More makes lips truer; `None` hears
-                all that helps and gives the video that [`__call__`] gives, 9 s late.
-            controls ([`Controls`], *optional*): What can be decided frame by frame: all but `nods`, `motion_from`, and
-                blink rates other than 0 and 1.
+            lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound after a frame that are heard before it
+                is decided, 0.24 to 1.2; the frame comes about 0.12 s later. More makes lips more accurate; `None` uses
+                all the sound that helps and gives the same video as [`__call__`], 9 s late.
+            controls ([`Controls`], *optional*): Everything that can be decided frame by frame: all but `nods`,
+                `motion_from`, and blink rates other than 0 and 1.
             callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
-            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
-                given.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it
+                is given.
             expressiveness (`float`, *optional*, defaults to 1.0): As in [`__call__`].
             face (`int` or `tuple[float, float]`, *optional*): Which one, as for [`prepare_portrait`].
 
         Yields:
-            `np.ndarray` of shape `(height, width, 3)`, uint8: at the end, as many frames as cover the sound.
+            `np.ndarray` of shape `(height, width, 3)`, uint8; in the end as many frames as cover the sound.
 
         Raises:
-            InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
+            InputError: Some argument breaks a rule; raised at once. If a chunk breaks one, raised when its turn comes.
         """
         pieces = self._stream_pieces(
             audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
@@ -552,7 +554,7 @@ class DirfaPipeline(DiffusionPipeline):
         prepared = self._prepared(
             image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size, face)
         )
-        # The first frame ever compiles loops, for seconds: not while somebody speaks.
+        # The very first frame compiles loops, which takes seconds, so draw one before somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
         return steps.frames(self._render_pieces(prepared, pieces, fps), total=float("inf"))
 
@@ -568,7 +570,7 @@ class DirfaPipeline(DiffusionPipeline):
         expressiveness: float = 1.0,
     ) -> Iterator[NDArray[np.float32]]:
         """
-        Draw the animation while the speech arrives, for heads that are shown elsewhere: no photo is needed.
+        Draw the animation while the speech arrives, without a photo: for heads that another program shows.
 
         Args:
             audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness: As for
@@ -578,7 +580,7 @@ class DirfaPipeline(DiffusionPipeline):
             `np.ndarray` of shape `(58,)`, float32: the coefficients of each frame, see [`Animation`].
 
         Raises:
-            InputError: Some argument breaks a rule; at once. For a chunk that does, when its turn comes.
+            InputError: Some argument breaks a rule; raised at once. If a chunk breaks one, raised when its turn comes.
         """
         pieces = self._stream_pieces(
             audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
@@ -635,7 +637,7 @@ class DirfaPipeline(DiffusionPipeline):
     ) -> Conversation:
         """
         Open a conversation: `async with pipe.converse(photo) as face:`, then `await face.say(sound)` at any time and
-        `async for frame in face:` for frames with their sound; between utterances the face lives on.
+        `async for frame in face:` for frames with their sound. Between utterances the face keeps moving.
 
         Args:
             image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or [`PreparedPortrait`]): A photo, or one
@@ -644,18 +646,18 @@ class DirfaPipeline(DiffusionPipeline):
             max_size (`int`, *optional*, defaults to 512): Longest side of the frames.
             generator (`torch.Generator`, *optional*): Makes the draw repeatable.
             controls ([`Controls`], *optional*): What can be decided frame by frame, as for [`stream`].
-            lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound heard before a frame is decided, 0.24
-                to 1.2; speech begins 0.2 s later than that.
+            lookahead (`float`, *optional*, defaults to 0.24): Seconds of sound after a frame that are heard before it
+                is decided, 0.24 to 1.2; speech starts 0.2 s later.
             on_event (`Callable`, *optional*): Called with each [`ConversationEvent`].
-            clock ([`Clock`], *optional*): Tells the time, where it shall not be the machine's.
-            marks ([`Marks`], *optional*): Whose watermark the frames carry; with `None` they carry none.
+            clock ([`Clock`], *optional*): Replaces the machine's clock.
+            marks ([`Marks`], *optional*): The watermark that frames carry; `None` for no watermark.
             face (`int` or `tuple[float, float]`, *optional*): Which one, as for [`prepare_portrait`].
 
         Returns:
             [`Conversation`]. The photo is prepared when it is opened.
 
         Raises:
-            InputError: Some argument breaks a rule; at once.
+            InputError: Some argument breaks a rule; raised at once.
         """
         self._check_can_draw()
         check_motion(1.0, fps)
@@ -692,19 +694,19 @@ class DirfaPipeline(DiffusionPipeline):
         callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
     ) -> Iterator[NDArray[np.uint8]]:
         """
-        Let the person of a video say something else: the video keeps its frames, and only the lips are drawn anew.
+        Let the person of a video say something else: the video keeps its frames, and only lips and jaw are redrawn.
 
         Args:
             video (`str`, `os.PathLike` or [`FilmedFace`]): A path, or what [`film_face`] made of one.
             audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or [`AudioFile`]): The speech, as [`__call__`] takes it,
                 no longer than the video.
-            sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
+            sampling_rate (`int`, *optional*): Samples per second, if `audio` is an array.
             generator (`torch.Generator`, *optional*): Makes the draw repeatable.
-            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2]; of it only the
-                smile shows.
+            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2]; in a dub only
+                the smile shows it.
             callback_on_step_end (`Callable`, *optional*): Called as in [`__call__`], after each frame.
-            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it is
-                given.
+            callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What it
+                is given.
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, uint8: every frame of the video at its own size, made even.
@@ -762,25 +764,25 @@ class DirfaPipeline(DiffusionPipeline):
                 the other.
             audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or a list of these, *optional*): The speech, as a path
                 to anything PyAV reads, a `(sampling_rate, array)` tuple, or an array with `sampling_rate`.
-            sampling_rate (`int`, *optional*): Samples per second, where `audio` is an array.
-            animation ([`Animation`] or a list of them, *optional*): Rendered instead of drawing one for the speech,
-                after resampling to `fps`.
+            sampling_rate (`int`, *optional*): Samples per second, if `audio` is an array.
+            animation ([`Animation`] or a list of them, *optional*): Rendered, after resampling to `fps`, instead of
+                one drawn for the speech.
             num_videos_per_prompt (`int`, *optional*, defaults to 1): Takes for each pair.
-            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 is the centre of
-                what was learned, the same for every seed, 1 the learned spread.
+            diversity (`float`, *optional*, defaults to 1.0): Spread of the drawn motion in [0, 2]; 0 gives the centre
+                of what was learned, the same for every seed; 1 gives the learned spread.
             fps (`float`, *optional*, defaults to 25): Frames per second.
             max_size (`int`, *optional*, defaults to the photo's own size): Longest side of the video. A [`Portrait`]
                 keeps the size it was prepared at.
             generator (`torch.Generator` or a list of them, *optional*): Makes the draw repeatable. A list holds one
-                for each video and gives each the take it would have alone, within rounding.
+                for each video; each video is then the same as if it were made alone, within rounding.
             output_type (`str`, *optional*, defaults to `"pil"`): `"pil"`, `"np"`, `"pt"`, or `"animation"` to stop
                 before rendering.
             return_dict (`bool`, *optional*, defaults to `True`): Whether to return a [`DirfaPipelineOutput`] or a
                 plain tuple.
             callback_on_step_end (`Callable`, *optional*): Called as `callback(pipe, step, frame, tensors)` after each
-                step of at most 25 frames, `step` counting on over all videos and `frame` from 0 in each; what it
-                returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the video at hand
-                ends there and the ones after it are left out of `frames`. That stops the call of its own thread alone;
+                step of at most 25 frames, `step` counts over all videos and `frame` from 0 in each. What it
+                returns for `"frames"` replaces them. Set `pipe._interrupt = True` in it to stop: the current video
+                ends there, and later ones are left out of `frames`. That stops the call of its own thread alone;
                 other threads stop calls by [`interrupt_all`].
             callback_on_step_end_tensor_inputs (`Sequence[str]`, *optional*, defaults to `("frames",)`): What the
                 callback is given: `"frames"` of shape `(frames, height, width, 3)`, uint8, and `"coefficients"` of
@@ -790,16 +792,17 @@ class DirfaPipeline(DiffusionPipeline):
                 `"happy"`, `"auto"` for motion as lively as the voice, named ARKit weights, or keyframes
                 `[("sad", 0.0), ("happy", 2.5)]`.
             expression_strength (`float`, *optional*): Instead of that of `controls`: its scale in [0, 2].
-            neutralize (`bool`, *optional*, defaults to `False`): Whether the photo's own expression is taken off
+            neutralize (`bool`, *optional*, defaults to `False`): Whether to remove the photo's own expression
                 first.
             motion_from ([`Animation`], `str` or `os.PathLike`, *optional*): Instead of that of `controls`: a video, or
                 what [`track`] made of one, whose head motion and blinks (`controls.motion_channels`) are used.
-            expressiveness (`float`, *optional*, defaults to 1.0): Scale, in [0, 2], of what head, eyes and brows do
-                where takes are drawn: 0 is deadpan, 1 as real talkers, 2 a stage.
-            text (`str` or a list of them, *optional*): Instead of `audio`: what is to be said, up to 4096 characters.
+            expressiveness (`float`, *optional*, defaults to 1.0): How much head, eyes and brows move in drawn takes,
+                in [0, 2]: 0 is deadpan, 1 is like real talkers, 2 is like somebody on a stage.
+            text (`str` or a list of them, *optional*): Instead of `audio`: what to say, up to 4096 characters.
             voice (`str` or [`Voice`], *optional*, defaults to `"espeak"`): Who says it, see [`open_voice`].
-            face (`int` or `tuple[float, float]`, *optional*, defaults to the largest): Which one of a photo with
-                several: its place from left to right, from 0, or a point (x, y) in it, in the photo's own pixels.
+            face (`int` or `tuple[float, float]`, *optional*, defaults to the largest): Which face, if the photo
+                shows several: its number from left to right, from 0, or a point (x, y) in it, in the photo's own
+                pixels.
 
         Examples:
 
@@ -807,8 +810,8 @@ class DirfaPipeline(DiffusionPipeline):
             [`DirfaPipelineOutput`], or a tuple of its fields in order.
 
         Raises:
-            InputError: Some input breaks a rule; the message states the rule, the value and the remedy. All inputs
-                are checked before any is decoded, and all are decoded before anything is drawn.
+            InputError: Some input breaks a rule; the message states the rule, the value and what to do. All
+                inputs are checked before any is decoded, and all are decoded before anything is drawn.
             VoiceError: A text cannot be spoken, or the voice fails.
         """
         check_choice(face)

@@ -23,11 +23,11 @@ MOST_SHOWN: Final = 4  # videos that a notebook shows of one output: each is sto
 @dataclass
 class DirfaPipelineOutput(BaseOutput):
     """
-    Talking videos, one entry for each image-audio pair and each take of it, takes of one pair side by side.
+    Talking videos: one entry for each take of each image-audio pair; the takes of a pair follow each other.
 
     Args:
-        frames (`list`, *optional*): One video each, as asked by `output_type`: a list of `PIL.Image.Image`, an array
-            of shape `(num_frames, height, width, 3)` in [0, 1], or a tensor of shape
+        frames (`list`, *optional*): One video each, in the form that `output_type` asks for: a list of
+            `PIL.Image.Image`, an array of shape `(num_frames, height, width, 3)` in [0, 1], or a tensor of shape
             `(num_frames, 3, height, width)` in [0, 1]. `None` for `output_type="animation"`.
         audio (`list[np.ndarray | None]`): The user's sound, whole, float32 of shape `(channels, num_samples)`.
         animation (`list[Animation]`): The coefficients that moved the face.

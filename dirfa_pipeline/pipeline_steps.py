@@ -64,7 +64,7 @@ class Steps:
         """
         Yield the frames of a call's only video one by one, until its callback interrupts.
 
-        Without a callback whoever takes the frames stops by taking no more.
+        Without a callback, stop by taking no more frames.
 
         Args:
             chunks: See [`take`].

@@ -14,7 +14,7 @@ DRAWING, PICTURE = (Path(__file__).with_name(name) for name in ("structure.md", 
 PAGE = """\
 # Rooms
 
-What lies in `dirfa_pipeline`, and what imports what, read from the code by `python docs/draw_structure.py`. An arrow
+What is in `dirfa_pipeline`, and what imports what, drawn from the code by `python docs/draw_structure.py`. An arrow
 goes from a room to one that it imports; one that follows from others is left out: a room may import whatever its
 arrows lead to, step by step. Imports that only type checkers see count. `tests/test_layout.py` holds the order.
 

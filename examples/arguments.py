@@ -1,4 +1,4 @@
-"""What all examples take: a photo, a speech, where to write, and how much of both is used."""
+"""Arguments of all examples: a photo, a speech, the folder to write to, and how much of the speech to use."""
 
 import argparse
 from dataclasses import dataclass

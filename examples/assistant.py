@@ -1,5 +1,5 @@
 """
-A face that answers: what is typed goes to a language model, its words to a voice, the voice to the face.
+A face that answers: typed text goes to a language model, the model's words to a voice, and the voice to the face.
 
     python examples/assistant.py [PHOTO] [--model-address http://127.0.0.1:11434/v1 --model NAME] [--voice espeak]
 

@@ -1,5 +1,5 @@
 """
-A take that is directed: from sad to happy, the head turned, the eyes on the camera, a blink where it is wanted.
+A directed take: from sad to happy, the head turned, the eyes on the camera, a blink at a chosen time.
 
     python examples/directing.py [PHOTO SPEECH] [--output FOLDER]
 """

@@ -17,7 +17,7 @@ pipe = DirfaPipeline.from_pretrained("dirfa-base")
 portrait = pipe.prepare_portrait(options.photo, max_size=options.max_size)
 animation = pipe.sample_animation(options.speech, generator=torch.Generator().manual_seed(7))
 
-# The same numbers as a file of Live Link Face, for heads that are there already.
+# The same numbers as a Live Link Face file, for heads that exist already.
 save_animation(animation, options.output / "talk.csv")
 
 path = options.output / "head.glb"

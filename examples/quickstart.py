@@ -1,5 +1,5 @@
 """
-A photo and a sound in, a talking video out.
+Make a talking video from a photo and a sound.
 
     python examples/quickstart.py [PHOTO SPEECH] [--output FOLDER]
 """

@@ -204,12 +204,12 @@ ROUTES = (
     (("GET",), r"/test/break-after/(\d*)", "break_after"),
     (("POST",), r"/api/repos/create", "create"),
     (("POST",), r"/api/validate-yaml", "validate"),
-    (("POST",), r"/api/models/([^/]+/[^/]+)/preupload/(.+)", "preupload"),
-    (("POST",), r"/api/models/([^/]+/[^/]+)/commit/(.+)", "commit"),
-    (("POST",), r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
+    (("POST",), r"/api/(?:models|spaces)/([^/]+/[^/]+)/preupload/(.+)", "preupload"),
+    (("POST",), r"/api/(?:models|spaces)/([^/]+/[^/]+)/commit/(.+)", "commit"),
+    (("POST",), r"/(?:spaces/)?([^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
     (("PUT",), r"/lfs/(\w+)", "upload"),
     (("GET",), r"/api/models/([^/]+/[^/]+)/tree/([^/]+)", "tree"),
-    (("GET",), r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", "info"),
+    (("GET",), r"/api/(?:models|spaces)/([^/]+/[^/]+)(?:/revision/(.+))?", "info"),
     (("GET", "HEAD"), r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", "file"),
 )
 

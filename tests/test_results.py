@@ -18,7 +18,7 @@ RESULTS = results.read_all()
 WEIGHTS = ROOT / "weights" / "dirfa-base"
 # Columns whose figures are aims or settings, which nobody measured.
 UNMEASURED = {"what", "wanted", "lips parted, of the inter-ocular distance", "`lookahead`"}
-TABLES = ("README.md", "docs/measured.md", "docs/streaming.md")
+TABLES = ("README.md", "docs/measured.md", "docs/streaming.md", "docs/training-diary.md")
 
 
 def same_as_told(name: str, values: dict[str, float]) -> None:

@@ -45,7 +45,7 @@ def test_wheel_holds_the_package_and_one_copy_of_the_weights(wheel: Path) -> Non
         names = {name for name in file.namelist() if ".dist-info/" not in name}
         (metadata,) = (file.read(name).decode() for name in file.namelist() if name.endswith("/METADATA"))
         licences = {name.rpartition("/")[2] for name in file.namelist() if "/licenses/" in name}
-    expected = tracked("dirfa_pipeline") | {f"dirfa_pipeline/{name}" for name in tracked("weights")}
+    expected = tracked("dirfa_pipeline") | {f"dirfa_pipeline/{name}" for name in tracked("weights", "spaces")}
     assert names == expected
     assert licences == {"LICENSE", "NOTICE"}
     header = HeaderParser().parsestr(metadata)
@@ -59,7 +59,7 @@ def test_sdist_holds_what_the_wheel_is_built_from(tmp_path: Path) -> None:
     with tarfile.open(build("sdist", tmp_path)) as file:
         names = {name.partition("/")[2] for name in file.getnames()}
     extras = {"pyproject.toml", "README.md", "LICENSE", "NOTICE", "CHANGELOG.md", "constraints.txt"}
-    assert names == tracked("dirfa_pipeline", "weights") | extras | {"PKG-INFO", ".gitignore"}
+    assert names == tracked("dirfa_pipeline", "weights", "spaces") | extras | {"PKG-INFO", ".gitignore"}
 
 
 @pytest.mark.slow

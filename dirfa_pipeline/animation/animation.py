@@ -1,4 +1,4 @@
-"""Named facial-animation coefficients over time: the language between sampler, editor and renderer."""
+"""Named facial-animation coefficients over time: what sampler, editor and renderer exchange."""
 
 import math
 import os
@@ -59,7 +59,7 @@ class Animation:
         return self.coefficients[:, coefficient_index(name)]
 
     def replace(self, **curves: ArrayLike) -> "Animation":
-        """Return a copy in which the named curves (a scalar or one value a frame) are replaced."""
+        """Return a copy in which the named curves (a scalar or one value per frame) are replaced."""
         coefficients = self.coefficients.copy()
         for name, curve in curves.items():
             column = coefficient_index(name)

@@ -111,7 +111,7 @@ def draw_diagram(diagram: Diagram, duration: float, top: float) -> str:
 def draw_title(text: str, top: float, legend: Sequence[str] = ()) -> str:
     """A title with the names of the curves in their colours."""
     words = [f'<text x="{MARGIN}" y="{top - 10}" class="title">{escape(text)}</text>']
-    left = MARGIN + 170
+    left = MARGIN + max(170, 20 + 10 * len(text))
     for name, colour in zip(legend, COLOURS, strict=False):
         words.append(f'<line x1="{left}" x2="{left + 22}" y1="{top - 15}" y2="{top - 15}" stroke="{colour}"/>')
         words.append(f'<text x="{left + 28}" y="{top - 10}">{escape(name)}</text>')

@@ -45,7 +45,7 @@ def look_weights(yaw: Curves, pitch: Curves) -> dict[str, Curves]:
     """
     The eyeLook weights that turn both eyes by `yaw` and `pitch`, `(frames,)`, in radians within the head.
 
-    They are in pairs of opposite sign: whoever writes them into coefficients clips them to [0, 1].
+    They come in pairs of opposite sign; clip them to [0, 1] before writing them into coefficients.
     """
     amounts = (yaw / GAZE_RANGE, -yaw / GAZE_RANGE, pitch / GAZE_RANGE, -pitch / GAZE_RANGE)
     return {

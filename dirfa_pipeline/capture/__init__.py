@@ -1,1 +1,1 @@
-"""Pictures and films in: detector, portrait, tracking."""
+"""Reading pictures and films: detector, portrait, tracking."""

@@ -128,7 +128,7 @@ class FaceDetector:
 
     def disagreement(self, image: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> Disagreement:
         """
-        How far landmarks move when one face is looked at anew: turned, nearer, off the middle.
+        How far landmarks move when a face is detected again in a changed picture: turned, closer, off the middle.
 
         What is seen stays where it is; what is hidden, or is not there, is guessed from what is around it.
 

@@ -21,9 +21,9 @@ def fit_lengths(film: FilmedFace, sound: AudioClip, fit: str = "film") -> tuple[
     Args:
         film ([`FilmedFace`]): The film.
         sound ([`AudioClip`]): The speech.
-        fit (`str`, defaults to `"film"`): `"film"`: as long as the film, the lips rest after the speech, and a longer
-            speech is refused; `"cut"`: the longer of both is cut off; `"hold"`: the film's last picture stands while
-            a longer speech goes on; `"loop"`: the film begins anew while a longer speech goes on.
+        fit (`str`, defaults to `"film"`): `"film"`: as long as the film; the lips rest after the speech, and a longer
+            speech is refused. `"cut"`: the longer one is cut off. `"hold"`: the film's last picture stays while a
+            longer speech goes on. `"loop"`: the film starts again while a longer speech goes on.
 
     Raises:
         InputError: `fit` is none of these, or the speech is longer than the film and `fit` is `"film"`.

@@ -1,5 +1,5 @@
 """
-A video instead of a photo: it keeps its own motion and pixels, and only the lips are drawn anew.
+A video instead of a photo: it keeps its own motion and pixels, and only lips and jaw are redrawn.
 
 Each frame is its own texture: its lower face is warped from the lips that it shows to those of the new speech and laid
 over it through a soft mask. Nothing outside the mask is touched.
@@ -75,8 +75,8 @@ class FilmedFace:
         fps (`float`): Its frames per second.
         num_frames (`int`): All of them.
         shots (`list[slice]`): The frames between two cuts; nothing is smoothed across one.
-        source (`np.ndarray` of shape `(num_frames,)`, *optional*): The video's frame that is shown at each; they go
-            on, stand, or begin anew. All of them, one after another, if left out.
+        source (`np.ndarray` of shape `(num_frames,)`, *optional*): The video's frame that is shown at each, so that
+            the film can pause or repeat. All of them, one after another, if left out.
     """
 
     path: str
@@ -258,7 +258,7 @@ def find_jumps(landmarks: Array) -> list[int]:
 def _in_order(
     frames: Iterator[NDArray[np.uint8]], path: str, source: NDArray[np.int64]
 ) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a video that are named, which go on, stand or begin anew."""
+    """The named frames of a video, in that order; the video may pause or start again."""
     at, picture = -1, None
     for wanted in source:
         if wanted < at:

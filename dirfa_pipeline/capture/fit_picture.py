@@ -23,7 +23,7 @@ AXIS: Final = 0.8  # inter-ocular distances: length of the arrow that shows wher
 def draw_fit(image: NDArray[np.uint8], landmarks: NDArray[np.float32], face: FaceFit) -> str:
     """
     HTML with the picture `(height, width, 3)`, its landmarks `(478, 3)` in pixels, the outlines of face, eyes and
-    inner lips, and an arrow to where the face looks, above a line that tells the head's angles.
+    inner lips, and an arrow to where the face looks, above a line with the head's angles.
     """
     height, width = image.shape[:2]
     scale = min(1.0, LONGEST / max(height, width))

@@ -1,5 +1,5 @@
 """
-Two networks of MediaPipe's: BlazeFace tells where faces are, a face mesh measures each of them.
+Two networks of MediaPipe's: BlazeFace finds faces, and a face mesh measures each of them.
 
 The geometry around them (anchors, the square that a face is measured in) is that of MediaPipe's face landmarker: the
 networks were trained with it.

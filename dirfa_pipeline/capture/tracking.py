@@ -59,7 +59,7 @@ def read_landmarks(
 def follow_landmarks(
     pictures: Iterable[tuple[NDArray[np.uint8], float]], detector: FaceDetector
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """What [`read_landmarks`] gives, of pictures with their times, by a detector for videos; it begins anew."""
+    """What [`read_landmarks`] gives, of pictures with their times, with an existing detector, which is reset."""
     landmarks, times = [], []
     detector.reset()
     for picture, time in pictures:

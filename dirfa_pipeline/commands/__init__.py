@@ -1,5 +1,5 @@
 """
-The verbs of the `dirfa` command, one a module, and what they share.
+The commands of `dirfa`, one per module, and what they share.
 
 Each has `add_parser(commands)`, which sets `run` as the parser's default, and `run(options)`, which imports what is
 heavy.

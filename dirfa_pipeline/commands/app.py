@@ -42,12 +42,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     app.add_argument("--port", type=int, default=7860, help="port to listen on (default %(default)s)")
     app.add_argument(
         "--voice", action="append", metavar="NAME=VOICE",
-        help="offer a voice for typed text, as `dirfa say --voice` takes it, by a name that visitors see; may be "
+        help="offer a voice for typed text, by a name that visitors see, as `dirfa say --voice` names it; may be "
         "repeated; espeak-ng's languages if left out",
     )  # fmt: skip
     app.add_argument("--mcp", action="store_true", help="also serve a tool for MCP clients")
     app.add_argument(
-        "--files", type=Path, help="folder whose files MCP clients of this machine may name, and their videos go to"
+        "--files",
+        type=Path,
+        help="folder whose files MCP clients here may name; videos are written there, too",
     )
     app.add_argument("--no-browser", action="store_true", help="only print the page's address")
 
@@ -71,7 +73,9 @@ def serve(options: argparse.Namespace) -> None:
         from ..demo import build_demo, launch_options
         from ..demo.limits import MAX_WAITING
     except ModuleNotFoundError as error:
-        raise InputError(f"the page needs {error.name}: pip install 'dirfa-pipeline[app]'") from error
+        raise InputError(
+            f"the page needs {error.name}: pip install 'dirfa-pipeline[app]', in a checkout pip install -e '.[app]'"
+        ) from error
     pipeline = load_pipeline(options.weights, options.device)
     pipeline.set_progress_bar_config(disable=True)  # visitors see the page's own
     voices = dict(voice.split("=", 1) for voice in options.voice) if options.voice else None

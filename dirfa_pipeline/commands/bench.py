@@ -95,7 +95,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         ),
     )
     bench.set_defaults(run=run)
-    bench.add_argument("photo", nargs="?", help="picture of a face, cut out at each size; the bundled one if left out")
+    bench.add_argument("photo", nargs="?", help="picture of a face, cropped to each size; the bundled one if left out")
     bench.add_argument("speech", nargs="?", help="speech, repeated to each length; the bundled one if left out")
     bench.add_argument("--sizes", type=int, nargs="+", default=[512], help="sides in pixels (default 512)")
     bench.add_argument("--seconds", type=float, nargs="+", default=[10.0], help="lengths of sound (default 10)")
@@ -103,7 +103,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     bench.add_argument("--live-seconds", type=float, default=10.0, help="length of the stream (default 10)")
     bench.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     bench.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
-    bench.add_argument("--json", action="store_true", help="print one JSON object a line instead of a table")
+    bench.add_argument("--json", action="store_true", help="print one JSON object per line instead of a table")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -17,22 +17,22 @@ EXAMPLES = """examples:
   dirfa check group.jpg --face 1 --max-size 512
   dirfa check photo.jpg --json --no-speed
 
-A bad photo is told, not refused: the exit code is 0 as long as the file is there."""
+A bad photo is no error: the exit code is 0 if the file exists."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `dirfa check`."""
     check = commands.add_parser(
-        "check", help="tell what a photo is good for", epilog=EXAMPLES,
+        "check", help="check how well a photo will work", epilog=EXAMPLES,
         description="Look at PHOTO: faces, turn, size, mouth, teeth, eyes, colours, speed, each with a verdict.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     check.set_defaults(run=run)
-    check.add_argument("photo", help="the picture to look at")
+    check.add_argument("photo", help="the photo to check")
     faces.add_option(check)
     check.add_argument("--max-size", type=int, help="longest side of the video in pixels; the photo's own if left out")
-    check.add_argument("--json", action="store_true", help="write JSON, for machines")
-    check.add_argument("--no-speed", action="store_true", help="draw no frames to tell the speed: quicker")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.add_argument("--no-speed", action="store_true", help="do not measure the speed, which is quicker")
     check.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
 
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def as_text(told: "PhotoCheck") -> str:
-    """A line for each finding, what no measure tells, and one for all."""
+    """A line for each finding, the question about consent, and a line for the whole."""
     from ..pipeline_check import CONSENT
 
     lines = [

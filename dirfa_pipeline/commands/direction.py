@@ -27,7 +27,7 @@ SCALES: Final = {
     "brows": "scale of the brows' motion",
     "eyes": "scale of squints and widening",
     "head_motion": "scale of head motion, 0 is still",
-    "blink_rate": "blinks for each drawn one, 0 is none",
+    "blink_rate": "factor on the number of blinks, 0 is none",
     "nods": "strength of nods at stressed words (default 0)",
 }
 FROM_FILE: Final = (*SCALES, "expression", "easing", "pose", "gaze", "blinks", "motion_channels", "motion_fit")
@@ -40,25 +40,27 @@ EXPRESSION_HELP: Final = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add `--expression`, `--pose`, `--motion-from` and so on."""
     group = parser.add_argument_group("direction", "put these after the files; keyframes hold beyond their ends")
-    group.add_argument("--direction", metavar="FILE", help="JSON with the arguments of Controls; options go over it")
+    group.add_argument("--direction", metavar="FILE", help="JSON with the arguments of Controls; options override it")
     group.add_argument("--expression", action="append", metavar="NAME[@SECONDS]", help=EXPRESSION_HELP)
     for name, text in SCALES.items():
         default = "" if "default" in text else " (default 1)"
         group.add_argument(_option(name), type=float, metavar="X", help=f"{text}, 0 to 2{default}")
-    group.add_argument("--still", action="store_true", help="the head does not move")
+    group.add_argument("--still", action="store_true", help="keep the head still")
     group.add_argument(
         "--pose", nargs="+", action="append", metavar="P",
-        help="YAW PITCH ROLL: turn the head by degrees; repeat with @SECONDS for keyframes, as in 10 0 0 @2.5",
+        help="YAW PITCH ROLL: turn the head, in degrees; repeat with @SECONDS for keyframes, as in 10 0 0 @2.5",
     )  # fmt: skip
-    group.add_argument("--easing", help="between keyframes: smooth (default), linear, step")
-    group.add_argument("--gaze", nargs="+", metavar="G", help="camera, drift, or yaw and pitch in degrees")
-    group.add_argument("--blinks", nargs="+", metavar="SECONDS", help="blink at these times as well; none: not at all")
+    group.add_argument("--easing", help="how to move between keyframes: smooth (default), linear, step")
+    group.add_argument(
+        "--gaze", nargs="+", metavar="G", help="camera, drift, or yaw and pitch in degrees: where to look"
+    )
+    group.add_argument("--blinks", nargs="+", metavar="SECONDS", help="also blink at these times; none: never blink")
     group.add_argument("--motion-from", metavar="FILE", help="a video or animation whose motion is used")
     group.add_argument(
         "--motion-channels", nargs="+", metavar="C",
-        help="what of it: head, blinks, style (brows, squints, gaze), lips (default: head blinks)",
+        help="what to use of it: head, blinks, style (brows, squints, gaze), lips (default: head blinks)",
     )  # fmt: skip
-    group.add_argument("--motion-fit", help="loop it with seamless joins (default), or stretch it to the length")
+    group.add_argument("--motion-fit", help="loop (default, with seamless joins), or stretch to the speech's length")
 
 
 def read_controls(options: argparse.Namespace) -> "Controls":

@@ -16,7 +16,7 @@ EXAMPLES = """examples:
   dirfa dub clip.mp4 speech.wav -o dubbed.mp4 --seed 7 --crf 14
   dirfa dub clip.mp4 long.wav -o dubbed.mp4 --fit loop
 
-After a speech that is shorter than the video the lips rest; for a longer one say what --fit shall do. Dub people only
+If the speech is shorter than the video, the lips rest afterwards; if it is longer, choose with --fit. Dub people only
 with their consent, and say that the video is synthetic."""
 
 
@@ -24,7 +24,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add `dirfa dub`."""
     dub = commands.add_parser(
         "dub", help="put other speech on the lips of a video", epilog=EXAMPLES,
-        description="Make VIDEO say SPEECH: lips and jaw are drawn anew, everything else stays.",
+        description="Make VIDEO say SPEECH: lips and jaw are redrawn, everything else stays.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     dub.set_defaults(run=run)
@@ -33,8 +33,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     dub.add_argument("-o", "--output", required=True, help=output.HELP)
     dub.add_argument(
         "--fit", default="film", choices=("film", "cut", "hold", "loop"),
-        help="where lengths differ: film (as long as the video, the default), cut (as long as the shorter of both), "
-        "hold or loop (the last picture stands, or the video begins anew, while the speech goes on)",
+        help="if the lengths differ: film (as long as the video, the default), cut (as long as the shorter one), "
+        "hold or loop (the last picture stays, or the video starts again, while the speech goes on)",
     )  # fmt: skip
     dub.add_argument("--seed", type=int, help="repeats a take exactly; drawn and printed if left out")
     dub.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")

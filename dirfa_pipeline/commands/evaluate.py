@@ -32,23 +32,23 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     evaluate = commands.add_parser(
         "evaluate",
         help="score a pipeline on clips",
-        description="Draw and render each clip of LIST, and print scores beside those of real video, of the still "
+        description="Draw and render each clip of LIST, and print scores next to those of real video, of the still "
         "photo and of our video under another clip's sound. Medians over clips; those under 7 s are reported apart.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     evaluate.set_defaults(run=run)
     evaluate.add_argument("list", help=".tsv or .json file of clips")
-    evaluate.add_argument("--data", help="folder that the files are relative to; the list's own if left out")
+    evaluate.add_argument("--data", help="folder that file names are relative to; that of the list if left out")
     evaluate.add_argument("--json", help="also write the scores here, for `dirfa push --metrics`")
     evaluate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
-    evaluate.add_argument("--seconds", type=float, default=12.0, help="of each clip, from its beginning (default 12)")
+    evaluate.add_argument("--seconds", type=float, default=12.0, help="seconds of each clip to use (default 12)")
     evaluate.add_argument("--max-size", type=int, default=288, help="longest side rendered, pixels (default 288)")
-    evaluate.add_argument("--seed", type=int, default=1, help="of the first clip's first take (default 1)")
-    evaluate.add_argument("--seeds", type=int, default=3, help="takes compared for the diversity (default 3)")
-    evaluate.add_argument("--limit", type=int, help="only the first clips")
-    evaluate.add_argument("--quick", action="store_true", help="every third clip, shorter, two takes")
-    evaluate.add_argument("--lexicon", help="pronunciations of words that pocketsphinx lacks, a line each")
+    evaluate.add_argument("--seed", type=int, default=1, help="seed of the first clip's first take (default 1)")
+    evaluate.add_argument("--seeds", type=int, default=3, help="takes to compare for diversity (default 3)")
+    evaluate.add_argument("--limit", type=int, help="use only the first LIMIT clips")
+    evaluate.add_argument("--quick", action="store_true", help="use every third clip, shorter, with two takes")
+    evaluate.add_argument("--lexicon", help="pronunciations of words that pocketsphinx lacks, one per line")
     evaluate.add_argument("--embedder", help="MODULE:FUNCTION from an RGB uint8 picture to a face embedding")
 
 

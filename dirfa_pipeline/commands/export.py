@@ -33,13 +33,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     export.set_defaults(run=run)
     export.add_argument("animation", help="the animation to convert")
     export.add_argument("-o", "--output", required=True, help="the file to write: .npz, .csv, .json or .glb")
-    export.add_argument("--format", choices=("npz", "csv", "json", "glb"), help="what the name's ending must say")
+    export.add_argument("--format", choices=("npz", "csv", "json", "glb"), help="what the output's name must end in")
     export.add_argument("--photo", help="whose head a .glb shows")
-    export.add_argument("--sound", help="for a .glb: the speech, written beside it as .wav; both begin at 0")
+    export.add_argument("--sound", help="for a .glb: the speech, written next to it as .wav; both start at 0")
     faces.add_option(export)
     export.add_argument("--weights", help="for a .glb: folder or hub id of a pipeline; the bundled one if left out")
-    export.add_argument("--fps", type=float, help="frames per second; as they are if left out")
-    export.add_argument("--no-translation", action="store_true", help="a CSV with Live Link Face's columns alone")
+    export.add_argument("--fps", type=float, help="frames per second; unchanged if left out")
+    export.add_argument("--no-translation", action="store_true", help="a CSV with only Live Link Face's columns")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     if head and not options.photo:
         raise InputError("a .glb shows a person's head: add --photo PHOTO")
     if options.sound and not head:
-        raise InputError("--sound goes beside a .glb; leave it out, or let --output end in .glb")
+        raise InputError("--sound is written next to a .glb; leave it out, or let --output end in .glb")
     from ..animation.files import load_animation, save_animation
     from ..capture.pictures import read_photo
 

@@ -14,7 +14,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     """Add `--face`."""
     parser.add_argument(
         "--face", metavar="N | X,Y",
-        help="which face of several: its place from the left, from 0, or a point in it, in the photo's pixels "
+        help="which of several faces: its number from the left, from 0, or a point in it, in the photo's pixels "
         "(default the largest; dirfa check PHOTO lists them)",
     )  # fmt: skip
 

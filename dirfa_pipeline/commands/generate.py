@@ -56,9 +56,12 @@ def add_options(generate: argparse.ArgumentParser) -> None:
         "--num-videos", type=int, default=1, help="takes: output-1.mp4 with SEED, -2 with SEED+1, ..."
     )
     generate.add_argument(
-        "--expressiveness", type=float, default=1.0, help="scale of head, eyes and brows: 0 deadpan, 1 real, 2 a stage"
+        "--expressiveness",
+        type=float,
+        default=1.0,
+        help="how much head, eyes and brows move: 0 deadpan, 2 stage",
     )
-    generate.add_argument("--diversity", type=float, default=1.0, help="0 no seed matters, 1 as learned, up to 2")
+    generate.add_argument("--diversity", type=float, default=1.0, help="how much seeds differ, 0 to 2 (default 1)")
     generate.add_argument("--save-animation", help="also write the animation: .npz, .csv or .json")
     generate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     generate.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
@@ -66,7 +69,7 @@ def add_options(generate: argparse.ArgumentParser) -> None:
     generate.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
     direction.add_options(generate)
     marks.add_options(generate)
-    generate.add_argument("--neutralize", action="store_true", help="take the photo's own expression off first")
+    generate.add_argument("--neutralize", action="store_true", help="remove the photo's own expression first")
 
 
 def run(options: argparse.Namespace) -> None:

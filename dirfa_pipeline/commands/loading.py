@@ -32,8 +32,17 @@ def load_pipeline(
         InputError: There is no such device, or no such checkpoint.
     """
     progress("loading the pipeline" if draws else "loading the renderer")
+    if doing is not None and not is_compiled():
+        progress("this first run compiles the drawing code before the first frame, which takes about half a minute")
     with without_collecting():
         return _load_pipeline(weights, device, doing, draws)
+
+
+def is_compiled() -> bool:
+    """Whether an earlier run left compiled code in the renderer's folder, where [`kernel`] keeps it if it can."""
+    from .. import rendering
+
+    return any(Path(rendering.__path__[0], "__pycache__").glob("*.nbi"))
 
 
 def find_folder(weights: str | None) -> Path:
@@ -54,7 +63,7 @@ def load_face_model(weights: Path) -> "FaceModel":
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """Look for no garbage meanwhile: modules that are loaded make none, and looking takes a seventh of the time."""
+    """Switch garbage collection off meanwhile: loading leaves no garbage, and collecting costs a seventh of it."""
     collecting = gc.isenabled()
     gc.disable()
     try:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add `--payload`, `--certificate`, `--certificate-key` and `--unmarked`."""
-    group = parser.add_argument_group("what the video says of itself", "see docs/provenance.md")
-    group.add_argument("--payload", type=_number, help="the watermark's number of 32 bits, as 0x1234abcd")
-    group.add_argument("--certificate", help="PEM file of the chain that signs; self-made if left out")
+    group = parser.add_argument_group("what the video says about its origin", "see docs/provenance.md")
+    group.add_argument("--payload", type=_number, help="the watermark's 32-bit number, such as 0x1234abcd")
+    group.add_argument("--certificate", help="PEM file with the chain that signs; a self-made one if left out")
     group.add_argument("--certificate-key", help="PEM file with its private key")
     group.add_argument(
         "--unmarked", action="store_true",
-        help="no credentials, metadata or watermark; many laws ask for them, so know what you do",
+        help="write no credentials, metadata or watermark; many laws require them, so be sure",
     )  # fmt: skip
 
 

@@ -27,10 +27,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--max-size", type=int, default=PLAYABLE,
-        help="longest side in pixels (default %(default)s, which every phone plays); 0 for the photo's own size",
+        help="longest side in pixels (default %(default)s, which all phones can play); 0 keeps the photo's own size",
     )  # fmt: skip
     parser.add_argument(
-        "--alpha", action="store_true", help="the person alone, without background: for .mov, .webm and .png"
+        "--alpha", action="store_true", help="only the person, without background: for .mov, .webm and .png"
     )
 
 

@@ -27,7 +27,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     say.set_defaults(run=run, animation=None)
     say.add_argument("photo", help="picture that shows one face from the front (JPEG, PNG, WebP)")
-    say.add_argument("text", help="what is to be said, up to 4096 characters; - reads the standard input")
+    say.add_argument("text", help="what to say, up to 4096 characters; - reads the standard input")
     say.add_argument(
         "--voice", default="espeak",
         help="who says it: espeak[:LANGUAGE], pocket[:VOICE], http://HOST/v1[#model=MODEL&voice=VOICE], whose key is "

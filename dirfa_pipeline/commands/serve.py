@@ -49,10 +49,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     serve.set_defaults(run=run)
     serve.add_argument("photos", nargs="+", metavar="PHOTO", help="picture that shows one face from the front")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     serve.add_argument("--port", type=int, default=8000, help="port; 0 takes a free one (default %(default)s)")
-    serve.add_argument("--token", help="what requests must bring: Authorization: Bearer TOKEN, or ?token=TOKEN")
-    serve.add_argument("--voice", default="espeak", help="who says texts, as for dirfa say (default %(default)s)")
+    serve.add_argument("--token", help="secret that requests must bring: Authorization: Bearer TOKEN, or ?token=TOKEN")
+    serve.add_argument("--voice", default="espeak", help="voice for texts, as in dirfa say (default %(default)s)")
     defaults = {field.name: field.default for field in fields(Settings)}
     for name, text in LIMITS.items():
         default = defaults[name]
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         from ..server.app import build_app
     except ImportError as error:
         raise InputError(
-            f"serving needs an extra ({error.name} is missing): pip install 'dirfa-pipeline[serve]'"
+            f"serving needs {error.name}: pip install 'dirfa-pipeline[serve]', in a checkout pip install -e '.[serve]'"
         ) from error
     from ..live.voices.choose import open_voice
     from ..server.house import House

@@ -1,4 +1,4 @@
-"""`dirfa verify`: what a video says of itself."""
+"""`dirfa verify`: what a video says about its origin."""
 
 import argparse
 import json
@@ -22,11 +22,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add `dirfa verify`."""
     verify = commands.add_parser(
         "verify", help="read a video's credentials and watermark", epilog=EXAMPLES,
-        description="Say what VIDEO tells of how it was made: credentials, metadata and invisible watermark.",
+        description="Show what VIDEO says about how it was made: credentials, metadata and invisible watermark.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     verify.set_defaults(run=run)
-    verify.add_argument("video", help="a video from anywhere")
+    verify.add_argument("video", help="the video to check, from any source")
     verify.add_argument("--json", action="store_true", help="print everything as JSON")
 
 

@@ -1,4 +1,4 @@
-"""The demo page: a photo and a speech clip in, talking videos out, in a browser."""
+"""The demo page: talking videos from a photo and a speech clip, in a browser."""
 
 from .page import build_demo, launch_options
 

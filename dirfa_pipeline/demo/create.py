@@ -25,10 +25,11 @@ from .limits import (
     MIN_SIZE,
     draw_seed,
     only_uploads,
+    read_speech,
 )
 from .photo_check import build_photo_check, connect_photo_check
 from .preview import EMPTY, draw_preview, prepare_preview
-from .status import show_note, show_problem, show_step
+from .status import TO_STATUS, show_note, show_problem, show_step
 from .synthesis import MAX_CHARACTERS, Voices
 from .takes import Order, Step, Take
 
@@ -41,7 +42,7 @@ SPOKEN_EXAMPLES: Final = {
     "An old man, in English": ("white_hair.jpg", "English (America)", "Well, I have seen a great deal in my time."),
     "A man with glasses, in Spanish": ("round_glasses.jpg", "Spanish", "¡Hola! ¿Qué tal? Me alegro mucho de verte."),
 }
-WELCOME: Final = show_note("Add a photo and speech, or press an example; the video appears here.")
+WELCOME: Final = show_note("Add a photo and speech, or press an example. The video appears here.")
 
 MakeTakes = Callable[[Order, Path], Iterator[Step | Take]]
 
@@ -97,16 +98,17 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
             status = gr.HTML(WELCOME, elem_id="status")
             with gr.Row():
                 results = [_build_result(index) for index in range(MAX_TAKES)]
-            bundle = gr.DownloadButton("Download all, with animations (.zip)", visible=False, elem_id="bundle")
+            bundle = gr.DownloadButton(
+                "Download all, with animations (.zip)", size="sm", visible=False, elem_id="bundle"
+            )
             with gr.Row(equal_height=True):
                 seed = gr.Number(1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110)
                 takes = gr.Slider(1, MAX_TAKES, 1, step=1, label="Takes", min_width=160)
-            with gr.Row(equal_height=True):
-                dice = gr.Button("New seed", size="sm", min_width=110)
-                locked = gr.Checkbox(
-                    False, label="Lock the seed", min_width=110, container=False,
-                    info="Unlocked, each video gets a new one.",
-                )  # fmt: skip
+            locked = gr.Checkbox(
+                False, label="Lock the seed",
+                info="A seed stands for one way to say it. Unlocked, each video gets a new one.",
+            )  # fmt: skip
+            dice = gr.Button("New seed", size="sm")
         with gr.Column(scale=3, min_width=300):
             still = gr.HTML(EMPTY, label="Still preview", elem_id="still")
             neutral = gr.Checkbox(
@@ -115,12 +117,12 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
             )  # fmt: skip
             direction = build_direction()
             diversity = gr.Slider(
-                0, 2, 1, step=0.1, label="Diversity",
-                info="How far seeds differ. 0: all give the same, typical motion; 1: as people do",
+                0, 2, 1, step=0.1, label="Variety",
+                info="How much takes differ. 0: not at all, the motion is typical; 1: as people do",
             )  # fmt: skip
             expressiveness = gr.Slider(
                 0, 2, 1, step=0.1, label="Expressiveness",
-                info="How much head, eyes and brows do; 0: deadpan; 1: as real talkers; 2: on a stage",
+                info="How much head, eyes and brows move. 0: hardly; 1: as when people talk; 2: as on a stage",
             )  # fmt: skip
             with gr.Accordion("Video", open=False):
                 fps = gr.Slider(10, MAX_FPS, 25, step=1, label="Frames per second")
@@ -139,10 +141,11 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
     _forget_when_changed(photo, speech, text, parts)
     begins = [start.click, text.submit]
     gr.on(begins, lambda: gr.Button(visible=True), None, stop, api_visibility="private", queue=False)
+    gr.on(begins, None, None, None, js=TO_STATUS.format(name="status"), api_visibility="private")
     running = gr.on(
         begins, _generator(make_takes), [locked, face, *inputs], [seed, *parts],
         concurrency_limit=1, concurrency_id="render", api_visibility="private", api_name="press",
-        show_progress="minimal", show_progress_on=status, scroll_to_output=True,
+        show_progress="minimal", show_progress_on=status,
     )  # fmt: skip
     running.then(lambda: gr.Button(visible=False), None, stop, api_visibility="private", queue=False)
     stop.click(
@@ -158,10 +161,24 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
 
 
 def _forget_when_changed(photo: gr.Image, speech: gr.Audio, text: gr.Textbox, parts: list[Any]) -> None:
-    """A new photo takes the old one's videos away, and what was said of the old inputs goes with any change."""
+    """A new photo removes the old one's videos; any change removes messages, but for what is wrong with the clip."""
     status = parts[0]
-    photo.change(lambda: ["", [], *_show_results(None, [])], None, parts, api_visibility="private", queue=False)
-    gr.on([speech.change, text.input], lambda: "", None, status, api_visibility="private", queue=False)
+    photo.change(
+        lambda clip: [look_at_speech(clip), [], *_show_results(None, [])], speech, parts, api_visibility="private",
+        show_progress="hidden", queue=False,
+    )  # fmt: skip
+    text.input(lambda: "", None, status, api_visibility="private", queue=False)
+    speech.change(look_at_speech, speech, status, api_visibility="private", show_progress="hidden", queue=False)
+
+
+def look_at_speech(path: str | None) -> str:
+    """What is wrong with a clip, as soon as it is chosen; nothing if it can be used."""
+    try:
+        if path is not None:
+            read_speech(path)
+    except InputError as error:
+        return show_problem(error)
+    return ""
 
 
 def _build_sources(voices: Voices) -> tuple[gr.Image, gr.Radio, gr.HTML, gr.Audio, gr.Textbox, gr.Dropdown]:
@@ -169,12 +186,29 @@ def _build_sources(voices: Voices) -> tuple[gr.Image, gr.Radio, gr.HTML, gr.Audi
         label="Photo: one face from the front", type="filepath", sources=["upload", "webcam", "clipboard"], height=230
     )
     face, checked = build_photo_check()
+    photo = only_uploads(photo)
+    speech, text, voice = build_speech(voices, "text")
+    return photo, face, checked, speech, text, voice
+
+
+def build_speech(voices: Voices, name: str) -> tuple[gr.Audio, gr.Textbox, gr.Dropdown]:
+    """
+    What is said: a clip, or a typed text and the voice that says it in its place.
+
+    Typing takes the clip away, and a new clip the text. `name` is the text's id in the page.
+    """
     speech = gr.Audio(
         label=f"Speech, up to {MAX_SECONDS} s", type="filepath", sources=["upload", "microphone"], buttons=["download"]
     )
-    photo, speech = only_uploads(photo), only_uploads(speech)
-    text, voice = _build_text(speech, voices)
-    return photo, face, checked, speech, text, voice
+    speech = only_uploads(speech)
+    text = gr.Textbox(
+        "", label="Or type what to say, and press Enter", max_length=MAX_CHARACTERS, elem_id=name,
+        visible=bool(voices.names),
+    )  # fmt: skip
+    voice = gr.Dropdown(voices.names, value=voices.first, label="Voice", visible=bool(voices.names))
+    text.input(None, [text, speech], speech, js="(words, clip) => words.trim() ? null : clip")
+    gr.on([speech.upload, speech.stop_recording], None, None, text, js="() => ''")
+    return speech, text, voice
 
 
 def _build_examples(
@@ -193,18 +227,6 @@ def _build_examples(
         cache_examples=False, api_visibility="private",
     )  # fmt: skip
     gr.Markdown(f"**{CONSENT}** {LIMITS}", elem_classes="small")
-
-
-def _build_text(speech: gr.Audio, voices: Voices) -> tuple[gr.Textbox, gr.Dropdown]:
-    """Typed text, said by a voice in place of the clip: typing takes the clip away, and a new clip the text."""
-    text = gr.Textbox(
-        "", label="Or type what to say, and press Enter", max_length=MAX_CHARACTERS, elem_id="text",
-        visible=bool(voices.names),
-    )  # fmt: skip
-    voice = gr.Dropdown(voices.names, value=voices.first, label="Voice", visible=bool(voices.names))
-    text.input(None, [text, speech], speech, js="(words, clip) => words.trim() ? null : clip")
-    gr.on([speech.upload, speech.stop_recording], None, None, text, js="() => ''")
-    return text, voice
 
 
 def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button, gr.DownloadButton]:

@@ -1,4 +1,4 @@
-"""The coefficients of a take over time, beside the sound, as an SVG that follows the page's colours."""
+"""The coefficients of a take over time, below the sound, as an SVG that follows the page's colours."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def draw_curves(animation: Animation, speech: AudioClip, arousal: NDArray[np.flo
     `arousal` is how aroused the voice is, `(frames,)` at 25 fps in [-1, 1]; `expression="auto"` follows it.
     """
     duration = max(animation.duration, speech.duration)
-    heard = Diagram("Arousal of the voice", -1.0, 1.0, {"heard": arousal}, ANIMATION_FPS)
+    heard = Diagram("Excitement in the voice", -1.0, 1.0, {"excitement": arousal}, ANIMATION_FPS)
     parts = [_waveform(speech, duration, MARGIN)]
     top = MARGIN + ROW + GAP
     for diagram in (heard, *diagrams(animation)):

@@ -6,14 +6,14 @@ from .curves import draw_curves
 from .takes import Take
 
 
-NOTHING = "<p>Generate a video first; its curves appear here beside the sound.</p>"
+NOTHING = "<p>Generate a video under Create first. Its curves appear here, below the sound.</p>"
 
 
 def build_curves(made: gr.State) -> None:
     """Lay out the tab around the state that holds the finished takes."""
     gr.Markdown(
-        "What moves when, beside the sound that it was drawn for and what is heard in it: with the "
-        "expression `auto` head, brows and eyes do more where the voice is aroused, less where it is calm.",
+        'What moves when, below the sound. With the expression "from the voice", head, brows and eyes move '
+        "more where the voice is excited and less where it is calm.",
         elem_classes="small",
     )
     choice = gr.Radio([], label="Take", visible=False)

@@ -17,6 +17,8 @@ SLIDERS: Final = {
     "Eyes wide": ("eyeWide", LEFT_RIGHT), "Squint": ("eyeSquint", LEFT_RIGHT),
     "Cheeks up": ("cheekSquint", LEFT_RIGHT), "Nose sneer": ("noseSneer", LEFT_RIGHT),
 }  # fmt: skip
+# Presets whose names say less than these.
+NAMES: Final = {"neutral": "unchanged", AUTO: "from the voice"}
 # Degrees from the camera.
 GAZES: Final = {
     "natural": "drift", "at the camera": "camera", "to the left of the picture": (-18.0, 0.0),
@@ -27,7 +29,9 @@ GAZES: Final = {
 def build_direction() -> list[gr.components.Component]:
     """Lay out the components; their values, in order, are the arguments of [`controls_from`]."""
     with gr.Row():
-        expression = gr.Dropdown(list(PRESETS), value="neutral", label="Expression", min_width=130)
+        expression = gr.Dropdown(
+            [(NAMES.get(name, name), name) for name in PRESETS], value="neutral", label="Expression", min_width=160
+        )
         strength = gr.Slider(0, 2, 1, step=0.05, label="Strength", min_width=130)
     with gr.Accordion("Fine-tune the expression", open=False):
         sliders = [gr.Slider(-1, 1, 0, step=0.05, label=name) for name in SLIDERS]

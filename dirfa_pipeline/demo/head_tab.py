@@ -16,26 +16,27 @@ from .takes import Take
 
 
 ABOUT: Final = (
-    "The photo's head in 3D, saying the take: drag to turn it, scroll to come nearer. The .glb file holds 52 ARKit "
-    "morph targets, head, eyes, teeth and tongue, animated, for Blender, Unreal and browsers. "
+    "The head of the photo in 3D, moving as in the take. Drag to turn it, scroll to come nearer. The .glb file is for "
+    "Blender, Unreal Engine and browsers: 52 ARKit morph targets, joints for neck and head, eyes, teeth and tongue. "
     "What the photo does not show is guessed."
 )
-NOTHING: Final = "Generate a video first; its head appears here."
+NOTHING: Final = "Generate a video under Create first. Its head appears here."
 
 
 def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
     """Lay out the tab around the state that holds the finished takes."""
     gr.Markdown(ABOUT, elem_classes="small")
     choice = gr.Radio([], label="Take", visible=False)
-    build = gr.Button("Build the head", variant="primary", elem_id="build-head")
+    build = gr.Button("Build the head", variant="primary", elem_id="build-head", interactive=False)
     note = gr.HTML(show_note(NOTHING), elem_id="head-status")
     shown = gr.Model3D(label="Head", height=480, clear_color=(0.55, 0.6, 0.65, 1.0), elem_id="head", interactive=False)
     file = gr.File(label="Download: .glb", visible=False, interactive=False, elem_id="head-file")
 
-    def offer(takes: list[Take]) -> tuple[gr.Radio, str]:
+    def offer(takes: list[Take]) -> tuple[gr.Radio, gr.Button, str]:
         names = [(f"seed {take.seed}", index) for index, take in enumerate(takes)]
-        text = "Press the button; it takes a few seconds." if takes else NOTHING
-        return gr.Radio(names, value=0 if takes else None, visible=len(takes) > 1), show_note(text)
+        text = "Press the button. It takes a few seconds." if takes else NOTHING
+        shown = gr.Radio(names, value=0 if takes else None, visible=len(takes) > 1)
+        return shown, gr.Button(interactive=bool(takes)), show_note(text)
 
     # Not a generator: it would send the file twice, and Gradio's viewer stays empty when the second comes as it loads.
     def write(
@@ -54,7 +55,7 @@ def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
             kept = file.move_resource_to_block_cache(path)
         return kept, gr.File(kept, visible=True), show_note(f"The head of seed {take.seed}.")
 
-    made.change(offer, made, [choice, note], api_visibility="private", show_progress="hidden")
+    made.change(offer, made, [choice, build, note], api_visibility="private", show_progress="hidden")
     build.click(
         write, [made, choice, inputs.photo, inputs.face], [shown, file, note], api_visibility="private",
         concurrency_limit=1, concurrency_id="render",

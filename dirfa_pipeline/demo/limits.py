@@ -10,11 +10,13 @@ from gradio_client.utils import is_http_url_like
 from ..capture.pictures import MAX_PIXELS
 from ..errors import InputError
 from ..media.audio import AudioClip, load_audio
+from ..media.video import read_video
 from ..pipeline_check import CONSENT as CONSENT
 
 
 MAX_TAKES: Final = 4
 MAX_SECONDS: Final = 120
+MAX_FILM_SECONDS: Final = 60
 MIN_SIZE, MAX_SIZE = 256, 1024
 MAX_FPS: Final = 60
 MAX_UPLOAD: Final = "25mb"
@@ -43,6 +45,13 @@ def check_length(clip: AudioClip) -> AudioClip:
     if clip.duration > MAX_SECONDS:
         raise InputError(f"speech may last up to {MAX_SECONDS} s here, got {clip.duration:.0f} s; use a shorter one")
     return clip
+
+
+def check_film(path: str) -> None:
+    """Raise [`InputError`] for a file that is no film, or one that is too long for this page."""
+    seconds = read_video(path).seconds
+    if seconds is not None and seconds > MAX_FILM_SECONDS:
+        raise InputError(f"films may last up to {MAX_FILM_SECONDS} s here, got {seconds:.0f} s; use a shorter one")
 
 
 def only_uploads(component: Any) -> Any:

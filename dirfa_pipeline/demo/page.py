@@ -12,6 +12,8 @@ from ..pipeline_dirfa import DirfaPipeline
 from .api import build_api
 from .create import build_create
 from .curves_tab import build_curves
+from .dub_tab import build_dub
+from .dubs import DubOrder, make_dub
 from .head_tab import build_head
 from .limits import KEEP_SECONDS, MAX_UPLOAD
 from .shared_folder import SharedFolder
@@ -24,7 +26,7 @@ CSS: Final = Path(__file__).with_name("page.css")
 
 
 class TalkingPage(gr.Blocks):
-    """A page with an application for its conversations beside it, on the same port."""
+    """A page, and the application for its conversations on the same port."""
 
     conversations: ASGIApp
 
@@ -60,20 +62,26 @@ def build_demo(
     def work(order: Order, folder: Path) -> Iterator[Step | Take]:
         yield from make_takes(pipe, order, folder, offered)
 
+    @on_gpu
+    def dub(order: DubOrder, folder: Path) -> Iterator[Step | str]:
+        yield from make_dub(pipe, order, folder, offered)
+
     with TalkingPage(
         title="A photo that speaks", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
     ) as page:
-        gr.Markdown("# A photo that speaks\nOne photo and one speech clip in; a video out.")
+        gr.Markdown("# A photo that speaks\nOne photo and one speech clip in, a talking video out.")
         with gr.Tab("Create"):
             inputs, made = build_create(here, work, offered)
         with gr.Tab("Talk"):
             page.conversations = build_talk(here, inputs, offered)
+        with gr.Tab("Dub"):
+            build_dub(dub, offered)
         with gr.Tab("Curves"):
             build_curves(made)
         with gr.Tab("3D"):
             build_head(here, inputs, made)
         with gr.Tab("API"):
-            build_api(inputs, work, SharedFolder(files))
+            build_api(here, inputs, work, dub, SharedFolder(files))
     return page
 
 
@@ -81,5 +89,8 @@ def launch_options() -> dict[str, Any]:
     """What `launch` needs to serve the page as it is meant: its looks, the upload limit, nothing from other hosts."""
     theme = gr.themes.Default(
         primary_hue="indigo", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-    )
+    ).set(
+        body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300",
+        block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300",
+    )  # fmt: skip  # Gradio's own grey has a contrast of 2.6 on white, and 4.5 is what can be read
     return {"theme": theme, "css_paths": [CSS], "max_file_size": MAX_UPLOAD, "ssr_mode": False}

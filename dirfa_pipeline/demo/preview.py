@@ -32,12 +32,19 @@ def prepare_preview(
     return pipe.face_renderer.prepare(portrait)
 
 
-def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False) -> str:
-    """The still as an `<img>` that carries its own data: no file, no second request."""
+def draw_still(
+    pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False
+) -> NDArray[np.uint8]:
+    """The photo with an expression, uint8 of shape `(height, width, 3)`."""
     directed = replace(controls, nods=0.0).apply(Animation.from_curves(1), pipe.face_model)
     if neutral:
         directed = neutralize(directed, prepared.portrait.face)
-    frame = pipe.face_renderer.render(prepared, directed.coefficients)[0]
+    return pipe.face_renderer.render(prepared, directed.coefficients)[0]
+
+
+def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False) -> str:
+    """The still as an `<img>` that carries its own data: no file, no second request."""
+    frame = draw_still(pipe, prepared, controls, neutral)
     return f'<div class="preview"><img alt="Still preview" src="{data_uri(frame)}"></div>'
 
 

@@ -14,7 +14,7 @@ from ..errors import InputError
 @dataclass(frozen=True)
 class SharedFolder:
     """
-    A folder of this machine, beside what visitors uploaded.
+    A folder of this machine, and the files that visitors uploaded.
 
     Args:
         folder (`Path`, *optional*): Where files may be named, and videos are kept; none if left out.

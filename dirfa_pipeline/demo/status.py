@@ -1,8 +1,13 @@
 """What is going on, as a line under the button: progress, results and mistakes."""
 
 from html import escape
+from typing import Final
 
 from .takes import Step
+
+
+# Brings the line into sight where it is out of it, as on a phone; `{name}` is its id.
+TO_STATUS: Final = "() => document.querySelector('#{name}').scrollIntoView({{block: 'nearest', behavior: 'smooth'}})"
 
 
 def show_step(step: Step) -> str:

@@ -37,7 +37,7 @@ HTML: Final = f"""
     <span>AI-generated</span>
   </div>
   <p data-is="delay"></p>
-  <p data-is="status" role="status">Type and press Enter, or press Start.</p>
+  <p data-is="status" role="status">Choose a photo under Create, then type and press Enter, or press Start.</p>
   <form>
     <input aria-label="What the face says" placeholder="Type and press Enter" maxlength="{MAX_CHARACTERS}"
       autocomplete="off">
@@ -102,8 +102,8 @@ def build_talk(pipe: DirfaPipeline, inputs: Inputs, voices: Voices) -> ASGIApp:
     """
     guests = Guests()
     gr.Markdown(
-        "Photo, direction and voice are those of the Create tab, but for nods, the number of blinks and Neutralize. "
-        "Type, or press Speak and the face says it in your own voice; Stop interrupts it.",
+        "The face and its voice are those chosen under Create, and so are expression, head motion and gaze. Type a "
+        "text, or press Speak: then the face says what you say, in your own voice. Stop interrupts it.",
         elem_classes="small",
     )
     talk = gr.HTML(None, html_template=HTML, js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="talk")

@@ -1,4 +1,4 @@
-"""What a user can direct: expressions, head, eyes, blinks. Animation in, animation out; the lips stay right."""
+"""What a user can direct: expressions, head, eyes, blinks. Animation in, animation out; the lips stay in sync."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -51,22 +51,23 @@ class Controls:
 
     Args:
         expression: A preset's name (see [`PRESETS`]), named ARKit weights in [-1, 1], or keyframes
-            `[(expression, seconds), ...]`. With `"auto"` an aroused voice is drawn with more motion of head, brows and
-            eyes, a calm one with less.
+            `[(expression, seconds), ...]`. With `"auto"` head, brows and eyes move more where the voice is excited and
+            less where it is calm.
         expression_strength (`float`, defaults to 1.0): Scale of the expression, in [0, 2].
-        easing (`str`, defaults to `"smooth"`): How keyframes follow each other: `"smooth"`, `"linear"`, `"step"`.
+        easing (`str`, defaults to `"smooth"`): How to move between keyframes: `"smooth"`, `"linear"`, `"step"`.
         lips, brows, eyes (`float`, defaults to 1.0): Scale of a region's own motion, in [0, 2]: articulation; brows;
             squints and widening.
-        head_motion (`float`, defaults to 1.0): Scale of the drawn head motion, in [0, 2]; 0 keeps still.
-        pose (`tuple` or a list): Yaw, pitch and roll in degrees, in [-35, 35], that the head is turned further, or
+        head_motion (`float`, defaults to 1.0): Scale of the drawn head motion, in [0, 2]; 0 keeps the head still.
+        pose (`tuple` or a list): Yaw, pitch and roll in degrees, in [-35, 35], by which to turn the head further, or
             keyframes `[((yaw, pitch, roll), seconds), ...]`. The gaze stays where it was.
-        gaze: `"drift"` as drawn, `"camera"`, or a point as `(yaw, pitch)` in degrees from the camera, in [-30, 30].
-        blink_rate (`float`, defaults to 1.0): Blinks for each drawn one, in [0, 2]; 0 is none, 2 up to twice as many,
-            where there is room.
-        blinks (`Sequence[float]`): Seconds at which to blink.
+        gaze: `"drift"` leaves it as drawn, `"camera"`, or a point as `(yaw, pitch)` in degrees from the camera, in
+            [-30, 30].
+        blink_rate (`float`, defaults to 1.0): Factor on the number of blinks, in [0, 2]; 0 is none, 2 up to twice as
+            many, where there is room.
+        blinks (`Sequence[float]`): Seconds at which to blink in addition.
         nods (`float`, defaults to 0.0): Strength, in [0, 2], of nods at stressed words; needs the speech.
         motion_from ([`Animation`], *optional*): A tracked video whose motion replaces the drawn one.
-        motion_channels (`Sequence[str]`): What is taken from it: `"head"`, `"blinks"`, `"style"` (brows, squints,
+        motion_channels (`Sequence[str]`): What to take from it: `"head"`, `"blinks"`, `"style"` (brows, squints,
             gaze), `"lips"`.
         motion_fit (`str`, defaults to `"loop"`): `"loop"` repeats it with seamless joins, `"stretch"` retimes it.
 
@@ -165,7 +166,7 @@ class Controls:
         return Animation(coefficients, animation.fps)
 
     def _direct_head(self, coefficients: Array, times: NDArray, audio: AudioClip | AudioFile | None) -> None:
-        """Scale, turn, nod; the gaze keeps its place in the room, or goes where it is told."""
+        """Scale, turn, nod; the gaze stays on its point in the room, or goes where it is directed."""
         keys, turns = self._pose_keyframes()
         target = self._gaze_target()
         head, room = coefficients[:, NUM_EXPRESSIONS:], None

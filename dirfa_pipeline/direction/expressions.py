@@ -33,7 +33,7 @@ def _both(**weights: float) -> dict[str, float]:
 # At strength 1 an expression reads at a glance; 0.5 is a mood. The choice of muscles follows the action units of Ekman
 # and Friesen (1978): happy 6 + 12, sad 1 + 4 + 15, angry 4 + 5 + 7 + 23, surprised 1 + 2 + 5 + 26, disgusted 9 + 10 +
 # 15, fearful 1 + 2 + 4 + 5 + 20, contempt 14 on one side; the weights are ours.
-AUTO: Final = "auto"  # the voice tells how much head, brows and eyes move
+AUTO: Final = "auto"  # the voice decides how much head, brows and eyes move
 PRESETS: Final[dict[str, dict[str, float]]] = {
     "neutral": {},
     AUTO: {},

@@ -12,7 +12,7 @@ from ..face.fit import SMILES, FaceFit, roundness
 
 Array = NDArray[np.float32]
 
-# Chosen by eye on consecutive frames of four smiling photos (benchmarks/clip_sheet.py), beside filmed people.
+# Chosen by eye on consecutive frames of four smiling photos (benchmarks/clip_sheet.py), compared with filmed people.
 ARTICULATED: Final = (0.06, 0.2)  # weight of the lips' most active shape from which on they articulate: a ramp
 SPOKEN: Final = 0.2  # of the smile, that lips keep in words
 GOES: Final = 0.06  # seconds in which it gives way to the first word: a time constant

@@ -1,1 +1,1 @@
-"""Scores of a pipeline over a list of clips, beside real video, still photos and shuffled sound."""
+"""Scores of a pipeline on a list of clips, compared with real video, still photos and shuffled sound."""

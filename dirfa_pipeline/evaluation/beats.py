@@ -27,7 +27,7 @@ QUIET: Final = 25.0  # percent of the frames
 
 @dataclass(frozen=True, eq=False)
 class Loudness:
-    """Log loudness of a clip and its rise, a value a frame: `level` in deviations from its mean, `rise` 0 or more."""
+    """Log loudness of a clip and its rise, for each frame: `level` in deviations from its mean, `rise` 0 or more."""
 
     level: Array
     rise: Array

@@ -50,7 +50,7 @@ class ClipEntry:
 
 def read_clip_list(path: Path, data: Path | None = None) -> list[ClipEntry]:
     """
-    Read and check a list; files are looked for in `data`, or beside the list.
+    Read and check a list; files are looked for in `data`, or next to the list.
 
     Raises:
         InputError: Not such a list, or a line that names a missing file or has neither photo nor video; says which.

@@ -1,7 +1,7 @@
 """
 Run a pipeline over a list of clips and score what it shows.
 
-Everything is measured on pictures: landmarks are found anew in rendered frames as in real ones, and poses and weights
+Everything is measured on pictures: landmarks are detected in rendered frames as in real ones, and poses and weights
 are fitted to those landmarks. Only what compares takes of ours with each other (`diversity_*`, `hearing_*`,
 `centre_*`, `seeds_*`) looks at drawn coefficients.
 """

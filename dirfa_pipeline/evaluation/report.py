@@ -1,4 +1,4 @@
-"""The report of an evaluation: scores of ours, of real video, of the still photo, and of ours beside another sound."""
+"""The report of an evaluation: scores of ours, of real video, of the still photo, and of ours with another sound."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations

@@ -48,7 +48,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "closure_gain": Metric("the share less chance", 0.53),
     "open_close_ratio": Metric("aperture at AA AE AO AY over that at p, b, m", 4.0, None, 1),
     "phone_openness": Metric("correlation of the aperture with what the phones ask for, best lag within 5", 0.55),
-    "phone_lag_frames": Metric("that lag; for real video it tells whether its own sound is in time", -1, 1, 0),
+    "phone_lag_frames": Metric("that lag; for real video it shows whether its own sound is in time", -1, 1, 0),
     "width_ee_oo": Metric("width of the mouth at ee less that at oo, w, inter-ocular distances (IOD)", 0.0, None, 3),
     "width_ss_sh": Metric("width at s and z less that at sh, zh, ch and j, IOD", 0.0, None, 3),
     "aperture_correlation": Metric("correlation with the real face that said it, best lag within 5", 0.55),

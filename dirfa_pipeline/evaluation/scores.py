@@ -1,4 +1,4 @@
-"""Every score of one tracked face, beside the sound, the phones and the real face that belong to it."""
+"""Every score of one tracked face, with the sound, the phones and the real face that belong to it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A clip's sound, a value a frame: level in dB, loudness and its rise, and volume (root mean square of 50 ms)."""
+    """A clip's sound for each frame: level in dB, loudness and its rise, and volume (root mean square of 50 ms)."""
 
     level: Array
     loudness: Loudness

@@ -1,4 +1,4 @@
-"""How far each channel of the face goes: spreads of coefficients, to set beside those of tracked people."""
+"""How far each channel of the face goes: spreads of coefficients, to be compared with those of tracked people."""
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass

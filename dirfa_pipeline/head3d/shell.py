@@ -79,7 +79,7 @@ def fit_head(head: Array, face: Array) -> Array:
     oval = face[list(OVAL)]
     loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=0))], axis=1).reshape(-1, 3)
     scale = np.ptp(loop, axis=0) / np.ptp(head[0], axis=0)
-    scale[2] = np.sqrt(scale[0] * scale[1])  # a photo tells little of depth
+    scale[2] = np.sqrt(scale[0] * scale[1])  # a photo says little about depth
     moved = (head - head[0].mean(0)) * scale + loop.mean(0)
     share = np.linspace(0.0, 1.0, len(head))[:, None, None]
     return _bridged((moved + np.exp(-share / LOCAL) * (loop - moved[0])).astype(np.float32))

@@ -18,7 +18,7 @@ TAGS: Final = ("talking-face", "lip-sync", "audio-driven", "arkit", "dirfa")
 TEMPLATE: Final = """\
 # {name}
 
-One photo and one speech clip in; a video out in which that person says it, with a different plausible take for every
+It makes a video in which the person of a photo says a speech clip, with a different plausible take for every
 seed. This is a [diffusers](https://github.com/huggingface/diffusers) pipeline after DIRFA (Wu et al., "Audio-driven
 talking face generation with diverse yet realistic facial animations", Pattern Recognition 2023,
 [10.1016/j.patcog.2023.109865](https://doi.org/10.1016/j.patcog.2023.109865)), written from the paper's public

@@ -24,7 +24,7 @@ __all__ = ["{name}"]
 
 
 def write_pipeline_code(folder: Path) -> None:
-    """Write what a local folder needs, beside its `model_index.json`."""
+    """Write what a local folder needs in addition to its `model_index.json`."""
     (folder / PIPELINE_FILE).write_text(_files(folder)[PIPELINE_FILE], encoding="utf-8")
 
 

@@ -1,1 +1,1 @@
-"""A face to talk with: sound in at any time, frames out at a steady clock, idle life between."""
+"""A face to talk with: it takes sound at any time, gives frames at a steady rate, and moves while nobody speaks."""

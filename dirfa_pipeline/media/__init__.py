@@ -1,1 +1,1 @@
-"""Sound and video, in and out."""
+"""Reading and writing sound and video."""

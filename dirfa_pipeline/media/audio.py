@@ -1,4 +1,4 @@
-"""Sound in memory and on the disk, checked; the only owner of the arithmetic between samples, features and frames."""
+"""Sound in memory and on the disk, checked; also all arithmetic between samples, features and frames."""
 
 import math
 import os
@@ -87,12 +87,12 @@ class AudioClip:
 @dataclass(frozen=True)
 class AudioFile:
     """
-    Sound that stays on the disk: decoded anew, piece by piece, each time it is asked for.
+    Sound that stays on the disk; it is decoded piece by piece each time it is used.
 
     Args:
         path (`str`): Anything PyAV reads.
         sampling_rate (`int`): Samples per second.
-        num_channels, num_samples (`int`): Channels, and samples of one.
+        num_channels, num_samples (`int`): Channels, and samples of each.
         names (`tuple[str, ...]`): The channels' names, as FFmpeg has them.
     """
 

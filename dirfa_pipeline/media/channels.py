@@ -22,7 +22,7 @@ TO_SIDES: Final = {
 }  # fmt: skip
 
 # How the voice is found; our own choices.
-STEP: Final = 0.02  # seconds after which the channels are weighed anew
+STEP: Final = 0.02  # seconds after which the channels are weighed again
 MEMORY: Final = 10.0  # seconds over which what was heard fades
 OPPOSITE: Final = -0.9  # correlation with the loudest channel: below it a channel is that one turned upside down
 CENTRE_SHARE: Final = 0.05  # of the loudest channel's power that a centre needs, for it to carry the voice of a film

@@ -16,9 +16,9 @@ KEPT_OF_NAME: Final = 50  # characters of the name that the temporary one repeat
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
-    Give a temporary name beside `path` to write to; what was written takes the name `path` when the block ends.
+    Give a temporary name in the folder of `path` to write to; the file is renamed to `path` when the block ends.
 
-    The temporary name is drawn anew each time, so that two writers of one file never meet in it: the later one to
+    The temporary name is different each time, so that two writers of one file do not share it: the later one to
     finish replaces what the earlier one wrote. If the block fails, the temporary file is removed and a file that was
     at `path` stays as it was. A link stays one: the file that it leads to is replaced.
 

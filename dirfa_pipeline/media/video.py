@@ -271,12 +271,13 @@ class EncodableSound:
 class VideoFile:
     """
     A video opened for reading: `fps`, `frames` (an iterator of uint8 RGB arrays, as players show them, at that steady
-    rate) and the path, for its sound.
+    rate), the path, for its sound, and how many `seconds` its time stamps span (`None` where they cannot be right).
     """
 
     path: str
     fps: float
     frames: Iterator[NDArray[np.uint8]]
+    seconds: float | None = None
 
 
 def read_video(path: str | os.PathLike[str]) -> VideoFile:
@@ -306,7 +307,8 @@ def read_video(path: str | os.PathLike[str]) -> VideoFile:
     rate = steady_rate(times, declared)
     late = times[0] - start if len(times) else 0.0
     waiting = round(late * rate) if 0.0 < late <= LONGEST_STILL else 0
-    return VideoFile(name, float(rate), _steady_pictures(name, times, rate, waiting))
+    seconds = float(times[-1] - times[0] + (1 + waiting) / rate) if len(times) else None
+    return VideoFile(name, float(rate), _steady_pictures(name, times, rate, waiting), seconds)
 
 
 def decode_pictures(path: str | os.PathLike[str]) -> Iterator[tuple[NDArray[np.uint8], float]]:

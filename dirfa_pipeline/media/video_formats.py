@@ -32,7 +32,7 @@ class VideoFormat:
         sound_rates (`tuple[int, ...]`): Samples a second that its sound may have.
         block (`int`): Samples that its sound is coded by.
         options (`dict[str, str]`): Of the video codec.
-        adjustable (`bool`): Whether `crf` tells how good the picture is.
+        adjustable (`bool`): Whether `crf` sets the quality of the picture.
         head (`dict[str, str]`): Options of the container.
     """
 

@@ -174,7 +174,7 @@ class AnimationSampler(StrictModel, ModelMixin, ConfigMixin):
 
         Args:
             features (`Tensor` of shape `(2 * frames, audio_dim + 4)`): The audio encoder's features at 50 Hz, and the
-                rows of [`prosody`] beside them.
+                rows of [`prosody`] as further columns.
             generator (`torch.Generator`, *optional*): The only source of randomness; a CPU generator gives the same
                 draw on every device.
             diversity (`float`, defaults to 1.0): Scale of the learned spread, in [0, 2]; at 0 no seed matters.

@@ -1,8 +1,8 @@
 """
 How aroused a voice is: its range of pitch and loudness, and its brightness, against those of a calm one.
 
-A voice recorded softer is as aroused: which rows count is told by how far they are under the voice itself. What the
-encoder takes for speech changes a little with the gain, so it tells only whether somebody has been speaking lately.
+A voice recorded more softly is as aroused: which rows count depends on how far they are below the voice's own level.
+What the encoder takes for speech changes a little with the gain, so it only shows whether somebody has spoken lately.
 """
 
 import math
@@ -17,7 +17,9 @@ SILENCE: Final = -8.5  # log10 of full scale squared: digital silence is nobody'
 
 PRESENCE_ROWS: Final = 75.0  # 1.5 s, over which a voice comes to be there and goes
 PRESENT: Final = 0.4  # of the rows are speech where somebody talks, pauses included
-LEAST_CHANCE: Final = 0.1  # of speech that a row has: what is surely none, music in a pause, tells nothing
+LEAST_CHANCE: Final = (
+    0.1  # of speech that a row has: what is surely no speech, such as music in a pause, does not count
+)
 BELOW: Final = 2.5  # tens of decibels under the voiced rows' loudness: what is softer is a pause
 WARM_ROWS: Final = 25.0  # voiced rows that the means settle in before spreads about them are believed
 

@@ -184,7 +184,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         The frames of [`render`], each `(height, width, 3)`, one by one; threads draw the next ones meanwhile.
 
         Args:
-            alpha (`bool`): Whether a fourth channel tells where the person is; what shines through them is left out.
+            alpha (`bool`): Whether a fourth channel holds the person's mask; what shines through is left out.
         """
         coefficients = check_coefficients(coefficients)
         return _draw(prepared, coefficients, min(len(coefficients), torch.get_num_threads()) - 1, alpha)
@@ -216,7 +216,7 @@ def _draw(
     Yield the frames of checked coefficients with the help of other threads.
 
     These warp, in compiled loops that let everybody run. To pose a frame and to draw its layers takes a thousand short
-    calls, which stay with whoever takes the frames: threads that shared them would wait for the interpreter at each
+    calls, which stay in the thread that takes frames: threads that shared them would wait for the interpreter at each
     one, and together take longer than one alone.
     """
     # Each row by itself: sums over several round differently, and frames must not depend on the chunk.

@@ -100,7 +100,7 @@ class LipGates:
         Gate `lips`, of shape `(batch, frames, lips)`, by `speech`, of shape `(batch, 2 * frames, visemes + 1)`.
 
         In pauses they go to zero. At f and v the lower lip meets the upper teeth. At closures nothing opens them, and
-        `closed_lips`, of shape `(lips,)`, tells how far they are pressed at least; round and wide lips stay so: "boo"
+        `closed_lips`, of shape `(lips,)`, says how far they are pressed at least; round and wide lips stay so: "boo"
         is not "bee".
         """
         quiet = self._rest(speech)

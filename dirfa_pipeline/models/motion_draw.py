@@ -24,7 +24,7 @@ FURTHEST: Final = 3.0  # spreads about rest that a channel's level may go
 
 def draw_noise(kind: str, size: int, generators: Sequence[torch.Generator | None], like: Tensor) -> Tensor:
     """
-    Draw a row of `size` numbers from each generator, `(takes, size)`, to lie beside `like`.
+    Draw a row of `size` numbers from each generator, `(takes, size)`, on the device and in the type of `like`.
 
     Each draws on its own device, so that a seed means the same everywhere.
     """
@@ -131,7 +131,7 @@ class MotionDraw:
 
 class BlinkDraw:
     """
-    Places blinks where the accumulated hazard passes a threshold drawn anew for each blink.
+    Places blinks where the accumulated hazard passes a threshold that is drawn for each blink.
 
     The threshold is E ** diversity with E ~ Exp(1), over its mean so that the rate stays as learned: 1 is the Poisson
     process, 0 a regular one.

@@ -71,7 +71,7 @@ def _temporal_bias(num_heads: int, num_queries: int, num_keys: int, memory: int,
 
 
 class SoundAttention(nn.Module):
-    """Cross-attention of each event to the window of sound around it, whose parts are told apart by a position."""
+    """Cross-attention of each event to the window of sound around it, whose parts are distinguished by a position."""
 
     def __init__(self, dim: int, num_heads: int, window: int) -> None:
         super().__init__()

@@ -28,11 +28,11 @@ DELAY: Final = 6  # rows of 20 ms after an event that it is decided on
 PAST: Final = 80  # rows before an event that it is decided on
 SMOOTH: Final = np.array([1.0, 4.0, 6.0, 4.0, 1.0], np.float32) / 16.0  # of the loudness, before its gradient
 LEAST_RISE: Final = 0.10  # tens of decibels in 40 ms: the upper quarter of running speech
-REFRACTORY: Final = 12  # rows: a head hardly starts anew within a quarter of a second
+REFRACTORY: Final = 12  # rows: a head hardly starts again within a quarter of a second
 SPOKEN: Final = 0.5  # chance of speech from which on a row counts as spoken
 END_AFTER: Final = 8  # silent rows that end a phrase
 PHRASE: Final = 15  # spoken rows that a phrase has at least
-TICK_SPEAKING, TICK_SILENT = 32, 42  # rows without an event after which one comes of itself
+TICK_SPEAKING, TICK_SILENT = 32, 42  # rows without an event after which one is inserted
 SILENT: Final = np.array([-2.0, 0.0, 0.0, 0.0, 0.0, 0.0], np.float32)  # what is heard where there is no sound
 
 

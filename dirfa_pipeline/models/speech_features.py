@@ -1,4 +1,4 @@
-"""What the sampler hears of a window of sound: the audio encoder's features, and prosody beside them."""
+"""The sampler's input for a window of sound: the audio encoder's features, and prosody."""
 
 import numpy as np
 import torch

@@ -1,1 +1,1 @@
-"""What a video says of itself: signed credentials, container metadata and an invisible watermark."""
+"""What a video says about its origin: signed credentials, container metadata and an invisible watermark."""

@@ -1,5 +1,5 @@
 """
-Layers laid over each other: compiled loops that let other threads run beside them.
+Layers laid over each other: compiled loops that let other threads run meanwhile.
 
 Most pixels are wholly the person's or wholly not, and neighbours are alike. Rows are therefore drawn run by run, the
 long ones in loops without branches, several pixels at a time.

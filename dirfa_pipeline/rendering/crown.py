@@ -18,14 +18,14 @@ Array = NDArray[np.float32]
 
 # Chosen by eye on portraits that cut off more or less of a head. Unit, where none is named: the face's height.
 HALF: Final = 127.5  # of the alpha: more is the person's
-OUTLINE: Final = 0.15  # below the border: where the outline tells how it goes on
+OUTLINE: Final = 0.15  # below the border: where the outline shows how it continues
 ROUNDEST: Final = 1.0  # of half a cut's width: no crown is higher than half a ball
 HIGHEST: Final = 0.35  # nor than this
 LEAST_ROWS: Final = 4  # of an outline: fewer tell nothing
 LEAST_HEIGHT: Final = 0.5  # pixels
 BESIDE: Final = 0.3  # beyond a side border: there ends what reaches it
 MIRRORED, LEAST_MIRRORED = 0.75, 0.06  # of the way from the border to the forehead; at least so much
-SPREAD: Final = Softness(2.0, 0.03)  # how far around hair tells the colour of gaps in it
+SPREAD: Final = Softness(2.0, 0.03)  # how far around a gap the hair's colour is taken from
 EDGE: Final = Softness(0.8, 0.006)  # of the crown's outline
 ROOM: Final = 4.0  # of that: so far above the outline nothing of the person is left
 
@@ -57,7 +57,7 @@ def add_crown(cutout: NDArray[np.uint8], landmarks: Array) -> NDArray[np.uint8]:
 
 
 def _person(cutout: NDArray[np.uint8], reach: float) -> Array:
-    """The person's colours, `(rows, width, 3)`; in gaps and beside them, those around."""
+    """The person's colours, `(rows, width, 3)`; in gaps and next to them, those around."""
     share = cutout[..., 3:] / np.float32(255.0)
     own = cutout[..., :3] * share
     around = cv2.GaussianBlur(np.dstack([own, share]), (0, 0), reach)

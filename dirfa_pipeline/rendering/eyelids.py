@@ -2,7 +2,7 @@
 The upper lid as it comes down: skin that the open eye folds away, and the person's own lashes turning downwards.
 
 A photo shows a few rows of the lid, between lashes and crease. To stretch them over a shut eye smears whatever lies
-among them: lashes, the brow's shadow, the rim of glasses. So the skin is made anew, once, out of what is clean of
+among them: lashes, the brow's shadow, the rim of glasses. So the skin is rebuilt, once, from what is free of
 them, and they are laid back where they stay: lashes on the margin, rims and reflections on the glasses.
 """
 

@@ -27,7 +27,10 @@ SPARSE: Final = 0.05  # share of the wall that strands may cover
 STRAND: Final = 0.02  # of the width: what is broader is no strand
 VISIBLE: Final = 2.5  # levels by which a strand stands out from the wall, at least
 CLEAR: Final = 4.0  # times that the wall varies by, that it stands out as well
-QUIET, BUSY = 3.0, 7.0  # levels that a wall varies by: here strands are told from it, there no longer
+QUIET, BUSY = (
+    3.0,
+    7.0,
+)  # levels that a wall varies by: up to the first, strands can be told from it; from the second on, they cannot
 JOIN, GROW = 3, 2  # pixels over which pieces of a strand belong together, and by which it is found too thin
 CLEAN, NOISE = 3.0, 2.0  # levels off the wall that are still wall, and times that it varies by, more
 FULL: Final = 0.8  # of the way from wall to hair: from here on a pixel is all hair, which varies itself
@@ -53,7 +56,7 @@ def find_strands(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[n
     size = 2 * max(2, round(0.5 * STRAND * width)) + 1
     band = cv2.distanceTransform((~near).astype(np.uint8), cv2.DIST_L2, 5) <= REACH * width
     out = cv2.absdiff(image, cv2.medianBlur(image, size)).max(-1)
-    # Strands are few, so that the median tells how much the wall itself varies.
+    # Strands are few, so the median shows how much the wall itself varies.
     quarter = cv2.resize(out, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
     noise = cv2.resize(cv2.medianBlur(quarter, size), (width, height)).astype(np.float32)
     strong = (out > np.maximum(VISIBLE, CLEAR * noise)) & (noise <= QUIET) & ~near
@@ -110,7 +113,7 @@ def _like_the_wall(image: NDArray[np.uint8], inside: NDArray[np.bool_], unknown:
     """
     How much each pixel looks like the nearest one of the wall and unlike the nearest one of the person, in [0, 1].
 
-    A busy wall tells no share, but a margin that shows it must not turn with the head.
+    A busy wall gives no share, but a margin that shows it must not turn with the head.
     """
     smooth = cv2.medianBlur(image, 3).astype(np.float32)
     off = []

@@ -17,8 +17,8 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
     """
     Compile a loop that Python calls, at its first call.
 
-    The code is kept beside the module or in the user's cache folder, so that the next process need not compile; where
-    neither can be written it is compiled by every process, for some seconds. Importing touches no file.
+    The code is kept in the module's folder or in the user's cache folder, so the next process need not compile; if
+    neither can be written, every process compiles it, which takes seconds. Importing touches no file.
 
     Args:
         options: Of `numba.njit`, without `cache`.

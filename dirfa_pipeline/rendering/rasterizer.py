@@ -1,4 +1,4 @@
-"""Where each pixel of a moved mesh comes from: a compiled loop that lets other threads run beside it."""
+"""Where each pixel of a moved mesh comes from: a compiled loop that lets other threads run meanwhile."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The lower face of a filmed frame, drawn anew with other lips."""
+"""The lower face of a filmed frame, redrawn with other lips."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -102,7 +102,7 @@ def redraw_lips(
 
 def lower_face(landmarks: Array, scale: float, shape: tuple[int, ...]) -> tuple[Window, Array]:
     """
-    Where a frame is drawn anew: a window, and in it a mask in [0, 1], 1 around lips and chin and 0 at its outline.
+    Where a frame is redrawn: a window, and in it a mask in [0, 1], 1 around lips and chin and 0 at its outline.
 
     Args:
         landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD: Final = 2  # items that each thread has before it: whoever takes the results slowly keeps none waiting
+AHEAD: Final = 2  # items that each thread may work ahead, so that a slow reader of the results keeps no thread waiting
 
 
 def in_threads(work: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:

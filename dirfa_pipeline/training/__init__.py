@@ -1,1 +1,1 @@
-"""How the components are made: recordings and clips in, weights out, a command for each step."""
+"""How the components are made from recordings and clips, with a command for each step."""

@@ -125,7 +125,7 @@ class ClipStream(IterableDataset):
 
     @property
     def signature(self) -> str:
-        """What the order of the samples depends on, beside the seed."""
+        """What the order of the samples depends on, apart from the seed."""
         return (
             f"{self.clips} clips of {len(self.parts)} shards, {self.batch} a batch, by {self.readers.processes} "
             f"processes with {self.readers.workers} readers each"

@@ -53,7 +53,7 @@ def read_source(path: Path) -> list[tuple[NDArray[np.int16], NDArray[np.int8], N
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS if name in file}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({error}); write it anew with prepare_speech") from error
+        raise InputError(f"{path} cannot be read ({error}); write it again with prepare_speech") from error
     missing = sorted(set(ARRAYS) - set(arrays))
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}; write it with prepare_speech")

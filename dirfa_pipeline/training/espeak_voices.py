@@ -64,7 +64,7 @@ _RECEIVER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 class Espeak:
     """
-    espeak-ng's library, which tells when each phone of what it says begins.
+    espeak-ng's library, which reports when each phone that it speaks begins.
 
     Raises:
         InputError: It, or its data, is not installed.

@@ -1,7 +1,7 @@
 """
 What nothing is ever trained or tuned on: people, recordings and clips kept for evaluation, by name.
 
-People are held out, not clips: whoever appears in a source that is trained on cannot be evaluated with another of his
+People are held out, not clips: a person in a training source cannot be evaluated with another of his
 clips. So the speaker of the US government addresses, who is in Obama_clip1 to 3 as well, is not held out, and both
 clips of andrew are.
 """
@@ -53,7 +53,7 @@ class Named(Protocol):
 
     @property
     def speaker(self) -> str:
-        """Who speaks, where the source tells."""
+        """Who speaks, if the source says."""
 
 
 Clip = TypeVar("Clip", bound=Named)

@@ -2,9 +2,9 @@
 How lips are learned: from clips in time with their sound, as movements of a mouth that says them, to their full range.
 
 A regression gives an average mouth, narrower than any real one. Three things bring the range back: clips are shifted
-until picture and sound agree; each track is told again as what the mouth does about its own rest, alike on both sides,
-so that a round vowel is a pucker and not a wide mouth's lack of stretch; and what the decoder gives is spread at last
-as the lips of those who articulate are.
+until picture and sound agree; each track is re-expressed as what the mouth does relative to its rest, alike on both
+sides, so that a round vowel is a pucker and not a wide mouth's lack of stretch; and what the decoder gives is spread
+at last as the lips of those who articulate are.
 """
 
 import logging
@@ -126,8 +126,9 @@ def movements(coefficients: NDArray[np.float32], valid: NDArray[np.bool_], face_
     What a tracked mouth does about its own rest, `(frames, lips)`, alike on both sides.
 
     The rest is the median of each weight, of those that part the lips the 2nd percentile. These stay as tracked: the
-    chin tells the jaw from the lower lip. Of the others a fit to the lips' landmarks finds a few that do the same:
-    what goes under its rest is no negative weight but another shape, and a track has them work against each other.
+    chin distinguishes the jaw from the lower lip. For the others a fit to the lips' landmarks finds a few that do the
+    same: what goes under its rest is no negative weight but another shape, and a track has them work against each
+    other.
 
     Args:
         coefficients (`np.ndarray` of shape `(frames, 58)`), valid (`np.ndarray` of shape `(frames,)`): A track.

@@ -203,7 +203,7 @@ class TrainingRun:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The block gets the next batch: the time that it takes is told as waiting for data."""
+        """The block gets the next batch: the time that it takes is reported as waiting for data."""
         began = time.monotonic()
         yield
         self.meter.waited += time.monotonic() - began
@@ -214,7 +214,7 @@ class TrainingRun:
 
         Args:
             terms (`dict[str, Tensor]`): The losses.
-            clips, tokens (`int`): What the batch held, for the pace that is told.
+            clips, tokens (`int`): What the batch held, for the reported pace.
 
         Raises:
             TrainingError: A loss is not finite. The last checkpoint stays as it is.
@@ -307,7 +307,7 @@ class TrainingRun:
         unfinished.replace(self.latest)
 
     def _newest(self) -> dict[str, Any] | None:
-        """The newest checkpoint that can be read; one that cannot is told of. It may be the one before the last."""
+        """The newest readable checkpoint; one that cannot be read is named. It may be the last but one."""
         for path in (self.checkpoint, self.before):
             if path.exists():
                 try:
@@ -343,7 +343,7 @@ class TrainingRun:
 
 
 def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
-    """Remove what runs of these names left for going on, so that the next ones begin anew."""
+    """Remove what runs of these names left to continue from, so that the next ones start from scratch."""
     for name in names:
         for path in (folder / f"{name}.pt", folder / f"{name}-before.pt"):
             path.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ class TrackedClip:
         eye_openness (`np.ndarray` of shape `(frames,)`): Eye aspect ratio.
         audio (`np.ndarray` of shape `(samples,)`, *optional*): 16 kHz mono, where the clip has its own sound.
         source (`str`): The folder it came from.
-        speaker (`str`): Who speaks, where the source tells.
+        speaker (`str`): Who speaks, if the source says.
         teaches (`tuple[str, ...]`): The channels that may be learned from it, of `"lips"` and `"motion"`.
         quality (`dict[str, float]`): How well it was tracked, for the reader of a shard.
         features (`np.ndarray` of shape `(2 * frames, dim + 4)`, *optional*): float16, what an audio encoder makes of

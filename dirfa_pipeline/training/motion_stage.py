@@ -35,7 +35,7 @@ from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channel
 
 logger = logging.getLogger(__name__)
 
-STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # a frame, on squared steps and gestures: what no curve tells stays small
+STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # a frame, on squared steps and gestures: what no curve shows stays small
 BLINK_WEIGHT: Final = 0.3
 LONG_CLIP: Final = 125  # frames: clips whose spread is measured
 SPREAD_FRAMES: Final = 250  # over which it is: short and long clips compare
@@ -141,7 +141,7 @@ def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] =
             blinks[begun[-1]] = 1.0
     cues = torch.stack([torch.from_numpy(event.cues) for event in events])
     windows = event_windows(heard, 0, [event.row for event in events])
-    assert clip.audio is not None  # whoever asks saw to it
+    assert clip.audio is not None  # the caller checked it
     loudness = loudness_of(clip.audio, ENCODER_RATE, frames, ANIMATION_FPS)
     return MotionExample(
         clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events, loudness
@@ -303,7 +303,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_mod
 
     - the leash and, at that one's limits, the unit of each channel, until it strays within a clip of 5 s or
       more as far as it does in the tracks: the head as in the median clip, for some people lean all the time;
-    - the spread of brows and lids anew, until their height and opening stray as far: weights that rise together show
+    - the spread of brows and lids again, until their height and opening stray as far: weights that rise together show
       more than each for itself;
     - where the face begins: as raised as it is on average, so that no take opens with the same rise;
     - how much more head and brows move after larger rises of loudness, until they beat with the speech, see

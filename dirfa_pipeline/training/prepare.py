@@ -3,7 +3,7 @@ Turn talking videos into shards of animation and sound, by one worker or by thou
 
     python -m dirfa_pipeline.training.prepare --source vox2 VOX --output SHARDS [--workers 8 | --address auto]
 
-A folder of videos, or VoxCeleb2 as it is distributed (`idNNNNN/VIDEO/CLIP.mp4`, its sound inside, in an .m4a beside it
+A folder of videos, or VoxCeleb2 as it is distributed (`idNNNNN/VIDEO/CLIP.mp4`, its sound inside, in an .m4a by it
 or in the same place of a tree named `aac` next to `mp4`), becomes a source of its own name. Folders and the output may
 be at any address that fsspec reaches. The work is divided by shards, 200 clips each, in the order of their names, so
 that the bytes do not depend on who does it; with `--address` Ray Data spreads them over a cluster, else they go to
@@ -111,7 +111,7 @@ def _remove_old(sources: Iterable[Source], tasks: Iterable[ShardTask], output: A
 
 
 def write_table(tasks: Iterable[ShardTask], output: Address) -> Tally:
-    """Join the parts to one table, a row a clip, and count its rows."""
+    """Join the parts into one table with a row for each clip, and count its rows."""
     tally = Tally("clips")
     with (output / TABLE).whole() as path, open(path, "wb") as table:
         for task in tasks:
@@ -177,7 +177,7 @@ def run(options: argparse.Namespace, workers: Workers) -> Tally:
 
 
 def files_mark(folders: Iterable[Path]) -> str:
-    """A short name of the files in folders: shards that others made are made anew."""
+    """A short name of the files in folders: shards made from other files are made again."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
         digest.update(path.name.encode() + path.read_bytes())

@@ -53,7 +53,7 @@ def grid(data: Path) -> list[Recording]:
 
 
 def grid_text(path: Path) -> str:
-    """What a GRID clip says, from the word times in `align/` beside it."""
+    """What a GRID clip says, from the word times in the folder `align/` next to it."""
     times = path.parent / "align" / f"{path.stem}.align"
     if not times.is_file():
         raise InputError(f"{times} not found; it must hold the words of {path.name}: start, end, word a line")

@@ -21,7 +21,7 @@ from .tracked_clip import Costs, Tools, track
 
 logger = logging.getLogger(__name__)
 
-PARTS: Final = "parts"  # folder beside the shards: the rows of each, which say that it is done
+PARTS: Final = "parts"  # folder next to the shards with the rows of each; a file there means that the shard is done
 ATTEMPTS: Final = "attempts"  # and what is being worked on
 DIED, MEMORY, MISSING, EMPTY, UNREADABLE, FACELESS = (
     "its workers died of it", "more memory than there is", "a missing file", "an empty file", "not a readable video",

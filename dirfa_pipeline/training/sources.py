@@ -25,7 +25,7 @@ class Video:
         path (`str`): Its file within the source's folder.
         name (`str`): What it is called in shards, after the source's name.
         sound (`str`): The file with its sound, within the folder, too.
-        speaker (`str`): Who speaks, where the source tells.
+        speaker (`str`): Who speaks, if the source says.
         size, sound_size (`int`): Bytes of the files: whether they are empty, and the same as before.
     """
 
@@ -85,7 +85,7 @@ def _voxceleb(files: Mapping[str, Listed], people: Mapping[str, str]) -> list[Vi
 
 
 def _sound_places(path: str) -> tuple[str, str]:
-    """Where VoxCeleb2 keeps the sound of a clip: beside it, or in the same place of a tree named `aac`."""
+    """Where VoxCeleb2 keeps the sound of a clip: next to it, or in the same place of a tree named `aac`."""
     beside = PurePosixPath(path).with_suffix(".m4a")
     return str(beside), str(PurePosixPath(*("aac" if part == "mp4" else part for part in beside.parts)))
 

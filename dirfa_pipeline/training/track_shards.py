@@ -2,7 +2,7 @@
 Tracked clips in tar files as WebDataset lays them out: members of one name, next to each other, are one clip.
 
 A tar streams in one pass from a disk, a pipe or the hub, needs no library to read, keeps sound as FLAC that any player
-opens beside the numbers, and `webdataset` reads it unchanged; Parquet would need pyarrow and bury both in cells.
+opens next to the numbers, and `webdataset` reads it unchanged; Parquet would need pyarrow and bury both in cells.
 
     in_the_wild/obama.json   source, speaker, fps, what it teaches, how well it was tracked
     in_the_wild/obama.npz    coefficients, valid, eye_openness
@@ -122,9 +122,9 @@ def read_shard(path: Path) -> Iterator[TrackedClip]:
                 yield _read_clip(name, _contents(shard, members, f"{path}, clip {name}"), path)
                 clips += 1
     except (tarfile.TarError, EOFError) as error:
-        raise ShardError(f"{path} is cut off or not a tar file ({error}); write it anew") from error
+        raise ShardError(f"{path} is cut off or not a tar file ({error}); write it again") from error
     if not clips:
-        raise ShardError(f"{path} holds no clip; delete it or write it anew with prepare")
+        raise ShardError(f"{path} holds no clip; delete it or write it again with prepare")
 
 
 class OpenShard:
@@ -141,7 +141,7 @@ class OpenShard:
     def __init__(self, place: Address) -> None:
         self._place, content = place, place.read()
         if content is None:
-            raise ShardError(f"{place} has gone; write it anew with prepare")
+            raise ShardError(f"{place} has gone; write it again with prepare")
         try:
             if not content.endswith(END):
                 raise EOFError("its end is missing")
@@ -149,9 +149,9 @@ class OpenShard:
                 groups = groupby(shard, lambda member: os.path.splitext(member.name)[0])
                 self._clips = [(name, _contents(shard, group, f"{place}, clip {name}")) for name, group in groups]
         except (tarfile.TarError, EOFError) as error:
-            raise ShardError(f"{place} is cut off or not a tar file ({error}); write it anew") from error
+            raise ShardError(f"{place} is cut off or not a tar file ({error}); write it again") from error
         if not self._clips:
-            raise ShardError(f"{place} holds no clip; delete it or write it anew with prepare")
+            raise ShardError(f"{place} holds no clip; delete it or write it again with prepare")
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -175,7 +175,7 @@ def _contents(shard: tarfile.TarFile, members: Iterable[tarfile.TarInfo], where:
     for member in filter(tarfile.TarInfo.isfile, members):
         kind = os.path.splitext(member.name)[1][1:]
         if kind in content:
-            raise ShardError(f"{where} holds .{kind} twice: two clips of one name; write the shard anew")
+            raise ShardError(f"{where} holds .{kind} twice: two clips of one name; write the shard again")
         content[kind] = _content(shard, member)
     return content
 
@@ -194,7 +194,7 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
     where = f"{path}, clip {name}"
     missing = [kind for kind in ("json", "npz") if kind not in content]
     if missing:
-        raise ShardError(f"{where} lacks .{missing[0]}; write the shard anew with prepare")
+        raise ShardError(f"{where} lacks .{missing[0]}; write the shard again with prepare")
     try:
         facts = json.loads(content["json"])
         with np.load(io.BytesIO(content["npz"]), allow_pickle=False) as file:
@@ -203,9 +203,9 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
         features = np.load(io.BytesIO(content["npy"]), allow_pickle=False) if "npy" in content else None
         lacking = [key for key in ARRAYS if key not in arrays] + [k for k in ("fps", "teaches") if k not in facts]
         if lacking:
-            raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard anew with prepare")
+            raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard again with prepare")
         if "lips" in facts["teaches"] and audio is None:
-            raise ShardError(f"{where} teaches lips and lacks .flac; write the shard anew with prepare")
+            raise ShardError(f"{where} teaches lips and lacks .flac; write the shard again with prepare")
         if facts["fps"] != ANIMATION_FPS:
             raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {ANIMATION_FPS:g}")
         return TrackedClip(
@@ -217,7 +217,7 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
     except ShardError:
         raise
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, soundfile.SoundFileError) as error:
-        raise ShardError(f"{where} cannot be read ({error}); write the shard anew with prepare") from error
+        raise ShardError(f"{where} cannot be read ({error}); write the shard again with prepare") from error
 
 
 def _read_sound(content: bytes, where: str) -> NDArray[np.float32]:

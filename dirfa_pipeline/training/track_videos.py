@@ -5,7 +5,7 @@ Turn folders of talking videos into shards of tracked clips on this machine, and
 
 This is `prepare` with one worker. A source given with `--lips-only` never teaches head, eyes or brows, one given with
 `--without-sound` never teaches lips. With `--report` the residual and the aperture correlation of every clip are
-printed; landmarks are kept beside the tracks, so that a new FaceModel does not need them detected again.
+printed; landmarks are kept next to the tracks, so that they need not be detected again for a new FaceModel.
 """
 
 import argparse

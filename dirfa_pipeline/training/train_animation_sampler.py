@@ -121,7 +121,7 @@ def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSample
 
     The encoder is asked unless the clip brings what this very one made of it.
     """
-    assert clip.audio is not None  # whoever asks saw to it
+    assert clip.audio is not None  # the caller checked it
     if clip.features is not None and clip.encoder == mark_of(encoder):
         features = torch.from_numpy(clip.features).float()
     else:
@@ -135,7 +135,7 @@ def lip_examples(
 ) -> list[LipExample]:
     """
     What of the clips teaches lips, with what is heard in them. Lips that never fit the sound are left out, unless that
-    are all: then it is the encoder that tells nothing of the sound.
+    are all: then it is the encoder that says nothing about the sound.
     """
     teaching = [
         clip

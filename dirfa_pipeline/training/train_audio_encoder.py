@@ -168,7 +168,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
 
 
 def export(model: nn.Module, folder: Path, head_folder: Path | None = None) -> None:
-    """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler beside it or elsewhere."""
+    """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler next to it or elsewhere."""
     assert isinstance(model, SpeechModel)
     model.encoder.save_pretrained(folder / "audio_encoder")
     extractor = Wav2Vec2FeatureExtractor(sampling_rate=16_000, do_normalize=False, return_attention_mask=False)

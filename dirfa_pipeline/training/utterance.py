@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Segment = tuple[int, float, float]  # viseme class, start and end in seconds
 
 # Seconds to add to each labeller's times, so that p, b, m of all have the same centres on the median. pocketsphinx is
-# early beside other aligners of recorded speech; benchmarks/measure_label_clocks.py measures the rest against it.
+# early next to other aligners of recorded speech; benchmarks/measure_label_clocks.py measures the rest against it.
 CLOCK: Final = {"pocketsphinx": 0.012, "flite": 0.009, "festival": 0.012, "espeak": 0.002}
 
 

@@ -58,7 +58,7 @@ IPA: Final[dict[str, str]] = {
     }.items()
     for symbol in symbols.split()
 }
-# What espeak-ng writes beside letters: kinds of Unicode (combining, raised and modifying signs) and ASCII.
+# What espeak-ng writes in addition to letters: kinds of Unicode (combining, raised and modifying signs) and ASCII.
 MARK_KINDS: Final = ("Mn", "Lm", "Sk")
 MARKS: Final = frozenset(":\".-'`~^;012345")
 SILENCE: Final = (VISEME_NAMES.index("silence"),)

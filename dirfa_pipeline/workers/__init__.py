@@ -1,1 +1,1 @@
-"""Many hands for one job: local processes or a Ray cluster, files anywhere, items that kill whoever touches them."""
+"""One job on many workers: local processes or a Ray cluster, files anywhere, items that crash their worker."""

@@ -168,6 +168,8 @@ def test_push_shows_its_card_without_a_network(tmp_path: Path, capsys: pytest.Ca
         (["--notes", "missing.md"], "--notes cannot be read: missing.md"),
         (["--metrics", __file__], "--metrics must be JSON"),
         (["--weights", "/"], "holds no model_index.json"),
+        (["--space", "--notes", __file__], "--notes belongs to a pipeline's model card"),
+        (["--space", "--fp16"], "--space uploads the bundled weights as they are"),
         (["--metrics", str(ROOT / "weights/dirfa-base/model_index.json"), "--dry-run"], "metrics must be a report"),
     ],
 )

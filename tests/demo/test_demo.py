@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -46,6 +47,7 @@ from dirfa_pipeline.server.people import Person
 
 EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
 PRINTED = re.findall(r"```(python|bash)\n(.*?)```", HELP, re.DOTALL)
+OTHERS = PRINTED.pop(1)  # the endpoints beside /generate
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +150,57 @@ def test_the_page_prints_examples_that_work(client: Client, tmp_path: Path, lang
     assert content[4:8] == b"ftyp"
 
 
+@pytest.mark.slow
+def test_the_page_prints_how_stills_heads_and_dubs_are_asked_for(client: Client, tmp_path: Path) -> None:
+    Image.open(EXAMPLES / "astronaut.jpg").save(tmp_path / "photo.jpg")
+    samples, rate = soundfile.read(EXAMPLES / "speech.flac")
+    soundfile.write(tmp_path / "speech.wav", samples[:rate], rate)
+    program = [sys.executable, "-c", OTHERS[1].replace(ADDRESS, home(client))]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    still, head, dub = map(Path, done.stdout.splitlines()[-3:])
+    with Image.open(still) as picture:
+        assert picture.format == "JPEG" and max(picture.size) == 512
+    assert head.name == "head.glb" and b'"animations":' in head.read_bytes()
+    assert dub.name == "dub-3.mp4"
+    with av.open(str(dub)) as container:
+        assert container.streams.video[0].frames == 25 and container.streams.audio
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("/still", {"photo": None}, "a photo is needed"),
+        ("/head", {"photo": None}, "a photo is needed"),
+        ("/dub", {"film": None}, "a film is needed"),
+        ("/dub", {"film": handle_file(str(EXAMPLES / "speech.flac")), "text": "Hello"}, "holds no pictures"),
+        ("/still", {"photo": handle_file(str(EXAMPLES / "astronaut.jpg")), "face": 3}, "face"),
+    ],
+)
+def test_other_endpoints_say_what_is_wrong(
+    client: Client, name: str, arguments: dict[str, object], message: str
+) -> None:
+    with pytest.raises(AppError, match=message):
+        client.predict(**arguments, api_name=name)
+
+
+@pytest.mark.slow
+def test_programs_hear_how_far_the_work_is(client: Client) -> None:
+    job = client.submit(
+        photo=handle_file(str(EXAMPLES / "astronaut.jpg")), speech=handle_file(str(EXAMPLES / "speech.flac")),
+        takes=2, nose_sneer=1.0, api_name="/generate",
+    )  # fmt: skip
+    heard = set()
+    while not job.done():
+        heard |= {(step.progress, step.desc) for step in job.status().progress_data or ()}
+        time.sleep(0.02)
+    shares = [share for share, _ in heard if share is not None]
+    assert len(shares) > 2 and all(0.0 <= share <= 1.0 for share in shares)
+    assert any("rendering take" in (text or "") for _, text in heard)
+    *_, animation = job.result()
+    assert Animation.load_npz(animation)["noseSneerLeft"].min() >= 0.9
+
+
 def use_tool(client: Client, **arguments: object) -> tuple[list[Tool], CallToolResult]:
     async def talk() -> tuple[list[Tool], CallToolResult]:
         async with (
@@ -243,6 +296,7 @@ def order_from_path(client: Client, path: str) -> str:
     """What curl gets for the example of the page, but for the files."""
     given = {"path": path, "meta": {"_type": "gradio.FileData"}}
     data = [given, given, "", None, 7, 1, 1.0, 1.0, 25, 512, True, False, "happy", 1.0, 1.0, "natural", 1.0, 0.0]
+    data += [0] * 10 + [None]  # single expressions, and the face
     job = json.loads(ask(client, "/gradio_api/call/generate", json.dumps({"data": data}).encode()))["event_id"]
     return ask(client, f"/gradio_api/call/generate/{job}")
 
@@ -303,7 +357,7 @@ def test_curves_show_what_moves() -> None:
     assert shut != talking
     assert shut.count("<polyline") == 11
     assert aroused != shut
-    assert "Arousal of the voice" in shut
+    assert "Excitement in the voice" in shut
     assert "<polygon" in shut
 
 

@@ -209,7 +209,7 @@ def test_controls_do_what_they_say(visit: Visit, clip: Path) -> None:
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("8")
     expect(page.get_by_role("spinbutton", name="Takes")).to_have_value("1")
     assert pictures(generate(page)) == [eight]
-    choose(page, "Diversity", 0)
+    choose(page, "Variety", 0)
     choose(page, "Takes", 2)
     first, second = pictures(generate(page))
     assert first == second not in seeds
@@ -298,7 +298,7 @@ def test_mistakes_are_explained_and_inputs_kept(visit: Visit, clip: Path, tmp_pa
     expect(page.locator("#status [role=alert]")).to_contain_text("A photo is needed")
     soundfile.write(tmp_path / "silence.wav", [0.0] * 16_000, 16_000)
     upload(page, EXAMPLES / "astronaut.jpg", tmp_path / "silence.wav")
-    expect(page.locator("#status [role=alert]")).to_be_hidden()  # it was of the empty page
+    expect(page.locator("#status [role=alert]")).to_contain_text("The audio is silent")  # in place of the photo's
     choose(page, "Seed", 5)
     page.locator("#still img").wait_for()
     page.get_by_role("button", name="Generate").click()
@@ -326,7 +326,6 @@ def test_too_much_is_refused(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     upload(page, tmp_path / "wide.png", tmp_path / "long.wav")
     expect(page.locator("#still [role=alert]")).to_contain_text("Pictures may hold up to 40 megapixels")
-    page.get_by_role("button", name="Generate").click()
     expect(page.locator("#status [role=alert]")).to_contain_text("Speech may last up to 120 s here, got 121 s")
 
 
@@ -506,6 +505,33 @@ def test_the_head_is_shown_in_3d_and_can_be_kept(visit_with_webgl: Visit, clip: 
     assert content[:4] == b"glTF" and b'"animations":' in content
 
 
+@pytest.mark.skipif(
+    shutil.which("espeak-ng") is None, reason="typed speech needs espeak-ng: apt-get install espeak-ng"
+)
+def test_a_film_is_dubbed(visit: Visit, clip: Path, tmp_path: Path) -> None:
+    """The film is a take: a clip is refused for a film, the take gets new words, and the result goes with its film."""
+    page = visit()
+    upload(page, EXAMPLES / "astronaut.jpg", clip)
+    (tmp_path / "film.mp4").write_bytes(generate_with_seed(page, 1)[0])
+    page.get_by_role("tab", name="Dub").click()
+    panel = page.get_by_role("tabpanel").filter(has=page.locator("#dub"))
+    panel.get_by_role("button", name="Dub", exact=True).click()
+    expect(page.locator("#dub-status [role=alert]")).to_contain_text("A film is needed")
+    panel.locator("input[type=file]").first.set_input_files(tmp_path / "film.mp4")
+    expect(page.locator("#dub-status [role=alert]")).to_be_hidden()
+    panel.locator("#dub-text textarea, #dub-text input").first.fill("Hello, you.")
+    page.keyboard.press("Enter")
+    expect(page.locator("#dub-status")).to_contain_text("Done.")
+    with page.expect_download() as download:
+        page.locator("#download-dub").click()
+    download.value.save_as(tmp_path / "dub.mp4")
+    with av.open(str(tmp_path / "dub.mp4")) as container:
+        assert container.streams.video[0].width == 384 and container.streams.audio
+        assert container.streams.video[0].frames >= SECONDS * 25
+    panel.get_by_role("button", name="Clear").first.click()
+    expect(page.locator("#download-dub")).to_be_hidden()
+
+
 def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
     head, wall = Image.open(EXAMPLES / "astronaut.jpg").crop((90, 0, 360, 300)), Image.new("RGB", (520, 560), "black")
     for place in ((0, 0), (250, 10), (130, 290)):
@@ -525,7 +551,9 @@ def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
-    for tab in ("Create", "Talk", "Curves", "3D", "API"):
+    lowest = page.locator("#generate").bounding_box()
+    assert lowest and lowest["y"] + lowest["height"] <= PHONE["height"], "the button is not in sight"
+    for tab in ("Create", "Talk", "Dub", "Curves", "3D", "API"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 

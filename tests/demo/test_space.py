@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import SpaceCardData
 from huggingface_hub.repocard import metadata_load
-from test_wheel import build
+
+from dirfa_pipeline.hub.space import gather_space
 
 
 pytest.importorskip("gradio", reason="the demo is an extra: pip install '.[app]'")
@@ -69,24 +70,23 @@ def test_dockerfile_copies_what_exists_and_runs_valid_shell() -> None:
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """
-    The Space's app, running from a copy of its folder in an environment of its own; its address.
+    The Space as `dirfa push --space` uploads it, running in an environment of its own; its address.
 
-    The environment borrows this one's packages and installs the Space's requirements, ours from a wheel.
+    The environment borrows this one's packages, but not ours, and installs the Space's requirements.
     """
     folder = tmp_path_factory.mktemp("space")
-    wheel = build("wheel", tmp_path_factory.mktemp("wheel"))
-    shutil.copytree(SPACE, folder / "app")
+    gather_space(folder / "app")
     venv.create(folder / "venv", symlinks=True)
     python = folder / "venv" / "bin" / "python"
     paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
     Path(sysconfig.get_path("purelib", "venv", paths), "borrowed.pth").write_text(sysconfig.get_path("purelib"))
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-index"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    for what in (
-        ["--no-deps", "--ignore-installed", str(wheel)],
-        ["--find-links", str(wheel.parent), "--requirement", "app/requirements.txt"],
-    ):
-        subprocess.run(pip + what, cwd=folder, env=environment, check=True, timeout=300)
+    command = [*pip, "--requirement", "app/requirements.txt"]
+    subprocess.run(command, cwd=folder, env=environment, check=True, timeout=300)
+    where = [python, "-c", "import dirfa_pipeline; print(dirfa_pipeline.__file__)"]
+    found = subprocess.run(where, cwd=folder / "app", env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith(str(folder / "app")), "the sources that were uploaded are used"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -114,4 +114,15 @@ def wait_for(port: int, process: subprocess.Popen, seconds: float = 180.0) -> No
 @pytest.mark.slow
 def test_the_space_serves_a_visitor(space: str) -> None:
     files = generate(Client(space, verbose=False))
+    assert [Path(file).name for file in files] == ["take-7.mp4", "take-7.csv", "take-7.npz"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("espeak-ng") is None, reason="typed speech needs espeak-ng: apt-get install espeak-ng"
+)
+def test_typed_text_works_there(space: str) -> None:
+    """With the program that packages.txt names."""
+    assert "espeak-ng" in (SPACE / "packages.txt").read_text().split()
+    files = generate(Client(space, verbose=False), speech=None, text="Hello, you.")
     assert [Path(file).name for file in files] == ["take-7.mp4", "take-7.csv", "take-7.npz"]

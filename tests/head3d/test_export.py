@@ -220,7 +220,7 @@ def test_export_verb(tmp_path: Path, talk: Animation, capsys: pytest.CaptureFixt
     beside = load_audio(tmp_path / "head.wav")
     assert beside.samples.shape == load_audio(asked[-1]).samples.shape
     assert main(["export", source, "-o", str(tmp_path / "a.csv"), "--sound", asked[-1]]) == BAD_INPUT
-    assert "--sound goes beside a .glb" in capsys.readouterr().err
+    assert "--sound is written next to a .glb" in capsys.readouterr().err
     assert len(Glb(Path(output).read_bytes()).content["animations"]) == 1
     assert main(["export", source, "-o", output]) == BAD_INPUT
     assert "add --photo PHOTO" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -269,3 +270,18 @@ def test_dirfa_push(hub: Hub, tmp_path: Path) -> None:
     assert card.count("| dirfa-base |") == 4, "half precision is still the bundled weights"
     assert "| frames that the lips are late | 0.5 | 0 | 0 to 1 |" in card
     assert "| jitter |  | 49 | at most 60 |" in card
+
+
+@pytest.mark.slow
+def test_dirfa_push_space(hub: Hub, tmp_path: Path) -> None:
+    script = "import sys\nfrom dirfa_pipeline.cli import main\nsys.exit(main(['push', '--space', 'someone/page']))"
+    printed = run(script, hub.url, tmp_path, HF_TOKEN=TOKEN)
+    repository = hub.repositories["someone/page"]
+    assert printed.strip().endswith(repository.resolve("main"))
+    files = repository.commits[repository.resolve("main")]
+    assert {"app.py", "packages.txt", "README.md", "dirfa_pipeline/__init__.py"} <= files.keys()
+    assert "dirfa_pipeline/weights/dirfa-base/audio_encoder/model.safetensors" in files
+    assert not any("__pycache__" in name for name in files)
+    wanted = files["requirements.txt"].decode().split()
+    assert {"torch", "gradio[mcp]", "spaces"} <= {re.split("[<>=]", line)[0] for line in wanted}
+    assert not any("dirfa" in line for line in wanted), "nothing of ours comes from an index"

@@ -170,7 +170,7 @@ def test_what_a_source_lacks_is_named(data: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-200]), r"set.npz cannot be read .*; write it anew"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-200]), r"set.npz cannot be read .*; write it again"),
         (lambda path: path.write_bytes(b""), "set.npz cannot be read"),
         (lambda path: path.unlink(), "set.npz cannot be read"),
         (lambda path: np.savez(path, samples=np.zeros(9)), r"set.npz lacks offsets, segment_times"),
