@@ -14,7 +14,7 @@ from ..pipeline_dirfa import DirfaPipeline
 from ..provenance.marking import Marks, video_writer
 from .label import burn_label
 from .limits import check_film, check_length, read_speech
-from .synthesis import Voices, check_text
+from .synthesis import Voices, check_page_text
 from .takes import FRAMES_A_STEP, Step
 
 
@@ -46,7 +46,7 @@ class DubOrder:
         if self.speech and self.text:
             raise InputError("speech and a text are both given; leave one of them out")
         if self.text:
-            check_text(self.text)
+            check_page_text(self.text)
         elif not self.speech:
             raise InputError("speech is needed; upload a clip, record one or type a text")
 

@@ -51,7 +51,7 @@ class Behind(NamedTuple):
 BEHIND: Final = Behind()
 # Of the upper teeth, below the closed lip line: 1.9 in men, 3.4 in women (Vig, Brundo, 1978).
 INCISAL_EDGE: Final = 3.0
-EDGE_RANGE: Final = (2.0, 5.0)  # of the same, if the photo shows it
+EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral
 LOWER_EDGE: Final = 3.0  # of the lower teeth, below the closed lip line, with the jaw shut
@@ -85,7 +85,7 @@ THROAT: Final = Flesh(0.32, 0.30, (1.0, 0.42, 0.38))  # filmed
 CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colour is taken
 CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
 ENAMEL: Final = np.array([1.0, 0.965, 0.90])  # teeth in white light
-TINT: Final = 0.12  # exponent: how much of the light's colour the skin shows
+TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
 ENAMEL_LIGHT: Final = (0.97, 25.0)  # of the skin's light, and levels more; filmed
 ENAMEL_SHARE, ENAMEL_SKIN = 0.94, 0.08  # of that light, and of the skin's colour
 BRIGHTEST: Final = 235.0  # levels of teeth
@@ -297,7 +297,7 @@ def _enamel(skin: Array, light: float, eye_white: float) -> NDArray[np.float64]:
     tint = ENAMEL * (np.maximum(skin, 1.0) / max(light, 1.0)) ** TINT
     gain, more = ENAMEL_LIGHT
     enamel = ENAMEL_SHARE * tint * min(BRIGHTEST, gain * light + more) + ENAMEL_SKIN * skin
-    # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, shows how much.
+    # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
     enamel *= np.clip(EYE_WHITE * eye_white / float(enamel @ LUMINANCE), 1.0, MOST_LIGHTER)
     return np.asarray(enamel * min(1.0, BRIGHTEST / float(enamel.max())), np.float64)
 
