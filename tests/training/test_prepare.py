@@ -290,7 +290,11 @@ def test_real_workers_write_the_same_bytes(tmp_path: Path) -> None:
         arguments = [f"{protocol}{folder}", "--workers", str(workers), "--clips-per-shard", "2", "--speech-features"]
         prepare.main([*arguments, "--output", f"{protocol}{output}", "--weights", str(WEIGHTS)])
         found[name] = contents(Address(str(output)))
-    assert found["1"] == found["2"] == found["far"]
+    assert found["1"] == found["2"]
+    # The rows of clips that are left out tell where the copy lay that could not be read.
+    near, far = ({name: found[run][name] for name in found[run] if name.endswith(".tar")} for run in ("1", "far"))
+    assert near == far
+    assert len(near) == 2
     clips = list(read_shards(tmp_path / "1"))
     assert [clip.name for clip in clips] == ["films/0", "films/1", "films/2"]
     encoder = Wav2Vec2Model.from_pretrained(WEIGHTS / "audio_encoder").eval()
