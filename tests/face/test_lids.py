@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline.face.landmarks import LEFT_EYE, RIGHT_EYE, EyeLandmarks
-from dirfa_pipeline.face.lids import AWAKE, CURVE, TALKING, half_shut, open_lids
+from dirfa_pipeline.face.lids import AWAKE, CURVE, LIVELY, TALKING, half_shut, open_lids
 
 
 def face(right: float, left: float) -> np.ndarray:
@@ -36,10 +36,10 @@ def test_both_eyes_open_evenly(right: float, left: float) -> None:
 
 
 @pytest.mark.parametrize("opening", [0.62, 0.66, 0.7])
-def test_heavy_lids_are_half_way_to_those_of_people_who_speak(opening: float) -> None:
+def test_heavy_lids_go_most_of_the_way_to_those_of_people_who_speak(opening: float) -> None:
     points = face(opening, opening)
     for eye, blink in half_shut(points).items():
-        wanted = max(AWAKE, 0.5 * (opening + TALKING))
+        wanted = max(AWAKE, opening + LIVELY * (TALKING - opening))
         assert gap(open_lids(points, eye, blink), eye) == pytest.approx(wanted, rel=0.01)
 
 
