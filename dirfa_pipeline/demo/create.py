@@ -148,9 +148,10 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
         show_progress="minimal", show_progress_on=status,
     )  # fmt: skip
     running.then(lambda: gr.Button(visible=False), None, stop, api_visibility="private", queue=False)
-    stop.click(
-        lambda: (show_note("Cancelled."), gr.Button(visible=False)), None, [status, stop], cancels=[running],
-        api_visibility="private", show_progress="hidden",
+    # Said afterwards, so that progress on its way to the browser does not stand over it.
+    stop.click(None, cancels=[running], api_visibility="private").then(
+        lambda: (show_note("Cancelled."), gr.Button(visible=False)), None, [status, stop],
+        api_visibility="private", show_progress="hidden", queue=False,
     )  # fmt: skip
     for index, (_, _, keep, _) in enumerate(results):
         keep.click(

@@ -58,9 +58,10 @@ def build_dub(make_dub: MakeDub, voices: Voices) -> None:
         api_visibility="private", api_name="press_dub",
     )  # fmt: skip
     running.then(lambda: gr.Button(visible=False), None, stop, queue=False, **private)
-    stop.click(
-        lambda: (show_note("Cancelled."), gr.Button(visible=False)), None, [status, stop], cancels=[running],
-        show_progress="hidden", **private,
+    # Said afterwards, so that progress on its way to the browser does not stand over it.
+    stop.click(None, cancels=[running], **private).then(
+        lambda: (show_note("Cancelled."), gr.Button(visible=False)), None, [status, stop],
+        show_progress="hidden", queue=False, **private,
     )  # fmt: skip
 
 
