@@ -101,7 +101,7 @@ def doubts(face: SeenFace) -> Iterator[Doubt]:
     if face.size < MIN_FACE:
         yield Doubt(
             "size",
-            f"the face must be at least {MIN_FACE} pixels across, got {face.size:.0f}; "
+            f"the face must be at least {MIN_FACE} pixels across, got {int(face.size)}; "
             "pass a larger or closer picture",
             refused=True,
         )

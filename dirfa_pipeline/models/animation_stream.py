@@ -18,7 +18,7 @@ from ..media.audio import FEATURES_PER_FRAME
 from ..media.prosody import NUM_PROSODY
 from .gestures import BEGIN, REACH, compose
 from .listener import AROUSAL, NUM_HEARD, Listener
-from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head, show_face
+from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head, show_motion
 from .motion_draw import ROWS, BlinkDraw, MotionDraw, start_level
 from .sound_events import PAST, EventFinder, SoundEvent
 
@@ -162,7 +162,7 @@ class AnimationStream:
         lips = self._lips(known, stop)
         takes = []
         for blinks, curves in zip(self._blinks, motion, strict=True):
-            shown = show_face(limit_head(curves))
+            shown = limit_head(show_motion(curves))
             take = coefficients_from_motion(shown, blinks.curve(self._frame, stop).float())
             smile = take[:, SMILE_INDICES]
             take[:, LIP_INDICES] = lips.float()

@@ -26,10 +26,10 @@ MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x"
 # can show.
 HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 
-# How much more brows and lids are moved than the tracks have it: landmarks found on rendered frames move less than
-# those that were drawn, and the tracks' were found on filmed ones (measured: brows and lids of `dirfa evaluate`).
+# How much more heads turn, and brows and lids move, than tracks have it: landmarks found on rendered frames move less
+# than those that were drawn, and the tracks' were found on filmed ones (measured: `dirfa evaluate`).
 SHOWN: Final[dict[str, float]] = {
-    "browDown": 1.2, "browInnerUp": 1.35, "browOuterUp": 1.35, "eyeWide": 1.5, "lids": 1.4,
+    "yaw": 1.15, "browDown": 1.2, "browInnerUp": 1.8, "browOuterUp": 1.8, "eyeWide": 1.8, "lids": 1.6,
 }  # fmt: skip
 
 # Each named pair of weights moves together; the photo's own asymmetry stays.
@@ -66,8 +66,8 @@ def limit_head(motion: Tensor) -> Tensor:
     return torch.cat([head, motion[:, HEAD.stop :]], dim=1)
 
 
-def show_face(motion: Tensor) -> Tensor:
-    """Motion `(frames, 17)` of brows and lids as far as it must be drawn to be seen, see [`SHOWN`]."""
+def show_motion(motion: Tensor) -> Tensor:
+    """Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`]."""
     return motion * motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
 
 
