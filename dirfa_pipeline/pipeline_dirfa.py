@@ -758,10 +758,10 @@ class DirfaPipeline(DiffusionPipeline):
         Make talking videos.
 
         Args:
-            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`], [`PreparedPortrait`] or a list of these,
-                *optional*): The photo, as a picture, an array of shape `(height, width[, channels])` or a path, or
-                prepared before. A list of images and a list of sounds pair up; a single one of either serves all of
-                the other.
+            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or a list of these, *optional*): The photo, as a
+                picture, an array of shape `(height, width[, channels])`, a path, or prepared before, as a
+                [`PreparedPortrait`] too. A list of images and a list of sounds pair up; a single one of either serves
+                all of the other.
             audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or a list of these, *optional*): The speech, as a path
                 to anything PyAV reads, a `(sampling_rate, array)` tuple, or an array with `sampling_rate`.
             sampling_rate (`int`, *optional*): Samples per second, if `audio` is an array.

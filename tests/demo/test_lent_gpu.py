@@ -76,11 +76,12 @@ def test_only_takes_use_the_gpu(lent_pipe: DirfaPipeline, astronaut: Path, tmp_p
     kept: dict[str, Any] = {}
 
     def watch(task: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-        kept["work"] = lend(task)
-        return kept["work"]
+        kept[task.__name__] = lend(task)
+        return kept[task.__name__]
 
     page = build_demo(lent_pipe, on_gpu=watch, talker=tiny_pipeline())
     assert isinstance(page, gr.Blocks)
+    assert kept.keys() == {"work", "dub"}
     sound = tmp_path / "speech.wav"
     write_wav(str(sound), speech(0.6))
     order = Order(str(astronaut), str(sound), size=256 + 128, fps=10)
