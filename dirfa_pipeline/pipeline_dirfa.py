@@ -758,8 +758,8 @@ class DirfaPipeline(DiffusionPipeline):
         Make talking videos.
 
         Args:
-            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or a list of these, *optional*): The photo, as a
-                picture, an array of shape `(height, width[, channels])`, a path, or prepared before, as a
+            image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or a list of these, *optional*): The photo, as
+                a picture, an array of shape `(height, width[, channels])`, a path, or prepared before, as a
                 [`PreparedPortrait`] too. A list of images and a list of sounds pair up; a single one of either serves
                 all of the other.
             audio (`str`, `tuple`, `np.ndarray`, [`AudioClip`] or a list of these, *optional*): The speech, as a path
