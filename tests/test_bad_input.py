@@ -295,6 +295,8 @@ CLI = {
     "folder of the animation": ("PHOTO SPEECH -o OUT --save-animation nowhere/talk.npz", "nowhere"),
     "seed": ("PHOTO SPEECH -o OUT --seed -1", "--seed -1"),
     "device": ("PHOTO SPEECH -o OUT --device gpu", "--device cuda 'gpu'"),
+    "device without memory": ("PHOTO SPEECH -o OUT --device meta", "--device cuda 'meta'"),
+    "device of another package": ("PHOTO SPEECH -o OUT --device hpu", "--device cuda 'hpu'"),
     "unknown option": ("PHOTO SPEECH -o OUT --quality 3", "--quality"),
     "no output": ("PHOTO SPEECH", "-o"),
 }

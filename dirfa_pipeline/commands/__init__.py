@@ -6,8 +6,12 @@ heavy.
 """
 
 import sys
+from typing import Final
 
 from ..errors import InputError
+
+
+DEVICES: Final = ("cpu", "cuda", "mps")  # kinds that the pipeline computes on: torch knows more, some without memory
 
 
 def progress(text: str) -> None:
@@ -21,6 +25,8 @@ def check_device(name: str) -> None:
     import torch
 
     try:
+        if torch.device(name).type not in DEVICES:
+            raise NotImplementedError("of another kind")
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not built in, not implemented
         reason = str(error).splitlines()[0]

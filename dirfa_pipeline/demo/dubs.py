@@ -14,7 +14,7 @@ from ..pipeline_dirfa import DirfaPipeline
 from ..provenance.marking import Marks, video_writer
 from .label import burn_label
 from .limits import check_film, check_length, read_speech
-from .synthesis import Voices, check_page_text
+from .synthesis import Voices, check_words
 from .takes import FRAMES_A_STEP, Step
 
 
@@ -43,12 +43,7 @@ class DubOrder:
         """Raise [`InputError`] for what can be told without reading the files."""
         if not self.film:
             raise InputError("a film is needed; upload one or record one with the webcam")
-        if self.speech and self.text:
-            raise InputError("speech and a text are both given; leave one of them out")
-        if self.text:
-            check_page_text(self.text)
-        elif not self.speech:
-            raise InputError("speech is needed; upload a clip, record one or type a text")
+        check_words(self.speech, self.text, "upload a clip, record one or type a text")
 
     def read_speech(self, voices: Voices) -> AudioClip:
         """What is said."""

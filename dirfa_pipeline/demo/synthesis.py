@@ -52,8 +52,17 @@ class Voices:
         return self._open[name]
 
 
-def check_page_text(text: str) -> None:
-    """Raise [`VoiceError`] for a text that is too long for this page."""
+def check_words(speech: str | None, text: str, remedy: str) -> None:
+    """
+    Raise [`InputError`] unless either speech or a text is given; `remedy` says what to do where neither is.
+
+    Raises:
+        VoiceError: The text is too long for this page.
+    """
+    if speech and text:
+        raise InputError("speech and a text are both given; leave one of them out")
+    if not speech and not text:
+        raise InputError(f"speech is needed; {remedy}")
     if len(text) > MAX_CHARACTERS:
         raise VoiceError(f"text may hold {MAX_CHARACTERS} characters here, got {len(text)}; shorten it")
 

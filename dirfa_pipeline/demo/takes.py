@@ -21,7 +21,7 @@ from ..pipeline_dirfa import DirfaPipeline
 from ..provenance.marking import video_writer
 from .label import burn_label
 from .limits import check_length, read_speech
-from .synthesis import Voices, check_page_text
+from .synthesis import Voices, check_words
 
 
 FRAMES_A_STEP: Final = 10
@@ -66,12 +66,7 @@ class Order:
             raise InputError(f"seed must be a whole number from 0 to 2**63 - 1 less takes, got {self.seed}")
         if not self.photo:
             raise InputError("a photo is needed; upload one, use the webcam or press the example")
-        if self.speech and self.text:
-            raise InputError("speech and a text are both given; leave one of them out")
-        if self.text:
-            check_page_text(self.text)
-        elif not self.speech:
-            raise InputError("speech is needed; upload a clip, record one, type a text or press the example")
+        check_words(self.speech, self.text, "upload a clip, record one, type a text or press the example")
 
 
 @dataclass(frozen=True)

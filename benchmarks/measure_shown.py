@@ -1,0 +1,81 @@
+"""
+How much of the motion that is asked for do rendered frames show? And how far do the faces of films move?
+
+    python benchmarks/measure_shown.py PHOTO_OR_VIDEO... --weights weights/dirfa-base
+
+Photos are rendered with the head turned by steady steps and with the brows raised; landmarks are found on the frames
+anew. Their rows tell the slope of the angles found over those asked for, and how far the brows rose, over what the
+model's landmarks rise by; 1 is all of it. Videos are tracked as `dirfa evaluate` tracks them; their rows tell how far
+heads (degrees), mouths, lids (inter-ocular distances) and brows (hundredths of it) move, and the last row their means.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.animation.animation import Animation
+from dirfa_pipeline.evaluation.scores import motion_scores
+from dirfa_pipeline.evaluation.tracking import Track, track_frames, track_video
+from dirfa_pipeline.face.measures import brow_height
+
+
+STEPS = 12  # frames of each movement
+TURNS = {"yaw": 0.2, "pitch": 0.15, "roll": 0.15}  # radians to either side
+RAISED = 0.8  # weight of the brows in the last frame
+ENDS = 3  # frames at each end whose brows are compared
+SCORES = (
+    "yaw_std", "pitch_std", "roll_std", "angular_speed", "aperture_std", "aperture_low", "mouth_width_std",
+    "lid_std", "lid_std_awake", "brow_std", "jitter_rigid", "jitter_lips",
+)  # fmt: skip
+VIDEOS = (".mp4", ".mov", ".webm")
+
+
+def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
+    """The shares of a photo's motion that its frames show."""
+    portrait = pipe.prepare_portrait(str(path), 512)
+
+    def find(animation: Animation) -> Track:
+        return track_frames(pipe.render(portrait, animation), animation.fps, pipe.face_model)
+
+    shares = {}
+    for index, (name, most) in enumerate(TURNS.items()):
+        asked = np.linspace(-most, most, STEPS)
+        found = find(Animation.from_curves(STEPS, **{name: asked})).rotations[:, index]
+        shares[name] = float(np.polyfit(asked, found, 1)[0])
+    raised = np.linspace(0.0, RAISED, STEPS)
+    animation = Animation.from_curves(STEPS, browInnerUp=raised, browOuterUpLeft=raised, browOuterUpRight=raised)
+    rises = [rise(brow_height(points)) for points in (
+        find(animation).landmarks, portrait.face.vertices(animation.coefficients),
+    )]  # fmt: skip
+    return shares | {"brows": rises[0] / rises[1]}
+
+
+def rise(heights: np.ndarray) -> float:
+    """From the first frames to the last."""
+    return float(heights[-ENDS:].mean() - heights[:ENDS].mean())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--weights", default="weights/dirfa-base")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of each video")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    films = []
+    for path in options.files:
+        if path.suffix.lower() in VIDEOS:
+            scores = motion_scores(track_video(path, options.seconds, pipe.face_model))
+            films.append({name: scores[name] for name in SCORES})
+        row = films[-1] if path.suffix.lower() in VIDEOS else shown(pipe, path)
+        print(f"{path.parent.name}/{path.name}:", *(f"{name} {value:.3f}" for name, value in row.items()))
+    if films:
+        print("mean:", *(f"{name} {np.nanmean([row[name] for row in films]):.3f}" for name in SCORES))
+
+
+if __name__ == "__main__":
+    main()
