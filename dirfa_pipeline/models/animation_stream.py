@@ -163,13 +163,13 @@ class AnimationStream:
     def _assemble(self, known: Tensor, stop: int) -> Tensor:
         """Coefficients of the frames up to `stop`."""
         motion = self._motion(stop)
-        lips = self._lips(known, stop)
+        lips = self._lips(known, stop).float()
         takes = []
         for blinks, curves in zip(self._blinks, motion, strict=True):
             shown = limit_head(show_motion(curves))
             take = coefficients_from_motion(shown, blinks.curve(self._frame, stop).float())
             smile = take[:, SMILE_INDICES]
-            take[:, LIP_INDICES] = lips.float() * lips.new_tensor(SPREADS).float()
+            take[:, LIP_INDICES] = lips * lips.new_tensor(SPREADS)
             take[:, SMILE_INDICES] = (take[:, SMILE_INDICES] + SMILE_SHARE * smile).clamp(0.0, 1.0)
             takes.append(take)
         return torch.stack(takes)

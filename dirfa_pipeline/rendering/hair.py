@@ -27,10 +27,8 @@ SPARSE: Final = 0.05  # share of the wall that strands may cover
 STRAND: Final = 0.02  # of the width: what is broader is no strand
 VISIBLE: Final = 2.5  # levels by which a strand stands out from the wall, at least
 CLEAR: Final = 4.0  # times that the wall varies by, that it stands out as well
-QUIET, BUSY = (
-    3.0,
-    7.0,
-)  # levels that a wall varies by: up to the first, strands can be told from it; from the second on, they cannot
+# Levels that a wall varies by: up to the first, strands can be told from it; from the second on, they cannot.
+QUIET, BUSY = 3.0, 7.0
 JOIN, GROW = 3, 2  # pixels over which pieces of a strand belong together, and by which it is found too thin
 CLEAN, NOISE = 3.0, 2.0  # levels off the wall that are still wall, and times that it varies by, more
 FULL: Final = 0.8  # of the way from wall to hair: from here on a pixel is all hair, which varies itself

@@ -31,8 +31,9 @@ from .tooth_rows import (
 Array = NDArray[np.float32]
 
 # Lengths are in millimetres. "Filmed" numbers were set until rendered mouths were as light as filmed ones (measured:
-# benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths (measured: benchmarks/compare_neutral.py); the
-# others were chosen by eye on contact sheets of mouths.
+# benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths (measured: benchmarks/compare_neutral.py);
+# "judged" ones lie between filmed light and more of it, which judges of stills preferred: filmed teeth looked grey to
+# them. The others were chosen by eye on contact sheets of mouths.
 
 CHIN: Final = (152, 148, 377)
 
@@ -86,10 +87,10 @@ CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colo
 CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
 ENAMEL: Final = np.array([1.0, 0.965, 0.90])  # teeth in white light
 TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
-ENAMEL_LIGHT: Final = (1.0, 27.0)  # of the skin's light, and levels more; filmed
+ENAMEL_LIGHT: Final = (1.0, 27.0)  # of the skin's light, and levels more; judged
 ENAMEL_SHARE, ENAMEL_SKIN = 0.94, 0.08  # of that light, and of the skin's colour
 BRIGHTEST: Final = 235.0  # levels of teeth
-EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eyes, which lids shade
+EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eyes, which lids shade; judged
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed

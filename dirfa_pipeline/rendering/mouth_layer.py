@@ -18,7 +18,8 @@ Array = NDArray[np.float32]
 
 # Lengths and gaps are in inter-ocular distances, light is a share. "Filmed" numbers were set until rendered mouths
 # were as light as filmed ones (measured: benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths
-# (measured: benchmarks/compare_neutral.py); the others were chosen by eye on contact sheets of mouths.
+# (measured: benchmarks/compare_neutral.py), "judged" ones as those of `mouth.py`; the others were chosen by eye on
+# contact sheets of mouths.
 
 # The opening.
 ROOM: Final = 4  # pixels drawn around the inner lips
@@ -35,14 +36,14 @@ _MIDDLE = len(_UPPER_EDGE) // 2
 # The light inside.
 WIDE: Final = 0.25  # gap from which on light falls in freely; filmed
 FREE, NARROW = 0.38, 0.3  # what a wide mouth adds to the interior's light, what is left in the narrowest; filmed
-SHADED, LIT = 0.75, 0.16  # of their light that reaches teeth in closed lips, and gap from which on all does; filmed
+SHADED, LIT = 0.75, 0.16  # of their light that reaches teeth in closed lips, and gap from which on all does; judged
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
 ROUNDED: Final = np.array([0.45, 0.52, 0.54], np.float32)  # what protruding lips take, red least of all; filmed
 
 # The lips' shade on what is next to them, most of all from above.
-LIP_SHADE: Final = 0.72  # light in it; filmed
+LIP_SHADE: Final = 0.72  # light in it; judged
 SHADE_DOWN, SHADE_BLUR = 0.022, Softness(1.0, 0.022)  # how far down the upper lip's reaches, and how soft it is
 SHADE_ENDS: Final = (0.12, 0.5)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
 

@@ -124,7 +124,8 @@ def _even_lips(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> No
 
 def _lip_outline(rows: Sequence[Sequence[int]]) -> list[int]:
     """The landmarks around one lip, both corners of the mouth among them."""
-    return [61, *rows[0], 291, *reversed(rows[-1])]
+    (_, right), (_, left) = CORNERS
+    return [right, *rows[0], left, *reversed(rows[-1])]
 
 
 def _lip_colour(picture: NDArray[np.uint8], landmarks: Array, rows: Sequence[Sequence[int]]) -> Array:
