@@ -39,6 +39,7 @@ CLICK, LOUD = 0.005, 0.6  # seconds; amplitude
 QUIET = 0.4  # of the speech, so that clicks are found
 TURN = 10.0  # seconds: in the first half of each the face speaks
 WARM = 5.0  # seconds at the beginning that do not count
+BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
 # Reads times from the frames that are shown, and hears clicks.
 PROBE = """async ({call, blocks, size, loud}) => {
@@ -76,13 +77,15 @@ PROBE = """async ({call, blocks, size, loud}) => {
   const [track] = video.srcObject.getAudioTracks();
   const sounds = new MediaStreamTrackProcessor({track}).readable.getReader();
   noted.later = Infinity; // from the clock of the sound to that of the page, where nothing held the page up
+  const speakers = new AudioContext(); // a track is read before it goes to the speakers
+  const waits = () => 1000 * (speakers.outputLatency || 0);
   (async () => {
     for (let {value} = await sounds.read(); value; {value} = await sounds.read()) {
       const samples = new Float32Array(value.numberOfFrames);
       value.copyTo(samples, {planeIndex: 0, format: "f32-planar"});
       noted.later = Math.min(noted.later, wall() - value.timestamp / 1000);
       const first = samples.findIndex((sample) => Math.abs(sample) > loud);
-      if (first >= 0) noted.clicks.push(value.timestamp / 1000 + 1000 * first / value.sampleRate);
+      if (first >= 0) noted.clicks.push(value.timestamp / 1000 + 1000 * first / value.sampleRate + waits());
       value.close();
     }
   })();
@@ -275,8 +278,8 @@ def started(options: argparse.Namespace) -> Iterator[int]:
 
 @contextmanager
 def computing(number: int) -> Iterator[None]:
-    """Programs beside that do nothing but compute."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    """Programs beside that do nothing but compute, for as long as this one runs."""
+    busy = [subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())]) for _ in range(number)]
     try:
         yield
     finally:

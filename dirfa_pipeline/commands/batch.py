@@ -12,7 +12,7 @@ from typing import Any, Final
 from ..animation.frame_rate import ANIMATION_FPS
 from ..errors import InputError
 from ..media.files import UNFINISHED
-from ..media.video import PRESETS
+from ..media.video import PRESET, PRESETS
 from ..workers.addresses import Address
 from ..workers.engines import Workers
 from . import marks
@@ -54,7 +54,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     batch.add_argument("--fps", type=float, default=ANIMATION_FPS, help="frames per second (default %(default)g)")
     batch.add_argument("--max-size", type=int, help="longest side in pixels; the photo's own size if left out")
     batch.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
-    batch.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+    batch.add_argument("--preset", default=PRESET, help="x264 preset, ultrafast to veryslow (default %(default)s)")
     marks.add_options(batch)
 
 

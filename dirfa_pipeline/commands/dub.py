@@ -4,7 +4,7 @@ import argparse
 import os
 
 from ..errors import InputError
-from ..media.video import PRESETS
+from ..media.video import PRESET, PRESETS
 from ..media.video_formats import check_output_path
 from . import marks, output, progress
 from .files import check_files, check_overwriting
@@ -40,7 +40,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     dub.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     dub.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
     dub.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
-    dub.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+    dub.add_argument("--preset", default=PRESET, help="x264 preset, ultrafast to veryslow (default %(default)s)")
     marks.add_options(dub)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
-from ..media.video import PRESETS
+from ..media.video import PRESET, PRESETS
 from . import direction, faces, marks, output, progress
 from .files import check_files, check_overwriting
 from .loading import load_pipeline
@@ -66,7 +66,7 @@ def add_options(generate: argparse.ArgumentParser) -> None:
     generate.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
     generate.add_argument("--device", default="cpu", help="where the networks run: cpu, cuda, mps")
     generate.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
-    generate.add_argument("--preset", default="fast", help="x264 preset, ultrafast to veryslow (default fast)")
+    generate.add_argument("--preset", default=PRESET, help="x264 preset, ultrafast to veryslow (default %(default)s)")
     direction.add_options(generate)
     marks.add_options(generate)
     generate.add_argument("--neutralize", action="store_true", help="remove the photo's own expression first")

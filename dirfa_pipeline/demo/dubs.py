@@ -71,7 +71,7 @@ def make_dub(pipe: DirfaPipeline, order: DubOrder, folder: Path, voices: Voices)
     frames = pipe.dub(film, speech, generator=torch.Generator().manual_seed(order.seed))
     path = folder / f"dub-{order.seed}.mp4"
     marks = Marks(composite=True, frames=film.shown)
-    with video_writer(path, film.fps, speech, preset="veryfast", marks=marks) as writer:
+    with video_writer(path, film.fps, speech, marks=marks) as writer:
         for index, frame in enumerate(burn_label(frames) if order.label else frames, start=1):
             writer.write(frame)
             if index % FRAMES_A_STEP == 0:

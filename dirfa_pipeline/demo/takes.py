@@ -144,7 +144,7 @@ def _write(
 ) -> Iterator[int]:
     """Render and encode; yields the number of frames done."""
     frames = pipe.render(prepared, animation)
-    with video_writer(path, animation.fps, speech, preset="veryfast") as writer:
+    with video_writer(path, animation.fps, speech) as writer:
         for index, frame in enumerate(burn_label(frames) if label else frames, start=1):
             writer.write(frame)
             if index % FRAMES_A_STEP == 0:

@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 
 # Chosen by eye on consecutive frames of four smiling photos (benchmarks/clip_sheet.py), compared with filmed people.
 ARTICULATED: Final = (0.06, 0.2)  # weight of the lips' most active shape from which on they articulate: a ramp
-SPOKEN: Final = 0.2  # of the smile, that lips keep in words
+SPOKEN: Final = 0.1  # of the smile, that lips keep in words
 GOES: Final = 0.06  # seconds in which it gives way to the first word: a time constant
 LINGERS, COMES = 0.15, 0.45  # seconds of silence before it comes back, and in which it does
 # All that lips and jaw do to speak: an expression that is laid over speech is no word.

@@ -43,6 +43,9 @@ BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGH
 LOOKS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("eyeLook")])
 _REPLACED = np.concatenate([LIP_COLUMNS, list(BLINKS.values()), LOOKS])
 _ADDED = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _REPLACED)
+# High brows are fitted as raised ones, as far as that goes: they can rise by this share of it more.
+BROW_ROOM: Final = 0.6
+_BROWS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("brow")])
 
 
 @dataclass(frozen=True)
@@ -90,10 +93,13 @@ class FaceFit:
     def expressions(self, coefficients: ArrayLike) -> Array:
         """
         Expression weights `(frames, 52)`: lips and jaw are added to their rest, the others but blinks to the photo's.
+        They lie in [0, 1], those of brows that the photo shows raised up to 1.6.
         """
         weights = check_coefficients(coefficients)[:, :NUM_EXPRESSIONS] + self.rest
         weights[:, _ADDED] += self.expression[_ADDED]
-        return np.clip(weights, 0.0, 1.0).astype(np.float32)
+        most = np.ones(NUM_EXPRESSIONS, np.float32)
+        most[_BROWS] += BROW_ROOM * self.expression[_BROWS]
+        return np.clip(weights, 0.0, most).astype(np.float32)
 
     def head_vertices(self, coefficients: ArrayLike) -> Array:
         """Landmarks in the head's own frame, in inter-ocular distances: `(frames, 478, 3)`."""

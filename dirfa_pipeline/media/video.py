@@ -41,6 +41,9 @@ AHEAD: Final = 8  # frames that wait for the encoder at most
 PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
 )  # fmt: skip
+# Of H.264 where none is asked for: two thirds of the time of "fast" and nine tenths of the size, for 1 dB less exact
+# frames (measured at crf 18 on two rendered photos).
+PRESET: Final = "veryfast"
 
 
 class VideoWriter:
@@ -56,7 +59,7 @@ class VideoWriter:
         fps (`float`): Frames per second; 29.97 is taken as 30000/1001.
         audio ([`AudioClip`] or [`AudioFile`], *optional*): Goes in whole, from the first frame on.
         crf (`int`, defaults to 18): Quality from 0 (lossless) to 51; ProRes has one of its own.
-        preset (`str`, defaults to `"fast"`): x264's trade of speed for size; other codecs have their own.
+        preset (`str`, defaults to `"veryfast"`): x264's trade of speed for size; other codecs have their own.
         comment (`str`, *optional*): Goes into the file's metadata.
         mark (`Callable`, *optional*): Makes what is encoded of a frame and its time in seconds.
         sign (`Callable`, *optional*): Is given the finished file's path, which is not yet its name, to complete it.
@@ -71,7 +74,7 @@ class VideoWriter:
         fps: float,
         audio: AudioClip | AudioFile | None = None,
         crf: int = 18,
-        preset: str = "fast",
+        preset: str = PRESET,
         comment: str | None = None,
         mark: Callable[[NDArray[np.uint8], float], NDArray[np.uint8]] | None = None,
         sign: Callable[[Path], None] | None = None,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..media.audio import AudioClip, AudioFile
 from ..media.picture_sequence import PictureSequence
-from ..media.video import VideoWriter, frame_rate
+from ..media.video import PRESET, VideoWriter, frame_rate
 from ..media.video_formats import ending_of, is_sequence
 from ..version import __version__
 from .credentials import Certificate, can_be_signed, sign_file
@@ -56,7 +56,7 @@ def video_writer(
     fps: float,
     audio: AudioClip | AudioFile | None = None,
     crf: int = 18,
-    preset: str = "fast",
+    preset: str = PRESET,
     marks: Marks | None = MARKED,
 ) -> VideoWriter | PictureSequence:
     """
@@ -98,7 +98,7 @@ def write_video(
     fps: float,
     audio: AudioClip | AudioFile | None = None,
     crf: int = 18,
-    preset: str = "fast",
+    preset: str = PRESET,
     marks: Marks | None = MARKED,
 ) -> None:
     """

@@ -13,6 +13,7 @@ from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 CHANNELS = ("lips", "motion")
 BLINK_HALF_LENGTH = 5
+BLINK_ENDS = 2  # frames at both ends over which its course comes from 0 and goes there
 BLINK_LEVEL = 0.4  # of lids' closure, from which on they are in a blink
 LIDS = MOTION_NAMES.index("lids")
 
@@ -87,7 +88,10 @@ def find_blinks(clip: TrackedClip, threshold: float = BLINK_LEVEL) -> list[int]:
 
 
 def blink_profile(clips: list[TrackedClip]) -> Tensor:
-    """Median course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully."""
+    """
+    Median course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully; lids that
+    have not come back after these yet are led back over the last ones.
+    """
     courses: list[NDArray[np.float32]] = []
     for clip in clips:
         closure = lid_closure(clip)
@@ -96,7 +100,8 @@ def blink_profile(clips: list[TrackedClip]) -> Tensor:
             if len(course) == 2 * BLINK_HALF_LENGTH + 1:
                 courses.append(np.clip(course / course.max(), 0.0, 1.0))
     profile = np.median(np.array(courses), axis=0)
-    profile = (profile - max(profile[0], profile[-1])).clip(0.0)
+    from_end = np.minimum(np.arange(len(profile)), np.arange(len(profile))[::-1])
+    profile *= np.minimum(from_end / BLINK_ENDS, 1.0)
     return torch.from_numpy((profile / profile.max()).astype(np.float32))
 
 

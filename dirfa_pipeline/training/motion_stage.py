@@ -43,6 +43,10 @@ CALIBRATION_ROUNDS: Final = 16
 # Of the way from rest that is taken off at each event: no less, for seeds must be forgotten within seconds, and no
 # more, for a head that comes home at once is restless.
 LEASHES: Final = (0.25, 0.5)
+# That of roll: some people lean for as long as they speak, but a face that leans for long looks crooked to judges of
+# stills, and makes takes of different speeches alike.
+ROLL_LEASH: Final = 0.8
+ROLL: Final = MOTION_NAMES.index("roll")
 BROW_CHANNELS: Final = tuple(MOTION_NAMES.index(name) for name in ("browInnerUp", "browOuterUp"))
 # What is calibrated to beat as in the tracks: the channels among steps and gestures, what of them, and by which cue.
 BEATS: Final = (
@@ -317,7 +321,9 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_mod
     tracked_seen = SPREAD_SHARE * torch.stack([_spread(example.motion @ seen) for example in long]).mean(0)
     stretch = torch.ones(NUM_MOTIONS)
     aims = [BEAT_SHARE * beat for beat in mean_beats(long, [example.motion[None] for example in long])]
-    sampler.leash.fill_(LEASHES[0])
+    least, most = (torch.full_like(sampler.leash, leash) for leash in LEASHES)
+    least[ROLL] = most[ROLL] = ROLL_LEASH
+    sampler.leash.copy_(least)
     sampler.start_level.zero_()
     effects = [0.0] * len(BEATS)
     for round_ in range(CALIBRATION_ROUNDS):
@@ -329,7 +335,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_mod
         spread = torch.stack([_spread(takes).mean(0) for takes in drawn]).mean(0)
         ratio = (spread / (stretch * tracked)).clamp(0.2, 5.0)
         leash = sampler.leash + 0.1 * ratio.log()
-        sampler.leash.copy_(leash.clamp(*LEASHES))
+        sampler.leash.copy_(leash.clamp(least, most))
         beyond = (sampler.leash != leash).float() * ratio.log()
         sampler.cue_scale.unit.mul_(torch.exp(-0.3 * torch.cat([beyond, beyond[list(GESTURE_CHANNELS)]])))
         mean = torch.cat([takes.flatten(0, 1) for takes in drawn]).mean(0)
