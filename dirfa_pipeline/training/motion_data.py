@@ -13,7 +13,7 @@ from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 CHANNELS = ("lips", "motion")
 BLINK_HALF_LENGTH = 5
-BLINK_ENDS = 2  # frames at both ends over which its course comes from 0 and goes there
+BLINK_ENDS = 3  # frames at both ends over which its course comes from 0 and goes there
 BLINK_LEVEL = 0.4  # of lids' closure, from which on they are in a blink
 LIDS = MOTION_NAMES.index("lids")
 
