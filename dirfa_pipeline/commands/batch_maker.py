@@ -13,6 +13,7 @@ from ..workers.addresses import Address, AddressError
 from ..workers.attempts import Attempts
 from .batch_jobs import Job
 from .direction import controls_of
+from .process import messages_as_lines
 
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class VideoMaker:
             attempts = Attempts(output / ATTEMPTS / f"{job.number:06d}.json")
             if not attempts.begin(order.digest):
                 return Outcome(job.number, job.video, "its workers died of it")
-            outcome = self._make(job)
+            with messages_as_lines(about=f"line {job.number}: "):
+                outcome = self._make(job)
             (output / order.result).write(json.dumps(asdict(outcome)).encode())
         except Exception as error:  # whatever it is, the other lines go on
             outcome = Outcome(job.number, job.video, reason_of(error))

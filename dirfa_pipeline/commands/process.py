@@ -29,19 +29,20 @@ def open_standard_error() -> None:
 
 
 @contextmanager
-def messages_as_lines(debug: bool) -> Iterator[None]:
+def messages_as_lines(debug: bool = False, about: str = "") -> Iterator[None]:
     """
     Show what warns the user as lines `dirfa: warning: ...`: each `UserWarning`, and what this package logs.
 
     Args:
         debug (`bool`): Whether warnings meant for programmers are shown as well.
+        about (`str`): What each line begins with, such as the file that is being worked on.
     """
-    handler, logger = _Lines(logging.WARNING), logging.getLogger(__name__.partition(".")[0])
+    handler, logger = _Lines(about), logging.getLogger(__name__.partition(".")[0])
     logger.addHandler(handler)
     with warnings.catch_warnings():
         warnings.simplefilter("default" if debug else "ignore")
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: progress(f"warning: {message}")
+        warnings.showwarning = lambda message, *_, **__: progress(f"{about}warning: {message}")
         try:
             yield
         finally:
@@ -51,5 +52,9 @@ def messages_as_lines(debug: bool) -> Iterator[None]:
 class _Lines(logging.Handler):
     """Writes records as the command writes its own messages."""
 
+    def __init__(self, about: str) -> None:
+        super().__init__(logging.WARNING)
+        self._about = about
+
     def emit(self, record: logging.LogRecord) -> None:
-        progress(f"warning: {record.getMessage()}")
+        progress(f"{self._about}warning: {record.getMessage()}")

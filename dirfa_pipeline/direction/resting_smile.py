@@ -30,7 +30,7 @@ class RestingSmile:
     Takes off a face's smile at rest ([`FaceFit.rest`]) what its lips have no room for while they speak.
 
     Who talks smiles less than who poses. The smile gives way as soon as jaw or lips articulate, closures among them,
-    to a fifth of it; it stays so through the short gaps between words and comes back within .6 s of silence.
+    to a tenth of it; it stays so through the short gaps between words and comes back within .6 s of silence.
     Lips rounder than the photo's leave it at once, as far as they are rounder: they cannot smile. Each frame depends
     on those before it and on none after, however they are cut into pieces: streams show what videos show.
 

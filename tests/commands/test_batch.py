@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,19 @@ def test_a_line_that_kills_its_workers_is_told(made: list[int], tmp_path: Path) 
         assert note.begin("0123")  # and here the worker dies
     assert maker(order).reason == "its workers died of it"
     assert made == []
+
+
+def test_warnings_name_their_line(
+    made: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    def make(self: VideoMaker, job: Job) -> batch_maker.Outcome:
+        warnings.warn("the face is small", UserWarning, stacklevel=1)
+        return batch_maker.Outcome(job.number, job.video)
+
+    monkeypatch.setattr(VideoMaker, "_make", make)
+    settings = BatchSettings(Address(str(tmp_path)), None, 25, None, 18, "fast", None)
+    assert VideoMaker(settings)(Order(Job(12, "a.jpg", "b.wav"), "0123")).reason == ""
+    assert capsys.readouterr().err == "dirfa: line 12: warning: the face is small\n"
 
 
 @pytest.mark.parametrize(
