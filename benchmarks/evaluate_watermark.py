@@ -23,6 +23,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from results import add_option, record
 from scipy.optimize import minimize
 from scipy.stats import gumbel_r
 
@@ -81,7 +82,7 @@ def faintness(frames: list[np.ndarray], fps: float, mark: Watermark) -> float:
     return 10.0 * np.log10(255.0**2 / np.mean(errors))
 
 
-def cost(frames: list[np.ndarray]) -> str:
+def cost(frames: list[np.ndarray]) -> dict[str, float]:
     """The processor's milliseconds a frame of 512 pixels, in turn with a copy of it, which is the least."""
     frames = [cv2.resize(frame, (512, 512)) for frame in frames]
     times: dict[str, list[float]] = {"mark": [], "copy": []}
@@ -91,11 +92,11 @@ def cost(frames: list[np.ndarray]) -> str:
             began = time.thread_time()
             way(frame, index / 25)
             times[name].append(1000.0 * (time.thread_time() - began))
-    return ", ".join(f"{name} {np.median(taken):.2f}" for name, taken in times.items())
+    return {name: float(np.median(taken)) for name, taken in times.items()}
 
 
-def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Path) -> None:
-    """Print the table of treatments, PSNR and cost."""
+def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Path) -> dict[str, float]:
+    """Print the table of treatments, PSNR and cost; returns its figures by name."""
     found: dict[str, list[tuple[bool, float]]] = {name: [] for name in treatments}
     ratios: list[float] = []
     frames: list[np.ndarray] = []
@@ -112,11 +113,18 @@ def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Pa
                     found[name].append((own.payload == payload and own.found, own.score))
                     print(path.stem, name, *found[name][-1], f"{ratios[-1]:.1f}", file=sys.stderr, flush=True)
     print(f"| {len(ratios)} marks of {SECONDS} s | read exactly | least score | middle score |\n|---|---|---|---|")
+    least, middle = min(ratios), float(np.median(ratios))
+    values = {"marks": float(len(ratios)), "psnr.least": least, "psnr.median": middle}
     for name, results in found.items():
         exact, scores = zip(*results, strict=True)
         print(f"| {name} | {sum(exact)} | {min(scores):.1f} | {np.median(scores):.1f} |")
-    print(f"\nPSNR of the mark: {min(ratios):.1f} dB in the worst clip, {np.median(ratios):.1f} in the median")
-    print(f"milliseconds of the processor a frame of 512 pixels, the middle one: {cost(frames)}")
+        key = name.split(",")[0].replace(" ", "_")
+        values |= {f"{key}.exact": float(sum(exact)), f"{key}.least": min(scores)}
+        values[f"{key}.median"] = float(np.median(scores))
+    print(f"\nPSNR of the mark: {least:.1f} dB in the worst clip, {middle:.1f} in the median")
+    costs = cost(frames)
+    print(f"milliseconds of the processor a frame of 512 pixels: mark {costs['mark']:.2f}, copy {costs['copy']:.2f}")
+    return values | {f"ms.{name}": taken for name, taken in costs.items()}
 
 
 def fit_gumbel(scores: np.ndarray) -> tuple[float, float]:
@@ -165,11 +173,13 @@ def main() -> None:
     parser.add_argument("--treatments", nargs="+", choices=TREATMENTS, default=list(TREATMENTS))
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="videos without a mark")
     parser.add_argument("--keys", type=int, default=2000, help="random keys that each real video is asked for")
+    add_option(parser, "watermark")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if options.marked:
         with tempfile.TemporaryDirectory() as folder:
-            survival(options.marked, options.numbers, options.treatments, Path(folder))
+            values = survival(options.marked, options.numbers, options.treatments, Path(folder))
+        record(options.record, values, "dirfa-base")
     if options.real:
         chance(options.real, options.keys)
 
