@@ -63,8 +63,8 @@ MOST_STRETCH: Final = 1.6  # of a channel's own spread, that what is seen of it 
 SPREAD_SHARE: Final = 1.1  # of the tracks': drawn steps are smoother, and at an equal spread a tenth slower
 BEAT_SHARE: Final = 1.3  # of the tracks': other voices than those learned from get less
 BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
-# The tracked people who talk freely blink 28.6 times a minute; 26 were counted in conversation, 17 at rest (Bentivoglio
-# et al., 1997, "Analysis of blink rate patterns in normal subjects").
+# The tracked people who talk freely blink 28.6 times a minute; 26 were counted in conversation, 17 at rest
+# (Bentivoglio et al., 1997, "Analysis of blink rate patterns in normal subjects").
 BLINKS_A_MINUTE: Final = 28.6
 BLINK_ROUNDS: Final = 2
 MOST_EFFECT: Final = 0.6  # of one deviation of a cue
