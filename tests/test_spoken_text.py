@@ -54,7 +54,7 @@ def test_texts_pair_up(pipeline: DirfaPipeline) -> None:
         ({"text": "Hello", "audio": speech()}, InputError, "audio and text are both given"),
         ({"audio": speech(), "voice": "espeak"}, InputError, "a voice needs a text, got voice='espeak' alone"),
         ({"text": "Hello", "voice": "nobody"}, VoiceError, "got 'nobody'"),
-        ({"text": ["Hello", " "]}, VoiceError, "must hold a letter or a digit, got ''"),
+        ({"text": ["Hello", " "]}, VoiceError, "must contain a letter or a digit, got ''"),
         ({"text": 7}, VoiceError, "text must be a string, got int"),
         ({"text": "Hello", "diversity": 3.0}, InputError, "diversity"),
         ({"text": ["Hello", "you"], "generator": [torch.Generator()]}, InputError, "a list of generators"),

@@ -1,1 +1,1 @@
-"""A face to talk with: it takes sound at any time, gives frames at a steady rate, and moves while nobody speaks."""
+"""A live face: it accepts sound at any time, produces frames at a steady rate, and keeps moving when nobody speaks."""

@@ -1,4 +1,4 @@
-"""The clock of a conversation; tests bring one that need not be waited for."""
+"""The clock of a conversation; tests replace it with one that does not wait."""
 
 import asyncio
 import time
@@ -6,22 +6,22 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Seconds that pass."""
+    """Tells the time in seconds, and waits."""
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since an arbitrary fixed moment."""
 
     async def sleep_until(self, moment: float) -> None:
-        """Come back at `moment`; at once, but after others had their turn, where that is over."""
+        """Return at `moment`. If it has passed, yield to other tasks once, then return."""
 
 
 class SystemClock:
-    """The machine's own."""
+    """The monotonic clock of the operating system."""
 
     def now(self) -> float:
-        """Seconds since some moment."""
+        """Seconds since an arbitrary fixed moment."""
         return time.monotonic()
 
     async def sleep_until(self, moment: float) -> None:
-        """Come back at `moment`."""
+        """Return at `moment`."""
         await asyncio.sleep(max(0.0, moment - self.now()))

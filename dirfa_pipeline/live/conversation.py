@@ -1,4 +1,4 @@
-"""A face that one talks with: it lives at a steady clock for as long as it is open."""
+"""A conversation with a face: it produces frames at a steady rate for as long as it is open."""
 
 import asyncio
 import logging
@@ -26,10 +26,10 @@ from .utterance import Utterance
 
 logger = logging.getLogger(__name__)
 
-MAX_BACKLOG: Final = 120.0  # seconds of speech that wait to be played: 11 MB
-MAX_CARRIED: Final = 5.0  # seconds of sound that wait for a reader who does not take frames
-ENDS_AFTER: Final = 1.0  # seconds without a sound after which an utterance that nobody flushed is over
-TAIL: Final = 0.1  # seconds before the end of the speech at which what the resampler holds back is laid
+MAX_BACKLOG: Final = 120.0  # seconds of speech that may wait to be played: 11 MB
+MAX_CARRIED: Final = 5.0  # seconds of sound kept for a reader who is not taking frames
+ENDS_AFTER: Final = 1.0  # seconds without sound after which an utterance ends even if nobody called flush
+TAIL: Final = 0.1  # when less speech than this is left, in seconds, the resampler is drained so that no gap opens
 
 EventKind = Literal["started", "ended", "interrupted", "overflow"]
 
@@ -40,11 +40,11 @@ class ConversationEvent:
     Something happened in a conversation.
 
     Args:
-        kind (`str`): `"started"` and `"ended"`: the first and the last sound of an utterance was handed out;
-            `"interrupted"`; `"overflow"`: sound was dropped.
-        time (`float`): Seconds from the beginning.
-        utterance ([`Utterance`], *optional*): Which.
-        text (`str`): What happened, in words.
+        kind (`str`): `"started"` or `"ended"` when the first or last sound of an utterance was handed out,
+            `"interrupted"`, or `"overflow"` when sound was dropped.
+        time (`float`): Seconds since the conversation began.
+        utterance ([`Utterance`], *optional*): The utterance it happened to.
+        text (`str`): A description of what happened.
     """
 
     kind: EventKind
@@ -55,16 +55,16 @@ class ConversationEvent:
 
 class Conversation:
     """
-    A living face: sound goes in at any time, frames come out at a steady clock; made by [`DirfaPipeline.converse`].
+    A live face: sound goes in at any time, frames come out at a steady rate. Made by [`DirfaPipeline.converse`].
 
-    Use it as `async with`, and iterate over it for frames. All methods belong to one event loop, which they never
-    block: drawing runs in a thread.
+    Open it with `async with`, and iterate over it for frames. Call all methods from one event loop; they never block
+    it, because drawing runs in a thread.
 
     Args:
-        open_face (`Callable`): Makes the face; called in that thread.
+        open_face (`Callable`): Makes the face; called in the drawing thread.
         fps (`float`): Frames per second.
         on_event (`Callable`, *optional*): Called with each [`ConversationEvent`].
-        clock ([`Clock`], *optional*): Tells the time.
+        clock ([`Clock`], *optional*): The clock to follow; the system's by default.
     """
 
     sampling_rate: Final = SOUND_RATE
@@ -78,7 +78,7 @@ class Conversation:
     ) -> None:
         self.fps = fps
         self.skipped = 0  # frames that the machine was too slow to draw
-        self.unread = 0  # frames that were drawn and replaced by a newer one before anybody took them
+        self.unread = 0  # frames that were drawn but replaced by a newer one before anybody took them
         self._open_face, self._on_event, self._clock = open_face, on_event, clock or SystemClock()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="dirfa-face")
         self._face: LiveFace | None = None
@@ -86,19 +86,19 @@ class Conversation:
         self._closed = False
         self._begin: float | None = None
         self._newest: AvatarFrame | None = None
-        self._hush = False  # what was being drawn when speech was dropped is not heard, either
+        self._hush = False  # also silence the frame that was being drawn when speech was dropped
         self._news, self._ticked, self._saying = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._sound: SoundStream | None = None
-        self._sounding: Utterance | None = None  # that it belongs to
-        self._kind: tuple[int, ...] = ()  # rate and shape of its chunks
-        self._utterances: deque[Utterance] = deque()  # that were not heard to their end
+        self._sounding: Utterance | None = None  # the utterance that `_sound` belongs to
+        self._kind: tuple[int, ...] = ()  # rate and shape of the chunks in `_sound`
+        self._utterances: deque[Utterance] = deque()  # those that have not been heard to the end
         self._count = 0
         self._last_sound = 0.0  # when something was last heard
-        self._overflows = self._nobody_reads = False  # told already
+        self._overflows = self._nobody_reads = False  # whether the event has already been sent
 
     async def __aenter__(self) -> Self:
         if self._face is not None or self._closed:
-            raise InputError("a conversation opens once; call converse again for another one")
+            raise InputError("a conversation can be opened only once; call converse again for another one")
         try:
             self._face = await asyncio.get_running_loop().run_in_executor(self._worker, self._open_face)
         except BaseException:
@@ -111,13 +111,13 @@ class Conversation:
         await self.close()
 
     async def close(self) -> None:
-        """Stop; waits for the frame at hand. Utterances end, and iterations over frames, too."""
+        """Stop after the frame that is being drawn. This ends all utterances and every iteration over frames."""
         self._closed = True
         if self._life is not None:
             self._life.cancel()
             await asyncio.wait({self._life})
             if not self._life.cancelled():
-                self._life.exception()  # was logged
+                self._life.exception()  # already logged; retrieving it avoids asyncio's warning
         for utterance in self._utterances:
             utterance.end(interrupted=True)
         self._utterances.clear()
@@ -127,35 +127,37 @@ class Conversation:
 
     @property
     def time(self) -> float:
-        """Seconds from the beginning to the last frame."""
+        """Seconds from the beginning to the last frame drawn."""
         return 0.0 if self._face is None else self._face.time
 
     @property
     def now(self) -> float:
-        """Seconds since the beginning, by the clock."""
+        """Seconds since the beginning, as the clock counts them."""
         return 0.0 if self._begin is None else self._clock.now() - self._begin
 
     @property
     def backlog(self) -> float:
-        """Seconds of speech that wait to be played."""
+        """Seconds of speech waiting to be played."""
         return 0.0 if self._face is None else self._face.timeline.backlog
 
     async def say(self, audio: Any, sampling_rate: int | None = None) -> Utterance:
         """
-        Say some sound, after what is being said already; what follows joins it without a jump.
+        Say some sound after what is already being said, without a jump between the two.
 
-        Returns when all of it lies in line, which for iterators is when they end: they are asked for a minute ahead.
+        Returns when all of the sound is queued. For an iterator this is when it ends; at most a minute of its sound
+        is taken ahead of time.
 
         Args:
-            audio: Sound as [`DirfaPipeline.__call__`] takes it, or an iterator or async iterator of chunks. Of a long
-                piece what finds no room, two minutes in all, is dropped: see `"overflow"`.
-            sampling_rate (`int`, *optional*): Samples per second, where it is bare arrays.
+            audio: Sound as [`DirfaPipeline.__call__`] takes it, or an iterator or async iterator of chunks. The queue
+                holds two minutes; what does not fit of a longer clip is dropped and reported as `"overflow"`.
+            sampling_rate (`int`, *optional*): Samples per second; required for plain arrays.
 
         Returns:
-            The [`Utterance`] it belongs to.
+            The [`Utterance`] that the sound belongs to.
 
         Raises:
-            InputError: It is no sound, a value is not finite, its rate cannot be, or the conversation is not open.
+            InputError: `audio` is not sound, a value is not finite, the sampling rate is invalid, or the conversation
+                is not open.
         """
         self._check_open()
         utterance = self._open_utterance()
@@ -169,11 +171,11 @@ class Conversation:
         return utterance
 
     async def flush(self) -> None:
-        """That was all of an utterance: it ends when its sound does, and what is said next is another one."""
+        """Mark the utterance as complete: it ends with its last sound, and what is said next begins a new one."""
         self._check_open()
         flushed = list(self._utterances)
         for utterance in flushed:
-            utterance.closed = True  # before the wait: what comes in it is said in another one
+            utterance.closed = True  # set before waiting, so that sound arriving meanwhile begins a new utterance
         async with self._saying:
             self._finish_sound()
             for utterance in flushed:
@@ -181,11 +183,11 @@ class Conversation:
 
     async def interrupt(self) -> float:
         """
-        Stop speaking: the lips come to rest within 0.2 s, and all that was to be said is dropped, with the sound of a
-        frame that nobody took yet.
+        Stop speaking. The lips come to rest within 0.2 s, and everything still to be said is dropped, including the
+        sound of a frame that nobody has taken yet.
 
         Returns:
-            Seconds of the utterance that were heard, 0 where nothing was being said.
+            Seconds of the utterance that were heard; 0 if nothing was being said.
         """
         face = self._check_open()
         self._sound = None
@@ -205,26 +207,27 @@ class Conversation:
         Use other controls from now on; times in them count from now.
 
         Raises:
-            InputError: They cannot be followed frame by frame, or the conversation is not open.
+            InputError: The controls need the whole animation in advance, or the conversation is not open.
         """
         face = self._check_open()
         if not isinstance(controls, Controls):
             raise InputError(f"controls must be Controls(...), got {type(controls).__name__}")
         if not controls.follows_frames:
             raise InputError(
-                "a conversation cannot look ahead: controls may not have nods, motion_from or a blink_rate but 0 and 1"
+                "a conversation cannot look ahead: controls may not have nods or motion_from, and blink_rate must be "
+                "0 or 1"
             )
         face.direct(controls)
 
     def listen(self, audio: Any, sampling_rate: int | None = None) -> None:
         """
-        Hear somebody else speak: the face looks at them and nods, its lips rest.
+        Listen to somebody else speaking: the face looks at them and nods while its lips rest.
 
         Args:
-            audio, sampling_rate: A chunk of sound, as in [`say`]; all chunks at one rate.
+            audio, sampling_rate: A chunk of sound, as in [`say`]; all chunks must have the same rate.
 
         Raises:
-            InputError: It is no sound, or the conversation is not open.
+            InputError: `audio` is not sound, or the conversation is not open.
         """
         self._check_open().listen(_with_rate(audio, sampling_rate))
 
@@ -232,12 +235,12 @@ class Conversation:
         return self
 
     async def __anext__(self) -> AvatarFrame:
-        """The newest frame, as soon as there is one that was not taken yet."""
+        """The newest frame, as soon as there is one that has not been taken yet."""
         await self._news.wait()
         frame, self._newest, self._nobody_reads = self._newest, None, False
         if frame is None:
             if self._life is not None and self._life.done() and not self._life.cancelled():
-                self._life.result()  # what went wrong while it was drawn
+                self._life.result()  # raises the error that ended the drawing
             raise StopAsyncIteration
         if not self._closed:
             self._news.clear()
@@ -245,7 +248,7 @@ class Conversation:
         return frame
 
     async def _live(self) -> None:
-        """Draw the frame of each moment, and leave those out whose moment is over."""
+        """Draw the frame that is due at each moment, and skip frames whose moment has passed."""
         try:
             face, loop = self._check_open(), asyncio.get_running_loop()
             begin, number = self._clock.now(), 0
@@ -259,7 +262,7 @@ class Conversation:
                 self._offer(await loop.run_in_executor(self._worker, face.draw, number))
                 number += 1
         except Exception:
-            logger.exception("a conversation ended by an error")
+            logger.exception("a conversation ended because of an error")
             raise
         finally:
             self._closed = True
@@ -267,7 +270,7 @@ class Conversation:
             self._ticked.set()
 
     def _offer(self, frame: AvatarFrame) -> None:
-        """Put a frame where readers take it; the sound of one that nobody took goes with it."""
+        """Make a frame available to readers, together with the sound of an earlier frame that nobody took."""
         if self._hush and all(utterance.interrupted for utterance in frame.spoken):
             frame = hushed(frame, fades=False)
         self._hush = False
@@ -284,7 +287,7 @@ class Conversation:
         if frame.audio.shape[1] <= most:
             return frame
         if not self._nobody_reads:
-            self._tell("overflow", None, f"nobody takes frames: more than {MAX_CARRIED:g} s of sound are dropped")
+            self._tell("overflow", None, f"nobody is taking frames: sound beyond {MAX_CARRIED:g} s is dropped")
         self._nobody_reads = True
         return replace(frame, audio=frame.audio[:, -most:].copy())
 
@@ -300,7 +303,7 @@ class Conversation:
             self._tell("ended", utterance, f"{utterance.heard:.2f} s were heard")
 
     def _end_what_is_over(self, face: LiveFace) -> None:
-        """Before a frame is drawn: lay the end of speech that nothing follows, and end what nobody flushed."""
+        """Before drawing a frame, drain the resampler if speech is about to end, and end utterances gone silent."""
         if face.timeline.backlog < TAIL and not self._saying.locked():
             self._finish_sound()
         last = self._utterances[-1] if self._utterances else None
@@ -324,11 +327,11 @@ class Conversation:
             room = max(0, round((MAX_BACKLOG - self.backlog) * SOUND_RATE))
             self._put(piece[:room], utterance)
             if len(piece) > room and not self._overflows:
-                self._tell("overflow", utterance, f"{MAX_BACKLOG:g} s of speech wait already; the rest is dropped")
+                self._tell("overflow", utterance, f"{MAX_BACKLOG:g} s of speech are waiting; the rest is dropped")
             self._overflows = len(piece) > room
             if self._overflows:
                 return
-            await asyncio.sleep(0)  # long clips let others have their turn
+            await asyncio.sleep(0)  # so that a long clip does not hold up other tasks
             if utterance.ended:
                 return
 
@@ -339,7 +342,7 @@ class Conversation:
             face.timeline.lay(samples, utterance)
 
     def _finish_sound(self) -> None:
-        """Lay what the resampler held back."""
+        """Queue the samples that the resampler still holds."""
         sound, self._sound = self._sound, None
         if sound is not None and self._sounding is not None and not self._sounding.ended:
             self._put(sound.finish(), self._sounding)
@@ -393,7 +396,7 @@ async def _rated(chunks: AsyncIterator[Any], sampling_rate: int | None) -> Async
 
 
 def _kind(chunk: Any) -> tuple[int, ...]:
-    """Rate and number of channels of a chunk, as far as they show: another kind is resampled by itself."""
+    """Rate and channels of a chunk, as far as can be told; chunks of different kinds are resampled separately."""
     if not isinstance(chunk, tuple) or len(chunk) != 2:
         return ()
     shape = sorted(np.shape(chunk[1]))
@@ -407,5 +410,5 @@ def _with_rate(chunk: Any, sampling_rate: int | None) -> Any:
     if isinstance(chunk, tuple):
         return chunk
     if sampling_rate is None:
-        raise InputError("arrays need sampling_rate=..., or be (sampling_rate, array) tuples")
+        raise InputError("an audio array needs its sampling_rate: pass sampling_rate=... or (sampling_rate, array)")
     return sampling_rate, chunk

@@ -1,4 +1,4 @@
-"""How a face is directed while it lives: new controls take over gently."""
+"""Directing a live face: new controls are blended in over a short time."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -14,16 +14,16 @@ from ..face.fit import FaceFitter
 
 Array = NDArray[np.float32]
 
-TAKES_OVER: Final = 0.4  # seconds in which new controls replace old ones: about as long as a smile takes to come
+TAKES_OVER: Final = 0.4  # seconds over which new controls replace old ones; about as long as a smile takes to form
 
 
 class LiveDirection:
     """
-    Controls that can change; times in them count from the moment at which they were given.
+    Controls that can change over time; times in them count from the moment at which they were given.
 
     Args:
-        face_model ([`FaceModel`]): Knows how far weights part the lips.
-        controls ([`Controls`]): The first ones.
+        face_model ([`FaceModel`]): Tells how far blendshape weights part the lips.
+        controls ([`Controls`]): The controls to begin with.
     """
 
     def __init__(self, face_model: FaceFitter, controls: Controls) -> None:
@@ -47,5 +47,5 @@ class LiveDirection:
 
     def _directed(self, controls: Controls, row: Array, time: float) -> Array:
         animation = Animation(row[None])
-        start = time - 0.5 / animation.fps  # `apply` adds half a frame
+        start = time - 0.5 / animation.fps  # `apply` adds half a frame, which is taken off here
         return controls.apply(animation, self._face_model, start=start).coefficients[0]

@@ -1,4 +1,4 @@
-"""The face of a conversation: one frame after another, each with the sound that belongs to it."""
+"""The face of a conversation: draws one frame after another, each with its sound."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,44 +27,44 @@ from .utterance import Utterance
 Array = NDArray[np.float32]
 Mark = Callable[[NDArray[np.uint8], float], NDArray[np.uint8]]
 
-CLOSES: Final = 0.14  # seconds in which lips come to rest after an interruption
+CLOSES: Final = 0.14  # seconds that the lips take to come to rest after an interruption
 _LIPS = list(LIP_INDICES)
 
 
 @dataclass(frozen=True, eq=False)
 class AvatarFrame:
     """
-    A picture and the sound that is heard with it.
+    A frame and the sound that is heard with it.
 
     Args:
         image (`np.ndarray` of shape `(height, width, 3)`): uint8.
-        audio (`np.ndarray` of shape `(1, num_samples)`): float32 at 24 kHz; of frames that were left out before it,
-            too.
-        time (`float`): Seconds from the beginning of the conversation to that of the frame.
-        speaking (`bool`): Whether speech is in the sound.
+        audio (`np.ndarray` of shape `(1, num_samples)`): float32 at 24 kHz, including the sound of frames that were
+            skipped before this one.
+        time (`float`): Seconds from the beginning of the conversation to the beginning of the frame.
+        speaking (`bool`): Whether the sound contains speech.
     """
 
     image: NDArray[np.uint8]
     audio: Array
     time: float
     speaking: bool
-    spoken: Mapping[Utterance, int] = field(default_factory=dict, repr=False)  # samples of each utterance
+    spoken: Mapping[Utterance, int] = field(default_factory=dict, repr=False)  # samples from each utterance
 
 
 class LiveFace:
     """
-    A face on a line of time, without a clock: whoever asks for a frame says which. One thread draws; others may lay
-    speech, interrupt and direct meanwhile.
+    A live face without a clock of its own: the caller says which frame to draw. One thread draws; meanwhile other
+    threads may add speech, interrupt and direct.
 
     Args:
-        encoder, sampler, face_model, face_renderer: Of a pipeline.
-        prepared ([`PreparedPortrait`]): Whose face.
+        encoder, sampler, face_model, face_renderer: The components of a pipeline.
+        prepared ([`PreparedPortrait`]): The face.
         fps (`float`): Frames per second.
-        lookahead (`float`): Seconds of sound heard before a frame is decided.
-        generator (`torch.Generator`, *optional*): Makes the draw repeatable.
-        controls ([`Controls`]): What can be decided frame by frame.
-        device (`torch.device`): Where the networks compute.
-        mark (`Callable`, *optional*): Marks a picture, given its time in seconds: the watermark.
+        lookahead (`float`): Seconds of sound heard before a frame's motion is decided.
+        generator (`torch.Generator`, *optional*): Makes the sampled motion repeatable.
+        controls ([`Controls`]): Controls that can be followed frame by frame.
+        device (`torch.device`): Where the networks run.
+        mark (`Callable`, *optional*): Adds the watermark to a frame, given its time in seconds.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class LiveFace:
         self._direction = LiveDirection(face_model, controls)
         self._smile = RestingSmile(prepared.face)
         self._time = 0.0  # of the last frame
-        self._lips = np.zeros(len(_LIPS), np.float32)  # its lips
+        self._lips = np.zeros(len(_LIPS), np.float32)  # lip coefficients of the last frame
         self._interrupted = False
-        self._closing: tuple[float, Array] | None = None  # since when the lips close, and from what
+        self._closing: tuple[float, Array] | None = None  # when the lips began to close, and their shape then
 
     @property
     def time(self) -> float:
@@ -91,11 +91,11 @@ class LiveFace:
         return self._time
 
     def warm_up(self) -> None:
-        """Draw a frame that nobody sees: the first one ever compiles loops, for seconds."""
+        """Draw a frame that nobody sees, because the first one in a process spends seconds compiling loops."""
         self._renderer.render(self._prepared, np.zeros((1, NUM_COEFFICIENTS), np.float32))
 
     def draw(self, number: int) -> AvatarFrame:
-        """Frame `number`, with all the sound since the one drawn before; numbers grow, and may skip some."""
+        """Draw frame `number`, with all the sound since the previous one. Numbers must grow, but may skip."""
         time = number / self._fps
         row = self._settle(self._hearing.row((number + 0.5) / self._fps), time)
         row = breathe(self._listening.apply(row, time), time)
@@ -108,12 +108,12 @@ class LiveFace:
         return AvatarFrame(image, audio[None], time, bool(spoken), spoken)
 
     def interrupt(self, fades: bool = True) -> None:
-        """Drop all speech that was not played, but for a short fade where it `fades`; the lips close."""
+        """Drop all speech that has not been played, except a short fade if `fades`, and close the lips."""
         self.timeline.cut(fades)
         self._interrupted = True
 
     def listen(self, audio: Any) -> None:
-        """Hear somebody else; raises [`AudioError`] for what is no sound."""
+        """Listen to somebody else; raises [`AudioError`] if `audio` is not sound."""
         self._listening.hear(audio, self._time)
 
     def direct(self, controls: Controls) -> None:
@@ -123,8 +123,8 @@ class LiveFace:
 
     def _settle(self, row: Array, time: float) -> Array:
         """
-        Close the lips after an interruption, from where they are: what was drawn ahead for speech that is not heard
-        any more fades out.
+        Close the lips after an interruption, from the shape they have: motion that was already sampled for the
+        dropped speech fades out.
         """
         if self._interrupted:
             self._interrupted, self._closing = False, (self._time, self._lips)

@@ -1,4 +1,4 @@
-"""What a face hears of its own speech, and the motion drawn from it: rows of coefficients, as they are needed."""
+"""Encodes a face's own speech and samples its motion: rows of coefficients, as they are needed."""
 
 import math
 from typing import Final
@@ -19,23 +19,24 @@ from .timeline import SOUND_RATE, Timeline
 
 Array = NDArray[np.float32]
 
-EDGE: Final = 240  # samples of the timeline, 10 ms, that the resampler's filter reaches beyond a window
-MOST_HOP: Final = 200  # features, 4 s: what is drawn at once after a machine was held up
+EDGE: Final = 240  # timeline samples (10 ms) that the resampler's filter reaches beyond a window
+MOST_HOP: Final = 200  # most features (4 s) processed at once when catching up after a delay
 
 
 class Hearing:
     """
-    Draws motion for a timeline, a little ahead of what is played.
+    Samples motion for a timeline, a little ahead of what is played.
 
-    Silence draws motion, too: the face lives on. It is not encoded anew each time.
+    Motion is sampled for silence, too, so that an idle face keeps moving. The features of silence are encoded once
+    and reused.
 
     Args:
-        encoder, sampler: The networks that hear and draw.
-        timeline ([`Timeline`]): What is said.
-        lookahead (`float`): Seconds of sound heard before a row is decided.
+        encoder, sampler: The networks that encode sound and sample motion.
+        timeline ([`Timeline`]): The speech.
+        lookahead (`float`): Seconds of sound heard before a row of motion is decided.
         generator (`torch.Generator`, *optional*): The only source of randomness.
         follow_arousal (`bool`): See [`AnimationStream`].
-        device (`torch.device`): Where the encoder computes.
+        device (`torch.device`): Where the encoder runs.
     """
 
     def __init__(
@@ -46,15 +47,15 @@ class Hearing:
         self._field = encoder_field(encoder)
         self._future = FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS)
         self._take = sampler.start([generator], follow_arousal=follow_arousal)
-        self._rows, self._first = np.zeros((0, NUM_COEFFICIENTS), np.float32), 0  # from row `_first` on
+        self._rows, self._first = np.zeros((0, NUM_COEFFICIENTS), np.float32), 0  # rows from number `_first` on
         self._silence: tuple[int, torch.Tensor] | None = None  # samples and features of the last silent window
 
     def follow_arousal(self, follow: bool) -> None:
-        """Whether what is drawn from now on is as lively as the voice."""
+        """Set whether motion sampled from now on is as lively as the voice."""
         self._take.follow_arousal = follow
 
     def row(self, time: float) -> Array:
-        """Coefficients `(58,)` at a moment, in seconds from the beginning; moments come in order."""
+        """Coefficients `(58,)` at `time`, in seconds from the beginning; call it with times in order."""
         place = max(0.0, time * ANIMATION_FPS - 0.5)
         low = math.floor(place + 1e-6)
         share = max(0.0, place - low)
@@ -66,7 +67,7 @@ class Hearing:
         return np.asarray(row, np.float32)
 
     def _draw(self, num_rows: int) -> None:
-        """Decide the next rows, at least as many as are asked for up to a limit."""
+        """Sample the next rows: at least `num_rows`, up to a limit."""
         done = FEATURES_PER_FRAME * (self._first + len(self._rows))
         hop = min(max(LIVE_HOP, FEATURES_PER_FRAME * num_rows), MOST_HOP)
         features = self._features(done - LIVE_PAST, done + hop + self._future)
@@ -76,7 +77,7 @@ class Hearing:
         self._rows = np.concatenate([self._rows, rows])
 
     def _features(self, start: int, stop: int) -> torch.Tensor:
-        """Those from feature `start` to `stop`; before the beginning there is silence."""
+        """Audio features from `start` to `stop`; before the beginning there is silence."""
         padding = (self._field - ENCODER_STRIDE) // 2
         first, last = start * ENCODER_STRIDE - padding, (stop - 1) * ENCODER_STRIDE + self._field - padding
         begin = first * SOUND_RATE // ENCODER_RATE - EDGE

@@ -1,4 +1,4 @@
-"""What a face does while somebody else speaks: it looks at them, and nods where their phrases end."""
+"""Listening: while somebody else speaks, the face looks at them, and nods where their phrases end."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -18,25 +18,25 @@ from ..media.audio_stream import SoundStream
 
 Array = NDArray[np.float32]
 
-# Listeners look at who speaks three quarters of the time, speakers two fifths (Argyle and Cook, 1976, "Gaze and mutual
-# gaze").
-LOOKS: Final = 0.75  # share of the way from the drawn gaze to the speaker
-LOOK_COMES, LOOK_GOES = 0.5, 1.5  # seconds
-# Nods come where the speaker's phrases end and pitch is low (Ward and Tsukahara, 2000, "Prosodic features which cue
-# back-channel responses").
-NOD_CHANCE: Final = 0.6  # at the end of a phrase
-NOD_GAP: Final = 2.0  # seconds between two nods at least
-NOD: Final = 0.07  # radians that the chin drops, 4 degrees
-NOD_LENGTH: Final = 0.5  # seconds that one takes, down and up
-SECOND_NOD: Final = 0.45  # of the first, as large is the one after it
-STEP: Final = ENCODER_RATE // 50  # samples of a row
-PHRASE: Final = 15  # loud rows of 20 ms, of the last `PHRASE_WITHIN`, that make a phrase
+# People look at the other three quarters of the time while they listen, and two fifths while they speak (Argyle and
+# Cook, 1976, "Gaze and mutual gaze").
+LOOKS: Final = 0.75  # share of the way from the sampled gaze to the speaker
+LOOK_COMES, LOOK_GOES = 0.5, 1.5  # seconds in which the gaze turns to the speaker, and away again
+# Listeners nod where the speaker's phrases end and the pitch is low (Ward and Tsukahara, 2000, "Prosodic features
+# which cue back-channel responses").
+NOD_CHANCE: Final = 0.6  # probability of a nod at the end of a phrase
+NOD_GAP: Final = 2.0  # least time between two nods, in seconds
+NOD: Final = 0.07  # radians by which the chin drops; 4 degrees
+NOD_LENGTH: Final = 0.5  # seconds that one nod takes, down and up
+SECOND_NOD: Final = 0.45  # size of the second nod, relative to the first
+STEP: Final = ENCODER_RATE // 50  # samples in a row of 20 ms
+PHRASE: Final = 15  # this many loud rows among the last `PHRASE_WITHIN` make a phrase
 PHRASE_WITHIN: Final = 50
-END_AFTER: Final = 10  # quiet rows that end it
-ABOVE_FLOOR: Final = 1.2  # tens of decibels above the quietest of the last seconds that count as loud
-LEAST_LOUDNESS: Final = -5.0  # log10 of power, -50 dB: nothing quieter is speech
-QUIET: Final = -9.0  # the same, of a quiet room, which counts until the floor is known
-FLOOR_ROWS: Final = 250  # 5 s
+END_AFTER: Final = 10  # this many quiet rows end a phrase
+ABOVE_FLOOR: Final = 1.2  # log10 of power (12 dB) above the noise floor from which a row counts as loud
+LEAST_LOUDNESS: Final = -5.0  # log10 of power (-50 dB): quieter rows never count as loud
+QUIET: Final = -9.0  # log10 of power of a quiet room, assumed until the noise floor is known
+FLOOR_ROWS: Final = 250  # rows, 5 s, of which the quietest gives the noise floor
 
 _PITCH = COEFFICIENT_NAMES.index("pitch")
 _AT_SPEAKER = Controls(gaze="camera")
@@ -44,11 +44,11 @@ _AT_SPEAKER = Controls(gaze="camera")
 
 class Listening:
     """
-    Hears somebody else.
+    Makes a face react to somebody else's speech.
 
     Args:
         face_model ([`FaceModel`]): Needed to direct the gaze.
-        seed (`int`): Decides which ends of phrases are nodded at.
+        seed (`int`): Decides at which ends of phrases the face nods.
     """
 
     def __init__(self, face_model: FaceFitter, seed: int) -> None:
@@ -57,11 +57,11 @@ class Listening:
         self._rest = np.zeros(0, np.float32)
         self._loudness: deque[float] = deque([QUIET], maxlen=FLOOR_ROWS)
         self._loud: deque[bool] = deque(maxlen=PHRASE_WITHIN)
-        self._attention: tuple[float, float] | None = None  # since when somebody speaks, until when
+        self._attention: tuple[float, float] | None = None  # when the current speaker began and was last heard
         self._nod: float | None = None
 
     def hear(self, audio: Any, time: float) -> None:
-        """Go on by a chunk of sound that is heard at `time`; raises [`AudioError`] for what is no sound."""
+        """Take the next chunk of sound, heard at `time`; raises [`AudioError`] if `audio` is not sound."""
         for loud in self._rows(audio):
             self._loud.append(loud)
             if loud:
@@ -74,7 +74,7 @@ class Listening:
                     self._nod = time
 
     def apply(self, row: Array, time: float) -> Array:
-        """The row of coefficients, `(58,)`, of a face that listens."""
+        """Add gaze and nods of a listener to a row of coefficients, `(58,)`."""
         look = self._look(time)
         if look > 0.0:
             looking = _AT_SPEAKER.apply(Animation(row[None]), self._face_model).coefficients[0]
@@ -85,7 +85,7 @@ class Listening:
         return row
 
     def _rows(self, audio: Any) -> Iterator[bool]:
-        """Whether each 20 ms is loud."""
+        """For each 20 ms, whether it is loud."""
         for piece in self._sound.hear(audio):
             self._rest = np.concatenate([self._rest, piece])
             while len(self._rest) >= STEP:
@@ -108,5 +108,5 @@ class Listening:
 
 
 def _dip(since: float) -> float:
-    """How far a nod is down, in [0, 1], some seconds after it began."""
+    """How far down the head is in a nod, in [0, 1], `since` seconds after the nod began."""
     return 0.5 - 0.5 * float(np.cos(2.0 * np.pi * ramp(since, 0.0, NOD_LENGTH)))

@@ -1,4 +1,4 @@
-"""Sound that is pulled, chunk by chunk, from whatever gives it, without holding up the event loop."""
+"""Pulls chunks of sound from iterators without blocking the event loop."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ _END = object()
 
 
 async def chunks_of(source: AsyncGenerator[Any, None], utterance: Utterance) -> AsyncGenerator[Any, None]:
-    """The chunks of `source` until the utterance is interrupted, also while none comes; then it is closed."""
+    """Yield the chunks of `source` until the utterance is interrupted, even while waiting for one; then close it."""
     stopped = asyncio.ensure_future(utterance.stopped())
     try:
         while True:
@@ -35,10 +35,10 @@ async def chunks_of(source: AsyncGenerator[Any, None], utterance: Utterance) -> 
 
 async def pulled(source: Iterator[Any]) -> AsyncGenerator[Any, None]:
     """
-    The items of a plain iterator, taken by a thread of its own, one ahead at most.
+    Yield the items of a plain iterator, taken in a separate thread, at most one ahead.
 
-    Whoever stops early does not wait for an item that does not come: the thread ends, and closes the iterator, when it
-    does.
+    A caller who stops early does not wait for the next item: the thread ends and closes the iterator when the item
+    arrives.
     """
     loop, wanted, stop = asyncio.get_running_loop(), threading.Semaphore(1), threading.Event()
     items: asyncio.Queue[tuple[Any, BaseException | None]] = asyncio.Queue()
@@ -46,7 +46,7 @@ async def pulled(source: Iterator[Any]) -> AsyncGenerator[Any, None]:
     def tell(item: Any, error: BaseException | None = None) -> None:
         try:
             loop.call_soon_threadsafe(items.put_nowait, (item, error))
-        except RuntimeError:  # the loop is closed
+        except RuntimeError:  # the event loop is closed
             stop.set()
 
     def pull() -> None:

@@ -1,4 +1,4 @@
-"""The sound of a conversation, laid along one line of time that is played from its beginning."""
+"""The timeline of a conversation: speech placed in time, and played from the beginning."""
 
 import threading
 from collections import deque
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float32]
 
-SOUND_RATE: Final = 24_000  # samples per second of what is played: all that voices of today give
-START_MARGIN: Final = 0.10  # seconds that speech begins beyond what was looked at: chunks of it may come that late
-FADE: Final = 0.01  # seconds in which sound that is cut off dies away: without it the cut clicks
-KEPT: Final = 3.0  # seconds of sound kept after it was played: the encoder hears two
+SOUND_RATE: Final = 24_000  # samples per second of the output; speech synthesizers rarely give more
+START_MARGIN: Final = 0.10  # seconds between what has been looked at and new speech, so its chunks may be this late
+FADE: Final = 0.01  # seconds over which sound that is cut off fades out; without the fade the cut clicks
+KEPT: Final = 3.0  # seconds of sound kept after it was played, because the encoder looks back two
 
 
 class Timeline:
     """
-    Speech where some was laid, silence elsewhere. One thread may lay while another looks and plays.
+    Speech where some was placed, silence elsewhere. One thread may add speech while another looks and plays.
 
     Positions are samples since the beginning, at [`SOUND_RATE`].
     """
@@ -34,16 +34,17 @@ class Timeline:
 
     @property
     def backlog(self) -> float:
-        """Seconds from what is played to the end of the speech; 0 where none is left."""
+        """Seconds of speech that are still to be played."""
         with self._lock:
             return max(0, self._written - self._played) / SOUND_RATE
 
     def lay(self, samples: Array, utterance: "Utterance") -> None:
         """
-        Lay speech, `(num_samples,)`, right after what still lies there; else where nobody has looked yet.
+        Add speech, `(num_samples,)`, right after speech that is still to be played, or else after what has been looked
+        at.
 
-        What was looked at and found silent stays so: faces move ahead of their sound, and one that began at once would
-        be late.
+        What has been looked at and found silent stays silent: a face moves ahead of its sound, and if speech began at
+        once, the face would be late.
         """
         if len(samples) == 0:
             return
@@ -56,13 +57,13 @@ class Timeline:
             self._written += len(samples)
 
     def look(self, start: int, stop: int) -> Array:
-        """What lies from `start` to `stop`, `(stop - start,)`; before the beginning all is silent."""
+        """The sound from `start` to `stop`, `(stop - start,)`; before the beginning it is silent."""
         with self._lock:
             self._seen = max(self._seen, stop)
             return self._read(start, stop)[0]
 
     def play(self, stop: int) -> tuple[Array, "dict[Utterance, int]"]:
-        """Go on to `stop`: the sound since the last call, and how many samples of it are of which utterance."""
+        """Play up to `stop`: the sound since the last call, and how many samples of it belong to each utterance."""
         with self._lock:
             start, self._played = self._played, max(self._played, stop)
             played = self._read(start, self._played)
@@ -72,7 +73,7 @@ class Timeline:
             return played
 
     def cut(self, fades: bool = True) -> None:
-        """Drop what was not played yet, all but a short fade; even that where none is wanted."""
+        """Drop what has not been played yet, except a short fade if `fades`."""
         with self._lock:
             end = self._played + (round(FADE * SOUND_RATE) if fades else 0)
             tail, spoken = self._read(self._played, end)

@@ -1,4 +1,4 @@
-"""Frames that nobody took: what becomes of their sound."""
+"""What happens to the sound of frames that nobody took."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from .utterance import Utterance
 
 
 def joined(old: AvatarFrame, new: AvatarFrame) -> AvatarFrame:
-    """The new frame with the sound of both."""
+    """The new frame, with the sound of both."""
     spoken = dict(old.spoken)
     for utterance, samples in new.spoken.items():
         spoken[utterance] = spoken.get(utterance, 0) + samples
@@ -19,7 +19,7 @@ def joined(old: AvatarFrame, new: AvatarFrame) -> AvatarFrame:
 
 
 def hushed(frame: AvatarFrame, fades: bool) -> AvatarFrame:
-    """The frame in silence, as long as before; where it `fades`, speech that was heard before it dies away first."""
+    """The frame with silence of the same length; if `fades`, an utterance already being heard fades out first."""
     audio, spoken = np.zeros_like(frame.audio), dict[Utterance, int]()
     first = next(iter(frame.spoken), None)
     if fades and first is not None and first.handed > 0:

@@ -1,4 +1,4 @@
-"""One thing that a face says, and how much of it was heard."""
+"""An utterance of a face, and how much of it was heard."""
 
 import asyncio
 
@@ -7,18 +7,18 @@ from .timeline import SOUND_RATE
 
 class Utterance:
     """
-    What was said between two flushes, interruptions or silences; made by [`Conversation.say`].
+    The speech between two flushes, interruptions or silences. Made by [`Conversation.say`].
 
     Args:
-        number (`int`): Counts the utterances of a conversation from 0.
+        number (`int`): Its number in the conversation, counted from 0.
     """
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.interrupted = False
-        self.closed = False  # what is asked to be said from now on belongs to another one
-        self.complete = False  # nothing more will be said in it
-        self.said = self.handed = 0  # samples
+        self.closed = False  # what is said from now on belongs to another utterance
+        self.complete = False  # no more sound will be added to it
+        self.said = self.handed = 0  # samples added, and samples handed out with frames
         self._over, self._stopped = asyncio.Event(), asyncio.Event()
 
     def __repr__(self) -> str:
@@ -26,7 +26,7 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """Length so far."""
+        """Its length so far."""
         return self.said / SOUND_RATE
 
     @property
@@ -36,24 +36,24 @@ class Utterance:
 
     @property
     def ended(self) -> bool:
-        """Whether it was heard to its end, or interrupted."""
+        """Whether it was heard to the end, or interrupted."""
         return self._over.is_set()
 
     @property
     def is_heard(self) -> bool:
-        """Whether all that was said so far was heard."""
+        """Whether all sound added so far was heard."""
         return self.handed >= self.said
 
     async def wait(self) -> None:
-        """Wait until it was heard to its end, interrupted, or the conversation closed."""
+        """Wait until it has been heard to the end or interrupted, or the conversation has closed."""
         await self._over.wait()
 
     async def stopped(self) -> None:
-        """Wait until it is interrupted, or the conversation closed."""
+        """Wait until it is interrupted or the conversation closes."""
         await self._stopped.wait()
 
     def end(self, interrupted: bool = False) -> None:
-        """Nothing more of it will be heard."""
+        """Mark it as over: nothing more of it will be heard."""
         self.complete, self.interrupted = True, self.interrupted or interrupted
         self._over.set()
         if interrupted:

@@ -64,8 +64,8 @@ def test_a_text_is_read_from_the_standard_input(
     ("text", "voice", "more", "words"),
     [
         ("Hello", "nobody", (), "a voice must be espeak"),
-        ("Hello", "command:no-such-program", (), "must begin with a program"),
-        (" ", "command:cat", (), "text must hold a letter or a digit, got ''"),
+        ("Hello", "command:no-such-program", (), "must begin with an installed program"),
+        (" ", "command:cat", (), "text must contain a letter or a digit, got ''"),
         ("Hello", "command:cat", (), "must give WAV, cat gave b'Hello\\n'"),
         ("Hello", "command:cat", ("--crf", "99"), "--crf must be in [0, 51], got 99"),
     ],

@@ -376,7 +376,7 @@ def test_only_voices_that_are_offered_speak(voices: dict[str, str]) -> None:
         Voices(voices).say("Hello", "command:sh")
     with pytest.raises(InputError, match="none, espeak-ng is not installed"):
         Voices({}).say("Hello")
-    with pytest.raises(VoiceError, match="must begin with a program"):
+    with pytest.raises(VoiceError, match="must begin with an installed program"):
         Voices({"Nobody": "command:no-such-program"}).say("Hello")
 
 

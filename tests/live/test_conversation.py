@@ -385,8 +385,8 @@ def test_a_voice_that_fails_leaves_the_face_alive(play: Callable[..., Any]) -> N
 BAD: dict[str, tuple[Any, str]] = {
     "not finite": ((16_000, np.array([0.0, np.nan])), "must be finite"),
     "rate": ((7, np.zeros(9)), "from 1000 to 384000"),
-    "bytes": (b"\0\0", "need sampling_rate|np.frombuffer"),
-    "array without rate": (np.zeros(100), "need sampling_rate"),
+    "bytes": (b"\0\0", "needs its sampling_rate|np.frombuffer"),
+    "array without rate": (np.zeros(100), "needs its sampling_rate"),
     "number": (3, "sound or an iterator of chunks, got int"),
     "triple": ((16_000, np.zeros(9), 1), "got 3 items"),
     "missing file": ("nothing.wav", "not found"),
@@ -578,7 +578,7 @@ def test_closing_ends_everything(pipeline: DirfaPipeline, small: PreparedPortrai
         for forbidden in (opened.face.say(speech(0.3)), opened.face.interrupt(), opened.face.flush()):
             with pytest.raises(InputError, match="not open"):
                 await forbidden
-        with pytest.raises(InputError, match="opens once"):
+        with pytest.raises(InputError, match="opened only once"):
             await opened.face.__aenter__()
         assert [frame async for frame in opened.face] == []
 

@@ -116,9 +116,9 @@ class TestText:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("", "must hold a letter or a digit, got ''"),
-            ("  ... !", "must hold a letter or a digit"),
-            ("a" * 4097, "may hold 4096 characters, got 4097"),
+            ("", "must contain a letter or a digit, got ''"),
+            ("  ... !", "must contain a letter or a digit"),
+            ("a" * 4097, "at most 4096 characters, got 4097"),
             (7, "must be a string, got int"),
         ],
     )
@@ -199,7 +199,7 @@ class TestCommand:
         )
         assert 0.5 < english.duration < 3.0
         assert english.num_samples != german.num_samples
-        with pytest.raises(VoiceError, match="it has no 'en-uss'; did you mean 'en-us'"):
+        with pytest.raises(VoiceError, match="does not know the language 'en-uss'; did you mean 'en-us'"):
             EspeakVoice("en-uss")
 
 
@@ -305,7 +305,7 @@ class TestSpeechApi:
         assert not other.asked
 
     def test_no_server_is_told(self) -> None:
-        with pytest.raises(VoiceError, match="must answer, http://127.0.0.1:9/v1/audio/speech did not"):
+        with pytest.raises(VoiceError, match="http://127.0.0.1:9/v1/audio/speech does not answer"):
             list(SpeechApiVoice("http://127.0.0.1:9/v1").speak("Hello"))
 
 
@@ -380,11 +380,11 @@ class TestPocket:
         ("espeek:de", "got 'espeek:de'; did you mean espeak"),
         ("", "a voice must be espeak"),
         (7, "must be a name or have speak"),
-        ("command:", "must begin with a program"),
-        ("command:no-such-program --fast", "must begin with a program, 'no-such-program --fast' does not"),
-        ('command:"sh', "must be words as in a shell"),
+        ("command:", "must begin with an installed program"),
+        ("command:no-such-program --fast", "must begin with an installed program, got 'no-such-program --fast'"),
+        ('command:"sh', "must be quoted as in a shell"),
         ("http://", "must be http://host/v1"),
-        ("https://host/v1#model=a&pitch=2", "may name a model and a voice behind #, got pitch"),
+        ("https://host/v1#model=a&pitch=2", "only model and voice may follow #"),
     ],
 )
 def test_unknown_voices_are_told(name: Any, words: str) -> None:

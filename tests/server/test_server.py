@@ -428,7 +428,7 @@ def test_ten_minutes_of_sound_at_once_are_bounded_and_the_others_go_on(serve: Ca
             await visitor.until("ready")
             for _ in range(60):
                 await visitor.socket.send(ten_seconds)
-            assert "s of speech wait already" in (await visitor.until("overflow"))["text"]
+            assert "s of speech are waiting" in (await visitor.until("overflow"))["text"]
             assert max(conversation.backlog for conversation in server.house.conversations) <= MAX_BACKLOG
             await visitor.tell("interrupt")
             await visitor.until("interrupted")

@@ -1,1 +1,1 @@
-"""Voices: text in, sound out, chunk by chunk; one kind a module, all of them opened by name in [`choose`]."""
+"""Voices turn text into sound, chunk by chunk; each module holds one kind, and [`choose`] opens them by name."""

@@ -1,4 +1,4 @@
-"""Voices by name, as the command line, the page and `pipe(text=..., voice=...)` take them."""
+"""Opens voices by the names that the command line, the page and `pipe(text=..., voice=...)` accept."""
 
 import difflib
 import os
@@ -16,7 +16,7 @@ from .voice import Voice
 
 
 KINDS: Final = ("espeak", "pocket", "http://", "https://", "command")
-KEY: Final = "DIRFA_VOICE_KEY"  # the environment's variable for the key of a voice's server
+KEY: Final = "DIRFA_VOICE_KEY"  # environment variable that holds the key of a speech server
 FORMS: Final = (
     "espeak[:LANGUAGE], pocket[:[LANGUAGE/]VOICE], http://HOST/v1[#model=MODEL&voice=VOICE], command:PROGRAM ..."
 )
@@ -29,14 +29,14 @@ def open_voice(voice: str | Voice | None = None) -> Voice:
     Args:
         voice (`str` or [`Voice`], *optional*, defaults to `"espeak"`):
             - `"espeak"` or `"espeak:de"`: espeak-ng, see [`EspeakVoice`].
-            - `"pocket"` or `"pocket:alba"` or `"pocket:french/estelle"`: pocket-tts, see [`PocketVoice`].
-            - `"http://127.0.0.1:8880/v1#model=kokoro&voice=af_bella"`: a server, see [`SpeechApiVoice`]; its key is
-              read from the environment's `DIRFA_VOICE_KEY`.
+            - `"pocket"`, `"pocket:alba"` or `"pocket:french/estelle"`: pocket-tts, see [`PocketVoice`].
+            - `"http://127.0.0.1:8880/v1#model=kokoro&voice=af_bella"`: a server, see [`SpeechApiVoice`]. Its key is
+              read from the environment variable `DIRFA_VOICE_KEY`.
             - `"command:piper --model en.onnx --output_file -"`: a program, see [`CommandVoice`].
-            - Something that speaks already passes through.
+            - A [`Voice`] is returned as it is.
 
     Raises:
-        VoiceError: There is no such voice, or it cannot be opened.
+        VoiceError: The voice does not exist or cannot be opened.
     """
     if voice is None:
         return EspeakVoice()
@@ -68,12 +68,12 @@ def _split(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        raise VoiceError(f"a voice's command must be words as in a shell, got {command!r} ({error})") from error
+        raise VoiceError(f"a voice's command must be quoted as in a shell, got {command!r} ({error})") from error
 
 
 def _names(fragment: str) -> dict[str, str]:
-    """Model and voice, as an address names them behind its `#`."""
+    """The model and voice named after the `#` of an address."""
     names = dict(parse_qsl(fragment))
     if unknown := names.keys() - {"model", "voice"}:
-        raise VoiceError(f"an address may name a model and a voice behind #, got {', '.join(sorted(unknown))}")
+        raise VoiceError(f"only model and voice may follow # in a voice's address, got {', '.join(sorted(unknown))}")
     return names

@@ -1,4 +1,4 @@
-"""A program as a voice: text in by its standard input, WAV out by its standard output."""
+"""A program as a voice: it reads text from standard input and writes WAV to standard output."""
 
 import atexit
 import os
@@ -17,8 +17,8 @@ from .voice import PATIENCE, check_text
 from .wav import read_wav
 
 
-ENDING: Final = 0.5  # seconds that a program has to end after its last sound
-MOST_SAID: Final = 300  # characters of a complaint that are passed on
+ENDING: Final = 0.5  # seconds to wait for a program to exit after its last sound
+MOST_SAID: Final = 300  # characters of the program's error message that are passed on
 
 _running: "set[subprocess.Popen[bytes]]" = set()
 
@@ -27,21 +27,21 @@ class CommandVoice:
     """
     Any program that reads a text and writes WAV, such as `("piper", "--model", "en.onnx", "--output_file", "-")`.
 
-    It runs once for each text, and is ended, with all that it started, when the iterator is closed.
+    It runs once for each text. Closing the iterator ends it, together with all processes that it started.
 
     Args:
-        command (`Sequence[str]`): The program and its arguments; no shell sees them.
-        patience (`float`, defaults to 30): Seconds without sound after which it is given up.
+        command (`Sequence[str]`): The program and its arguments; they are not passed through a shell.
+        patience (`float`, defaults to 30): Seconds without sound after which to give up.
 
     Raises:
-        VoiceError: There is no such program.
+        VoiceError: The program is not found.
     """
 
     def __init__(self, command: Sequence[str], patience: float = PATIENCE) -> None:
         if not command or shutil.which(command[0]) is None:
             raise VoiceError(
-                f"a voice's command must begin with a program, {' '.join(command)!r} does not; install it or give "
-                "its path"
+                f"a voice's command must begin with an installed program, got {' '.join(command)!r}; install it or "
+                "give its path"
             )
         self.command, self.patience = tuple(command), patience
 
@@ -70,22 +70,22 @@ class CommandVoice:
 
 
 def _write(stdin: IO[bytes], text: str) -> None:
-    """Pass the text on: it fits into a pipe, so that this does not wait for the program."""
-    with suppress(BrokenPipeError), stdin:  # it ended before it read: what it said of that is told
+    """Write the text to the program; this does not block, because the longest text fits into a pipe's buffer."""
+    with suppress(BrokenPipeError), stdin:  # the program ended without reading; `_check_end` reports why
         stdin.write(text.encode() + b"\n")
 
 
 def _read(stdout: IO[bytes], name: str) -> Iterator[AudioClip]:
-    with stdout:  # closed by the thread that reads it
+    with stdout:  # closed in the thread that reads it
         yield from read_wav(stdout, name)
 
 
 def _check_end(process: "subprocess.Popen[bytes]", name: str, complaints: IO[bytes]) -> None:
-    """Raise [`VoiceError`] with the last line of its complaints if the program failed."""
+    """Raise [`VoiceError`] with the last line of the program's standard error if it failed."""
     try:
         status = process.wait(ENDING)
     except subprocess.TimeoutExpired:
-        return  # it gave all its sound and stays, or it hangs
+        return  # it has given all its sound, or it hangs; the caller ends it either way
     if status:
         complaints.seek(0)
         lines = complaints.read().decode(errors="replace").strip().splitlines()
@@ -94,9 +94,9 @@ def _check_end(process: "subprocess.Popen[bytes]", name: str, complaints: IO[byt
 
 
 def _end(process: "subprocess.Popen[Any]") -> None:
-    """End the program and its children, if any of them still runs."""
+    """End the program and its children, if any of them is still running."""
     if os.name == "posix":
-        with suppress(ProcessLookupError, PermissionError):  # they are gone; macOS says the second
+        with suppress(ProcessLookupError, PermissionError):  # already gone; macOS raises the second
             os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
@@ -106,6 +106,6 @@ def _end(process: "subprocess.Popen[Any]") -> None:
 
 @atexit.register
 def _end_all() -> None:
-    """End programs that threads still wait for: Python leaves those threads where they are."""
+    """End the programs that are still running when Python exits, because their threads cannot do it any more."""
     for process in list(_running):
         _end(process)

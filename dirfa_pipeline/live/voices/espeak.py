@@ -1,4 +1,4 @@
-"""espeak-ng: a robot's voice in a hundred languages that needs no network; GPL-3.0, so only as a program."""
+"""espeak-ng: a robotic voice in a hundred languages, without a network. It is GPL-3.0, so it runs as a program."""
 
 import difflib
 import subprocess
@@ -12,18 +12,18 @@ from .voice import PATIENCE
 
 ENGINE: Final = "espeak-ng"
 LANGUAGE: Final = "en-us"
-WORDS_A_MINUTE: Final = 150  # its own default, 175, is faster than people speak
+WORDS_A_MINUTE: Final = 150  # espeak-ng's default of 175 is faster than people speak
 
 
 class EspeakVoice(CommandVoice):
     """
-    espeak-ng.
+    The voice of espeak-ng.
 
     Args:
-        language (`str`, defaults to `"en-us"`): One of [`languages`], with a variant if wanted: `"de+f2"`.
+        language (`str`, defaults to `"en-us"`): One of [`languages`], optionally with a variant: `"de+f2"`.
 
     Raises:
-        VoiceError: It is not installed, or does not speak that language.
+        VoiceError: espeak-ng is not installed, or does not speak the language.
     """
 
     def __init__(self, language: str = LANGUAGE, patience: float = PATIENCE) -> None:
@@ -31,14 +31,12 @@ class EspeakVoice(CommandVoice):
         known = [code for code, _ in languages()]
         if language.partition("+")[0] not in known:
             nearest = difflib.get_close_matches(language, known, n=1, cutoff=0.0)
-            raise VoiceError(
-                f"{ENGINE} must know the language, it has no {language!r}; did you mean {', '.join(nearest)!r}?"
-            )
+            raise VoiceError(f"{ENGINE} does not know the language {language!r}; did you mean {', '.join(nearest)!r}?")
 
 
 @cache
 def languages() -> tuple[tuple[str, str], ...]:
-    """Codes and names of the languages that it speaks, by name; raises [`VoiceError`] where it does not run."""
+    """Codes and names of its languages, sorted by name; raises [`VoiceError`] if espeak-ng does not run."""
     try:
         table = subprocess.run([ENGINE, "--voices"], capture_output=True, text=True, check=True, timeout=PATIENCE)
     except (OSError, subprocess.SubprocessError) as error:

@@ -1,4 +1,4 @@
-"""Waiting for what may never come."""
+"""Iterating with a timeout over a source that may hang."""
 
 import queue
 import threading
@@ -10,18 +10,19 @@ from ...errors import VoiceError
 
 T = TypeVar("T")
 
-AHEAD: Final = 64  # pieces taken before they are asked for
+AHEAD: Final = 64  # pieces that may be taken ahead of time
 _END = object()
 
 
 def with_patience(pieces: Iterator[T], patience: float, name: str) -> Iterator[T]:
     """
-    The pieces, taken by a thread of its own.
+    Yield the pieces, taken in a separate thread.
 
-    The thread ends with the piece that it waits for: whoever owns the source must stop it.
+    When iteration stops early, the thread ends only when the piece that it waits for arrives, so the owner of the
+    source must stop the source.
 
     Raises:
-        VoiceError: None came for `patience` seconds, or taking one did raise it.
+        VoiceError: No piece came for `patience` seconds, or the source raised it.
     """
     ready: queue.SimpleQueue[tuple[object, BaseException | None]] = queue.SimpleQueue()
     room, stop = threading.Semaphore(AHEAD), threading.Event()
@@ -44,7 +45,8 @@ def with_patience(pieces: Iterator[T], patience: float, name: str) -> Iterator[T
                 piece, error = ready.get(timeout=patience)
             except queue.Empty:
                 raise VoiceError(
-                    f"a voice must give sound every {patience:g} s, {name} gave none; see why it hangs, or use another"
+                    f"a voice must give sound every {patience:g} s, {name} gave none; check why it hangs, or use "
+                    "another voice"
                 ) from None
             if error is not None:
                 raise error

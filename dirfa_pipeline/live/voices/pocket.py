@@ -1,4 +1,4 @@
-"""pocket-tts, Kyutai's voices for the processor: an extra, `pip install "dirfa-pipeline[voices]"`."""
+"""pocket-tts, Kyutai's speech synthesis for CPUs; install it with `pip install "dirfa-pipeline[voices]"`."""
 
 import importlib
 import threading
@@ -18,17 +18,17 @@ VOICE: Final = "alba"
 
 class PocketVoice:
     """
-    A voice of pocket-tts. Its weights are fetched from the Hugging Face hub when it is first opened.
+    A voice of pocket-tts. Its weights are downloaded from the Hugging Face Hub when it is first opened.
 
     Args:
-        voice (`str`, defaults to `"alba"`): A name that pocket-tts knows, or a recording to speak like: ask whoever
-            is heard in it.
+        voice (`str`, defaults to `"alba"`): A voice that pocket-tts knows, or a recording of the voice to imitate;
+            ask the speaker for permission.
         language (`str`, *optional*, defaults to English): A model that pocket-tts knows, such as `"french"`.
-        model (`TTSModel`, *optional*): A loaded one, instead.
-        patience (`float`, defaults to 30): Seconds without sound after which it is given up.
+        model (`TTSModel`, *optional*): A loaded model to use instead.
+        patience (`float`, defaults to 30): Seconds without sound after which to give up.
 
     Raises:
-        VoiceError: It is not installed, its weights cannot be had, or it has no such voice.
+        VoiceError: pocket-tts is not installed, its weights cannot be loaded, or it has no such voice.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class PocketVoice:
         self._model, self._turn = _load_model(language) if model is None else (model, threading.Lock())
         try:
             self._state = self._model.get_state_for_audio_prompt(voice)
-        except Exception as error:  # files, hub, values: whatever pocket-tts meets
-            raise VoiceError(f"pocket-tts must know the voice, it cannot use {voice!r} ({error})") from error
+        except Exception as error:  # pocket-tts raises errors of many types
+            raise VoiceError(f"pocket-tts cannot use the voice {voice!r} ({error})") from error
 
     def speak(self, text: str) -> Iterator[AudioClip]:
-        """Say the text; see [`Voice`]. Texts that are asked for at the same time are said in turn."""
+        """Say the text; see [`Voice`]. Texts requested at the same time are synthesized one after the other."""
         return self._speak(check_text(text))
 
     def _speak(self, text: str) -> Iterator[AudioClip]:
@@ -58,25 +58,25 @@ class PocketVoice:
                 for chunk in self._model.generate_audio_stream(self._state, text, stop=stop):
                     yield AudioClip(chunk.numpy()[None], self._model.sample_rate)
             except Exception as error:
-                raise VoiceError(f"a voice must speak to the end, pocket-tts failed: {error}") from error
+                raise VoiceError(f"pocket-tts failed before the end of the text: {error}") from error
 
 
 @cache
 def _load_model(language: str | None) -> tuple[Any, threading.Lock]:
-    """The model of a language, and whose turn it is: one text at a time is all it can do."""
+    """The model of a language, and a lock, because it can synthesize only one text at a time."""
     package = import_pocket_tts()
     try:
         return package.TTSModel.load_model(language=language), threading.Lock()
     except Exception as error:
-        raise VoiceError(f"pocket-tts must have its model, which it cannot load ({error}); see the network") from error
+        raise VoiceError(f"pocket-tts cannot load its model ({error}); check the network connection") from error
 
 
 def import_pocket_tts() -> ModuleType:
     """
-    The package pocket-tts. Importing it leaves PyTorch a single thread in the whole process, which is undone here.
+    Import the package pocket-tts. It sets PyTorch to a single thread for the whole process, which is undone here.
 
     Raises:
-        VoiceError: It is not installed.
+        VoiceError: The package is not installed.
     """
     import torch
 

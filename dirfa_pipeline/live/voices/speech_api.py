@@ -1,4 +1,4 @@
-"""A voice behind an address that takes what OpenAI's `/v1/audio/speech` takes; many local servers do."""
+"""A voice from a server that implements OpenAI's `/v1/audio/speech`, as many local servers do."""
 
 import json
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from .wav import read_wav
 
 
 PATH: Final = "/audio/speech"
-MODEL, VOICE = "tts-1", "alloy"  # OpenAI's own; other servers know them or have names of their own
-MOST_SAID: Final = 300  # characters of a server's answer that are passed on
+MODEL, VOICE = "tts-1", "alloy"  # OpenAI's names; other servers may have their own
+MOST_SAID: Final = 300  # characters of a server's error message that are passed on
 
 
 class _NoRedirects(HTTPRedirectHandler):
-    """The key is for the address that was named, and for no other."""
+    """Refuses redirects, so that the key is sent only to the address that the user named."""
 
     def redirect_request(self, *request: Any) -> None:
         return None
@@ -32,12 +32,12 @@ class SpeechApiVoice:
 
     Args:
         address (`str`): `http://host:port/v1`, with or without `/audio/speech`.
-        model, voice (`str`): What the server calls them.
+        model, voice (`str`): The server's names for them.
         key (`str`, *optional*): Sent as `Authorization: Bearer`.
-        patience (`float`, defaults to 30): Seconds without sound after which it is given up.
+        patience (`float`, defaults to 30): Seconds without sound after which to give up.
 
     Raises:
-        VoiceError: That is no address.
+        VoiceError: `address` is not a valid address.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class SpeechApiVoice:
         except HTTPError as error:
             said = error.read(MOST_SAID).decode(errors="replace").strip()
             raise VoiceError(
-                f"a voice's server must answer 200, {self.address} answered {error.code} {error.reason}: {said}"
+                f"the voice's server {self.address} answered {error.code} {error.reason}: {said}"
             ) from error
         except TimeoutError as error:
             raise VoiceError(
-                f"a voice must give sound every {self.patience:g} s, {self.address} gave none; see why it hangs"
+                f"a voice must give sound every {self.patience:g} s, {self.address} gave none; check why it hangs"
             ) from error
         except (URLError, HTTPException, OSError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             raise VoiceError(
-                f"a voice's server must answer, {self.address} did not ({reason or type(error).__name__}); "
-                "see whether it runs"
+                f"the voice's server {self.address} does not answer ({reason or type(error).__name__}); "
+                "check that it is running"
             ) from error

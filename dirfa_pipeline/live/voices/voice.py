@@ -1,4 +1,4 @@
-"""What a voice is, and what it may be asked to say."""
+"""The interface of a voice, and the check of texts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from ...errors import VoiceError
 from ...media.audio import AudioClip
 
 
-MAX_CHARACTERS: Final = 4096  # of a text: five minutes, and what OpenAI's address takes
-MAX_SECONDS: Final = 900.0  # of sound for one text: three times what the longest takes
-PATIENCE: Final = 30.0  # seconds without any sound after which a voice is given up
+MAX_CHARACTERS: Final = 4096  # in a text: about five minutes of speech, and the limit of OpenAI's API
+MAX_SECONDS: Final = 900.0  # of sound for one text: three times as long as the longest text takes
+PATIENCE: Final = 30.0  # seconds to wait for sound before giving up on a voice
 
 
 @runtime_checkable
 class Voice(Protocol):
     """
-    Something that speaks.
+    Something that can speak.
 
-    `speak` returns at once, and its iterator gives each chunk of sound as soon as there is one. Closing the iterator
-    stops the voice. It blocks while it waits: `await face.say(voice.speak(text))` asks it from a thread.
+    `speak` returns at once, and its iterator gives each chunk of sound as soon as it is ready. Closing the iterator
+    stops the voice. The iterator blocks while it waits; `await face.say(voice.speak(text))` reads it in a thread.
     """
 
     def speak(self, text: str) -> Iterator[AudioClip]:
@@ -32,19 +32,19 @@ class Voice(Protocol):
             [`AudioClip`]s of any length, all at one rate.
 
         Raises:
-            VoiceError: The text cannot be spoken; at once. Later: the voice failed, broke off or gave no sound for
-                too long.
+            VoiceError: Raised at once if the text cannot be spoken, and during iteration if the voice fails, breaks
+                off or gives no sound for too long.
         """
 
 
 @dataclass(frozen=True)
 class SpokenText:
     """
-    A text and the voice that is to say it.
+    A text and the voice that says it.
 
     Args:
         text (`str`): Checked by [`check_text`].
-        voice ([`Voice`]): Who.
+        voice ([`Voice`]): The voice.
     """
 
     text: str
@@ -54,7 +54,7 @@ class SpokenText:
         check_text(self.text)
 
     def speak(self) -> AudioClip:
-        """All of its sound; raises [`VoiceError`]."""
+        """The sound of the whole text; raises [`VoiceError`]."""
         chunks: list[AudioClip] = []
         seconds = 0.0
         for chunk in self.voice.speak(self.text):
@@ -62,20 +62,21 @@ class SpokenText:
             seconds += chunk.duration
             if seconds > MAX_SECONDS:
                 raise VoiceError(
-                    f"a text may take {MAX_SECONDS:g} s to say, and the voice goes on; use another voice or less text"
+                    f"a text may take at most {MAX_SECONDS:g} s to say, and this voice takes longer; use another "
+                    "voice or less text"
                 )
         if not chunks:
-            raise VoiceError("a voice must give sound, got none for this text; use another voice or text")
+            raise VoiceError("the voice gave no sound for this text; use another voice or text")
         return AudioClip(np.concatenate([chunk.samples for chunk in chunks], axis=1), chunks[0].sampling_rate)
 
 
 def check_text(text: Any) -> str:
-    """The text without space around it; raises [`VoiceError`] unless it can be spoken."""
+    """The text without surrounding whitespace; raises [`VoiceError`] if it cannot be spoken."""
     if not isinstance(text, str):
         raise VoiceError(f"text must be a string, got {type(text).__name__}")
     text = text.strip()
     if not any(letter.isalnum() for letter in text):
-        raise VoiceError(f"text must hold a letter or a digit, got {text[:20]!r}; type what is to be said")
+        raise VoiceError(f"text must contain a letter or a digit, got {text[:20]!r}; type what the face should say")
     if len(text) > MAX_CHARACTERS:
-        raise VoiceError(f"text may hold {MAX_CHARACTERS} characters, got {len(text)}; say it in parts")
+        raise VoiceError(f"text may have at most {MAX_CHARACTERS} characters, got {len(text)}; split it into parts")
     return text

@@ -1,4 +1,4 @@
-"""WAV as it comes through a pipe or over the network, where the header cannot know how long it will be."""
+"""Reads WAV from a pipe or the network, where the header may not give the length."""
 
 import struct
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from ...media.audio import AudioClip, check_rate, to_float
 
 
 BLOCK: Final = 0.1  # seconds of sound in a chunk
-PLACEHOLDER: Final = 0x7FF00000  # bytes: lengths from here on stand for one that was not known
+PLACEHOLDER: Final = 0x7FF00000  # bytes: headers use lengths from here on as placeholders for an unknown length
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 TYPES: Final = {(PCM, 8): "u1", (PCM, 16): "<i2", (PCM, 24): "u1", (PCM, 32): "<i4", (FLOAT, 32): "<f4"}
 
 
 class Readable(Protocol):
-    """Bytes that can be asked for, such as an open file."""
+    """A source of bytes, such as an open file."""
 
     def read(self, size: int, /) -> bytes:
         """Up to `size` bytes; none at the end."""
@@ -29,11 +29,11 @@ def read_wav(stream: Readable, name: str) -> Iterator[AudioClip]:
     Yield the sound of a WAV stream in chunks of 0.1 s.
 
     Args:
-        stream: Where it comes from.
-        name (`str`): Who speaks, for errors.
+        stream: The source of the bytes.
+        name (`str`): The voice's name for error messages.
 
     Raises:
-        VoiceError: It is no WAV, holds no sound, or breaks off before the end that it announced.
+        VoiceError: The stream is not WAV, contains no sound, or breaks off before the announced end.
     """
     kind, channels, rate, bits, length = _read_head(stream, name)
     frame = channels * bits // 8
@@ -57,10 +57,10 @@ def read_wav(stream: Readable, name: str) -> Iterator[AudioClip]:
 
 
 def _read_head(stream: Readable, name: str) -> tuple[int, int, int, int, int]:
-    """Kind of number, channels, rate, bits, and the bytes of sound that are announced; the sound is next."""
+    """Sample format, channels, rate, bits, and the announced bytes of sound; leaves the stream where it begins."""
     first = _read(stream, 12)
     if first[:4] != b"RIFF" or first[8:] != b"WAVE":
-        raise VoiceError(f"a voice must give WAV, {name} gave {first[:12]!r}; tell it to write WAV")
+        raise VoiceError(f"a voice must give WAV, {name} gave {first[:12]!r}; set it to write WAV")
     form: tuple[int, int, int, int] | None = None
     while len(head := _read(stream, 8)) == 8:
         tag, length = struct.unpack("<4sI", head)
@@ -75,15 +75,15 @@ def _read_head(stream: Readable, name: str) -> tuple[int, int, int, int, int]:
                 kind = struct.unpack("<H", body[24:26])[0]
             if (kind, bits) not in TYPES or not 1 <= channels <= 8:
                 raise VoiceError(
-                    f"a voice's WAV must hold 1 to 8 channels of 8 to 32 bits, {name} gave {channels} of {bits} bits "
-                    f"in format {kind}; tell it to write 16 bits"
+                    f"a voice's WAV must have 1 to 8 channels of 8 to 32 bits, {name} gave {channels} of {bits} bits "
+                    f"in format {kind}; set it to 16 bits"
                 )
             form = kind, channels, check_rate(rate), bits
     raise VoiceError(f"a voice must give WAV, {name} ended within its header; try again")
 
 
 def _read(stream: Readable, size: int) -> bytes:
-    """`size` bytes, fewer at the end: pipes give what is there."""
+    """Exactly `size` bytes, or fewer at the end; a single read of a pipe may return less."""
     parts: list[bytes] = []
     while size > 0 and (part := stream.read(size)):
         parts.append(part)
