@@ -1,1 +1,1 @@
-"""Faces to talk with over the network: WebSocket, WebRTC and HTTP by one ASGI application."""
+"""Serves talking faces over WebSocket, WebRTC and HTTP, in one ASGI application."""

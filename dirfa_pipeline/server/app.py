@@ -1,4 +1,4 @@
-"""The ASGI application: what answers where."""
+"""The ASGI application and its routes."""
 
 import json
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ def build_app(house: House) -> Starlette:
     Build the application of a server.
 
     Args:
-        house ([`House`]): The pipeline, the people and the limits.
+        house ([`House`]): The pipeline, the faces and the limits.
     """
     calls, generation = Calls(house), Generation(house)
 
@@ -51,7 +51,7 @@ def build_app(house: House) -> Starlette:
         except InputError as error:
             return JSONResponse({"error": str(error)}, 400)
         except FullError:
-            text = f"{house.settings.max_sessions} conversations fill this server; try again later"
+            text = f"all {house.settings.max_sessions} places are taken; try again later"
             return JSONResponse({"error": text}, 503)
 
     app = Starlette(

@@ -1,4 +1,4 @@
-"""WebRTC: a call with a face, negotiated by one request; JSON goes over a data channel named `dirfa`."""
+"""WebRTC calls with a face. One request negotiates a call; JSON is sent over a data channel named `dirfa`."""
 
 import asyncio
 import json
@@ -25,12 +25,12 @@ from .talk import Talk, TooManyFaultsError, event_message
 
 logger = logging.getLogger(__name__)
 
-PACKET: Final = SOUND_RATE // 50  # samples of 20 ms, which Opus takes
-BIT_RATE: Final = 48_000  # of speech in one channel
-MOST_SOUND: Final = SOUND_RATE // 2  # samples that wait to be sent: a call is live or nothing
+PACKET: Final = SOUND_RATE // 50  # samples in 20 ms, the usual length of an Opus packet
+BIT_RATE: Final = 48_000  # bits per second of Opus: enough for speech in one channel
+MOST_SOUND: Final = SOUND_RATE // 2  # most samples waiting to be sent; older ones are dropped to keep the call live
 VIDEO_CLOCK: Final = 90_000
-MOST_HELD: Final = 0.2  # seconds that sound waits for its picture
-CONNECTS_WITHIN: Final = 20.0  # seconds
+MOST_HELD: Final = 0.2  # longest time that sound waits for its frame, in seconds
+CONNECTS_WITHIN: Final = 20.0  # seconds after which a call that has not connected is given up
 CHANNEL: Final = "dirfa"
 OPUS: Final = [
     codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType.lower() == "audio/opus"
@@ -39,11 +39,11 @@ OPUS: Final = [
 
 class FaceVideo(MediaStreamTrack):
     """
-    The newest frame, whenever it is asked for.
+    A video track that gives the newest frame whenever it is asked for one.
 
     Args:
-        sound ([`FaceSound`]): Gets the sound of a frame when the picture has gone out. Receivers take what is sent
-            together for what belongs together, and pictures take their time to be encoded.
+        sound ([`FaceSound`]): Given the sound of a frame once its image has been sent. Receivers play together what
+            arrives together, and encoding an image takes time.
     """
 
     kind = "video"
@@ -54,10 +54,10 @@ class FaceVideo(MediaStreamTrack):
         self._news = asyncio.Event()
         self._sound, self._held = sound, deque[AvatarFrame]()
         self._is_watched = False
-        self._sent = -1.0  # time of the frame that was given last: when asked again it is sent
+        self._sent = -1.0  # time of the last frame given out; when the next one is requested, it has been sent
 
     def offer(self, frame: AvatarFrame) -> None:
-        """Show this from now on."""
+        """Show this frame from now on."""
         self._frame = frame
         self._news.set()
         self._held.append(frame)
@@ -65,7 +65,7 @@ class FaceVideo(MediaStreamTrack):
             self._sound.offer(self._held.popleft())
 
     async def recv(self) -> av.VideoFrame:
-        """The next frame."""
+        """Wait for the next frame."""
         self._is_watched = True
         while self._held and self._held[0].time <= self._sent:
             self._sound.offer(self._held.popleft())
@@ -80,17 +80,17 @@ class FaceVideo(MediaStreamTrack):
         return video
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """End the track."""
         self.stop()
         self._news.set()
 
 
 class FaceSound(MediaStreamTrack):
     """
-    The sound of the frames in packets of 20 ms.
+    An audio track that gives the sound of the frames in packets of 20 ms.
 
-    They are encoded here: aiortc would send each to another thread and back, fifty times a second, which takes longer
-    than they last where the machine is busy.
+    Packets are encoded here, because aiortc would pass each one to another thread and back, fifty times a second;
+    on a busy machine this takes longer than the packets last.
     """
 
     kind = "audio"
@@ -105,14 +105,14 @@ class FaceSound(MediaStreamTrack):
         self._news = asyncio.Event()
 
     def offer(self, frame: AvatarFrame) -> None:
-        """Play this next; what nobody takes for half a second is left out."""
+        """Play the sound of this frame next; sound that nobody takes within half a second is dropped."""
         waiting = np.concatenate([self._waiting, frame.audio.mean(0)])
         self._sent += max(0, len(waiting) - MOST_SOUND)
         self._waiting = waiting[-MOST_SOUND:]
         self._news.set()
 
     async def recv(self) -> av.Packet:
-        """The next packet of Opus."""
+        """Wait for the next Opus packet."""
         while True:
             while len(self._waiting) < PACKET:
                 self._news.clear()
@@ -123,18 +123,18 @@ class FaceSound(MediaStreamTrack):
             frame = av.AudioFrame.from_ndarray(_as_int16(samples)[None], format="s16", layout="mono")
             frame.sample_rate = SOUND_RATE
             moment, self._sent = self._sent, self._sent + PACKET
-            for packet in self._encoder.encode(frame):  # one, but maybe none at the beginning
+            for packet in self._encoder.encode(frame):  # one packet, but the encoder may give none at the beginning
                 packet.pts, packet.time_base = moment, Fraction(1, SOUND_RATE)
                 return packet
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """End the track."""
         self.stop()
         self._news.set()
 
 
 class Calls:
-    """The calls of one server."""
+    """All calls of a server."""
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -142,14 +142,15 @@ class Calls:
 
     async def answer(self, offer: Any) -> dict[str, str]:
         """
-        Answer a browser's offer, `{"sdp", "type", "face"}`; the call goes on by itself until one side ends it.
+        Answer a browser's offer, `{"sdp", "type", "face"}`. The call then runs in the background until one side ends
+        it.
 
         Raises:
-            InputError: The offer is none, or names no face of this server.
-            FullError: There is no place.
+            InputError: The offer is invalid, or names a face that this server does not have.
+            FullError: All places are taken.
         """
         if not isinstance(offer, dict) or offer.get("type") != "offer" or not isinstance(offer.get("sdp"), str):
-            raise InputError('an offer must be {"type": "offer", "sdp": "..."}, as createOffer gives it')
+            raise InputError('an offer must be {"type": "offer", "sdp": "..."}, as createOffer returns it')
         person = self._house.people.choose(offer.get("face"))
         answered: asyncio.Future[dict[str, str]] = asyncio.get_running_loop().create_future()
         call = asyncio.create_task(self._call(offer["sdp"], person, answered))
@@ -158,7 +159,7 @@ class Calls:
         return await answered
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """End all calls."""
         for call in list(self._running):
             call.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -169,7 +170,7 @@ class Calls:
             async with self._house.reception.place(), asyncio.timeout(self._house.settings.max_seconds):
                 await self._talk(connection, sdp, person, answered)
         except TimeoutError:
-            logger.info("a call ended: it may last %g s", self._house.settings.max_seconds)
+            logger.info("a call ended: it reached the limit of %g s", self._house.settings.max_seconds)
         except TooManyFaultsError:
             logger.info("a call ended: too many malformed messages")
         except Exception as error:
@@ -209,7 +210,7 @@ class Calls:
 
 
 class _Channel:
-    """The data channel, once the visitor has opened one."""
+    """The data channel, which the visitor may open at any time."""
 
     def __init__(self, connection: RTCPeerConnection) -> None:
         self._channel: Any = None
@@ -217,12 +218,12 @@ class _Channel:
         connection.on("datachannel", self._open)
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send a JSON message, if there is a channel."""
+        """Send a JSON message if the channel is open."""
         if self._channel is not None and self._channel.readyState == "open":
             self._channel.send(json.dumps(message))
 
     async def read(self, talk: Talk) -> None:
-        """Pass on what comes, for ever."""
+        """Pass messages on until cancelled."""
         while True:
             await talk.message(await self._messages.get())
 
@@ -235,7 +236,7 @@ class _Channel:
         try:
             self._messages.put_nowait(message if isinstance(message, str) else "")
         except asyncio.QueueFull:
-            self.tell({"type": "error", "text": "messages come faster than they are read; some are dropped"})
+            self.tell({"type": "error", "text": "messages arrive faster than they are processed; some are dropped"})
 
 
 async def _negotiate(connection: RTCPeerConnection, sdp: str, tracks: tuple[MediaStreamTrack, ...]) -> None:
@@ -247,14 +248,14 @@ async def _negotiate(connection: RTCPeerConnection, sdp: str, tracks: tuple[Medi
             if transceiver.kind == "audio":
                 transceiver.setCodecPreferences(OPUS)
         await connection.setLocalDescription(await connection.createAnswer())
-    except Exception as error:  # aiortc raises whatever it stumbles over
+    except Exception as error:  # aiortc raises errors of many types for bad offers
         raise InputError(
             f"the offer's sdp cannot be answered ({type(error).__name__}: {error}); offer to receive Opus and video"
         ) from error
 
 
 def _watch(connection: RTCPeerConnection) -> asyncio.Event:
-    """An event that comes when the connection is over, or was not made in time."""
+    """An event that is set when the connection has ended, or was not established in time."""
     over, connected = asyncio.Event(), asyncio.Event()
 
     def changed() -> None:
@@ -277,7 +278,7 @@ async def _pump(conversation: Conversation, video: FaceVideo, talk: Talk, house:
 
 
 async def _hear(track: MediaStreamTrack, talk: Talk) -> None:
-    """The visitor's microphone: the face listens to it."""
+    """Let the face listen to the visitor's microphone."""
     if track.kind != "audio":
         return
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SOUND_RATE)

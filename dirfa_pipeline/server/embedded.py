@@ -1,4 +1,4 @@
-"""The WebSocket and the client of it alone, for pages of other applications."""
+"""Only the WebSocket and its JavaScript client, for the pages of other applications."""
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,10 +12,10 @@ from .socket import serve_socket
 
 def build_embedded(house: House) -> Starlette:
     """
-    Build an application to be mounted in another one: `/ws`, `/client.js` and what that needs.
+    Build an application to mount in another one. It serves `/ws`, `/client.js` and the files that the client needs.
 
     Args:
-        house ([`House`]): The pipeline, the people and the limits.
+        house ([`House`]): The pipeline, the faces and the limits.
     """
     app = Starlette(
         routes=[WebSocketRoute("/ws", serve_socket), Mount("/", StaticFiles(directory=PAGE))],

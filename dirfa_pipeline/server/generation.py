@@ -1,4 +1,4 @@
-"""`POST /generate`: a form with speech or text in, a video out."""
+"""`POST /generate`: makes a video from a form with speech or text."""
 
 import asyncio
 import threading
@@ -28,8 +28,8 @@ from .reception import FullError, Reception
 
 
 FIELDS: Final = ("face", "photo", "audio", "text", "seed")
-ASKS_EVERY: Final = 1.0  # seconds, whether the visitor is still there
-RETRY_AFTER: Final = 30  # seconds
+ASKS_EVERY: Final = 1.0  # seconds between checks whether the visitor is still connected
+RETRY_AFTER: Final = 30  # seconds after which a refused visitor is told to try again
 
 
 class GoneError(Exception):
@@ -41,11 +41,11 @@ class Generation:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._reception = Reception(1 + house.settings.max_generating, 0)  # a place for each that is made or waits
+        self._reception = Reception(1 + house.settings.max_generating, 0)  # one is being made, the others wait
         self._making = asyncio.Lock()
 
     async def __call__(self, request: Request) -> Response:
-        """Answer a request: the video, 400 for bad input, 503 where too many wait."""
+        """Answer a request with the video, with 400 for bad input, or with 503 if too many requests are waiting."""
         folder = TemporaryDirectory(prefix="dirfa-")
         try:
             async with self._reception.place(), request.form(max_files=2, max_fields=len(FIELDS)) as form:
@@ -56,7 +56,7 @@ class Generation:
         except FullError:
             folder.cleanup()
             self._house.metrics.add("refused_total")
-            text = f"{self._house.settings.max_generating} videos wait to be made already; try again later"
+            text = f"{self._house.settings.max_generating} videos are waiting to be made; try again later"
             return JSONResponse({"error": text}, 503, {"retry-after": str(RETRY_AFTER)})
         except (GoneError, ClientDisconnect):
             folder.cleanup()
@@ -72,7 +72,7 @@ class Generation:
     async def _make(self, request: Request, form: FormData, folder: Path) -> Path:
         unknown = set(form) - set(FIELDS)
         if unknown:
-            raise InputError(f"a form may hold {', '.join(FIELDS)}, got {', '.join(sorted(unknown))}")
+            raise InputError(f"the form's fields may be {', '.join(FIELDS)}, got {', '.join(sorted(unknown))}")
         photo, audio = form.get("photo"), form.get("audio")
         files = {name: await _saved(item, folder / name) for name, item in (("photo", photo), ("audio", audio))}
         gone = threading.Event()
@@ -94,13 +94,14 @@ class Generation:
         clip = self._speech(files["audio"], text, face)
         if clip.duration > settings.max_generate_seconds:
             raise InputError(
-                f"speech may last {settings.max_generate_seconds:g} s, got {clip.duration:.1f} s; send a part"
+                f"speech may last at most {settings.max_generate_seconds:g} s, got {clip.duration:.1f} s; send it in "
+                "parts"
             )
         portrait: Portrait | PreparedPortrait
         if files["photo"] is None:
             portrait = self._house.people.choose(face).face
         elif face is not None:
-            raise InputError("a form may hold a photo or name a face, not both")
+            raise InputError("the form may have a photo or a face, not both; leave one out")
         else:
             portrait = pipe.prepare_portrait(str(files["photo"]), settings.max_size)
         generator = None if seed is None else torch.Generator().manual_seed(_seed(seed))
@@ -111,14 +112,14 @@ class Generation:
 
     def _speech(self, audio: Path | None, text: Any, face: Any) -> AudioClip:
         if (audio is None) == (text is None):
-            raise InputError("a form must hold either audio, a file with speech, or text")
+            raise InputError("the form must have either audio (a file with speech) or text")
         if audio is not None:
             return load_audio(audio)
         return SpokenText(text, self._house.people.choose(face).voice).speak()
 
 
 async def _while_there(work: "asyncio.Future[Any]", request: Request) -> None:
-    """Wait for something for as long as the visitor does; raises [`GoneError`] when they have left."""
+    """Wait for `work` while the visitor stays connected; raises [`GoneError`] if they leave first."""
     while not (await asyncio.wait({work}, timeout=ASKS_EVERY))[0]:
         if await request.is_disconnected():
             raise GoneError
@@ -126,13 +127,13 @@ async def _while_there(work: "asyncio.Future[Any]", request: Request) -> None:
 
 @asynccontextmanager
 async def _turn(making: asyncio.Lock, request: Request) -> AsyncIterator[None]:
-    """One's turn, unless the visitor leaves before it comes."""
+    """Hold the lock once it is free; raises [`GoneError`] if the visitor leaves first."""
     entering = asyncio.ensure_future(making.acquire())
     try:
         await _while_there(entering, request)
         yield
     finally:
-        entering.cancel()  # does nothing where it has come
+        entering.cancel()  # has no effect if the lock was acquired
         await asyncio.wait({entering})
         if not entering.cancelled():
             making.release()
@@ -142,7 +143,7 @@ async def _saved(item: Any, path: Path) -> Path | None:
     if item is None:
         return None
     if not isinstance(item, UploadFile):
-        raise InputError(f"{path.name} must be a file, got a text")
+        raise InputError(f"{path.name} must be a file, got text")
     with open(path, "wb") as file:
         while block := await item.read(2**16):
             file.write(block)

@@ -1,4 +1,4 @@
-"""Who is answered at all: hosts, origins, tokens, sizes."""
+"""Checks each request's host, origin, token and size before anything else handles it."""
 
 import hmac
 from pathlib import Path
@@ -14,7 +14,7 @@ from .settings import LOOPBACK, Settings
 
 PAGE: Final = Path(__file__).with_name("page")
 OPEN_PATHS: Final = frozenset({"/", "/healthz", *(f"/{path.name}" for path in PAGE.iterdir())})  # need no token
-REFUSED: Final = 1008  # closing code of a WebSocket: policy
+REFUSED: Final = 1008  # WebSocket closing code for a policy violation
 HEADERS: Final = (
     (b"content-security-policy", b"default-src 'self'; img-src 'self' blob: data:; connect-src 'self' ws: wss:"),
     (b"x-content-type-options", b"nosniff"),
@@ -24,10 +24,10 @@ HEADERS: Final = (
 
 class Guard:
     """
-    Refuses what no visitor of this server sends, before anything else sees it.
+    Refuses requests that no legitimate visitor sends, before anything else handles them.
 
-    A page of another site may open a WebSocket to this machine and post forms to it: browsers ask nobody. So requests
-    that name another origin are refused, and on a loopback address those that name another host (DNS rebinding).
+    A browser lets a page of any site open a WebSocket to this server or post a form to it. Requests from another
+    origin are therefore refused and, on a loopback address, requests for another host (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -49,15 +49,15 @@ class Guard:
 
     @property
     def _too_large(self) -> str:
-        return f"a request may hold {self._settings.max_body} bytes; send less"
+        return f"a request may have at most {self._settings.max_body} bytes; send less"
 
     def _problem(self, scope: Scope) -> tuple[int, str] | None:
         headers, settings = Headers(scope=scope), self._settings
         host = headers.get("host", "")
         if settings.is_local and _split(f"//{host}").hostname not in LOOPBACK:
-            return 403, f"this server answers {', '.join(LOOPBACK)}, got the host {host!r}"
+            return 403, f"this server answers only as {', '.join(LOOPBACK)}, got the host {host!r}"
         origin = headers.get("origin")
-        # Browsers let no page set the second header: proxies do, where they name themselves in the first one.
+        # Proxies that replace the Host header put the original into X-Forwarded-Host, which no page can set.
         if origin is not None and _split(origin).netloc not in (host, headers.get("x-forwarded-host")):
             return 403, f"requests must come from this server's own pages, got the origin {origin!r}"
         if not headers.get("content-length", "0").isdecimal():
@@ -68,7 +68,7 @@ class Guard:
             given = headers.get("authorization", "").removeprefix("Bearer ")
             given = given or parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if not hmac.compare_digest(given.encode(), settings.token.encode()):
-                return 401, "a token is needed: Authorization: Bearer TOKEN, or ?token=TOKEN"
+                return 401, "a token is needed; send Authorization: Bearer TOKEN or ?token=TOKEN"
         return None
 
 
@@ -77,7 +77,7 @@ class _TooLargeError(Exception):
 
 
 def _split(address: str) -> SplitResult:
-    """The parts of an address; of one that is none, nothing."""
+    """The parts of an address; empty parts if it is invalid."""
     try:
         return urlsplit(address)
     except ValueError:

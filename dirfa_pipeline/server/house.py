@@ -1,4 +1,4 @@
-"""What the parts of one server share: the pipeline, the people, and who is in."""
+"""What the parts of a server share: the pipeline, the faces and the open conversations."""
 
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -18,12 +18,12 @@ from .settings import Settings
 @dataclass
 class House:
     """
-    One server's belongings.
+    The shared state of a server.
 
     Args:
-        pipe ([`DirfaPipeline`]): What draws.
-        people ([`People`]): Whom.
-        settings ([`Settings`]): What is allowed.
+        pipe ([`DirfaPipeline`]): Draws the faces.
+        people ([`People`]): The faces and voices that visitors can choose.
+        settings ([`Settings`]): The server's limits.
     """
 
     pipe: DirfaPipeline
@@ -39,7 +39,7 @@ class House:
     async def open(
         self, face: PreparedPortrait, on_event: Callable[[ConversationEvent], None]
     ) -> AsyncIterator[Conversation]:
-        """Open a conversation that is counted, and ends when the server does."""
+        """Open a conversation that is counted in the metrics and ends with the server."""
         seed = torch.Generator()
         seed.seed()
         async with self.pipe.converse(face, generator=seed, on_event=on_event) as conversation:
@@ -52,7 +52,7 @@ class House:
                     self.metrics.add(name, count)
 
     def report(self) -> str:
-        """What was counted, as Prometheus reads it."""
+        """The metrics in Prometheus' text format."""
         return self.metrics.text(_lost(self.conversations))
 
     async def close(self) -> None:
@@ -62,7 +62,7 @@ class House:
 
 
 def _lost(conversations: Collection[Conversation]) -> dict[str, int]:
-    """Frames of conversations that nobody saw."""
+    """How many frames were not drawn, or drawn but not sent, by metric."""
     return {
         "frames_skipped_total": sum(conversation.skipped for conversation in conversations),
         "frames_unread_total": sum(conversation.unread for conversation in conversations),

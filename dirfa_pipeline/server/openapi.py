@@ -1,4 +1,4 @@
-"""The HTTP interface as OpenAPI describes it; the WebSocket, which it cannot describe, is in docs/conversation.md."""
+"""The HTTP interface in OpenAPI. The WebSocket, which OpenAPI cannot describe, is in docs/conversation.md."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from ..version import __version__
 
 
 def describe(faces: Sequence[str], needs_token: bool) -> dict[str, Any]:
-    """The document for a server of these faces."""
+    """The OpenAPI document of a server that has these faces."""
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "dirfa", "version": __version__, "description": "Talking faces from a photo and speech."},
@@ -15,7 +15,7 @@ def describe(faces: Sequence[str], needs_token: bool) -> dict[str, Any]:
             "/generate": {"post": _generate(faces)},
             "/offer": {"post": _offer(faces)},
             "/healthz": {"get": _get("Whether the server is up.", "application/json")},
-            "/metrics": {"get": _get("Counters as Prometheus reads them.", "text/plain")},
+            "/metrics": {"get": _get("Metrics in Prometheus' text format.", "text/plain")},
         },
     }
     if needs_token:
@@ -28,16 +28,16 @@ def _generate(faces: Sequence[str]) -> dict[str, Any]:
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
     fields = {
         "face": {"type": "string", "enum": list(faces), "description": "A face of this server; the first by default."},
-        "photo": file | {"description": "Another picture that shows one face, instead of `face`."},
-        "audio": file | {"description": "The speech: anything that holds sound."},
-        "text": {"type": "string", "maxLength": 4096, "description": "What is to be said, instead of `audio`."},
+        "photo": file | {"description": "A photo that shows one face, instead of `face`."},
+        "audio": file | {"description": "The speech: a sound file, or a video with sound."},
+        "text": {"type": "string", "maxLength": 4096, "description": "The text to say, instead of `audio`."},
         "seed": {"type": "integer", "description": "The same seed gives the same video."},
     }
     answers = {
         "200": {"description": "The video.", "content": {"video/mp4": {"schema": file}}},
-        "400": _error("Something in the form breaks a rule."),
+        "400": _error("A field of the form is invalid."),
         "413": {"description": "The request is too large."},
-        "503": _error("Too many videos wait to be made; the header Retry-After says when to ask again."),
+        "503": _error("Too many videos are waiting to be made; the header Retry-After says when to try again."),
     }
     content = {"multipart/form-data": {"schema": {"type": "object", "properties": fields}}}
     return {
@@ -56,11 +56,11 @@ def _offer(faces: Sequence[str]) -> dict[str, Any]:
     content = {"application/json": {"schema": description}}
     answers = {
         "200": {"description": "The answer.", "content": content},
-        "400": _error("No offer, or one that cannot be answered."),
+        "400": _error("The offer is invalid or cannot be answered."),
         "503": _error("All places are taken."),
     }
     return {
-        "operationId": "offer", "summary": "Begin a WebRTC call with a face.",
+        "operationId": "offer", "summary": "Start a WebRTC call with a face.",
         "requestBody": {"required": True, "content": content}, "responses": answers,
     }  # fmt: skip
 

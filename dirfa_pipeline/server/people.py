@@ -1,4 +1,4 @@
-"""Whom visitors talk with."""
+"""The faces and voices that visitors can talk with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,31 +11,31 @@ from ..models.face_renderer import PreparedPortrait
 
 @dataclass(frozen=True)
 class Person:
-    """A face, and the voice that says its texts."""
+    """A face, and the voice that speaks for it."""
 
     face: PreparedPortrait
     voice: Voice
 
 
 class People(Protocol):
-    """Everybody who can be talked with here."""
+    """Everybody whom visitors of a server can talk with."""
 
     @property
     def names(self) -> list[str]:
-        """What visitors may know them by."""
+        """The names that visitors may choose from."""
 
     def choose(self, name: str | None) -> Person:
-        """The person of that name, or the one for those who name none; raises [`InputError`] if there is none."""
+        """The person with that name, or the default one for `None`; raises [`InputError`] for unknown names."""
 
 
 @dataclass(frozen=True)
 class Ensemble:
     """
-    People who are the same for all visitors.
+    The same people for all visitors.
 
     Args:
-        faces (`Mapping[str, PreparedPortrait]`): By name; the first is shown to those who name none.
-        voice ([`Voice`]): That of all of them.
+        faces (`Mapping[str, PreparedPortrait]`): The faces by name; the first is the default.
+        voice ([`Voice`]): The voice of all of them.
     """
 
     faces: Mapping[str, PreparedPortrait]
@@ -43,12 +43,12 @@ class Ensemble:
 
     @property
     def names(self) -> list[str]:
-        """All of them."""
+        """All names; the first is the default."""
         return list(self.faces)
 
     def choose(self, name: str | None) -> Person:
-        """The person of that name; raises [`InputError`] if there is none."""
+        """The person with that name, or the first for `None`; raises [`InputError`] for unknown names."""
         name = self.names[0] if name is None else name
-        if not isinstance(name, str) or name not in self.faces:  # messages hold whatever JSON can
+        if not isinstance(name, str) or name not in self.faces:  # a JSON message may hold any type
             raise InputError(f"face must be one of {', '.join(self.faces)}, got {str(name)[:50]!r}")
         return Person(self.faces[name], self.voice)

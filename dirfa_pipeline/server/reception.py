@@ -1,4 +1,4 @@
-"""Who may come in: so many at once, some wait, the others are sent away."""
+"""Admits visitors: a limited number at once; some more may wait, and the rest are refused."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,17 +8,17 @@ from .metrics import Metrics
 
 
 class FullError(Exception):
-    """There is no place, and none to wait."""
+    """All places are taken, and so are those in the waiting line."""
 
 
 class Reception:
     """
-    Places of a server.
+    The places of a server.
 
     Args:
-        places (`int`): At once.
-        waiting (`int`): How many may wait.
-        metrics ([`Metrics`], *optional*): Where guests are counted.
+        places (`int`): How many visitors are admitted at once.
+        waiting (`int`): How many more may wait.
+        metrics ([`Metrics`], *optional*): Counts the visitors.
     """
 
     def __init__(self, places: int, waiting: int, metrics: Metrics | None = None) -> None:
@@ -28,14 +28,14 @@ class Reception:
     @asynccontextmanager
     async def place(self, tell: Callable[[int], Awaitable[None]] | None = None) -> AsyncIterator[None]:
         """
-        Take a place, and give it back in the end.
+        Take a place for the duration of the block.
 
         Args:
-            tell (`Callable`, *optional*): Called with the number of those who come first and oneself, whenever it
-                changes; without it nobody waits.
+            tell (`Callable`, *optional*): Called with the position in the line, counted from 1, whenever it changes.
+                Without it, the visitor does not wait.
 
         Raises:
-            FullError: There is none.
+            FullError: No place is free, and the visitor cannot wait.
         """
         if self._free == 0 or self._line:
             await self._wait(tell)
@@ -66,7 +66,7 @@ class Reception:
         except BaseException:
             if moved in self._line:
                 self._line.remove(moved)
-            else:  # was just given a place
+            else:  # a place was just given to this visitor, who no longer needs it
                 self._free += 1
             self._move_up()
             raise
@@ -74,7 +74,7 @@ class Reception:
             self._metrics.add("waiting", -1)
 
     def _move_up(self) -> None:
-        """Give the first in line a place that is free; tell the others."""
+        """Give a free place to the first in line, and wake all others so that they learn their new position."""
         if self._free and self._line:
             self._free -= 1
             self._line.pop(0).set()

@@ -1,4 +1,4 @@
-"""What a server allows."""
+"""The limits of a server."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,22 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @dataclass(frozen=True)
 class Settings:
     """
-    Limits of a server; the defaults suit one visitor or two on a small machine.
+    The limits of a server. The defaults suit one or two visitors on a small machine.
 
     Args:
-        host (`str`): Where it listens; on a loopback address only requests to such an address are answered.
-        token (`str`, *optional*): What requests must bring, as `Authorization: Bearer ...` or `?token=...`.
-        max_sessions (`int`): Conversations at once.
-        max_waiting (`int`): Visitors who wait for a place; more are sent away.
-        max_seconds (`float`): Length of a conversation.
-        max_size (`int`): Longest side of the frames in pixels.
-        max_body (`int`): Bytes of a request.
-        max_message (`int`): Bytes of a WebSocket message: 10 s of sound.
-        max_texts (`int`): Texts and pieces of sound that wait to be said.
+        host (`str`): The address to listen at. On a loopback address, only requests to a loopback address are
+            answered.
+        token (`str`, *optional*): Required of requests as `Authorization: Bearer ...` or `?token=...`.
+        max_sessions (`int`): Most conversations at once.
+        max_waiting (`int`): Most visitors waiting for a place; any more are refused.
+        max_seconds (`float`): Longest conversation, in seconds.
+        max_size (`int`): Longest side of the frames, in pixels.
+        max_body (`int`): Most bytes in a request.
+        max_message (`int`): Most bytes in a WebSocket message; the default holds 10 s of sound.
+        max_texts (`int`): Most texts and pieces of sound waiting to be said.
         max_faults (`int`): Malformed messages after which a conversation is closed.
-        max_generate_seconds (`float`): Length of the speech of a generated video.
-        max_generating (`int`): Requests for videos that wait, beside the one that is made.
+        max_generate_seconds (`float`): Longest speech of a generated video, in seconds.
+        max_generating (`int`): Most requests for videos waiting while one is made.
 
     Raises:
         InputError: A limit is not positive.
@@ -51,5 +52,5 @@ class Settings:
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine is answered."""
+        """Whether the server answers only requests from its own machine."""
         return self.host in LOOPBACK

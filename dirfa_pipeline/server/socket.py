@@ -1,4 +1,4 @@
-"""The WebSocket: frames with their sound out, sound and JSON in."""
+"""The WebSocket: it sends frames with their sound, and receives sound and JSON."""
 
 import asyncio
 import json
@@ -21,16 +21,16 @@ from .talk import Talk, TooManyFaultsError, event_message
 
 logger = logging.getLogger(__name__)
 
-# Closing codes: RFC 6455 and IANA's registry.
+# Closing codes from RFC 6455 and IANA's registry.
 DONE, POLICY, TOO_LARGE, FAILED, TRY_LATER = 1000, 1008, 1009, 1011, 1013
-IN_FLIGHT: Final = 0.6  # seconds of frames that may be under way to a visitor who tells what was shown
-MOST_UNREAD: Final = 64  # messages that wait to be read; beyond it the network holds the visitor back
-LONGEST_RATE: Final = 10  # digits
-MOST_EVENTS: Final = 256  # that wait to be sent: a visitor who reads none is sent away
+IN_FLIGHT: Final = 0.6  # seconds of frames that may be in transit to a visitor who reports which were shown
+MOST_UNREAD: Final = 64  # messages waiting to be processed; when there are more, the socket is not read
+LONGEST_RATE: Final = 10  # sampling rates must have fewer digits than this
+MOST_EVENTS: Final = 256  # events waiting to be sent; a visitor with more is disconnected for not reading them
 
 
 class _Sender:
-    """Sends one message at a time, events in their order, and notes when the visitor reads none."""
+    """Sends one message at a time, keeps events in order, and notices when the visitor stops reading."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket, self._lock = socket, asyncio.Lock()
@@ -38,30 +38,30 @@ class _Sender:
         self.overflowed = asyncio.Event()
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send a JSON message, soon."""
+        """Queue a JSON message."""
         try:
             self._events.put_nowait(message)
         except asyncio.QueueFull:
             self.overflowed.set()
 
     async def tell_now(self, message: dict[str, Any]) -> None:
-        """Send a JSON message."""
+        """Send a JSON message and wait until it is sent."""
         async with self._lock:
             await self._socket.send_text(json.dumps(message))
 
     async def send(self, data: bytes) -> None:
-        """Send a binary message."""
+        """Send a binary message and wait until it is sent."""
         async with self._lock:
             await self._socket.send_bytes(data)
 
     async def events(self) -> None:
-        """Send what [`tell`] was given, for ever."""
+        """Send the messages queued by [`tell`] until cancelled."""
         while True:
             await self.tell_now(await self._events.get())
 
 
 async def serve_socket(socket: WebSocket) -> None:
-    """One visitor, from coming to going."""
+    """Serve one visitor, from connecting to disconnecting."""
     house: House = socket.app.state.house
     await socket.accept()
     sender, inbox = _Sender(socket), _Inbox(socket, house.settings.max_message)
@@ -81,9 +81,9 @@ async def serve_socket(socket: WebSocket) -> None:
             talk = Talk(conversation, person.voice, rate, house.settings, house.metrics, sender.tell)
             await _converse(inbox, sender, conversation, talk, house)
     except FullError:
-        code, reason = TRY_LATER, f"{house.settings.max_sessions} conversations and those who wait fill this server"
+        code, reason = TRY_LATER, f"all {house.settings.max_sessions} places and the waiting line are taken"
     except TimeoutError:
-        reason = f"a conversation may last {house.settings.max_seconds:g} s"
+        reason = f"a conversation may last at most {house.settings.max_seconds:g} s"
     except TooManyFaultsError:
         code, reason = POLICY, f"more than {house.settings.max_faults} malformed messages"
     except _TooLargeError as error:
@@ -106,8 +106,8 @@ class _TooLargeError(InputError):
 
 class _Inbox:
     """
-    Reads what comes from the beginning on, so that a visitor who leaves is noticed while they wait. What comes
-    meanwhile is kept as far as there is room and else dropped: the reader never waits until [`enter`] is called.
+    Reads messages from the beginning, so that it is noticed when a visitor leaves while waiting in line. Until
+    [`enter`] is called, messages that do not fit into the queue are dropped, so that reading never blocks.
     """
 
     def __init__(self, socket: WebSocket, largest: int) -> None:
@@ -119,12 +119,12 @@ class _Inbox:
     async def _read(self) -> None:
         while (message := await self._socket.receive())["type"] != "websocket.disconnect":
             if len(message.get("bytes") or message.get("text") or "") > self._largest:
-                raise _TooLargeError(f"a message may hold {self._largest} bytes; send less at a time")
+                raise _TooLargeError(f"a message may have at most {self._largest} bytes; send less at a time")
             if self._entered or not self._messages.full():
                 await self._messages.put(message)
 
     def enter(self) -> None:
-        """From now on messages are read with [`next`], and none is dropped."""
+        """Drop no more messages: from now on they are read with [`next`]."""
         self._entered = True
 
     async def next(self) -> Any:
@@ -139,22 +139,22 @@ class _Inbox:
             waiting.cancel()
 
     async def left(self) -> None:
-        """Wait until nothing more is read, see [`tell_why`]."""
+        """Wait until reading has ended; [`tell_why`] gives the reason."""
         await asyncio.wait({self._reading})
 
     def tell_why(self) -> NoReturn:
-        """Raise why nothing more is read: a message that is too large, else `WebSocketDisconnect`."""
+        """Raise the reason why reading ended: a message that is too large, or else `WebSocketDisconnect`."""
         self._reading.result()
         raise WebSocketDisconnect
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._reading.cancel()
 
 
 @asynccontextmanager
 async def _in_line(inbox: _Inbox, house: House, tell: Callable[[int], Awaitable[None]]) -> AsyncIterator[None]:
-    """A place, unless the visitor leaves before it is free, or sends what is too large."""
+    """Wait for a place; raises if the visitor leaves or sends too large a message before one is free."""
     place = house.reception.place(tell)
     entering, leaving = asyncio.create_task(place.__aenter__()), asyncio.create_task(inbox.left())
     try:
@@ -175,7 +175,7 @@ async def _in_line(inbox: _Inbox, house: House, tell: Callable[[int], Awaitable[
 
 
 async def _converse(inbox: _Inbox, sender: _Sender, conversation: Conversation, talk: Talk, house: House) -> None:
-    """Everything at once until the first part ends: what comes, what is said, frames, events."""
+    """Receive, speak, and send frames and events, all concurrently, until the first of these ends."""
     ready = {"type": "ready", "fps": conversation.fps, "rate": conversation.sampling_rate, "faces": house.people.names}
     await sender.tell_now(ready)
     parts = [
@@ -208,7 +208,10 @@ async def _receive(inbox: _Inbox, talk: Talk) -> None:
 
 
 async def _send_frames(sender: _Sender, conversation: Conversation, talk: Talk, house: House) -> None:
-    """The newest frame, unless as many are under way as may be: then it waits, and the next one carries its sound."""
+    """
+    Send the newest frame again and again. While too many are in transit, none is sent; the next one then carries the
+    sound of those left out.
+    """
     sent = 0.0
     while True:
         while talk.shown is not None and sent - talk.shown > IN_FLIGHT:
@@ -226,7 +229,7 @@ async def _send_frames(sender: _Sender, conversation: Conversation, talk: Talk, 
 async def _close(socket: WebSocket, sender: _Sender, code: int, reason: str) -> None:
     if socket.client_state == WebSocketState.DISCONNECTED:
         return
-    with suppress(RuntimeError, WebSocketDisconnect, ConnectionError):  # a visitor who went meanwhile needs no goodbye
+    with suppress(RuntimeError, WebSocketDisconnect, ConnectionError):  # the visitor may have left meanwhile
         if reason:
             await sender.tell_now({"type": "closing", "code": code, "text": reason})
         await socket.close(code, reason[:100])

@@ -1,4 +1,4 @@
-"""What a visitor asks of a face, however it comes: JSON messages and sound in, JSON events out."""
+"""Handles a visitor's JSON messages and sound, and sends JSON events, whatever the transport."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 Tell = Callable[[dict[str, Any]], None]
 
-DELAY_EVERY: Final = 1.0  # seconds
+DELAY_EVERY: Final = 1.0  # seconds between two reports of the delay
 COMMANDS: Final = ("say", "flush", "interrupt", "direct", "shown")
 DIRECTED: Final = (
     "expression", "expression_strength", "easing", "lips", "brows", "eyes", "head_motion", "pose", "gaze",
@@ -30,11 +30,11 @@ DIRECTED: Final = (
 
 
 class TooManyFaultsError(Exception):
-    """A visitor sends nothing but nonsense."""
+    """A visitor has sent too many malformed messages."""
 
 
 def event_message(event: ConversationEvent) -> dict[str, Any]:
-    """An event of a conversation as it is sent."""
+    """An event of a conversation as a JSON message."""
     message: dict[str, Any] = {"type": event.kind, "time": round(event.time, 3), "text": event.text}
     if event.utterance is not None:
         heard, seconds = event.utterance.heard, event.utterance.seconds
@@ -44,13 +44,14 @@ def event_message(event: ConversationEvent) -> dict[str, Any]:
 
 class Talk:
     """
-    One visitor and one face. What is to be said waits in a line of its own, so that interruptions pass it.
+    Connects one visitor with one face. What is to be said waits in a separate queue, so that an interruption can
+    overtake it.
 
     Args:
         face ([`Conversation`]): The face.
-        voice ([`Voice`]): Says texts.
+        voice ([`Voice`]): Says the texts.
         rate (`int`): Samples per second of the visitor's sound.
-        settings ([`Settings`]), metrics ([`Metrics`]): Of the server.
+        settings ([`Settings`]), metrics ([`Metrics`]): Those of the server.
         tell (`Callable`): Sends a JSON message.
     """
 
@@ -60,12 +61,12 @@ class Talk:
         self._face, self._voice, self._rate, self._tell, self._metrics = face, voice, rate, tell, metrics
         self._most_faults, self._faults = settings.max_faults, 0
         self._line: asyncio.Queue[str | Heard | None] = asyncio.Queue(settings.max_texts)
-        self._delay_told = 0.0  # when
-        self.shown: float | None = None  # time of the newest frame that the visitor told to have shown
+        self._delay_told = 0.0  # when the delay was last reported
+        self.shown: float | None = None  # time of the newest frame that the visitor reported as shown
         self.was_shown = asyncio.Event()
 
     async def message(self, text: str) -> None:
-        """Do what a JSON message asks; what is wrong with it is told, and counted."""
+        """Do what a JSON message asks. If it is malformed, tell the visitor and count it."""
         try:
             try:
                 message = json.loads(text)
@@ -75,13 +76,13 @@ class Talk:
                 raise InputError(f'a message must be an object whose "type" is one of {", ".join(COMMANDS)}')
             try:
                 await getattr(self, f"_{message['type']}")(message)
-            except (TypeError, OverflowError, KeyError, IndexError) as error:  # values that nobody thought of
+            except (TypeError, OverflowError, KeyError, IndexError) as error:  # values of unexpected types
                 raise InputError(f"{message['type']} cannot be understood: {str(error)[:100]}") from error
         except InputError as error:
             self._fault(error)
 
     def sound(self, heard: Heard) -> None:
-        """Say or listen to a visitor's sound."""
+        """Let the face say or listen to a visitor's sound."""
         try:
             if heard.kind == "listen":
                 self._face.listen((self._rate, heard.samples))
@@ -91,17 +92,17 @@ class Talk:
             self._fault(error)
 
     def fault(self, error: InputError) -> None:
-        """Tell and count a message that could not even be read."""
+        """Tell the visitor about a message that could not be read, and count it."""
         self._fault(error)
 
     def tell_delay(self, time: float) -> None:
-        """Tell how long ago the moment `time` was, once a second."""
+        """Report how long ago the moment `time` was, at most once a second."""
         if self._face.now >= self._delay_told + DELAY_EVERY:
             self._delay_told = self._face.now
             self._tell({"type": "delay", "seconds": round(self._face.now - time, 3)})
 
     async def speak(self) -> None:
-        """Say what waits, one after the other, for as long as the conversation is open."""
+        """Say the waiting texts and sounds one after the other, until cancelled."""
         while True:
             item = await self._line.get()
             try:
@@ -114,7 +115,7 @@ class Talk:
                     await self._face.flush()
             except InputError as error:
                 self._tell({"type": "error", "text": str(error)})
-            except Exception as error:  # a voice is anybody's code
+            except Exception as error:  # voices may be third-party code, which raises anything
                 logger.exception("the voice failed")
                 self._tell({"type": "error", "text": f"the voice failed: {type(error).__name__}: {error}"})
 
@@ -132,7 +133,7 @@ class Talk:
     async def _direct(self, message: dict[str, Any]) -> None:
         unknown = message.keys() - {"type", *DIRECTED}
         if unknown:
-            raise InputError(f"direct may hold {', '.join(DIRECTED)}, got {', '.join(sorted(unknown))}")
+            raise InputError(f"the fields of direct may be {', '.join(DIRECTED)}, got {', '.join(sorted(unknown))}")
         given = {name: value for name, value in message.items() if name != "type"}
         self._face.direct(Controls(**given))
 
@@ -150,7 +151,7 @@ class Talk:
             self._line.put_nowait(item)
         except asyncio.QueueFull:
             raise InputError(
-                f"{self._line.maxsize} texts or pieces of sound wait to be said already; this one is dropped, send "
+                f"{self._line.maxsize} texts or pieces of sound are waiting to be said, so this one is dropped; send "
                 "more when an utterance has ended"
             ) from None
 

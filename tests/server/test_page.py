@@ -115,7 +115,7 @@ def test_phrases_and_the_microphone(page: Page, address: str) -> None:
     expect(status).to_have_text("Ready.", timeout=PATIENCE)
     page.evaluate(WATCH)
     page.get_by_label("What the face says").fill("See you soon.")
-    page.get_by_role("button", name="Keep phrase").click()
+    page.get_by_role("button", name="Save phrase").click()
     page.get_by_role("button", name="See you soon.").click()
     said(page, "Speaking.")
     said(page, "Ready.")
@@ -191,5 +191,5 @@ def test_a_server_that_dies_is_told(browser: Browser, astronaut: Path, tmp_path:
         expect(page.locator("#status")).to_have_text("Ready.", timeout=PATIENCE)
         server.process.kill()
         expect(page.locator("#status")).to_have_text(
-            "The conversation is over (1006). Reload the page for another.", timeout=PATIENCE
+            "The conversation is over (1006). Reload the page to start another.", timeout=PATIENCE
         )

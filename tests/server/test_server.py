@@ -407,7 +407,7 @@ def test_a_flood_is_bounded(serve: Callable[..., Server]) -> None:
             for _ in range(40):
                 await visitor.tell("say", text="a " * 30)
             errors = [await visitor.until("error")]
-            assert "wait to be said already" in errors[0]["text"]
+            assert "are waiting to be said" in errors[0]["text"]
             await visitor.tell("interrupt")
             await visitor.until("interrupted")
         async with visit(server) as visitor:
@@ -468,7 +468,7 @@ def test_a_conversation_ends_in_time(serve: Callable[..., Server]) -> None:
     async def scene() -> None:
         async with visit(server) as visitor:
             closing = await visitor.until("closing")
-            assert "may last 1 s" in closing["text"]
+            assert "may last at most 1 s" in closing["text"]
 
     server = serve(max_seconds=1.0)
     run(scene())
@@ -541,13 +541,13 @@ def test_generate_makes_marked_videos(serve: Callable[..., Server], tmp_path: Pa
 BAD_FORMS: dict[str, tuple[dict[str, str], dict[str, bytes], str]] = {
     "nothing": ({}, {}, "either audio"),
     "both": ({"text": "a"}, {"audio": b"x"}, "either audio"),
-    "unknown field": ({"txt": "a"}, {}, "may hold"),
+    "unknown field": ({"txt": "a"}, {}, "fields may be"),
     "no sound": ({}, {"audio": b"not a sound"}, "cannot be read as audio"),
     "no picture": ({"text": "a"}, {"photo": b"not a picture"}, "picture|image"),
     "unknown face": ({"text": "a", "face": "carl"}, {}, "one of anna, bert"),
     "seed": ({"text": "a", "seed": "x"}, {}, "whole number"),
     "large seed": ({"text": "a", "seed": str(2**64)}, {}, "from 0 to 2**63 - 1"),
-    "too long": ({"text": "a " * 20}, {}, "may last 2 s"),
+    "too long": ({"text": "a " * 20}, {}, "may last at most 2 s"),
     "audio as text": ({"audio": "a"}, {}, "must be a file"),
     "failing voice": ({"text": "fail"}, {}, "mid-sentence"),
 }

@@ -1,5 +1,5 @@
-/** The same face by WebRTC: a video element plays it, events go over a data channel. */
-const WAIT = 200; // milliseconds
+/** The same face over WebRTC: a video element plays it, and events arrive over a data channel. */
+const WAIT = 200; // milliseconds that frames wait in the browser's jitter buffer
 export class Call {
   constructor(video, onEvent, address) {
     Object.assign(this, {video, onEvent, connection: new RTCPeerConnection()});
@@ -23,14 +23,14 @@ export class Call {
     const answer = await (await fetch(address, {method: "POST", body})).json();
     if (answer.error) throw new Error(answer.error);
     await this.connection.setRemoteDescription(answer);
-    // Pictures wait about as long as sound from the beginning: by itself the browser takes ten seconds to find out.
+    // Let frames wait about as long as sound from the start; the browser takes ten seconds to adapt by itself.
     const pictures = this.connection.getReceivers().find(({track}) => track.kind === "video");
     if (pictures) pictures.jitterBufferTarget = WAIT;
   }
   send(type, more = {}) { if (this.channel.readyState === "open") this.channel.send(JSON.stringify({type, ...more})); }
   say(text) { this.video.muted = false; this.video.play(); this.send("say", {text}); }
   interrupt() { this.send("interrupt"); }
-  /** The server tells how late it draws; the way here and the wait in the browser come on top. */
+  /** Passes events on. To the delay that the server reports, it adds the time on the network and in the browser. */
   async heard(event) {
     if (event.type !== "delay") return this.onEvent(event);
     const stats = [...(await this.connection.getStats()).values()];
@@ -38,12 +38,12 @@ export class Call {
     const trip = stats.find(({type, nominated}) => type === "candidate-pair" && nominated)?.currentRoundTripTime ?? 0;
     const {jitterBufferDelay: all, jitterBufferEmittedCount: count} = video;
     const {all: before, count: old} = this.last ?? {all: 0, count: 0};
-    const waited = (all - before) / (count - old) || 0; // seconds of each frame since the last time
+    const waited = (all - before) / (count - old) || 0; // seconds per frame since the last report
     this.last = {all, count};
     this.onEvent({...event, seconds: event.seconds + trip / 2 + waited, fps: video.framesPerSecond ?? 0});
   }
 }
-/** The face listens to the microphone. Returns what stops it. */
+/** Lets the face listen to the microphone. Returns a function that stops it. */
 export async function speak({microphone}) {
   const stream = await navigator.mediaDevices.getUserMedia({audio: {echoCancellation: true}});
   await microphone.replaceTrack(stream.getAudioTracks()[0]);

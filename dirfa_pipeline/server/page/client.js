@@ -1,5 +1,5 @@
-/** A face to talk with: draws on a canvas and plays in step. No framework, no build. */
-const RATE = 24000, LATE = 0.3; // samples a second; seconds of sound that may wait to be heard
+/** A live face: draws frames on a canvas in sync with their sound. Needs no framework and no build step. */
+const RATE = 24000, LATE = 0.3; // samples per second; seconds of sound that may be waiting before it is sped up
 export class Face {
   constructor(canvas, onEvent, address) {
     Object.assign(this, {canvas, onEvent, sound: new AudioContext({sampleRate: RATE}), sources: new Set()});
@@ -31,17 +31,17 @@ export class Face {
     }
     picture.close();
   }
-  /** Plays samples after those before them; returns in how many seconds the picture's own 40 ms, the last, come. */
+  /** Plays samples after earlier ones. Returns the seconds until their last 40 ms, which are the frame's, are heard. */
   play(samples, speaking) {
     const {sound} = this, now = sound.currentTime;
-    this.hushed &&= Boolean(speaking); // what was under way when it was interrupted is not heard
+    this.hushed &&= Boolean(speaking); // speech in transit when the face was interrupted is not played
     if (sound.state !== "running" || !samples.length || this.hushed) return 0;
-    if (this.until < now) { // the sound came too late: the next may be as late
+    if (this.until < now) { // it came too late, and the next may, too: buffer more
       if (this.voiced) this.cushion = Math.min(0.25, 1.5 * this.cushion);
       this.until = now + this.cushion;
     }
     this.voiced = speaking;
-    // What is too late catches up: silence is left out, speech is faster.
+    // Sound that is too late catches up: silence is left out, and speech is played faster.
     const late = this.until + samples.length / RATE > now + this.cushion + LATE;
     if (late && !speaking) return this.until - now;
     if (late) samples = samples.subarray(samples.findIndex((value) => value !== 0));

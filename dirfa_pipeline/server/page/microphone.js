@@ -1,4 +1,4 @@
-/** Gathers 20 ms of the microphone as 16-bit samples and passes them on. */
+/** Collects 20 ms of the microphone's sound as 16-bit samples, and passes them on. */
 registerProcessor("microphone", class extends AudioWorkletProcessor {
   constructor() { super(); this.samples = []; }
   process([[channel]]) {

@@ -5,13 +5,13 @@ import {measure, tell} from "./words.js";
 
 const at = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
-// bare: the face alone, as a browser source; remote: speaks through that one; call: by WebRTC.
+// bare: only the face, for a browser source; remote: controls that face from another page; call: uses WebRTC.
 for (const mode of ["bare", "remote", "call"]) document.body.classList.toggle(mode, query.has(mode));
 
 function hear(event) {
   if (event.type === "delay") at("delay").textContent = measure(event);
   const said = tell(event);
-  const more = event.type === "closed" ? " Reload the page for another." : "";
+  const more = event.type === "closed" ? " Reload the page to start another." : "";
   if (said !== null) at("status").textContent = said + more;
 }
 const address = (path) => new URL(path + location.search, location.href);

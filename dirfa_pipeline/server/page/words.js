@@ -1,4 +1,4 @@
-/** What the events of a conversation say to people; null leaves what is said. */
+/** The status line for the events of a conversation; null keeps the current text. */
 const seconds = (value) => `${value.toFixed(1)} s`;
 const words = {
   ready: () => "Ready.",
