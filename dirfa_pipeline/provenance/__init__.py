@@ -1,1 +1,1 @@
-"""What a video says about its origin: signed credentials, container metadata and an invisible watermark."""
+"""Marks videos as AI-generated with signed credentials, container metadata and an invisible watermark."""

@@ -1,9 +1,8 @@
 """
-The code that carries a payload: 32 bits, a checksum of 16, and three signs for each of them that depend on its
-neighbours.
+The error-correcting code of the watermark: 32 bits of payload and a checksum of 16, each encoded as three signs.
 
-A convolutional code (Elias, 1955; the polynomials are the best known ones of rate 1/3 and memory 8), decoded by the
-Viterbi algorithm from how sure each sign is: it reads what is less than half as strong as single signs must be.
+It is a convolutional code (Elias, 1955), with the best known polynomials of rate 1/3 and memory 8. The Viterbi
+algorithm decodes it from soft values, and so reads a mark less than half as strong as uncoded bits would need.
 """
 
 import binascii
@@ -17,20 +16,20 @@ Array = NDArray[np.float32]
 
 PAYLOAD_BITS, CHECK_BITS = 32, 16
 BITS: Final = PAYLOAD_BITS + CHECK_BITS
-MEMORY: Final = 8  # bits before each that its signs depend on
+MEMORY: Final = 8  # preceding bits on which the signs of a bit depend
 POLYNOMIALS: Final = (0o557, 0o663, 0o711)
-STEPS: Final = BITS + MEMORY  # zeros follow the bits, so that all end in one state
+STEPS: Final = BITS + MEMORY  # zeros follow the bits, so that every payload ends in the same state
 CODE_BITS: Final = STEPS * len(POLYNOMIALS)
 
-# For each state, the last eight bits, and each new bit: the signs that are sent, `(256, 2, 3)`.
+# The three signs for each state (the last eight bits) and each new bit, `(256, 2, 3)`.
 _REGISTERS = np.arange(2**MEMORY)[:, None] | np.arange(2)[None] << MEMORY
 _PARITIES = np.bitwise_count(_REGISTERS[..., None] & np.array(POLYNOMIALS)) & 1
 _SIGNS = np.where(_PARITIES, 1.0, -1.0).astype(np.float32)
-_NEXT = _REGISTERS >> 1  # the state that follows
+_NEXT = _REGISTERS >> 1  # the next state
 
 
 def code_of(payload: int) -> Array:
-    """The signs that stand for a payload and its checksum, `(168,)` of -1 or 1."""
+    """Encode a payload and its checksum as signs, `(168,)` of -1 or 1."""
     number = payload << CHECK_BITS | _checksum(payload)
     signs, state = [], 0
     for place in range(STEPS):
@@ -41,12 +40,12 @@ def code_of(payload: int) -> Array:
 
 
 def payload_of(signs: NDArray[np.floating]) -> int | None:
-    """The payload that 168 numbers spell, each the surer the larger; `None` where its checksum is wrong."""
+    """Decode 168 soft values, more certain the larger they are; `None` if the checksum is wrong."""
     gains = np.einsum("pi,sbi->psb", np.asarray(signs, np.float64).reshape(STEPS, -1), _SIGNS)
     best = np.full(2**MEMORY, -np.inf)
     best[0] = 0.0
     states = np.arange(2**MEMORY)
-    # A state's last bit is its highest; before it were two states, which differ in the bit that has left.
+    # A state's newest bit is its highest. Two states lead to it, which differ in the bit that was shifted out.
     bits, earlier = states >> (MEMORY - 1), (states << 1 & 2**MEMORY - 1)[:, None] | np.arange(2)
     came_from = np.empty((STEPS, 2**MEMORY), np.int64)
     for step in range(STEPS):

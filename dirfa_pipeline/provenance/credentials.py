@@ -1,8 +1,8 @@
 """
-Content credentials (C2PA 2, `c2pa-python`): a signed statement in the file of what made it and how.
+Content credentials (C2PA 2, `c2pa-python`): a signed statement, inside the file, of what made it and how.
 
-Who has no certificate gets one that was made for the occasion and says so: it shows that a file was not changed since,
-not who made it.
+Without a certificate of the user's own, a self-made one is used and named as such. It shows that a file has not been
+changed since it was signed, but not who made it.
 """
 
 import datetime
@@ -20,9 +20,9 @@ from ..version import __version__
 if TYPE_CHECKING:
     from cryptography.x509 import Name
 
-# What C2PA can sign of what this package writes; WebM is not among its formats.
+# The formats that this package writes and C2PA can sign; C2PA does not support WebM.
 SIGNED: Final = {".mp4": "video/mp4", ".mov": "video/quicktime", ".png": "image/png"}
-# How files begin that C2PA reads, from which byte on.
+# The first bytes of files that C2PA reads: offset, content, media type.
 BEGINNINGS: Final = (
     (4, b"ftypqt", "video/quicktime"), (4, b"ftyp", "video/mp4"), (0, b"\x89PNG", "image/png"),
     (8, b"AVI ", "video/avi"), (0, b"\xff\xd8", "image/jpeg"),
@@ -33,19 +33,19 @@ UNVERIFIED: Final = "unverified"
 # https://cv.iptc.org/newscodes/digitalsourcetype
 SOURCE_TYPES: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED, COMPOSITE = "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
-YEARS: Final = 10  # that a self-made certificate is valid
+YEARS: Final = 10  # for which a self-made certificate is valid
 OFFLINE: Final = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
 @dataclass(frozen=True)
 class Certificate:
     """
-    What credentials are signed with.
+    A certificate and the private key with which credentials are signed.
 
     Args:
-        chain (`bytes`): Certificates in PEM, the signer's first.
-        key (`bytes`): Its private key in PEM.
-        algorithm (`str`, defaults to `"es256"`): C2PA's name of the signature's kind.
+        chain (`bytes`): The certificates in PEM, the signer's first.
+        key (`bytes`): The signer's private key in PEM.
+        algorithm (`str`, defaults to `"es256"`): C2PA's name of the signature algorithm.
     """
 
     chain: bytes
@@ -59,12 +59,12 @@ class Credentials:
     What a file's credentials say.
 
     Args:
-        software (`str`): That made it.
-        source_type (`str`, *optional*): IPTC's digital source type, as `trainedAlgorithmicMedia`.
-        signer (`str`): The certificate's name.
-        intact (`bool`): Whether signature and file belong together: nothing was changed since.
-        trusted (`bool`): Whether the certificate leads to one of C2PA's authorities; a self-made one does not.
-        problems (`tuple[str, ...]`): C2PA's codes of what is wrong.
+        software (`str`): The software that made it.
+        source_type (`str`, *optional*): IPTC's digital source type, such as `trainedAlgorithmicMedia`.
+        signer (`str`): The name in the certificate.
+        intact (`bool`): Whether the signature matches the file, so that nothing was changed since it was signed.
+        trusted (`bool`): Whether one of C2PA's authorities issued the certificate; not so for a self-made one.
+        problems (`tuple[str, ...]`): C2PA's codes for the problems found.
     """
 
     software: str
@@ -76,7 +76,7 @@ class Credentials:
 
 
 def can_be_signed(path: str | os.PathLike[str]) -> bool:
-    """Whether C2PA knows files with such an ending."""
+    """Whether C2PA can sign files with this extension."""
     return Path(path).suffix.lower() in SIGNED
 
 
@@ -85,15 +85,15 @@ def sign_file(
     certificate: Certificate | None = None, watermark: int | None = None, kind: str = ".mp4",
 ) -> None:  # fmt: skip
     """
-    Write credentials into a file, which keeps its name.
+    Write credentials into a file, in place.
 
     Args:
         title (`str`): The video's name.
-        composite (`bool`): Whether it is a film in which only a part was made by software.
-        photo: A picture that is named as an ingredient.
-        certificate ([`Certificate`], *optional*): By default one that is made for this process.
-        watermark (`int`, *optional*): The payload of the video's mark, which the credentials repeat.
-        kind (`str`): What the file is: .mp4, .mov or .png.
+        composite (`bool`): Whether only a part of the film was generated.
+        photo: A photo to name as an ingredient.
+        certificate ([`Certificate`], *optional*): By default, a self-made one for this process.
+        watermark (`int`, *optional*): The payload of the video's watermark, which the credentials repeat.
+        kind (`str`): The type of the file: .mp4, .mov or .png.
 
     Raises:
         InputError: The certificate or the photo cannot be used.
@@ -116,14 +116,14 @@ def sign_file(
             builder.sign(signer, SIGNED[kind], unsigned, file)
         os.replace(signed, path)
     except c2pa.C2paError as error:
-        raise InputError(f"the video cannot be signed: {error}; check certificate, key and their algorithm") from error
+        raise InputError(f"the video cannot be signed: {error}; check the certificate, key and algorithm") from error
     finally:
         signed.unlink(missing_ok=True)
 
 
 def read_credentials(path: str | os.PathLike[str]) -> Credentials | None:
     """
-    What the credentials of a file say; `None` where it has none. Nothing is fetched from the network.
+    Read the credentials of a file; `None` if it has none. Nothing is fetched from the network.
 
     Raises:
         OSError: The file cannot be read.
@@ -145,14 +145,14 @@ def read_credentials(path: str | os.PathLike[str]) -> Credentials | None:
 
 
 def _kind_of(file: BinaryIO) -> str | None:
-    """C2PA's word for what a file is by its beginning; `None` for what it does not read."""
+    """The media type of a file by its first bytes; `None` for types that C2PA does not read."""
     head = file.read(16)
     file.seek(0)
     return next((kind for start, begins, kind in BEGINNINGS if head[start:].startswith(begins)), None)
 
 
 def _statement(title: str, composite: bool, watermark: int | None, kind: str) -> dict[str, Any]:
-    """The claim in the form that C2PA's builder takes."""
+    """The manifest in the form that C2PA's builder takes."""
     software = {"name": SOFTWARE, "version": __version__}
     created = {
         "action": "c2pa.created",
@@ -205,17 +205,17 @@ def _summary(store: dict[str, Any]) -> Credentials:
 
 def load_certificate(chain: str | os.PathLike[str], key: str | os.PathLike[str]) -> Certificate:
     """
-    A certificate from two PEM files: the chain, the signer's own first, and the private key.
+    Load a certificate from two PEM files: the chain, with the signer's own first, and the private key.
 
     Raises:
-        InputError: A file is missing, or the key is of a kind that C2PA does not take.
+        InputError: A file is missing, or C2PA does not support the type of the key.
     """
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     for path in (chain, key):
         if not os.path.isfile(path):
-            raise InputError(f"the certificate's file is not there: {os.fspath(path)}")
+            raise InputError(f"the certificate's file does not exist: {os.fspath(path)}")
     secret = Path(key).read_bytes()
     try:
         private = load_pem_private_key(secret, password=None)
@@ -228,12 +228,12 @@ def load_certificate(chain: str | os.PathLike[str], key: str | os.PathLike[str])
         return Certificate(Path(chain).read_bytes(), secret, "ed25519")
     if isinstance(private, rsa.RSAPrivateKey):
         return Certificate(Path(chain).read_bytes(), secret, "ps256")
-    raise InputError("credentials are signed with a key on P-256, P-384 or P-521, Ed25519 or RSA; make one of these")
+    raise InputError("the key must be on P-256, P-384 or P-521, Ed25519 or RSA; make one of these")
 
 
 @cache
 def self_made_certificate() -> Certificate:
-    """A certificate and its authority, made once a process and kept nowhere."""
+    """A certificate and its authority, made once per process and never stored."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec

@@ -1,8 +1,9 @@
 """
-The watermark found in a video, whatever was done to it meanwhile: coding, scaling, cropping, another frame rate.
+Finds the watermark in a video, even after encoding, scaling, cropping or a change of the frame rate.
 
-Frames are summed with the sign that the mark had at their time, so that the picture itself cancels and the mark stays.
-The sum is folded into one tile, for each size that the tile may have, and the pattern looked for at every place.
+Frames are summed with the sign that the mark had at their time, so that the image itself cancels and the mark adds up.
+For each size that the mark's tile may have, the sum is folded into one tile, and the pattern is searched for at every
+position.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,30 +24,30 @@ from .watermark import FREQUENCY
 Array = NDArray[np.float32]
 Complex = NDArray[np.complexfloating]
 
-WINDOW: Final = 8.0  # seconds that are summed
+WINDOW: Final = 8.0  # seconds of video that are summed
 LEAST_FRAMES: Final = 8
-LARGEST: Final = 512  # pixels of the longest side: larger frames are made smaller first
-DETAIL: Final = 1.0 / 60.0  # of the longest side, deviation: coarser light is none of the mark's
-FADE: Final = 0.15  # of a piece, at each end
-MOST: Final = 20.0  # levels of detail: edges that move have more, and would drown the mark
-EVEN: Final = 15  # pixels over which the sum is made equally strong
-SIZES: Final = np.exp(np.arange(np.log(0.86), np.log(1.05), 0.004))  # of the tile, over that of an uncropped picture
-# Chance gives the scores of unmarked videos a Gumbel distribution; its place and width are those of the worst of 33
-# real clips (measured: benchmarks/evaluate_watermark.py), so that most videos give chance less than this says.
+LARGEST: Final = 512  # pixels of the longest side; larger frames are scaled down first
+DETAIL: Final = 1.0 / 60.0  # deviation of the blur, over the longest side; the mark has no coarser waves
+FADE: Final = 0.15  # share of a piece over which it fades in, and out
+MOST: Final = 20.0  # levels at which detail is clipped; moving edges have more and would drown the mark
+EVEN: Final = 15  # pixels over which the strength of the sum is evened out
+SIZES: Final = np.exp(np.arange(np.log(0.86), np.log(1.05), 0.004))  # of the tile, relative to an uncropped frame's
+# The scores of unmarked videos follow a Gumbel distribution. These are the location and scale for the worst of 33 real
+# clips (measured by benchmarks/evaluate_watermark.py), so for most videos a false alarm is less likely than computed.
 CHANCE_SCORE, CHANCE_WIDTH = 4.03, 0.192
-MOST_CHANCE: Final = 1e-6  # of finding a mark in a video that has none
+MOST_CHANCE: Final = 1e-6  # highest accepted probability of finding a mark in a video that has none
 
 
 @dataclass(frozen=True)
 class Finding:
     """
-    What was found.
+    The result of a search for the watermark.
 
     Args:
-        score (`float`): Height of the mark's peak over the noise around it.
-        payload (`int`, *optional*): The mark's number; `None` where its checksum fails.
-        size (`float`): Of the mark over that in an uncropped picture: 0.9 if a tenth was cut off.
-        pieces (`int`): How many pieces of the video were searched: each is one more chance for chance.
+        score (`float`): Height of the mark's peak, relative to the noise around it.
+        payload (`int`, *optional*): The mark's number; `None` if its checksum fails.
+        size (`float`): Size of the mark relative to that in an uncropped frame: 0.9 if a tenth was cut off.
+        pieces (`int`): How many pieces of the video were searched; each one makes a false alarm more likely.
     """
 
     score: float
@@ -56,26 +57,26 @@ class Finding:
 
     @property
     def found(self) -> bool:
-        """Whether chance gives as much to one unmarked video in a million at most."""
+        """Whether at most one unmarked video in a million would reach this result by chance."""
         return self.chance <= MOST_CHANCE
 
     @property
     def chance(self) -> float:
-        """Probability that an unmarked video has such a score, and such a checksum if it is right."""
+        """Probability that an unmarked video reaches this score and, if there is a payload, its correct checksum."""
         of_score = float(-np.expm1(-self.pieces * np.exp((CHANCE_SCORE - self.score) / CHANCE_WIDTH)))
         return of_score if self.payload is None else of_score / 2**CHECK_BITS
 
 
 def find_watermark(frames: Iterable[NDArray[np.uint8]], fps: float, key: int = PUBLIC_KEY) -> Finding | None:
     """
-    Look for the mark, piece by piece, until it is found; the best of all pieces otherwise.
+    Search for the mark piece by piece until it is found.
 
     Args:
-        frames (`Iterable[np.ndarray]` of shape `(height, width, 3)`): uint8; read as far as needed.
-        fps (`float`): Their rate.
+        frames (`Iterable[np.ndarray]` of shape `(height, width, 3)`): uint8; only read as far as needed.
+        fps (`float`): Frames per second.
 
     Returns:
-        [`Finding`], or `None` for less than eight frames.
+        The best [`Finding`] of all pieces searched, or `None` for fewer than eight frames.
     """
     best: Finding | None = None
     for number, piece in enumerate(_pieces(frames, max(LEAST_FRAMES, round(WINDOW * fps))), start=1):
@@ -88,7 +89,7 @@ def find_watermark(frames: Iterable[NDArray[np.uint8]], fps: float, key: int = P
 
 
 def _pieces(frames: Iterable[NDArray[np.uint8]], count: int) -> Iterator[list[Array]]:
-    """Details of the frames, `count` at a time; a rest of less than half a piece is left out unless it is all."""
+    """Details of the frames, `count` at a time; a last piece of less than half is left out unless alone."""
     remaining, first = iter(frames), True
     while piece := [detail(frame) for frame in islice(remaining, count)]:
         if len(piece) >= (LEAST_FRAMES if first else count // 2):
@@ -97,7 +98,7 @@ def _pieces(frames: Iterable[NDArray[np.uint8]], count: int) -> Iterator[list[Ar
 
 
 def detail(frame: NDArray[np.uint8]) -> Array:
-    """What of a frame's light is finer than the mark's coarsest waves, `(height, width)`."""
+    """The part of a frame's luminance that is finer than the mark's coarsest waves, `(height, width)`."""
     light = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
     scale = LARGEST / max(light.shape)
     if scale < 1.0:
@@ -107,14 +108,14 @@ def detail(frame: NDArray[np.uint8]) -> Array:
 
 
 def gather(details: list[Array], fps: float) -> Complex:
-    """The sum of frames turned back by the mark's phase, `(height, width)`, complex, equally strong everywhere."""
+    """Sum frames with the mark's phase removed and even out the strength, `(height, width)`, complex."""
     total = np.tensordot(_weights(len(details), fps), np.stack(details), axes=1)
     strength = cv2.blur(np.square(np.abs(total)), (EVEN, EVEN))
     return total / np.sqrt(strength + 1e-3 * strength.mean() + 1e-6)
 
 
 def _weights(count: int, fps: float) -> Complex:
-    """What frames are multiplied with: the mark's phase, faded at both ends, blind to slow changes of light."""
+    """The weights of the sum: the mark's phase, faded at both ends and insensitive to slow changes of light."""
     place = np.arange(count)
     edge = np.minimum(place + 1, count - place) / (FADE * count + 1.0)
     phase = np.sin(0.5 * np.pi * np.minimum(edge, 1.0)) ** 2 * np.exp(-2j * np.pi * FREQUENCY * place / fps)
@@ -123,7 +124,7 @@ def _weights(count: int, fps: float) -> Complex:
 
 
 def look(gathered: Complex, wanted: Patterns) -> Finding:
-    """The tile's size and place at which the pattern fits best, and what the bits spell there."""
+    """Find the tile's size and position at which the pattern fits best, and decode the bits there."""
     tiles = np.stack([fold(gathered, float(size)) for size in SIZES])
     score, size, (row, column), answer = best_fit(tiles, wanted.beacon)
     tile = np.roll(np.fft.ifft2(tiles[size]), (-row, -column), (0, 1))
@@ -133,13 +134,13 @@ def look(gathered: Complex, wanted: Patterns) -> Finding:
 
 def best_fit(tiles: Complex, beacon: Array) -> tuple[float, int, tuple[int, int], complex]:
     """
-    Where a pattern fits spectra of tiles `(sizes, 128, 128)` best.
+    Find where a pattern fits spectra of tiles `(sizes, 128, 128)` best.
 
     Returns:
-        The score, the index of the size, the place as row and column, and the sum that was found there.
+        The score, the index of the size, the position as row and column, and the correlation there.
     """
     wanted = np.conj(np.fft.fft2(beacon)).astype(np.complex64)
-    # All waves that the beacon has fit a grid of half as many samples: the size is told there, four times as fast.
+    # A grid of half as many samples holds all waves of the beacon, so the size is found there, four times as fast.
     coarse = _powers(tiles[:, _LOW[:, None], _LOW] * wanted[_LOW[:, None], _LOW])
     size = int((coarse.max(axis=(1, 2)) / (coarse.mean(axis=(1, 2)) + 1e-12)).argmax())
     fits = ifft2(tiles[size] * wanted)
@@ -150,13 +151,13 @@ def best_fit(tiles: Complex, beacon: Array) -> tuple[float, int, tuple[int, int]
 
 
 def _powers(spectra: Complex) -> Array:
-    """The squares of the sums at each place, `(sizes, rows, columns)`."""
+    """The squared correlation at each position, `(sizes, rows, columns)`."""
     fits = ifft2(spectra, overwrite_x=True)
     return np.square(fits.real) + np.square(fits.imag)
 
 
 def fold(gathered: Complex, size: float) -> Complex:
-    """The spectrum of the sum of all tiles of a size, equally strong at every fineness: `(128, 128)`."""
+    """The spectrum of the sum of all tiles of a size, equally strong at every frequency: `(128, 128)`."""
     height, width = gathered.shape
     scale = TILES * TILE / max(height, width) * size
     shape = max(1, round(width * scale)), max(1, round(height * scale))

@@ -1,4 +1,4 @@
-"""Videos that say what they are: the writer of every video that this package makes."""
+"""Writes videos that are marked as AI-generated; every video of this package is written here."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -25,20 +25,21 @@ COMMENT: Final = f"AI-generated talking video, made with dirfa-pipeline {__versi
 DUB_COMMENT: Final = f"Video with AI-generated lips, made with dirfa-pipeline {__version__}"
 
 
-@dataclass(frozen=True, eq=False)  # arrays cannot be compared
+@dataclass(frozen=True, eq=False)  # comparing arrays does not give a single truth value
 class Marks:
     """
-    What a video says of itself. Many laws ask for it: see docs/provenance.md before you leave something out.
+    How a video is marked as AI-generated. Many laws require such marks: see docs/provenance.md before you leave any
+    out.
 
     Args:
-        payload (`int`, *optional*): The number of 32 bits in the invisible watermark, by default one that says "made
-            with this software"; `None` for no watermark.
-        certificate ([`Certificate`], *optional*): What the credentials are signed with, see [`load_certificate`]; by
-            default one that was made for this process and says so.
-        photo (`str` or `os.PathLike`, *optional*): The picture's file, if credentials shall name it.
-        composite (`bool`): Whether the video is a film of which only a part was made: a dub.
-        frames (`np.ndarray` of shape `(frames,)`, *optional*): bool, which frames were made and so carry the
-            watermark; all if left out.
+        payload (`int`, *optional*): The 32-bit number in the invisible watermark; the default means "made with this
+            software". `None` for no watermark.
+        certificate ([`Certificate`], *optional*): Signs the credentials, see [`load_certificate`]. By default it is
+            made for this process, and named as self-made.
+        photo (`str` or `os.PathLike`, *optional*): The photo's file, if the credentials should name it.
+        composite (`bool`): Whether only a part of the film was generated, as in a dub.
+        frames (`np.ndarray` of shape `(frames,)`, *optional*): bool, which frames were generated and so carry the
+            watermark; all by default.
     """
 
     payload: int | None = MADE_HERE
@@ -60,11 +61,11 @@ def video_writer(
     marks: Marks | None = MARKED,
 ) -> VideoWriter | PictureSequence:
     """
-    A writer of frames whose video is marked: a [`VideoWriter`], or a [`PictureSequence`] for names that end in .png.
+    Open a writer for a marked video: a [`VideoWriter`], or a [`PictureSequence`] for names that end in .png.
 
     Args:
         path, fps, audio, crf, preset: See [`VideoWriter`].
-        marks ([`Marks`], *optional*): What the video says of itself; with `None` nothing.
+        marks ([`Marks`], *optional*): How the video is marked; `None` leaves it unmarked.
     """
     mark = None if marks is None or marks.payload is None else _marker(marks, marks.payload, fps)
     sign = None if marks is None or not can_be_signed(path) else partial(
@@ -78,7 +79,7 @@ def video_writer(
 
 
 def _marker(marks: Marks, payload: int, fps: float) -> Mark:
-    """What marks a frame's colours, given its time in seconds, unless the frame was not made."""
+    """A function that marks a frame's colours, given its time in seconds, unless the frame was not generated."""
     watermark, made = Watermark(payload), marks.frames
 
     def mark(frame: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
@@ -102,17 +103,18 @@ def write_video(
     marks: Marks | None = MARKED,
 ) -> None:
     """
-    Write all frames and the sound to a video that says what it is: .mp4, .mov, .webm, or numbered .png pictures.
+    Write frames and sound to a video that is marked as AI-generated: .mp4, .mov, .webm or numbered .png images.
 
-    It carries content credentials (C2PA), metadata and an invisible watermark, see docs/provenance.md; `frames`
-    themselves stay as they are.
+    The marks are content credentials (C2PA), metadata and an invisible watermark; see docs/provenance.md. `frames`
+    are not modified.
 
     Args:
-        path: Where the video goes; its ending says how it is coded. Pictures have a place for their number in the
-            name, as in `take-%05d.png`, and no sound.
-        frames (`Iterable[np.ndarray]`): uint8 of shape `(height, width, 3)`, or 4 with alpha, with even sides.
+        path: The output file; its extension chooses the format. The name of .png images needs a placeholder for their
+            number, as in `take-%05d.png`; they have no sound.
+        frames (`Iterable[np.ndarray]`): uint8 of shape `(height, width, 3)`, or `(height, width, 4)` with alpha; both
+            sides must be even.
         fps, audio, crf, preset: See [`VideoWriter`].
-        marks ([`Marks`], *optional*): What the video says of itself; with `None` nothing.
+        marks ([`Marks`], *optional*): How the video is marked; `None` leaves it unmarked.
 
     Raises:
         InputError: The path, `crf`, `preset` or the certificate cannot be used.

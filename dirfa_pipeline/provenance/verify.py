@@ -1,4 +1,4 @@
-"""What a video from anywhere says of itself, and whether it holds."""
+"""Checks whether a video is marked as AI-generated, and whether the marks are valid."""
 
 import os
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from .pattern import PUBLIC_KEY
 @dataclass(frozen=True)
 class Provenance:
     """
-    What was found in a video.
+    The marks found in a video.
 
     Args:
         comment (`str`, *optional*): The container's comment.
-        credentials ([`Credentials`], *optional*): What its content credentials say.
-        watermark ([`Finding`], *optional*): The best that looking for the mark gave; `None` for a clip that is too
-            short to tell.
+        credentials ([`Credentials`], *optional*): The content credentials.
+        watermark ([`Finding`], *optional*): The best result of the search for the watermark; `None` if the clip is
+            too short to search.
     """
 
     comment: str | None
@@ -31,26 +31,26 @@ class Provenance:
 
     @property
     def marked(self) -> bool:
-        """Whether intact credentials or the watermark say that the video was made by software."""
+        """Whether intact credentials or the watermark show that the video was generated."""
         stated = self.credentials is not None and self.credentials.intact and self.credentials.source_type is not None
         return stated or (self.watermark is not None and self.watermark.found)
 
 
 def verify(path: str | os.PathLike[str], key: int = PUBLIC_KEY) -> Provenance:
     """
-    Read a video's credentials and metadata and look for the watermark.
+    Read a video's credentials and metadata, and search for the watermark.
 
     Args:
-        path: A video from anywhere; nothing is fetched from the network.
-        key (`int`): Of the watermark's patterns.
+        path: Any video file; nothing is fetched from the network.
+        key (`int`): The key of the watermark's patterns.
 
     Raises:
-        InputError: Not a video.
+        InputError: The file is not a video.
     """
     video = read_video(path)
     try:
         with open_media(os.fspath(path), os.fspath(path)) as container:
-            told = {name.lower(): text for name, text in container.metadata.items()}  # WebM has it in capitals
+            told = {name.lower(): text for name, text in container.metadata.items()}  # WebM writes names in capitals
     except (FFmpegError, OSError) as error:
         raise InputError(f"{os.fspath(path)} cannot be read as a video ({error})") from error
     return Provenance(told.get("comment"), read_credentials(path), find_watermark(video.frames, video.fps, key))

@@ -1,4 +1,4 @@
-"""An invisible watermark: a faint pattern in the light of every frame, which changes its sign with time."""
+"""The invisible watermark: a faint pattern in the luminance of every frame, whose sign alternates over time."""
 
 from functools import lru_cache
 from typing import Final
@@ -14,30 +14,31 @@ from .pattern import PUBLIC_KEY, TILE, TILES, patterns
 
 Array = NDArray[np.float32]
 
-MADE_HERE: Final = 0xD14FA001  # the payload of whoever names none: "made with this software"
-FREQUENCY: Final = 0.6  # changes of sign back and forth a second: what stands still cancels over a few seconds
-# Measured by benchmarks/evaluate_watermark.py: fainter ones are lost by strong encoders, stronger ones show.
-STRENGTH: Final = 1.5  # levels of 255, root mean square where the picture has room for 1
-MOST_ROOM: Final = 1.15  # root mean square over a picture: a busy one would be marked stronger than 42 dB allows
-BEACON: Final = 0.3  # of the mark's power is in what is looked for, the rest in the bits
-# Strength in a flat area, and what a busy one, where noise is not seen, has more. Seen: half as strong again in flat
-# areas people who compared videos named the mottled walls.
+MADE_HERE: Final = 0xD14FA001  # the default payload: "made with this software"
+FREQUENCY: Final = 0.6  # hertz of the alternating sign; what stands still cancels over a few seconds
+# Measured by benchmarks/evaluate_watermark.py: fainter marks do not survive strong compression, stronger ones are
+# visible.
+STRENGTH: Final = 1.5  # root mean square, in levels of 255, where the room is 1
+MOST_ROOM: Final = 1.15  # highest root mean square over a frame; keeps the mark's PSNR above 42 dB in busy frames
+BEACON: Final = 0.3  # share of the mark's power in the beacon; the rest is in the bits
+# Strength in flat areas, and how much is added in busy ones, where noise is not seen. With half as much again in flat
+# areas, people who compared videos noticed mottled walls.
 FLAT, BUSY = 0.3, 1.3
-BUSY_LEVELS: Final = 5.0  # of difference between a pixel and its surroundings from which on an area is busy
-STEP: Final = 4  # pixels from one that is asked how busy its surroundings are to the next
-NEAR, AROUND = (3, 3), (5, 5)  # of these pixels: what each is compared with, and how far its answer reaches
+BUSY_LEVELS: Final = 5.0  # mean difference, in levels of 255, between pixels and their surroundings in a busy area
+STEP: Final = 4  # pixels between those at which busyness is measured
+NEAR, AROUND = (3, 3), (5, 5)  # in such steps: the neighbourhood a pixel is compared with, and that averaged over
 
 
 class Watermark:
     """
-    Mark a video's frames.
+    Marks a video's frames.
 
     Args:
-        payload (`int`, *optional*): A number of 32 bits that can be read from the video.
-        key (`int`, *optional*): Of the patterns; whoever looks for the mark must have it.
+        payload (`int`, *optional*): A 32-bit number that can be read from the video.
+        key (`int`, *optional*): The key of the patterns, needed to find the mark.
 
     Raises:
-        InputError: A payload that is no number of 32 bits.
+        InputError: `payload` does not fit into 32 bits.
     """
 
     def __init__(self, payload: int = MADE_HERE, key: int = PUBLIC_KEY) -> None:
@@ -51,7 +52,7 @@ class Watermark:
 
     def mark(self, frame: NDArray[np.uint8], seconds: float) -> NDArray[np.uint8]:
         """
-        A marked copy of a frame.
+        Return a marked copy of a frame.
 
         Args:
             frame (`np.ndarray` of shape `(height, width, 3)`): uint8.
@@ -60,13 +61,13 @@ class Watermark:
         height, width = frame.shape[:2]
         sign = 1.0 if np.cos(2.0 * np.pi * FREQUENCY * seconds) >= 0.0 else -1.0
         spread, room = self._spread(height, width), _room(frame)
-        # Bytes end at 0 and 255 both ways: what brightens and what darkens, apart, is faster than one signed sum.
+        # Saturating bytes make it faster to brighten and darken separately than to add one signed sum.
         more, less = (cv2.multiply(spread, room, scale=way * STRENGTH, dtype=cv2.CV_8U) for way in (sign, -sign))
         brighter = cv2.add(frame, cv2.cvtColor(more, cv2.COLOR_GRAY2RGB))
         return np.asarray(cv2.subtract(brighter, cv2.cvtColor(less, cv2.COLOR_GRAY2RGB), brighter), np.uint8)
 
     def _spread_over(self, height: int, width: int) -> Array:
-        """The tile repeated over a picture of a size, `(height, width)`."""
+        """The tile, repeated over a frame of this size, `(height, width)`."""
         to_tile = TILES * TILE / max(height, width)
         y, x = (np.mod(np.arange(size, dtype=np.float32) * to_tile, TILE) for size in (height, width))
         map_x, map_y = np.meshgrid(x, y)
@@ -75,7 +76,7 @@ class Watermark:
 
 
 def _room(frame: NDArray[np.uint8]) -> Array:
-    """How strong the mark may be at each pixel, `(height, width)`, so that it is not seen."""
+    """How strong the mark may be at each pixel, `(height, width)`, without being visible."""
     light = frame[::STEP, ::STEP, 1].astype(np.float32)
     rough = cv2.blur(np.abs(light - cv2.blur(light, NEAR)), AROUND)
     room = FLAT + BUSY * np.minimum(rough / BUSY_LEVELS, 1.0)

@@ -1,1 +1,1 @@
-"""One job on many workers: local processes or a Ray cluster, files anywhere, items that crash their worker."""
+"""Runs a job on many workers, in local processes or on a Ray cluster, with local or remote files."""

@@ -1,7 +1,8 @@
 """
-Files and folders by address: paths of this machine, or whatever fsspec reaches (`s3://`, `gs://`, `hf://`, `http://`).
+Files and folders by address: local paths, or anything that fsspec supports (`s3://`, `gs://`, `hf://`, `http://`).
 
-What is written takes its name when it is whole; what is read comes as a local file, for decoders read nothing else.
+Files are written under a temporary name and renamed when complete. Remote files are read through a local copy, because
+decoders read only local files.
 """
 
 import contextlib
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class AddressError(InputError):
-    """An address does not answer: what was to be done there may be done later."""
+    """An address cannot be reached at present; trying again later may work."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A file of a folder: its path there, with slashes, and its size in bytes."""
+    """A file in a folder: its path relative to the folder, with slashes, and its size in bytes."""
 
     path: str
     size: int
@@ -38,10 +39,10 @@ class Listed:
 @dataclass(frozen=True)
 class Address:
     """
-    A file or folder, here or elsewhere. It travels to other processes.
+    A local or remote file or folder. It can be pickled for other processes.
 
     Args:
-        text (`str`): A path, or an address with a protocol that fsspec knows.
+        text (`str`): A path, or an address with a protocol that fsspec supports.
     """
 
     text: str
@@ -55,50 +56,50 @@ class Address:
 
     @property
     def is_remote(self) -> bool:
-        """Whether fsspec is needed to reach it."""
+        """Whether it is remote, so that fsspec is needed."""
         return "://" in self.text
 
     @property
     def name(self) -> str:
-        """The last part of it."""
+        """The last part of the address."""
         return PurePosixPath(self.text.rstrip("/")).name if self.is_remote else Path(self.text).resolve().name
 
     @property
     def parent(self) -> "Address":
-        """The folder that it is in."""
+        """The folder that contains it."""
         if self.is_remote:
             return Address(self.text.rstrip("/").rpartition("/")[0])
         return Address(os.path.dirname(self.text) or ".")
 
     def size(self) -> int | None:
-        """Bytes of the file that is there, `None` where there is none."""
+        """Size of the file in bytes; `None` if it does not exist."""
         if not self.is_remote:
             return os.path.getsize(self.text) if os.path.isfile(self.text) else None
         with self._reached() as (system, path):
             return int(system.size(path)) if system.isfile(path) else None
 
     def read(self) -> bytes | None:
-        """The file's content, `None` where there is none."""
+        """The file's content; `None` if it does not exist."""
         with self._reached() as (system, path), contextlib.suppress(FileNotFoundError):
             return bytes(system.cat_file(path))
         return None
 
     def write(self, content: bytes) -> None:
-        """Write a file whole or not at all; folders on the way are made."""
+        """Write the file completely or not at all, and create missing folders."""
         with self.whole() as path:
             path.write_bytes(content)
 
     def remove(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the file if it exists."""
         with self._reached() as (system, path), contextlib.suppress(FileNotFoundError):
             system.rm_file(path)
 
     def list(self) -> Iterator[Listed]:
         """
-        All files under the folder, in no order; nothing where there is none.
+        List all files in the folder and its subfolders, in no particular order. A missing folder is treated as empty.
 
         Raises:
-            AddressError: The address does not answer.
+            AddressError: The address cannot be reached.
         """
         with self._reached() as (system, path):
             root = path.rstrip("/")
@@ -111,10 +112,10 @@ class Address:
     @contextlib.contextmanager
     def local(self) -> Iterator[Path]:
         """
-        The file as one of this machine: itself, or a copy that is removed again.
+        A local path to the file: the file itself, or a copy that is removed after the block.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: The file does not exist.
         """
         if not self.is_remote:
             yield Path(self.text)
@@ -127,7 +128,7 @@ class Address:
 
     @contextlib.contextmanager
     def handed(self) -> Iterator[Path]:
-        """A local path with the same ending, for writers that clean up after themselves."""
+        """A local path with the same extension, for writers that remove incomplete files themselves."""
         if self.is_remote:
             with self.whole() as path:
                 yield path
@@ -137,7 +138,7 @@ class Address:
 
     @contextlib.contextmanager
     def whole(self) -> Iterator[Path]:
-        """A local path to write to; what is there takes its place when the block ends well."""
+        """A local path to write to; the file moves to its address if the block ends without an error."""
         if not self.is_remote:
             Path(self.text).parent.mkdir(parents=True, exist_ok=True)
             with whole_file(self.text) as temporary:
@@ -159,13 +160,13 @@ class Address:
 
     @contextlib.contextmanager
     def _reached(self) -> Iterator[tuple["AbstractFileSystem", str]]:
-        """The file system and the path in it; what goes wrong on the way there is named."""
+        """The file system and the path in it; errors in reaching it are raised with the address in the message."""
         from fsspec.core import url_to_fs
 
         try:
             system, path = url_to_fs(self.text)
             yield system, path
-        except (ImportError, ValueError) as error:  # a protocol that is unknown, or whose package is missing
+        except (ImportError, ValueError) as error:  # an unknown protocol, or one whose package is missing
             raise InputError(f"{self.text} cannot be reached: {error}") from error
         except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError):
             raise

@@ -1,4 +1,4 @@
-"""Items that kill whoever works on them, by memory or a broken decoder: known, and left out, at the third attempt."""
+"""Skips items that keep killing their worker, through lack of memory or a broken decoder, at the third attempt."""
 
 import json
 import os
@@ -9,16 +9,17 @@ from typing import Final
 from .addresses import Address
 
 
-MOST_DEATHS: Final = 2  # a node that is switched off kills innocent items, too, but not the same ones again
+MOST_DEATHS: Final = 2  # one is not enough, because a node that is switched off fails good items, too
 
 
 @dataclass
 class Attempts:
     """
-    Which item is being worked on, on disk: whoever finds one there knows that the worker before died of it.
+    Records on disk which item is being processed. A worker that finds such a record knows that the previous one died
+    while processing that item.
 
     Args:
-        place ([`Address`]): The file, one for each piece of work; gone when that is done.
+        place ([`Address`]): The file, one for each piece of work; it is removed when the work is done.
     """
 
     place: Address
@@ -28,14 +29,14 @@ class Attempts:
         content = self.place.read()
         try:
             found = json.loads(content) if content else {}
-        except ValueError:  # of another kind, or broken: nothing is known
+        except ValueError:  # a damaged file counts as empty
             found = {}
         self.deaths = dict(found.get("deaths", {}))
         if name := found.get("now"):
             self.deaths[name] = self.deaths.get(name, 0) + 1
 
     def begin(self, name: str) -> bool:
-        """Note what is worked on now; false if too many workers died of it."""
+        """Record that work on an item begins; returns false if too many workers have died of it."""
         if self.deaths.get(name, 0) >= MOST_DEATHS:
             return False
         note = {"now": name, "process": os.getpid(), "host": platform.node(), "deaths": self.deaths}
@@ -43,5 +44,5 @@ class Attempts:
         return True
 
     def done(self) -> None:
-        """All is done, or failed in a way that is known."""
+        """Remove the record: the work is done, or failed with an error that was handled."""
         self.place.remove()

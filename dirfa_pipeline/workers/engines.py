@@ -1,7 +1,9 @@
 """
-One job, many workers: a function made once a worker and called for each item, by processes of this machine or by Ray.
+Maps a function over items with many workers, which are local processes or Ray actors. Each worker makes its function
+once.
 
-Results come as they are ready, in any order; each item gives exactly one. Workers may die: their items are done again.
+Results are yielded as they are ready, in any order, exactly one for each item. If a worker dies, its items are done
+again.
 """
 
 import os
@@ -19,15 +21,15 @@ MOST_LOCAL: Final = 256
 @dataclass(frozen=True)
 class Workers:
     """
-    Who does the work.
+    The workers for a job.
 
     Args:
-        count (`int`): How many at once, each of one core.
-        address (`str`, *optional*): A Ray cluster, as `ray.init` takes it: `auto` for the one that runs here,
-            `ray://HOST:PORT`; `local` starts one in this process. Without it, processes of this machine.
+        count (`int`): How many run at once, each on one core.
+        address (`str`, *optional*): A Ray cluster, as `ray.init` takes it: `auto` for one that runs on this machine,
+            or `ray://HOST:PORT`; `local` starts one in this process. Local processes by default.
 
     Raises:
-        InputError: `count` is out of range, or Ray is asked for and not installed.
+        InputError: `count` is out of range, or `address` is given but Ray is not installed.
     """
 
     count: int = 1
@@ -44,23 +46,24 @@ class Workers:
     @classmethod
     def choose(cls, count: int | None, address: str | None) -> "Workers":
         """
-        The workers that a command line asks for: those of `address`, of the cluster that this process belongs to
-        (Ray says so in `RAY_ADDRESS`), or processes of this machine; as many as it has cores where `count` is `None`.
+        The workers for the options of a command line: on the cluster at `address`, on the cluster that this process
+        belongs to (Ray sets `RAY_ADDRESS`), or local processes. If `count` is `None`, as many as this machine has
+        cores.
         """
         place = address or os.environ.get("RAY_ADDRESS")
         return cls((os.cpu_count() or 1) if count is None else count, place)
 
     def map(self, make: "Make[Item, Result]", items: Sequence[Item]) -> Iterator[Result]:
         """
-        Yield the result of each item, in the order in which they are ready.
+        Yield the result of each item, in the order in which the results are ready.
 
         Args:
-            make: Gives a worker's function, which is called in that worker alone; both must be picklable. What the
-                function raises ends the job.
-            items: Picklable.
+            make: Called once in each worker; returns the function that is called for the items. `make` and the results
+                must be picklable. An error in the function ends the job.
+            items: The items, which must be picklable.
 
         Raises:
-            WorkersError: Workers die and die, and nothing gets done.
+            WorkersError: Workers die again and again before any item is finished.
         """
         if self.address is None:
             from .processes import in_processes

@@ -1,4 +1,4 @@
-"""Workers as actors of a Ray Data stream: it feeds them, holds back what nobody takes yet and replaces the dead."""
+"""Workers as actors of a Ray Data stream, which feeds them, applies backpressure and replaces actors that die."""
 
 import logging
 import os
@@ -12,9 +12,9 @@ from ..errors import InputError
 from .work import ONE_THREAD, Item, Make, Result
 
 
-OBJECT_STORE: Final = 300_000_000  # bytes, of a Ray that is started here: what travels is small
+OBJECT_STORE: Final = 300_000_000  # bytes, if Ray is started here; items and results are small
 CONNECT_SECONDS: Final = 10.0
-IN_FLIGHT: Final = 2  # items that an actor has before it: one at work, one on its way
+IN_FLIGHT: Final = 2  # items assigned to an actor: one in progress, one on its way
 
 
 def check_ray() -> None:
@@ -23,14 +23,15 @@ def check_ray() -> None:
         import ray.data  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"a Ray cluster is asked for and Ray is not installed ({error}): pip install 'dirfa-pipeline[scale]'"
+            f"an address of a Ray cluster needs Ray, which is not installed ({error}): "
+            "pip install 'dirfa-pipeline[scale]'"
         ) from error
 
 
 def on_ray(make: Make[Item, Result], items: Sequence[Item], count: int, address: str) -> Iterator[Result]:
-    """See [`Workers.map`]. Each item is a block of its own, so that each result is handed on when it is there."""
+    """See [`Workers.map`]. Each item is a block of its own, so that its result is passed on as soon as it is ready."""
     import ray.data
-    from ray import cloudpickle  # knows what was defined in a script, too
+    from ray import cloudpickle  # can also pickle what was defined in a script
 
     with _connected(address, count):
         context = ray.data.DataContext.get_current()
@@ -51,7 +52,7 @@ def on_ray(make: Make[Item, Result], items: Sequence[Item], count: int, address:
 
 
 class _Actor:
-    """A worker's function in the form that Ray Data calls: columns in, columns out."""
+    """Wraps a worker's function for Ray Data, which passes and expects columns."""
 
     def __init__(self, make: Make[Any, Any]) -> None:
         self._function = make()
@@ -62,7 +63,7 @@ class _Actor:
 
 @contextmanager
 def _connected(address: str, count: int) -> Iterator[None]:
-    """Join the cluster, or start one of `count` cores; one that is joined already stays."""
+    """Connect to the cluster, or start one of `count` cores; an existing connection is used and left open."""
     import ray
 
     if ray.is_initialized():
@@ -94,7 +95,7 @@ def _connected(address: str, count: int) -> Iterator[None]:
 
 
 def _check_answers(address: str) -> None:
-    """Raise `OSError` where nobody listens: Ray itself would ask again and again for minutes."""
+    """Raise `OSError` if nothing listens at the address, because Ray itself would retry for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdigit():
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()

@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, begun afresh (`spawn`): a thread that lives here is not copied half."""
+"""Workers as local processes. They are spawned, because forking a process that has threads is unsafe."""
 
 import multiprocessing
 import os
@@ -15,12 +15,12 @@ from typing import Any, Final
 from .work import ONE_THREAD, Item, Make, Result, WorkersError
 
 
-AHEAD: Final = 2  # items that wait at each worker: the list may be long, what is on its way is not
-MOST_BREAKS: Final = 8  # pools that broke one after another without finishing anything
+AHEAD: Final = 2  # items submitted per worker, so that a long list is not pickled all at once
+MOST_BREAKS: Final = 8  # pools that may break in a row before any item is finished
 
 
 def in_processes(make: Make[Item, Result], items: Sequence[Item], count: int) -> Iterator[Result]:
-    """See [`Workers.map`]. A pool of which a process died is replaced; what it had not finished is done again."""
+    """See [`Workers.map`]. If a process dies, its pool is replaced, and what was not finished is done again."""
     made, todo, breaks = pickle.dumps(make), list(reversed(items)), 0
     while todo:
         with _pool(count) as pool:
@@ -39,8 +39,8 @@ def in_processes(make: Make[Item, Result], items: Sequence[Item], count: int) ->
                     breaks += 1
                     if breaks > MOST_BREAKS:
                         raise WorkersError(
-                            f"{breaks} times a worker died before anything was done; is there memory for {count}? "
-                            "Try --workers 1"
+                            f"workers died {breaks} times before any item was finished; there may be too little "
+                            f"memory for {count}: try --workers 1"
                         ) from None
                     todo += reversed(running.values())
                     break
@@ -48,8 +48,8 @@ def in_processes(make: Make[Item, Result], items: Sequence[Item], count: int) ->
 
 @contextmanager
 def _pool(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes with one thread each; they end with the block, without waiting for what nobody takes any more."""
-    with _environment(ONE_THREAD):  # a process inherits it when it is started, which is when it is first needed
+    """Processes with one thread each; they end with the block, and items that have not begun are cancelled."""
+    with _environment(ONE_THREAD):  # for the whole block, because processes start when they are first needed
         pool = ProcessPoolExecutor(max(1, count), multiprocessing.get_context("spawn"), initializer=_end_with_parent)
         try:
             yield pool
@@ -72,7 +72,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that began it does, be it killed: nobody would take what it makes."""
+    """End this process when its parent ends, even if that is killed, because nobody would use its results."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -89,5 +89,5 @@ def _work(made: bytes, item: Any) -> Any:
 
 @cache
 def _function(made: bytes) -> Callable[[Any], Any]:
-    """This process's function, made when its first item comes."""
+    """This process's function, made when its first item arrives."""
     return pickle.loads(made)()

@@ -1,4 +1,4 @@
-"""What workers share, whoever they are: the shape of a job, one thread for each, and how a job fails."""
+"""What all kinds of workers share: the type of a job, the limit of one thread each, and the error of a failed job."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -8,7 +8,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Make = Callable[[], Callable[[Item], Result]]
 
-# One thread a worker, as many workers as cores; and sums in one order, so that bytes do not depend on the machine.
+# One thread per worker, because there are as many workers as cores. Sums are also added in a fixed order, so that the
+# output does not depend on the machine.
 ONE_THREAD: Final = {
     "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -16,4 +17,4 @@ ONE_THREAD: Final = {
 
 
 class WorkersError(RuntimeError):
-    """No worker lives long enough to finish anything; the message says what to do."""
+    """No worker lives long enough to finish an item; the message says what to do."""

@@ -155,7 +155,7 @@ def test_a_broken_key_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "chain.pem").write_bytes(self_made_certificate().chain)
     with pytest.raises(InputError, match="must be a private key in PEM"):
         load_certificate(tmp_path / "chain.pem", tmp_path / "key.pem")
-    with pytest.raises(InputError, match="is not there"):
+    with pytest.raises(InputError, match="does not exist"):
         load_certificate(tmp_path / "chain.pem", tmp_path / "none.pem")
 
 
