@@ -1,1 +1,1 @@
-"""How the components are made from recordings and clips, with a command for each step."""
+"""Trains and builds the components from recordings and clips, with a command for each step."""

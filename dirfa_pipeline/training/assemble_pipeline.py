@@ -1,5 +1,5 @@
 """
-Put the trained components together in `save_pretrained` layout.
+Assemble the trained components into a pipeline in the layout of `save_pretrained`.
 
     python -m dirfa_pipeline.training.assemble_pipeline --weights weights/dirfa-base
 """
@@ -19,7 +19,7 @@ from ..pipeline_dirfa import DirfaPipeline
 def main(arguments: list[str] | None = None) -> None:
     """Load each component from its folder and save them as one pipeline in the same place."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--weights", type=Path, required=True, help="folder with one folder a component")
+    parser.add_argument("--weights", type=Path, required=True, help="folder with one subfolder per component")
     options = parser.parse_args(arguments)
     DirfaPipeline(
         feature_extractor=Wav2Vec2FeatureExtractor.from_pretrained(options.weights / "feature_extractor"),

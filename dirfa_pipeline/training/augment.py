@@ -1,4 +1,4 @@
-"""What happens to speech before it reaches a pipeline, batched: rooms, noise, babble, telephones, codecs, gain."""
+"""Augmentation of speech in batches: rooms, noise, babble, telephones, codecs and gain, as recordings have them."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,11 +9,11 @@ from torch import Tensor
 from ..media.audio import ENCODER_RATE
 
 
-FFT_SIZE: Final = 512  # of the codec
+FFT_SIZE: Final = 512  # samples in a block of the simulated codec
 
 
 def degrade(waves: Tensor, generator: torch.Generator) -> Tensor:
-    """Put each row of `waves`, `(batch, samples)` in [-1, 1], through its own random chain; the shape stays."""
+    """Put each row of `waves`, `(batch, samples)` in [-1, 1], through a random chain of its own; keeps the shape."""
     batch = len(waves)
     waves = change_some(0.3, add_reverb, waves, generator)
     noise = choose(0.3, babble(waves, generator), coloured_noise(waves, generator), generator)
@@ -31,20 +31,20 @@ def uniform(count: int, low: float, high: float, generator: torch.Generator) -> 
 
 
 def choose(chance: float, changed: Tensor, waves: Tensor, generator: torch.Generator) -> Tensor:
-    """Take each row from `changed` by chance, otherwise from `waves`."""
+    """Take each row from `changed` with probability `chance`, otherwise from `waves`."""
     return torch.where(uniform(len(waves), 0.0, 1.0, generator)[:, None] < chance, changed, waves)
 
 
 def change_some(
     chance: float, change: Callable[[Tensor, torch.Generator], Tensor], waves: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Put each row through `change` by chance; the others cost nothing."""
+    """Put each row through `change` at random; rows that are not chosen take no time."""
     rows = (uniform(len(waves), 0.0, 1.0, generator) < chance).nonzero().squeeze(1)
     return waves.index_copy(0, rows, change(waves[rows], generator)) if len(rows) else waves
 
 
 def set_level(waves: Tensor, decibels: Tensor) -> Tensor:
-    """Scale each row to a peak in dB of full scale; rows of near silence stay as they are."""
+    """Scale each row to a peak in dB relative to full scale; nearly silent rows are left as they are."""
     peak = waves.abs().amax(1, keepdim=True)
     level = 10.0 ** (decibels[:, None] / 20.0)
     return torch.where(peak > 3e-3, waves * level / peak.clamp_min(1e-4), waves)
@@ -68,7 +68,7 @@ def coloured_noise(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def babble(waves: Tensor, generator: torch.Generator) -> Tensor:
-    """Three other rows at once, each begun somewhere else."""
+    """The sum of three other rows, each from a random starting point."""
     batch, length = waves.shape
     time = torch.arange(length, device=generator.device)
     mixed = torch.zeros_like(waves)
@@ -93,7 +93,7 @@ def add_reverb(waves: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def band_limit(waves: Tensor, generator: torch.Generator) -> Tensor:
-    """A telephone's band, or the low-pass of a cheap microphone."""
+    """Filter to a telephone's band, or with the low-pass of a cheap microphone."""
     batch, length = waves.shape
     telephone = uniform(batch, 0.0, 1.0, generator) < 0.4
     low = torch.where(
@@ -106,7 +106,7 @@ def band_limit(waves: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def compress(waves: Tensor, generator: torch.Generator) -> Tensor:
-    """What a strong codec (mp3, opus) leaves: bins far below the loudest of their instant are dropped."""
+    """Simulate a low-bit-rate codec (mp3, opus): drop bins far below the loudest of their frame."""
     window = torch.hann_window(FFT_SIZE, device=generator.device)
     spectrum = torch.stft(waves, FFT_SIZE, window=window, return_complex=True)
     size = spectrum.abs()

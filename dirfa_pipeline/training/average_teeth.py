@@ -1,8 +1,8 @@
 """
-What rows of teeth have in common, from photos of smiles: the average upper row, and the ways in which rows differ.
+The average upper row of teeth in photos of smiles, and the main ways in which rows differ from it.
 
-Each photo's row is laid flat, and its columns are moved until its gaps meet those of the others; only then are rows
-averaged. No photo is kept: of 120 people an average and eight modes remain.
+Each photo's row is flattened, and its columns are moved until its gaps meet those of the others, before rows are
+averaged. No photo is kept: only an average and eight modes remain of 120 people.
 """
 
 from collections.abc import Sequence
@@ -24,18 +24,18 @@ from ..rendering.tooth_rows import LUMINANCE, PER_MM, SIZE, SeenRow, align, alon
 
 Array = NDArray[np.float32]
 
-ROUNDS: Final = 5  # of alignment: each sharpens the pattern that the next one aligns to
-KEPT: Final = 0.7  # of the rows: the others' gaps are elsewhere, or not seen
-REDDEST: Final = 98  # percentile of redness that is gums'
-LEAST_REDNESS: Final = 0.1  # logarithm of red over green that gums have more than teeth
-PINK: Final = (0.3, 0.55)  # of gums' redness over that of teeth: a ramp's start and length
-GUM_LIGHT: Final = 0.72  # of the teeth's
-FEW, ENOUGH = 0.05, 0.17  # of the rows show a place: what fewer show is drawn
-MOST_RESIDUAL: Final = 0.5  # logarithm of light
-FRONT: Final = (8.0, 16.0)  # mm to the sides: whose edges are level on average, and which say how the row is tilted
-TEXTURE_WEIGHT, RISE_WEIGHT, MOVE_WEIGHT = 1.0, 0.35, 0.35  # of a logarithm, and of millimetres, in the modes
-SIDE_RISE: Final = (13.0, 0.14)  # mm to the sides from which on lower lips cover edges in photos, and how they rise
-CORRIDOR: Final = (16.0, 12.0, 0.55)  # mm to the sides where cheeks begin to take light, over how many, and how much
+ROUNDS: Final = 5  # of alignment; each one sharpens the pattern to which the next one aligns
+KEPT: Final = 0.7  # share of rows that are kept; the gaps of the others do not match or are not visible
+REDDEST: Final = 98  # percentile of redness that is taken for the gums'
+LEAST_REDNESS: Final = 0.1  # least redness of gums relative to teeth, as the logarithm of red over green
+PINK: Final = (0.3, 0.55)  # start and length of the ramp from teeth to gum, as shares of the gums' redness
+GUM_LIGHT: Final = 0.72  # brightness of gums, relative to teeth
+FEW, ENOUGH = 0.05, 0.17  # shares of rows that show a place: below the first it is drawn, above the second averaged
+MOST_RESIDUAL: Final = 0.5  # most difference of a row's brightness from the average, as a logarithm
+FRONT: Final = (8.0, 16.0)  # mm from the middle within which edges are levelled, and within which tilt is fitted
+TEXTURE_WEIGHT, RISE_WEIGHT, MOVE_WEIGHT = 1.0, 0.35, 0.35  # in the modes, of a logarithm and of millimetres
+SIDE_RISE: Final = (13.0, 0.14)  # mm from the middle beyond which lower lips cover the edges in photos; assumed slope
+CORRIDOR: Final = (16.0, 12.0, 0.55)  # cheeks shade the teeth: mm from the middle, width of the ramp, light lost
 
 
 class AverageTeeth(NamedTuple):
@@ -47,7 +47,7 @@ class AverageTeeth(NamedTuple):
 
 
 class AlignedRow(NamedTuple):
-    """A row whose columns are those of the pattern; `rise` is that of its edge over the front teeth's, in mm."""
+    """A row aligned to the pattern's columns; `rise` is how far its edge is above the front teeth's, in mm."""
 
     colours: Array
     cover: Array
@@ -56,7 +56,7 @@ class AlignedRow(NamedTuple):
 
 
 def read_rows(photos: Sequence[Path], face_model: FaceModel) -> list[SeenRow]:
-    """The upper rows that photos of faces show; those of which nothing can be read are left out."""
+    """Read the upper rows of teeth from photos of faces; unreadable ones are left out."""
     rows = []
     for path in photos:
         try:
@@ -74,13 +74,13 @@ def read_rows(photos: Sequence[Path], face_model: FaceModel) -> list[SeenRow]:
 
 def average_teeth(rows: Sequence[SeenRow], drawn: Array, modes: int) -> AverageTeeth:
     """
-    The average of some rows, and how they differ from it.
+    Compute the average of some rows, and the main ways in which they differ from it.
 
     Args:
-        rows: From [`read_rows`].
-        drawn (`np.ndarray` of shape `(108, 384, 3)`): A drawn upper row: brightness, share of gum and alpha. It says
-            which gap is which, and shows what lips cover in all photos.
-        modes (`int`): Principal ways of differing.
+        rows: The rows from [`read_rows`].
+        drawn (`np.ndarray` of shape `(108, 384, 3)`): A drawn upper row: brightness, share of gum and alpha. It tells
+            which gap is which, and fills in what lips cover in all photos.
+        modes (`int`): Number of principal components.
     """
     aligned = _aligned(rows, gaps_of(drawn[..., 0]))
     colours, cover = (np.array([getattr(row, name) for row in aligned]) for name in ("colours", "cover"))
@@ -104,7 +104,7 @@ def average_teeth(rows: Sequence[SeenRow], drawn: Array, modes: int) -> AverageT
 
 
 def _aligned(rows: Sequence[SeenRow], pattern: Array) -> list[AlignedRow]:
-    """The rows whose gaps agree best, moved to where the others have theirs."""
+    """The rows whose gaps match best, with their columns moved to the common gaps."""
     gaps = [gaps_of(row.colours @ LUMINANCE) for row in rows]
     for _ in range(ROUNDS):
         ways, alike = zip(*(align(own, pattern) for own in gaps), strict=True)
@@ -132,7 +132,7 @@ def _moved(row: SeenRow, way: Array) -> AlignedRow:
 
 
 def _light_and_gum(colours: Array, count: Array) -> tuple[Array, Array]:
-    """Brightness and share of gum, `(108, 384)`, of colours over those of the teeth."""
+    """Brightness and share of gum, `(108, 384)`, from colours relative to those of the teeth."""
     redness = np.log(np.maximum(colours[..., 0], 1e-2) / np.maximum(colours[..., 1], 1e-2))
     gums = max(LEAST_REDNESS, float(np.percentile(redness[count > ENOUGH], REDDEST)))
     start, over = PINK
@@ -142,12 +142,12 @@ def _light_and_gum(colours: Array, count: Array) -> tuple[Array, Array]:
 
 
 def _across() -> NDArray[np.float64]:
-    """Way of each column from the middle, in mm."""
+    """Signed distance of each column from the middle, in mm."""
     return (np.arange(SIZE[1]) + 0.5) / PER_MM - 0.5 * SIZE[1] / PER_MM
 
 
 def _settled(rise: NDArray) -> NDArray:
-    """The average edge with its lowest place at 0; at the sides, where lower lips cover it, it goes on evenly."""
+    """The average edge, with its lowest point at 0; at the sides, where lower lips cover it, a straight line."""
     start, slope = SIDE_RISE
     x = np.abs(_across())
     at_start = float(np.interp(start, x[SIZE[1] // 2 :], rise[SIZE[1] // 2 :]))
@@ -156,7 +156,7 @@ def _settled(rise: NDArray) -> NDArray:
 
 
 def _modes(rows: Sequence[AlignedRow], brightness: Array, rise: NDArray, modes: int) -> tuple[Array, Array, Array]:
-    """Deviations along the main directions of textures, edges and moves, of the rows and of their mirror images."""
+    """Principal components of textures, edges and moves, of the rows and their mirror images, scaled by deviation."""
     half = (SIZE[1] // 2, SIZE[0] // 2)
     vectors = []
     for row in rows:
@@ -179,6 +179,6 @@ def _modes(rows: Sequence[AlignedRow], brightness: Array, rise: NDArray, modes: 
 
 
 def _vector(texture: Array, edge: NDArray, moved: NDArray) -> NDArray:
-    """One row's differences; a column of edges counts as much as one of textures."""
+    """One row's differences as a vector, in which a column of edges counts as much as one of textures."""
     grain = np.sqrt(texture.size / SIZE[1])
     return np.concatenate([TEXTURE_WEIGHT * texture.ravel(), RISE_WEIGHT * grain * edge, MOVE_WEIGHT * grain * moved])

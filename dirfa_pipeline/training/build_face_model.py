@@ -1,5 +1,5 @@
 """
-Build the FaceModel: ICT-FaceKit's shapes resampled at MediaPipe's landmarks.
+Build the FaceModel by resampling ICT-FaceKit's shapes at MediaPipe's landmarks.
 
     python -m dirfa_pipeline.training.build_face_model --ict ict_facekit.npz \
         --canonical mediapipe_canonical_face_model.obj --output weights/dirfa-base/face_model
@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 NUM_FACE_VERTICES = 9409
 NUM_IDENTITIES = 40
-# ICT vertices of the 68-point mark-up (ICT-FaceKit's vertex_indices.json).
+# ICT vertices of the 68 landmarks (from ICT-FaceKit's vertex_indices.json).
 ICT_SIXTY_EIGHT = (
     1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914,
     2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537,
@@ -41,9 +41,9 @@ ICT_SIXTY_EIGHT = (
     5957, 5841, 5702, 5711, 5533, 6216, 6207, 6470, 5517, 5966,
 )  # fmt: skip
 
-IRIS_RADIUS = 11.7 / 2 / 63.0  # of the inter-ocular distance: 11.7 mm irises, 63 mm between the eyes
+IRIS_RADIUS = 11.7 / 2 / 63.0  # in inter-ocular distances: irises of 11.7 mm, 63 mm between the eyes
 EYEBALL_RADIUS = 12.0 / 63.0
-# Shapes that keep the mouth shut: upper and lower inner lips must move as one.
+# Shapes that keep the mouth shut, in which the upper and lower inner lips must move together.
 CLOSED_SHAPES = (
     "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthPucker", "mouthLeft", "mouthRight",
     "mouthRoll", "mouthShrugLower", "cheekPuff", "jawForward", "jawLeft", "jawRight", "cheekSquint",
@@ -59,7 +59,7 @@ def read_canonical(path: Path) -> tuple[Array, NDArray[np.int64]]:
 
 
 def register(canonical: Array, ict: Array) -> tuple[Array, float]:
-    """Bring the canonical landmarks onto the ICT face by similarity and thin-plate spline; also gives the scale."""
+    """Map the canonical landmarks onto the ICT face by similarity and thin-plate spline; also returns the scale."""
     ours = list(SIXTY_EIGHT.values())
     theirs = [ICT_SIXTY_EIGHT[index] for index in SIXTY_EIGHT]
     scale, rotation, translation = procrustes(canonical[ours], ict[theirs])
@@ -70,9 +70,9 @@ def register(canonical: Array, ict: Array) -> tuple[Array, float]:
 
 def sampling_weights(targets: Array, ict: Array, jaw_open: Array) -> Array:
     """
-    Weights `(468, 9409)` that read ICT vertices at the landmarks: four nearest, by inverse distance.
+    Weights `(468, 9409)` that interpolate ICT vertices at the landmarks: the four nearest, by inverse distance.
 
-    Lower-lip landmarks read only vertices that the jaw carries along, upper-lip ones only those that it does not.
+    Landmarks of the lower lip use only vertices that move with the jaw, those of the upper lip only the others.
     """
     moved = np.linalg.norm(jaw_open, axis=1)
     carried = moved > 0.5 * np.percentile(moved[ict[:, 1] < ict[6346, 1]], 90) if len(moved) else moved
@@ -92,7 +92,7 @@ def sampling_weights(targets: Array, ict: Array, jaw_open: Array) -> Array:
 
 
 def named_shapes(expressions: Array, names: list[str]) -> Array:
-    """ICT's 57 shapes as ARKit's 52, `(52, vertices, 3)`: `_L`/`_R` become Left/Right, unsided ones are summed."""
+    """ICT's 57 shapes as ARKit's 52, `(52, vertices, 3)`: `_L`/`_R` become Left/Right, or are summed for one shape."""
     shapes = np.zeros((NUM_EXPRESSIONS, *expressions.shape[1:]))
     for index, name in enumerate(EXPRESSION_NAMES):
         sided = name.replace("Left", "_L").replace("Right", "_R") if name not in ("jawLeft", "jawRight") else name
@@ -103,7 +103,7 @@ def named_shapes(expressions: Array, names: list[str]) -> Array:
 
 
 def neighbours(triangles: NDArray[np.int64]) -> Array:
-    """Row-normalised adjacency `(468, 468)` of the mesh without any edge across the lip slit."""
+    """Row-normalised adjacency `(468, 468)` of the mesh, without edges between the upper and the lower lip."""
     adjacency = np.zeros((468, 468))
     for a, b in ((0, 1), (1, 2), (2, 0)):
         adjacency[triangles[:, a], triangles[:, b]] = adjacency[triangles[:, b], triangles[:, a]] = 1.0
@@ -114,19 +114,19 @@ def neighbours(triangles: NDArray[np.int64]) -> Array:
 
 
 def refine_shapes(shapes: Array, triangles: NDArray[np.int64]) -> Array:
-    """Smooth the resampled shapes and mend what they get wrong at the lips (see the comments)."""
+    """Smooth the resampled shapes and correct them at the lips (see the comments)."""
     average = neighbours(triangles)
     for _ in range(2):
         shapes = 0.6 * shapes + 0.4 * np.einsum("ij,kjd->kid", average, shapes)
     upper = [index for row in UPPER_LIP_ROWS for index in row]
     jaw_open = EXPRESSION_NAMES.index("jawOpen")
-    shapes[jaw_open, upper] *= 0.3  # the jaw pulls the upper lip down too far
+    shapes[jaw_open, upper] *= 0.3  # jawOpen pulls the upper lip down too far
     shapes[EXPRESSION_NAMES.index("mouthPucker")] *= 1.5  # too weak for a real "oo"
     for index, name in enumerate(EXPRESSION_NAMES):
         if name.startswith(CLOSED_SHAPES):
             for above, below in INNER_LIP_PAIRS:
                 shapes[index, [above, below]] = shapes[index, [above, below]].mean(0)
-    # mouthClose undoes jawOpen at the lips: with both at the same weight the lips touch.
+    # mouthClose undoes jawOpen at the lips, so that they touch if both have the same weight.
     close = EXPRESSION_NAMES.index("mouthClose")
     for row_above, row_below in zip(UPPER_LIP_ROWS, LOWER_LIP_ROWS, strict=True):
         for above, below in zip(row_above, row_below, strict=True):
@@ -136,7 +136,7 @@ def refine_shapes(shapes: Array, triangles: NDArray[np.int64]) -> Array:
 
 
 def add_irises(vertices: Array) -> Array:
-    """Append the ten iris points, centre then ring, in front of the middle of each eye."""
+    """Append the ten iris points, for each eye the centre and then the ring, in front of the middle of the eye."""
     rings = []
     for eye in (RIGHT_EYE, LEFT_EYE):
         centre = vertices[[eye.outer, eye.inner]].mean(0) + [0.0, 0.0, -0.03]
@@ -147,9 +147,9 @@ def add_irises(vertices: Array) -> Array:
 
 
 def turn_irises(basis: Array, eye: EyeLandmarks, side: str) -> None:
-    """Give the gaze shapes their effect on the iris: the eyeball turns by 25 degrees at weight 1."""
+    """Let the gaze shapes move the iris: at weight 1, the eyeball turns by 25 degrees."""
     reach, depth = EYEBALL_RADIUS * np.sin(GAZE_RANGE), EYEBALL_RADIUS * (1 - np.cos(GAZE_RANGE))
-    outward = 1.0 if side == "Left" else -1.0  # the subject's left eye looks out to the right of the picture
+    outward = 1.0 if side == "Left" else -1.0  # outward for the subject's left eye is to the right of the image
     moves = {
         "Out": (outward * reach, 0.0),
         "In": (-outward * reach, 0.0),
@@ -161,7 +161,7 @@ def turn_irises(basis: Array, eye: EyeLandmarks, side: str) -> None:
 
 
 def build(ict_path: Path, canonical_path: Path) -> FaceModel:
-    """Resample, refine and normalise; axes become x right, y down, z away, lengths inter-ocular distances."""
+    """Resample, refine and normalise to axes x right, y down, z away, and lengths in inter-ocular distances."""
     canonical, triangles = read_canonical(canonical_path)
     with np.load(ict_path) as file:
         ict = file["neutral"][:NUM_FACE_VERTICES].astype(np.float64)

@@ -1,5 +1,5 @@
 """
-Build the FaceRenderer's tensors: the canonical mesh's triangles, rows of teeth seen from the front, and the head.
+Build the FaceRenderer's tensors: the triangles of the canonical mesh, front views of the rows of teeth, and the head.
 
     python -m dirfa_pipeline.training.build_face_renderer --ict ict_facekit.npz \
         --canonical mediapipe_canonical_face_model.obj --smiles public_domain_teeth \
@@ -34,20 +34,20 @@ OVERSAMPLING: Final = 4
 INCISAL: Final = {"upper": -3.53, "lower": -3.36}  # ICT-FaceKit's y of the front teeth's edges, in centimetres
 LIGHT: Final = np.array([0.0, 0.42, 0.91])
 FRONT: Final = 10.7  # z of the front teeth, in centimetres
-LOWER_WIDTH: Final = 0.78  # of ICT-FaceKit's lower row
-FADE: Final = 4.0  # centimetres farther back within which cheeks and lips take most of the light
-NUM_HEAD_VERTICES: Final = 11248  # of ICT-FaceKit's: face, head and neck, without the mouth's inside
-MIDDLE, BACK = np.array([0.0, 1.0, 0.5]), np.array([0.0, -0.3, -1.0])  # of the head; from there to the nape
-FINER: Final = 3  # how many times more rings are looked for than kept
-JAW, NECK, CUT = -2.5, -6.5, -13.0  # y of the jaw's corner, of the neck's upper end and of where it is cut off
+LOWER_WIDTH: Final = 0.78  # width of the lower row, relative to ICT-FaceKit's
+FADE: Final = 4.0  # centimetres behind the front teeth over which light falls by a factor of e, shaded by cheeks, lips
+NUM_HEAD_VERTICES: Final = 11248  # ICT-FaceKit's vertices of face, head and neck, without the inside of the mouth
+MIDDLE, BACK = np.array([0.0, 1.0, 0.5]), np.array([0.0, -0.3, -1.0])  # centre of the head; direction to the nape
+FINER: Final = 3  # factor by which more rings are sampled than kept
+JAW, NECK, CUT = -2.5, -6.5, -13.0  # y of the corner of the jaw, the upper end of the neck, and where it is cut off
 
 
 def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.float32]:
     """
-    Draw a row of ICT-FaceKit's teeth in its gums from the front: `(height, width, 3)`, brightness, gum share, alpha.
+    Draw the front view of a row of ICT-FaceKit's teeth and gums, `(height, width, 3)`: brightness, gum share, alpha.
 
     Args:
-        ict: The head, see [`build_face_model`].
+        ict: ICT-FaceKit's head, see [`build_face_model`].
         row: `upper` or `lower`.
     """
     with np.load(ict) as file:
@@ -87,14 +87,14 @@ def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.flo
         depths[nearer] = depth_map[nearer]
         picture[nearer] = np.stack([value, np.full_like(value, share), np.ones_like(value)], axis=-1)[nearer]
     picture = _fill_gaps(picture)
-    picture = 0.5 * (picture + picture[:, ::-1])  # exactly as mirrored as faces should be
+    picture = 0.5 * (picture + picture[:, ::-1])  # make it exactly symmetric
     if row == "lower":
         picture = _narrowed(picture)
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _narrowed(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lower teeth as narrow as people's: 5.3 mm for a middle incisor (Ash and Nelson, 2003), not 6.8."""
+    """Narrow lower teeth to human proportions: 5.3 mm for a central incisor (Ash and Nelson, 2003) instead of 6.8."""
     middle = 0.5 * picture.shape[1]
     narrower = np.array([[LOWER_WIDTH, 0.0, (1.0 - LOWER_WIDTH) * middle], [0.0, 1.0, 0.0]])
     size = picture.shape[1::-1]
@@ -103,10 +103,11 @@ def _narrowed(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def sample_head(ict: Path, canonical: Path, num_rings: int) -> Array:
     """
-    ICT-FaceKit's head beyond the face's oval, resampled: `(num_rings + 1, 72, 3)` in inter-ocular distances.
+    Resample ICT-FaceKit's head outside the oval of the face: `(num_rings + 1, 72, 3)` in inter-ocular distances.
 
-    Rings of 72 points go from the oval, whose landmarks are every second one of the first, over ears and neck to a
-    point at the back. The neck ends in a plane. Axes are those of the picture, the origin is between the eyes.
+    Rings of 72 points lead from the oval, over ears and neck, to a point at the back. Every second point of the first
+    ring is a landmark of the oval. The neck ends in a plane. The axes are those of the image, and the origin is
+    between the eyes.
     """
     landmarks, _ = read_canonical(canonical)
     with np.load(ict) as file:
@@ -121,7 +122,7 @@ def sample_head(ict: Path, canonical: Path, num_rings: int) -> Array:
     rays = (np.sin((1.0 - share) * angle) * start + np.sin(share * angle) * back) / np.sin(angle)
     triangles = _triangles(quads[(quads < NUM_HEAD_VERTICES).all(1)])
     reach = np.array([_reach(ray, vertices[triangles]) for ray in rays.reshape(-1, 3)]).reshape(rays.shape[:2])
-    # Ears are finer than the rings: what is left of them is a soft bump.
+    # Ears have more detail than the rings can hold, so they are smoothed to a soft bump.
     around = np.pad(reach, ((0, 0), (8, 8)), mode="wrap")
     smooth = median_filter(around, (7 * FINER, 7), mode="nearest")
     smooth = gaussian_filter(smooth, (0.8 * FINER, 0.8), mode="nearest")[:, 8:-8]
@@ -132,7 +133,7 @@ def sample_head(ict: Path, canonical: Path, num_rings: int) -> Array:
 
 
 def _space_evenly(surface: Array, num_rings: int) -> Array:
-    """The same surface with points at equal distances along each way to the back."""
+    """The same surface, with evenly spaced points along each line to the back."""
     way = np.zeros(surface.shape[:2])
     way[1:] = np.linalg.norm(np.diff(surface, axis=0), axis=-1).cumsum(0)
     spaced = np.empty((num_rings + 1, *surface.shape[1:]))
@@ -145,9 +146,8 @@ def _space_evenly(surface: Array, num_rings: int) -> Array:
 
 def _reach(ray: Array, corners: Array) -> float:
     """
-    How far from the middle a ray leaves the head: at the last surface, or at the neck's first, before the shoulders.
-
-    Moeller and Trumbore (1997).
+    Distance from the centre at which a ray leaves the head: at the last surface or, towards the neck, at the first
+    one, before the shoulders. Uses the intersection of Moeller and Trumbore (1997).
     """
     a, b, c = corners[:, 0], corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     across, offset = np.cross(ray, c), MIDDLE - a
@@ -169,7 +169,7 @@ def _triangles(quads: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _parts(triangles: NDArray[np.int64], num_vertices: int) -> NDArray[np.int64]:
-    """The connected part that each triangle belongs to."""
+    """The connected component that each triangle belongs to."""
     edges = (np.ones(2 * len(triangles)), (triangles[:, [0, 1]].ravel(), triangles[:, [1, 2]].ravel()))
     _, labels = connected_components(coo_matrix(edges, (num_vertices, num_vertices)), directed=False)
     return np.unique(labels[triangles[:, 0]], return_inverse=True)[1]
@@ -187,7 +187,7 @@ def _normals(vertices: Array, triangles: NDArray[np.int64]) -> Array:
 def _rasterize(
     screen: Array, attributes: Array, triangles: NDArray[np.int64], rows: int, columns: int
 ) -> tuple[NDArray[np.float32], ...]:
-    """Two attributes and the depth, each `(rows, columns)`; the second attribute is 0 where nothing is drawn."""
+    """Rasterize two attributes and the depth, each `(rows, columns)`; the second is 0 where nothing is drawn."""
     corners = screen[triangles, :2]
     a, b = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     turned = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] > 0
@@ -199,7 +199,7 @@ def _rasterize(
 
 
 def _fill_gaps(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Between teeth there is shade, not a hole."""
+    """Fill the gaps between teeth with shade instead of holes."""
     alpha = picture[..., 2]
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3 * OVERSAMPLING + 1, 5 * OVERSAMPLING + 1))
     closed = cv2.morphologyEx(np.pad(alpha, 40), cv2.MORPH_CLOSE, kernel)[40:-40, 40:-40]
@@ -211,7 +211,7 @@ def _fill_gaps(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def build(canonical: Path, ict: Path, smiles: Sequence[Path], face_model: FaceModel) -> FaceRenderer:
-    """Fill a renderer; `smiles` are photos of people whose upper teeth show."""
+    """Build a renderer with all tensors; `smiles` are photos of people whose upper teeth are visible."""
     renderer = FaceRenderer()
     config = renderer.config
     size = (config.teeth_height, config.teeth_width)
@@ -235,7 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ict", type=Path, required=True)
     parser.add_argument("--canonical", type=Path, required=True)
-    parser.add_argument("--smiles", type=Path, required=True, help="a folder of photos, .jpg")
+    parser.add_argument("--smiles", type=Path, required=True, help="folder of .jpg photos of smiles")
     parser.add_argument("--face-model", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(arguments)

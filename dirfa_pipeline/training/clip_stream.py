@@ -1,10 +1,10 @@
 """
-Clips from shards for training that no memory holds: each once an epoch, over all processes and their readers.
+Streams clips from shards that do not fit into memory: each once per epoch, over all processes and their readers.
 
-An epoch is one line of clips: the shards in an order drawn for it, and the clips of each in one of its own. The line
-is cut into as many pieces as there are readers, so that none is left out and none comes twice; a shard across a cut is
-opened by two. Each reader goes on to the next epoch by itself. What a reader gives is thus known from the seed and the
-number of batches before it: a run that goes on needs no more than its step.
+In an epoch, the shards are put into a random order, and so are the clips within each shard. The resulting sequence is
+cut into as many pieces as there are readers, so that every clip is used exactly once; two readers open a shard that
+lies across a cut. Each reader goes on to the next epoch by itself. Its output depends only on the seed and the number
+of earlier batches, so a resumed run needs to know nothing but its step.
 """
 
 import copy
@@ -34,7 +34,7 @@ PRIME: Final = 1_000_003  # mixes numbers into a seed
 
 @dataclass(frozen=True)
 class ClipRow:
-    """A kept clip as the table has it, and its place in its shard."""
+    """A row of the table of clips that were kept, and the clip's index in its shard."""
 
     name: str
     speaker: str
@@ -47,7 +47,7 @@ class ClipRow:
 
 @dataclass(frozen=True)
 class ShardPart:
-    """A shard, and which of its clips are meant."""
+    """A shard, and a selection of its clips."""
 
     place: Address
     clips: tuple[int, ...]
@@ -56,11 +56,11 @@ class ShardPart:
 @dataclass(frozen=True)
 class Readers:
     """
-    Who reads.
+    The readers of a stream.
 
     Args:
-        rank, processes (`int`): This process, and how many there are.
-        workers (`int`): Reading processes of each; with none it reads by itself.
+        rank, processes (`int`): The number of this training process, and how many there are.
+        workers (`int`): Reading processes of each training process; with 0, it reads by itself.
     """
 
     rank: int = 0
@@ -70,14 +70,14 @@ class Readers:
 
 def read_table(folder: Address) -> list[ClipRow]:
     """
-    The kept clips of a folder of shards.
+    List the clips that were kept in a folder of shards.
 
     Raises:
-        InputError: It has no table.
+        InputError: The folder has no table of clips.
     """
     content = (folder / TABLE).read()
     if content is None:
-        raise InputError(f"{folder} holds no {TABLE}; shards that are streamed are those of prepare, all done")
+        raise InputError(f"{folder} holds no {TABLE}; to stream shards, first finish making them with prepare")
     rows, counts = [], dict[str, int]()
     for row in read_rows(content):
         if row["kept"]:
@@ -102,14 +102,14 @@ def shard_parts(folder: Address, rows: Sequence[ClipRow]) -> list[ShardPart]:
 
 class ClipStream(IterableDataset):
     """
-    Batches without end, of tensors by name.
+    Endless batches of tensors by name.
 
     Args:
         parts: The clips to train on.
-        make: Turns a clip into tensors of always the same shapes, with a generator for what is drawn about it.
-        batch (`int`): Clips a batch.
-        readers ([`Readers`]): Who reads.
-        seed (`int`): Of the order and of what is drawn.
+        make: Turns a clip into tensors whose shapes are always the same; its second argument is a random generator.
+        batch (`int`): Clips in a batch.
+        readers ([`Readers`]): The readers.
+        seed (`int`): Seeds the order and the generators.
 
     Raises:
         InputError: There are more readers than clips.
@@ -125,21 +125,21 @@ class ClipStream(IterableDataset):
 
     @property
     def signature(self) -> str:
-        """What the order of the samples depends on, apart from the seed."""
+        """A description of what the order of the samples depends on, apart from the seed."""
         return (
             f"{self.clips} clips of {len(self.parts)} shards, {self.batch} a batch, by {self.readers.processes} "
             f"processes with {self.readers.workers} readers each"
         )
 
     def after(self, batches: int) -> Iterator[Sample]:
-        """The batches of this process, read by its workers, after those that it has had before."""
+        """The batches of this process, read by its workers, after skipping the first `batches`."""
         stream = copy.copy(self)
         stream.begin = batches
         return iter(DataLoader(stream, batch_size=None, num_workers=self.readers.workers))
 
     def __iter__(self) -> Iterator[Sample]:
         info, workers = get_worker_info(), max(1, self.readers.workers)
-        # The loader asks its workers in turn, beginning with the first: they take over where those before stopped.
+        # The loader always begins with its first worker, so workers are numbered from the one whose turn it is.
         worker = (self.begin + (0 if info is None else info.id)) % workers
         before = (self.begin - worker + workers - 1) // workers * self.batch
         samples = self._samples(self.readers.rank * workers + worker, self.readers.processes * workers, before)
@@ -148,7 +148,7 @@ class ClipStream(IterableDataset):
             yield {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
     def places(self, reader: int, readers: int, before: int = 0) -> Iterator[tuple[int, int, int, int]]:
-        """Epoch, place in its line, shard and clip of a reader's samples, without end, from sample `before` on."""
+        """Endless epochs, positions in the epoch, shards and clips of a reader's samples, from sample `before` on."""
         first, last = self.clips * reader // readers, self.clips * (reader + 1) // readers
         begun, skipped = divmod(before, last - first)
         for epoch in count(begun):
@@ -159,7 +159,7 @@ class ClipStream(IterableDataset):
             for place in range(start, last):
                 slot = bisect_right(ends, place)
                 part = self.parts[order[slot]]
-                if slot not in shuffled:  # only the present shard's: a place never goes back
+                if slot not in shuffled:  # keep only the current shard's order, as positions never go back
                     shuffled = {slot: self._draw(len(part.clips), epoch, order[slot])}
                 offset = place - (ends[slot] - len(part.clips))
                 yield epoch, place, order[slot], part.clips[shuffled[slot][offset]]
@@ -173,7 +173,7 @@ class ClipStream(IterableDataset):
             yield self.make(opened[1][clip], generator)
 
     def _draw(self, length: int, *numbers: int) -> list[int]:
-        """A permutation that depends on the seed and these numbers."""
+        """A random permutation that depends on the seed and `numbers`."""
         generator = torch.Generator().manual_seed(_mix(self.seed, *numbers))
         return torch.randperm(length, generator=generator).tolist()
 

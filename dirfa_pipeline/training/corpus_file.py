@@ -1,4 +1,4 @@
-"""The speech corpus on disk: one .npz a source, its utterances end to end."""
+"""The speech corpus on disk: one .npz file per source, with its utterances end to end."""
 
 import logging
 import zipfile
@@ -22,7 +22,7 @@ ARRAYS: Final = ("samples", "offsets", "segment_utterance", "segment_viseme", "s
 
 
 def save_corpus(utterances: Iterable[Utterance], path: Path) -> None:
-    """Write a source as flat arrays: samples, their offsets, segments with the utterance they belong to, speakers."""
+    """Write a source as flat arrays: samples with offsets, segments with the index of their utterance, speakers."""
     items = list(utterances)
     if not items:
         raise InputError(f"nothing to write to {path}: no utterance is left")
@@ -44,10 +44,10 @@ def save_corpus(utterances: Iterable[Utterance], path: Path) -> None:
 
 def read_source(path: Path) -> list[tuple[NDArray[np.int16], NDArray[np.int8], NDArray[np.float32], str]]:
     """
-    Utterances of one source: samples, classes and times of its segments, speaker.
+    Read the utterances of one source: samples, classes and times of the segments, speaker.
 
     Raises:
-        InputError: It is no such file, or lacks an array.
+        InputError: The file cannot be read or lacks an array.
     """
     try:
         with np.load(path, allow_pickle=False) as file:

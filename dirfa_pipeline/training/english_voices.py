@@ -1,4 +1,4 @@
-"""flite's and festival's US voices as sources of the speech corpus; both know when each phone that they say ends."""
+"""US English voices of flite and festival as sources of the speech corpus; both report when each phone ends."""
 
 import shutil
 import subprocess
@@ -18,19 +18,19 @@ from .visemes import SILENCE, arpabet_visemes
 
 
 FLITE_VOICES: Final = ("slt", "rms", "awb", "kal16", "kal")
-# Each with the Debian package that holds it.
+# Each voice with the Debian package that contains it.
 FESTIVAL_VOICES: Final = {"kal_diphone": "festvox-kallpc16k", "cmu_us_slt_arctic_hts": "festvox-us-slt-hts"}
-SLOWNESS: Final = (0.8, 1.25)  # range of durations, in those of the voice itself
+SLOWNESS: Final = (0.8, 1.25)  # range of durations, relative to the voice's own
 
 
 def require_program(name: str, packages: str) -> None:
-    """Raise `InputError` that names the Debian packages where a program is not installed."""
+    """Raise an [`InputError`] that names the Debian packages if a program is not installed."""
     if shutil.which(name) is None:
         raise InputError(f"{name} is not installed: apt-get install {packages}")
 
 
 def require_festival() -> None:
-    """Raise `InputError` that names the Debian package of festival, or of a voice of it, that is not installed."""
+    """Raise an [`InputError`] that names the Debian package if festival or one of its voices is not installed."""
     require_program("festival", f"festival {' '.join(FESTIVAL_VOICES.values())}")
     listed = subprocess.run(["festival", "-b", "(print (voice.list))"], check=True, capture_output=True, text=True)
     for voice, package in FESTIVAL_VOICES.items():
@@ -39,7 +39,7 @@ def require_festival() -> None:
 
 
 def flite_utterances(data: Path, count: int = 4000) -> Iterator[Utterance | LeftOut]:
-    """English sentences by flite's voices in turn, at varied speed."""
+    """English sentences, spoken by flite's voices in turn, at varied speeds."""
     require_program("flite", "flite")
     rng = np.random.default_rng(0)
     sentences = english_sentences(data)
@@ -49,7 +49,7 @@ def flite_utterances(data: Path, count: int = 4000) -> Iterator[Utterance | Left
 
 
 def festival_utterances(data: Path, count: int = 1600) -> Iterator[Utterance | LeftOut]:
-    """English sentences by festival's voices in turn, at varied speed."""
+    """English sentences, spoken by festival's voices in turn, at varied speeds."""
     require_festival()
     rng = np.random.default_rng(2)
     sentences = english_sentences(data)
@@ -60,7 +60,7 @@ def festival_utterances(data: Path, count: int = 1600) -> Iterator[Utterance | L
 
 
 def speak_with_flite(text: str, voice: str, slowness: float) -> Utterance | LeftOut:
-    """Speak English text by a voice of flite, in `slowness` times the time that it would take by itself."""
+    """Speak English text with a voice of flite, in `slowness` times its usual duration."""
     with tempfile.TemporaryDirectory() as folder:
         wave = Path(folder) / "speech.wav"
         command = ["flite", "-voice", voice, "--setf", f"duration_stretch={slowness:.2f}", "-psdur", "-t", text]
@@ -69,9 +69,9 @@ def speak_with_flite(text: str, voice: str, slowness: float) -> Utterance | Left
 
 def speak_with_festival(text: str, voice: str, slowness: float) -> Utterance | LeftOut:
     """
-    Speak English text by a voice of festival, in `slowness` times the time that it would take by itself.
+    Speak English text with a voice of festival, in `slowness` times its usual duration.
 
-    Diphone voices know `Duration_Stretch`; HTS voices ignore it and take hts_engine's option -r, the speed.
+    Diphone voices obey `Duration_Stretch`; HTS voices ignore it and need hts_engine's option -r, the speed.
     """
     quoted = text.replace("\\", " ").replace('"', " ")
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +106,7 @@ def _listen(command: list[str], wave: Path, text: str, voice: str, offset: float
 
 
 def printed_segments(printed: str, offset: float) -> list[Segment]:
-    """Segments from what flite and festival print: each phone, a colon, and the second at which it ends."""
+    """Parse what flite and festival print: each phone, a colon, and the second at which it ends."""
     phones, start = [], 0.0
     for token in printed.replace("(", " ").replace(")", " ").split():
         name, _, end = token.partition(":")

@@ -1,4 +1,4 @@
-"""espeak-ng's voices in ten languages and three kinds of English as a source of the speech corpus."""
+"""Voices of espeak-ng in ten languages and three varieties of English, as a source of the speech corpus."""
 
 import ctypes
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from .utterance import CLOCK, LeftOut, Utterance, split_diphthongs
 from .visemes import SILENCE, ipa_visemes
 
 
-# Voices by espeak-ng's own names; of those without sentences here, English is spoken.
+# Voices by espeak-ng's names; those without sentences here speak English.
 SENTENCES: Final = {
     "de": ("Bitte gib mir das Buch und mach die Tür zu.", "Wir fahren im Sommer gemeinsam an die See.",
            "Der Bäcker backt am Morgen frisches Brot.", "Morgen früh um sieben beginnt meine Arbeit."),
@@ -41,7 +41,7 @@ SENTENCES: Final = {
 ENGLISH: Final = ("en-us", "en", "en-gb-scotland")
 VARIANTS: Final = ("", "+f1", "+f2", "+f3", "+f4", "+f5", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7")
 
-# Of espeak-ng's speak_lib.h.
+# From espeak-ng's speak_lib.h.
 SYNCHRONOUS: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS
 PHONES_IN_IPA: Final = 3  # espeakINITIALIZE_PHONEME_EVENTS | espeakINITIALIZE_PHONEME_IPA
 END, PHONE = 0, 7  # espeakEVENT_LIST_TERMINATED, espeakEVENT_PHONEME
@@ -50,7 +50,7 @@ UTF8: Final = 1  # espeakCHARS_UTF8
 
 
 class _Event(ctypes.Structure):
-    """espeak_EVENT; `text` is the union's char[8], a phone name in a phoneme event."""
+    """The struct espeak_EVENT; `text` is the union's char[8], the name of the phone in a phoneme event."""
 
     _fields_ = [
         ("type", ctypes.c_int), ("identifier", ctypes.c_uint), ("position", ctypes.c_int), ("length", ctypes.c_int),
@@ -64,10 +64,10 @@ _RECEIVER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes
 
 class Espeak:
     """
-    espeak-ng's library, which reports when each phone that it speaks begins.
+    The library of espeak-ng, which reports when each phone begins.
 
     Raises:
-        InputError: It, or its data, is not installed.
+        InputError: The library or its data is not installed.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class Espeak:
             raise InputError("espeak-ng finds no data: apt-get install espeak-ng-data")
         self._blocks: list[bytes] = []
         self._starts: list[tuple[str, float]] = []
-        self._receiver = _RECEIVER(self._receive)  # the library keeps only its address
+        self._receiver = _RECEIVER(self._receive)  # keep a reference, because the library stores only the address
         self._library.espeak_SetSynthCallback(self._receiver)
 
     def _receive(self, wave: int | None, count: int, events: "ctypes._Pointer[_Event]") -> int:
@@ -98,7 +98,8 @@ class Espeak:
         self, text: str, voice: str, words_a_minute: int, pitch: int
     ) -> tuple[NDArray[np.int16], list[tuple[str, float, float]]]:
         """
-        Sound at `rate`, and its phones in IPA with start and end in seconds; both empty where nothing is said.
+        Speak a text. Returns the sound at `rate`, and its phones in IPA with start and end in seconds; both are empty
+        if nothing is said.
 
         Raises:
             InputError: espeak-ng has no such voice.
@@ -117,7 +118,7 @@ class Espeak:
 
 
 def espeak_utterances(data: Path, count: int = 2500) -> Iterator[Utterance | LeftOut]:
-    """Sentences in all languages, nearly half of them English, at varied speed and pitch."""
+    """Sentences in all languages, nearly half of them in English, at varied speed and pitch."""
     engine = Espeak()
     rng = np.random.default_rng(1)
     english = english_sentences(data)
@@ -132,7 +133,7 @@ def espeak_utterances(data: Path, count: int = 2500) -> Iterator[Utterance | Lef
 
 
 def speak_with_espeak(engine: Espeak, text: str, voice: str, words_a_minute: int, pitch: int) -> Utterance | LeftOut:
-    """One utterance; left out where nothing is heard, or where a phone has no viseme."""
+    """Speak one utterance; it is left out if there is no sound, or if a phone has no viseme."""
     name = f"{voice}: {text}"
     sound, phones = engine.speak(text, voice, words_a_minute, pitch)
     classes = []

@@ -1,11 +1,11 @@
 """
-Teach the AnimationSampler how one person talks: the lips' habits, and how far and how fast head and face move.
+Fine-tune the AnimationSampler on one person: how their lips articulate, and how far and fast head and face move.
 
     python -m dirfa_pipeline.training.finetune_speaker CLIPS --output my-speaker
 
-`CLIPS` is a folder of .mp4 files that show one person talking to the camera, with sound; a minute in all is little,
-five are plenty. The result is a whole pipeline: `dirfa generate PHOTO SPEECH -o talk.mp4 --weights my-speaker`. What
-is learned goes on from the given weights; a part that does not get better on the clips held back stays as it was.
+`CLIPS` is a folder of .mp4 files with sound that show one person talking to the camera; one minute in all is little,
+five minutes are plenty. The result is a complete pipeline: `dirfa generate PHOTO SPEECH -o talk.mp4 --weights
+my-speaker`. Training starts from the given weights; a part that does not improve on held-back clips is not changed.
 """
 
 import argparse
@@ -37,26 +37,26 @@ from .train_animation_sampler import STAGES, heard_in, lip_examples
 
 logger = logging.getLogger(__name__)
 
-HELD_BACK = 0.2  # of the clips, or of each clip where there are few
+HELD_BACK = 0.2  # share of the clips, or of each clip if there are few
 FEW_CLIPS = 5
 MIN_FRAMES = 75  # 3 s, the length of a training crop
-LIP_RATE, MOTION_RATE = 3e-4, 1e-4  # well below those of training from scratch: little data, good start
+LIP_RATE, MOTION_RATE = 3e-4, 1e-4  # lower than from scratch, for there is little data and a good start
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="folder of .mp4 files of one person")
     parser.add_argument("--output", type=Path, required=True, help="where to save the pipeline")
-    parser.add_argument("--weights", default=BUNDLED_NAME, help="pipeline to begin with: a folder or a hub id")
-    parser.add_argument("--work", type=Path, help="where tracks are kept for the next run; OUTPUT-work if left out")
-    parser.add_argument("--lip-steps", type=int, default=500, help="0 leaves the lips as they are")
-    parser.add_argument("--motion-steps", type=int, default=40, help="0 learns how far the head moves, not how")
+    parser.add_argument("--weights", default=BUNDLED_NAME, help="pipeline to start from: a folder or a Hub id")
+    parser.add_argument("--work", type=Path, help="where tracks are kept for the next run (default OUTPUT-work)")
+    parser.add_argument("--lip-steps", type=int, default=500, help="steps; 0 leaves the lips as they are")
+    parser.add_argument("--motion-steps", type=int, default=40, help="steps; 0 only learns how far the head moves")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args(arguments)
 
 
 def cut(clip: TrackedClip, start: int, stop: int) -> TrackedClip:
-    """Frames `start` to `stop` of a clip, with their sound, under a name of their own; it is to be heard anew."""
+    """Frames `start` to `stop` of a clip with their sound, as a clip with its own name and without speech features."""
     step = round(ENCODER_RATE / ANIMATION_FPS)
     audio = None if clip.audio is None else clip.audio[start * step : stop * step]
     return replace(
@@ -66,7 +66,7 @@ def cut(clip: TrackedClip, start: int, stop: int) -> TrackedClip:
 
 
 def hold_back(clips: list[TrackedClip]) -> tuple[list[TrackedClip], list[TrackedClip]]:
-    """Divide one person's clips into those to learn from and those to judge by; few clips are each cut in two."""
+    """Split one person's clips into those for training and for validation; if there are few, each is cut in two."""
     if len(clips) >= FEW_CLIPS:
         kept = round(len(clips) * (1.0 - HELD_BACK))
         return clips[:kept], clips[kept:]
@@ -77,10 +77,10 @@ def hold_back(clips: list[TrackedClip]) -> tuple[list[TrackedClip], list[Tracked
 
 def read_clips(tracks: Path, source: str) -> list[TrackedClip]:
     """
-    All clips of one person in a folder of tracks that are good enough to learn from.
+    Read all clips of one person in a folder of tracks that are good enough for training.
 
     Raises:
-        InputError: None is.
+        InputError: No clip is good enough.
     """
     clips = [clip for clip in read_shards(tracks) if clip.source == source]
     good = [clip for clip in clips if clip.valid.sum() >= MIN_FRAMES and clip.valid.mean() > 0.6]
@@ -94,7 +94,7 @@ def read_clips(tracks: Path, source: str) -> list[TrackedClip]:
 
 @torch.no_grad()
 def measure_speaker(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
-    """Store how far and how fast this person moves; what the prior learned in these units stays valid."""
+    """Store how far and fast this person moves; what the motion prior has learned is relative to these units."""
     sampler.level_scale.copy_(torch.cat([example.motion for example in examples]).std(0).clamp_min(1e-3))
     styles = torch.stack([example.style for example in examples])
     sampler.style_mean.copy_(styles.mean(0))
@@ -105,19 +105,19 @@ def measure_speaker(sampler: AnimationSampler, examples: list[MotionExample]) ->
 def finetune(
     pipe: DirfaPipeline, clips: list[TrackedClip], lip_steps: int, motion_steps: int, start: StartRun
 ) -> None:
-    """Fit a pipeline's sampler to one person's tracked clips, in place; what does not get better stays as it was."""
+    """Fine-tune a pipeline's sampler in place on one person's tracked clips; parts that do not improve are kept."""
     sampler = pipe.animation_sampler
     parts = [[clip for clip in part if clip.valid.any()] for part in hold_back(clips)]
     heard = {
         clip.name: heard_in(clip, pipe.audio_encoder, sampler) for p in parts for clip in p if clip.audio is not None
     }
     lips = [lip_examples(part, heard, sampler, pipe.face_model) for part in parts]
-    logger.info("%d clips to learn from, %d to judge by", *map(len, parts))
+    logger.info("%d clips for training, %d for validation", *map(len, parts))
     if lip_steps and all(lips):
         geometry = LipGeometry.of(pipe.face_model)
         train_lips(sampler, lips[0], lips[1], geometry, lip_schedule(lip_steps, LIP_RATE), start)
         calibrate_lips(sampler, lips[0], geometry)
-    long = {name for name, sound in heard.items() if len(sound) > TICK_SILENT}  # where something happens
+    long = {name for name, sound in heard.items() if len(sound) > TICK_SILENT}  # long enough to contain events
     training, judging = ([motion_example(c, heard[c.name]) for c in part if c.name in long] for part in parts)
     if not training:
         return
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
     pipe = DirfaPipeline.from_pretrained(folder)
     person = options.clips.resolve().name
     clips = read_clips(work / "tracks", person)
-    runs = work / person  # of this person alone: another's must not go on from them
+    runs = work / person  # one folder per person, so that no run resumes another person's
     start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=runs, seed=options.seed)
     finetune(pipe, clips, options.lip_steps, options.motion_steps, start)
     pipe.save_pretrained(options.output)

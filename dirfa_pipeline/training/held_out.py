@@ -1,9 +1,9 @@
 """
-What nothing is ever trained or tuned on: people, recordings and clips kept for evaluation, by name.
+The people, recordings and clips that are kept for evaluation, by name; nothing is ever trained or tuned on them.
 
-People are held out, not clips: a person in a training source cannot be evaluated with another of his
-clips. So the speaker of the US government addresses, who is in Obama_clip1 to 3 as well, is not held out, and both
-clips of andrew are.
+Whole people are held out, because a person in the training data cannot be used for evaluation, even with other clips.
+So the speaker of the US government addresses, who also appears in Obama_clip1 to 3, is not held out, and both clips of
+andrew are.
 """
 
 import zlib
@@ -27,20 +27,20 @@ VALIDATION_CLIPS: Final = (
     "styletalk_happyenglish_clip2",
     "styletalk_sad_emotion_clip1",
 )
-UNSYNCHRONISED_CLIPS: Final = ("wh_123", "wh_19")  # their pictures are now early, now late: they teach no lips
-GRID_VALIDATION_CLIPS: Final = 25  # the last ones of grid_s1, by name
-VALIDATION_SHARE: Final = 20  # of the speakers of a source that names them, one in so many is kept for validation
+UNSYNCHRONISED_CLIPS: Final = ("wh_123", "wh_19")  # not used for lips: their video is now early, now late
+GRID_VALIDATION_CLIPS: Final = 25  # the last clips of grid_s1 by name
+VALIDATION_SHARE: Final = 20  # one in this many speakers is kept for validation, in sources that name their speakers
 
 
 def is_held_out(path: Path) -> bool:
-    """Whether a clip, given as `folder/name.ext`, belongs to evaluation."""
+    """Whether a clip, given as `folder/name.ext`, is held out for evaluation."""
     return (
         path.stem in HELD_OUT_CLIPS or path.parent.name in HELD_OUT_FOLDERS or path.stem.startswith(HELD_OUT_PREFIXES)
     )
 
 
 def is_validation_speaker(speaker: str) -> bool:
-    """Whether a recorded speaker is kept for validation: one in twenty, a fixed choice by name."""
+    """Whether a recorded speaker is kept for validation: one in twenty, chosen by name."""
     return zlib.crc32(speaker.encode()) % VALIDATION_SHARE == 0
 
 
@@ -53,7 +53,7 @@ class Named(Protocol):
 
     @property
     def speaker(self) -> str:
-        """Who speaks, if the source says."""
+        """The speaker, if the source names one."""
 
 
 Clip = TypeVar("Clip", bound=Named)
@@ -61,10 +61,10 @@ Clip = TypeVar("Clip", bound=Named)
 
 def split_clips(clips: Iterable[Clip]) -> tuple[list[Clip], list[Clip]]:
     """
-    Divide clips into those to train on and those to validate on; held-out clips are in neither.
+    Split clips into those for training and those for validation; held-out clips are in neither.
 
-    Of a source that names its speakers, validation takes people, not clips. Where neither these nor the clips named
-    here are present, every tenth clip validates.
+    If a source names its speakers, whole speakers are taken for validation. If there are neither these nor the
+    validation clips named here, every tenth clip is used for validation.
     """
     free = sorted((clip for clip in clips if not is_held_out(Path(clip.name))), key=lambda clip: clip.name)
     grid = [clip.name for clip in free if clip.name.startswith("grid_s1/")]
