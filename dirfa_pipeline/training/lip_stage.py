@@ -1,10 +1,10 @@
 """
-How lips are learned: from clips in time with their sound, as movements of a mouth that says them, to their full range.
+Trains the lips on tracked clips, and calibrates them to the full range of real lips.
 
-A regression gives an average mouth, narrower than any real one. Three things bring the range back: clips are shifted
-until picture and sound agree; each track is re-expressed as what the mouth does relative to its rest, alike on both
-sides, so that a round vowel is a pucker and not a wide mouth's lack of stretch; and what the decoder gives is spread
-at last as the lips of those who articulate are.
+A regression gives an average mouth, which moves less than any real one. Three steps restore the range. Clips are
+shifted until video and sound agree. Each track is expressed as symmetric movements of the mouth relative to its rest,
+so that a round vowel is a pucker rather than less of a stretch. Finally, the decoder's output is given the spread of
+speakers who articulate well.
 """
 
 import logging
@@ -31,38 +31,38 @@ from .loop import Schedule, TrainingRun, exporter, pad_rows
 
 logger = logging.getLogger(__name__)
 
-LIP_CROPS, LIP_FRAMES = 16, 75  # in a batch, of a crop
+LIP_CROPS, LIP_FRAMES = 16, 75  # crops in a batch, frames in a crop
 
-# How far each viseme opens the mouth, from shut to wide: enough to tell by how much a picture is late.
+# How far each viseme opens the mouth, from 0 (shut) to 1 (wide); precise enough to estimate the delay of the video.
 OPENNESS: Final = {
     "silence": 0.0, "closure": 0.0, "labiodental": 0.2, "dental": 0.4, "alveolar": 0.4, "sibilant": 0.4,
     "postalveolar": 0.4, "velar": 0.5, "rhotic": 0.45, "round_close": 0.2, "round_mid": 0.4, "round_open": 0.7,
     "open": 1.0, "open_front": 1.0, "central": 0.7, "mid_front": 0.7, "close_front": 0.5, "near_close": 0.5,
 }  # fmt: skip
-MOST_LAG: Final = 5  # frames
-LAG_GAIN: Final = 0.15  # of correlation, by which a shift must be better than none to be believed
-LEAST_AGREEMENT: Final = 0.1  # correlation under which the sound is not the clip's own
+MOST_LAG: Final = 5  # frames by which a clip is shifted at most
+LAG_GAIN: Final = 0.15  # gain in correlation from which a shift is trusted
+LEAST_AGREEMENT: Final = 0.1  # correlation below which the sound is taken not to belong to the clip
 
-CLOSED_LEVEL, REST_LEVEL = 2.0, 50.0  # percentiles of a clip that count as a person's rest
+CLOSED_LEVEL, REST_LEVEL = 2.0, 50.0  # percentiles taken as rest: of weights that part the lips, of the others
 UNSPOKEN: Final = ("jawForward", "jawLeft", "jawRight", "mouthLeft", "mouthRight", "cheekPuff", "tongueOut")
-RIDGE, SPARSITY, FIT_STEPS = 0.02, 0.02, 150  # of the fit of movements: few shapes, none against another
+RIDGE, SPARSITY, FIT_STEPS = 0.02, 0.02, 150  # for the fit of movements: few shapes, which do not cancel each other
 
 PRESS_NAMES: Final = ("mouthRollLower", "mouthRollUpper", "mouthPressLeft", "mouthPressRight", "mouthShrugLower")
-PRESS_LEVEL: Final = 0.75  # quantile of real closures that ours are pressed to
-CLOSED: Final = 0.7  # closure probability of a frame that shows closed lips
+PRESS_LEVEL: Final = 0.75  # quantile of real closures to which lips are pressed
+CLOSED: Final = 0.7  # closure probability from which lips count as closed
 
-# Spread of the lips over that in the tracks. More than 1: a track shows four fifths of the width's range, and clips of
-# people who hardly move theirs are among the strong ones as well.
+# Target spread of the lips, relative to that in the tracks. It is more than 1, because a track shows only four fifths
+# of the range of the width, and because even the strongest clips include people who hardly move their lips.
 OPENING_REACH, WIDTH_REACH = 1.35, 1.6
-PREDICTABLE: Final = 0.05  # of the real variance, added to the predicted one: what is hardly predicted stays small
+PREDICTABLE: Final = 0.05  # share of the real variance added to the predicted one, to limit amplification
 DIAL_ROUNDS: Final = 8
-LEAST_SPREAD: Final = 0.1  # a mouth that hardly moves is not turned up without end
-NARROW: Final = 0.05  # quantile of the opening that its dial leaves in place: a mouth opens wider, it shuts no oftener
+LEAST_SPREAD: Final = 0.1  # lower bound of the measured spread, which limits amplification
+NARROW: Final = 0.05  # quantile of the opening that scaling keeps, so that the mouth opens wider but shuts no oftener
 
 
 @dataclass(frozen=True)
 class LipExample:
-    """A clip that teaches lips: what is heard `(2 * frames, heard)`, lips `(frames, lips)`, validity `(frames,)`."""
+    """A clip to train lips on: speech `(2 * frames, heard)`, lips `(frames, lips)` and validity `(frames,)`."""
 
     name: str
     source: str
@@ -74,11 +74,11 @@ class LipExample:
 @dataclass(frozen=True)
 class LipGeometry:
     """
-    What lip weights do to the landmarks.
+    The effect of lip weights on the landmarks.
 
     Args:
         shape (`Tensor` of shape `(lips, coordinates)`): Displacement, weighted for a loss: the opening of each pair of
-            inner lips and the distance of the corners count as much as all else.
+            inner lip points and the distance of the corners count as much as everything else.
         opening, width (`Tensor` of shape `(lips,)`): How far each weight parts the middle of the lips, the corners.
     """
 
@@ -100,11 +100,11 @@ class LipGeometry:
 
 def sound_lag(heard: Tensor, opening: Tensor, valid: Tensor) -> tuple[int, float]:
     """
-    By how many frames a picture is late, and how well it then agrees with the sound.
+    By how many frames the video is late, and how well it agrees with the sound after a shift by as many.
 
     Args:
-        heard (`Tensor` of shape `(2 * frames, heard)`): Visemes first.
-        opening (`Tensor` of shape `(frames,)`), valid (`Tensor` of shape `(frames,)`): Of the lips.
+        heard (`Tensor` of shape `(2 * frames, heard)`): The speech, with the visemes first.
+        opening, valid (`Tensor` of shape `(frames,)`): The opening of the lips, and which frames can be trusted.
     """
     openness = heard[:, : len(VISEME_NAMES)] @ torch.tensor([OPENNESS[name] for name in VISEME_NAMES])
     expected = openness.unflatten(0, (-1, FEATURES_PER_FRAME)).mean(1)
@@ -123,12 +123,12 @@ def sound_lag(heard: Tensor, opening: Tensor, valid: Tensor) -> tuple[int, float
 
 def movements(coefficients: NDArray[np.float32], valid: NDArray[np.bool_], face_model: FaceModel) -> Tensor:
     """
-    What a tracked mouth does about its own rest, `(frames, lips)`, alike on both sides.
+    The symmetric movements of a tracked mouth relative to its own rest, `(frames, lips)`.
 
-    The rest is the median of each weight, of those that part the lips the 2nd percentile. These stay as tracked: the
-    chin distinguishes the jaw from the lower lip. For the others a fit to the lips' landmarks finds a few that do the
-    same: what goes under its rest is no negative weight but another shape, and a track has them work against each
-    other.
+    The rest is the median of each weight, or the 2nd percentile for weights that part the lips. The latter are kept as
+    tracked, because the chin tells the jaw from the lower lip. The others are replaced: a fit to the landmarks of the
+    lips finds a few shapes with the same effect. In a track, shapes work against each other, and a weight below its
+    rest cannot become negative, so another shape must express it.
 
     Args:
         coefficients (`np.ndarray` of shape `(frames, 58)`), valid (`np.ndarray` of shape `(frames,)`): A track.
@@ -151,18 +151,18 @@ def movements(coefficients: NDArray[np.float32], valid: NDArray[np.bool_], face_
 
 
 def _other_side(name: str) -> str:
-    """The name of a weight in the mirror."""
+    """The name of the weight for the other side of the face."""
     if "Left" in name:
         return name.replace("Left", "Right")
     return name.replace("Right", "Left")
 
 
 def _lip_coordinates(face_model: FaceModel) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lip landmarks and width of each weight `(lips, coordinates)`, and their importance in a fit."""
+    """Displacement of lip landmarks and width by each weight, `(lips, coordinates)`, and their weights in a fit."""
     vertices = face_model.expression_basis.detach().numpy()[list(LIP_INDICES)]
     right, left = (corner[0] for corner in MOUTH_CORNERS)
     width = 4.0 * (vertices[:, left, :1] - vertices[:, right, :1])
-    outline = np.tile(np.array([20.0, 20.0, 1.0], np.float32), len(LIPS))  # depth is hardly seen from the front
+    outline = np.tile(np.array([20.0, 20.0, 1.0], np.float32), len(LIPS))  # depth is hardly visible from the front
     coordinates = np.concatenate([vertices[:, list(LIPS)].reshape(len(vertices), -1), width], axis=1)
     return coordinates, np.append(outline, np.float32(6.0))
 
@@ -175,13 +175,13 @@ def lip_example(
     face_model: FaceModel,
     least_agreement: float = LEAST_AGREEMENT,
 ) -> LipExample | None:
-    """A clip as tensors, shifted so that the lips are in time with the sound; none if they never are."""
+    """A clip as tensors, shifted so that the lips match the sound; `None` if they do not match at any shift."""
     frames = min(len(coefficients), len(heard) // FEATURES_PER_FRAME)
     lips, usable = movements(coefficients[:frames], valid[:frames], face_model), torch.from_numpy(valid[:frames])
     heard = heard[: FEATURES_PER_FRAME * frames]
     lag, agreement = sound_lag(heard, lips @ LipGeometry.of(face_model).opening, usable)
     if agreement < least_agreement:
-        logger.info("%s: lips and sound agree by %.2f only; left out", name, agreement)
+        logger.info("%s: lips and sound correlate by only %.2f; left out", name, agreement)
         return None
     shown = torch.arange(frames) + lag
     inside = shown.clamp(0, frames - 1)
@@ -189,7 +189,7 @@ def lip_example(
 
 
 def lip_loss(predicted: Tensor, target: Tensor, valid: Tensor, shape: Tensor) -> Tensor:
-    """Squared error of the lip landmarks and of their velocity: what a viewer sees, not raw weights."""
+    """Squared error of lip landmarks and their velocity, because viewers see these and not the weights."""
     error = (predicted - target) * valid.unsqueeze(-1)
     position = (error @ shape).square().mean()
     velocity = (torch.diff(error, dim=1) @ shape).square().mean()
@@ -197,7 +197,7 @@ def lip_loss(predicted: Tensor, target: Tensor, valid: Tensor, shape: Tensor) ->
 
 
 def crop_lips(examples: Sequence[LipExample], batch: int, frames: int, generator: torch.Generator) -> list[Tensor]:
-    """Draw crops of what is heard, lips and validity; a source counts by the root of its length: no voice rules."""
+    """Draw crops of speech, lips and validity; sources are weighted by the root of their length, so none dominates."""
     totals: dict[str, int] = {}
     for example in examples:
         totals[example.source] = totals.get(example.source, 0) + len(example.lips)
@@ -217,7 +217,7 @@ def crop_lips(examples: Sequence[LipExample], batch: int, frames: int, generator
 
 
 def lip_schedule(steps: int, rate: float = 2e-3, accumulate: int = 1) -> Schedule:
-    """How lips are learned."""
+    """The training schedule of the lips."""
     return Schedule(steps, rate, weight_decay=0.05, average=0.99, accumulate=accumulate, validate_every=50)
 
 
@@ -230,7 +230,7 @@ def train_lips(
     start: Callable[..., TrainingRun],
     stream: ClipStream | None = None,
 ) -> None:
-    """Fit the lip decoder, by crops of `training` or of a stream; keeps the weights of the best validation."""
+    """Train the lip decoder on crops of `training` or of a stream; keeps the weights with the best validation."""
 
     @torch.no_grad()
     def validate(decoder: nn.Module) -> dict[str, float]:
@@ -263,11 +263,11 @@ def train_lips(
 @torch.no_grad()
 def calibrate_lips(sampler: AnimationSampler, examples: Sequence[LipExample], geometry: LipGeometry) -> None:
     """
-    Learn how lips are pressed at closures, and give the decoder the spread of those who articulate.
+    Measure how lips are pressed at closures, and give the decoder the spread of people who articulate well.
 
-    Its lips are mapped by the linear map that turns their Gaussian into the real one and moves them least; then two
-    dials, for what parts the lips and for all else, are turned until the opening and the width, gates included, have
-    their reach.
+    Its output is mapped by the linear map that turns its Gaussian into the real one and changes it least. Then two
+    factors, for weights that part the lips and for all others, are adjusted until opening and width, gates included,
+    reach their target spread.
     """
     sampler.eval()
     _measure_closures(sampler, examples)
@@ -282,13 +282,13 @@ def calibrate_lips(sampler: AnimationSampler, examples: Sequence[LipExample], ge
         dial = torch.where(opens, jaw, lip)
         sampler.lip_decoder.remap(torch.diag(dial), fixed * (1.0 - dial))
     logger.info(
-        "spread of the lips over that in the tracks: opening %.2f, width %.2f",
+        "spread of the lips, relative to the tracks: opening %.2f, width %.2f",
         spread(sampler, strong, geometry.opening), spread(sampler, strong, geometry.width),
     )  # fmt: skip
 
 
 def _measure_closures(sampler: AnimationSampler, examples: Sequence[LipExample]) -> None:
-    """How lips that are closed are pressed and rolled in."""
+    """Measure how closed lips are pressed and rolled in."""
     frames = []
     for example in examples:
         chance = example.heard[:, len(VISEME_NAMES)].unflatten(0, (-1, FEATURES_PER_FRAME)).amax(1)
@@ -300,7 +300,7 @@ def _measure_closures(sampler: AnimationSampler, examples: Sequence[LipExample])
 
 
 def _articulate(examples: Sequence[LipExample], geometry: LipGeometry) -> list[LipExample]:
-    """The clips of those sources whose mouths change their width by more than the average source's."""
+    """The clips of sources in which the width of the mouth varies more than in the average source."""
     widths: dict[str, list[Tensor]] = {}
     for example in examples:
         if example.valid.sum() > 2:
@@ -311,7 +311,7 @@ def _articulate(examples: Sequence[LipExample], geometry: LipGeometry) -> list[L
 
 
 def _match_spread(sampler: AnimationSampler, examples: Sequence[LipExample]) -> None:
-    """Map the decoder's Gaussian to the real one: optimal transport between Gaussians (Olkin and Pukelsheim, 1982)."""
+    """Map the decoder's Gaussian to the real one by optimal transport (Olkin and Pukelsheim, 1982)."""
     predicted = torch.cat([sampler.lip_decoder(e.heard[None])[0][e.valid] for e in examples]).double()
     real = torch.cat([e.lips[e.valid] for e in examples]).double()
     floor = 1e-7 * torch.eye(real.shape[1], dtype=torch.float64)
@@ -332,9 +332,9 @@ def _root(matrix: Tensor) -> Tensor:
 @torch.no_grad()
 def spread(sampler: AnimationSampler, examples: Sequence[LipExample], measure: Tensor) -> float:
     """
-    Deviation of the lips' opening or width, gates included, over that in the tracks: ratio of means over clips.
+    Deviation of the opening or width of the lips, gates included, relative to the tracks: ratio of means over clips.
 
-    `measure` is what each lip weight adds to it, `(lips,)`.
+    `measure` is the contribution of each lip weight, `(lips,)`.
     """
     ours = [(sampler.lips(e.heard[None])[0] @ measure)[e.valid].std() for e in examples]
     real = [(e.lips @ measure)[e.valid].std() for e in examples]

@@ -1,4 +1,4 @@
-"""A training loop that can be interrupted: schedule, averaged weights, checkpoints, curves."""
+"""A resumable training loop with a schedule, averaged weights, checkpoints and curves."""
 
 import copy
 import logging
@@ -27,20 +27,20 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message names the step and what is left on disk."""
+    """Training cannot continue; the message names the step and the state on disk."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """
-    How long and how fast a run learns, and how often it validates, saves and tells.
+    The length and learning rate of a run, and how often it validates, saves and logs.
 
     Args:
         steps (`int`): Updates of the weights.
         peak_rate (`float`): Highest learning rate; it rises over the first eighth and falls to zero at the end.
-        weight_decay (`float`, defaults to 0.02): Of AdamW.
+        weight_decay (`float`, defaults to 0.02): AdamW's weight decay.
         average (`float`, defaults to 0.998): Decay of the averaged weights.
-        accumulate (`int`, defaults to 1): Batches for one update.
+        accumulate (`int`, defaults to 1): Batches per update.
         checkpoint_every (`int`, defaults to 200): Steps between checkpoints.
         validate_every (`int`, defaults to 200): Steps between validations.
         log_every (`int`, defaults to 50): Steps between points of the curves.
@@ -59,11 +59,11 @@ class Schedule:
 @dataclass
 class Meter:
     """
-    How fast a run is since it was last read: what it trained on, the seconds that it took, those it waited for data.
+    Measures the pace of a run since the last reading.
 
     Args:
-        clips, tokens (`int`): Crops of clips, and steps of their sequences.
-        waited (`float`): Seconds.
+        clips, tokens (`int`): Crops of clips trained on, and time steps in them.
+        waited (`float`): Seconds spent waiting for data.
     """
 
     clips: int = 0
@@ -72,7 +72,7 @@ class Meter:
     began: float = field(default_factory=time.monotonic)
 
     def rates(self, processes: int) -> dict[str, float]:
-        """Clips and tokens a second of all processes, and the share of the time that this one waited for data."""
+        """Clips and tokens per second over all processes, and the share of time that this one waited for data."""
         seconds = max(time.monotonic() - self.began, 1e-9)
         return {
             "clips a second": processes * self.clips / seconds, "tokens a second": processes * self.tokens / seconds,
@@ -82,9 +82,8 @@ class Meter:
 
 def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """
-    Exponential moving average of weights, for `AveragedModel`; it forgets its beginning faster than `decay` has it.
-
-    The decay of update n is at most (1 + n) / (10 + n), as in TensorFlow's `ExponentialMovingAverage`.
+    Exponential moving average of weights for `AveragedModel`, which forgets the initial weights faster than `decay`
+    alone would: the decay of update n is at most (1 + n) / (10 + n), as in TensorFlow's `ExponentialMovingAverage`.
     """
 
     @torch.no_grad()
@@ -96,7 +95,7 @@ def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], N
 
 
 def exporter(whole: ModelMixin, part: str) -> Callable[[nn.Module, Path], None]:
-    """What saves a whole model with another state of a part of it, while that part is trained."""
+    """A function that saves the whole model with other weights in one part, for use while that part is trained."""
 
     def export(trained: nn.Module, folder: Path) -> None:
         copied = copy.deepcopy(whole)
@@ -108,7 +107,7 @@ def exporter(whole: ModelMixin, part: str) -> Callable[[nn.Module, Path], None]:
 
 class TrainingRun:
     """
-    One stage of training: iterate over it to get a generator for each batch, and pass its losses to `update`.
+    One stage of training. Iterate over it to get a random generator for each batch, and pass the losses to `update`.
 
     ```python
     run = TrainingRun("teacher", model, Schedule(1000, 1e-3), accelerator, folder)
@@ -117,23 +116,23 @@ class TrainingRun:
     run.average  # the averaged model
     ```
 
-    A run whose checkpoint exists goes on from there, to the same losses as if it had never stopped. With `validate`,
-    the averaged weights of least validation loss are kept in `best`; those it began with count, too.
+    A run resumes from its checkpoint if there is one, and reaches the same losses as without the interruption. With
+    `validate`, `best` keeps the averaged weights with the lowest validation loss, which may be the initial ones.
 
     Args:
-        name (`str`): Names the checkpoint and the curves.
-        model (`nn.Module`): What is trained.
-        schedule (`Schedule`): How.
-        accelerator (`Accelerator`): Device, precision, processes; losses go to its trackers.
-        folder (`Path`): For `<name>.pt`.
-        seed (`int`): Seeds each batch by seed, step, part of the step and process.
-        validate (`Callable`, *optional*): Gives the named losses of a model on what it is not trained on.
-        export (`Callable`, *optional*): Saves a model into a folder for `from_pretrained`. With each checkpoint the
-            averaged model is so saved to `<name>-latest` in `folder`, to be tried while the run goes on.
-        data (`str`, defaults to `""`): What the order of the data depends on: a run goes on only with the same.
+        name (`str`): Name of the checkpoint and the curves.
+        model (`nn.Module`): The model to train.
+        schedule (`Schedule`): The schedule.
+        accelerator (`Accelerator`): Sets device, precision and processes; its trackers get the losses.
+        folder (`Path`): Folder for `<name>.pt`.
+        seed (`int`): Each batch is seeded by this seed, the step, the part of the step and the process.
+        validate (`Callable`, *optional*): Returns the named losses of a model on validation data.
+        export (`Callable`, *optional*): Saves a model to a folder for `from_pretrained`. With each checkpoint, it
+            saves the averaged model to `<name>-latest` in `folder`, so that it can be tried while the run continues.
+        data (`str`, defaults to `""`): What the order of the data depends on; a run resumes only if it is unchanged.
 
     Raises:
-        TrainingError: The checkpoint is of a run with another number of steps, or other data.
+        TrainingError: The checkpoint is from a run with another number of steps or other data.
     """
 
     def __init__(
@@ -155,7 +154,7 @@ class TrainingRun:
         self.latest, self.export = folder / f"{name}-latest", export
         self.meter = Meter()
         self.step = 0
-        self.completes = False  # whether the batch at hand is the last one of its step
+        self.completes = False  # whether the current batch is the last one of its step
         model = model.to(accelerator.device)
         self.averaged = AveragedModel(model, multi_avg_fn=moving_average(schedule.average))
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -165,7 +164,7 @@ class TrainingRun:
         rate = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, schedule.peak_rate, total_steps=schedule.steps, pct_start=0.12
         )
-        # The learning rate advances with our steps on every process: accelerate must not wrap it.
+        # Every process advances the learning rate once per step, so accelerate must not wrap the scheduler.
         self.rate = rate
         self.model, self.optimizer = accelerator.prepare(model, optimizer)
         self.means: dict[str, float] = {}
@@ -190,7 +189,7 @@ class TrainingRun:
         while self.step < self.schedule.steps:
             for part in range(self.schedule.accumulate):
                 self.completes = part + 1 == self.schedule.accumulate
-                # What is inside does not send gradients to the other processes.
+                # Inside no_sync, gradients are not sent to the other processes.
                 with nullcontext() if self.completes else self.accelerator.no_sync(self.model):
                     yield self._generator(part)
             self._finish_step()
@@ -203,21 +202,21 @@ class TrainingRun:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The block gets the next batch: the time that it takes is reported as waiting for data."""
+        """Count the time that the block takes, which fetches the next batch, as waiting for data."""
         began = time.monotonic()
         yield
         self.meter.waited += time.monotonic() - began
 
     def update(self, terms: dict[str, Tensor], clips: int = 0, tokens: int = 0) -> None:
         """
-        Take the named losses of one batch; their sum is minimised.
+        Minimise the sum of the named losses of one batch.
 
         Args:
             terms (`dict[str, Tensor]`): The losses.
-            clips, tokens (`int`): What the batch held, for the reported pace.
+            clips, tokens (`int`): Contents of the batch, for the logged pace.
 
         Raises:
-            TrainingError: A loss is not finite. The last checkpoint stays as it is.
+            TrainingError: A loss is not finite. The last checkpoint is kept.
         """
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
@@ -230,11 +229,11 @@ class TrainingRun:
         self.meter.tokens += tokens
 
     def log(self, values: dict[str, float]) -> None:
-        """Write values to the accelerator's trackers, under this run's name."""
+        """Log values to the accelerator's trackers under this run's name."""
         self.accelerator.log({f"{self.name}/{name}": value for name, value in values.items()}, step=self.step)
 
     def _tell(self) -> None:
-        """Losses and pace, as a line and as points of the curves."""
+        """Log losses and pace, as a line of text and as points of the curves."""
         rates = self.meter.rates(self.accelerator.num_processes)
         self.meter = Meter()
         losses = "  ".join(f"{name} {value:.4f}" for name, value in self.means.items())
@@ -267,7 +266,7 @@ class TrainingRun:
 
     def _finish_step(self) -> None:
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), 1.0)
-        # Under fp16 such a step is left out and the scale of the loss lowered.
+        # With fp16, a step whose gradient is not finite is skipped, and the scale of the loss is lowered.
         if self.accelerator.scaler is None and not torch.isfinite(norm):
             raise self._not_finite("gradient", norm.item())
         self.optimizer.step()
@@ -277,7 +276,7 @@ class TrainingRun:
         self.step += 1
 
     def _save(self) -> None:
-        """Write everything that a resumed run needs, whole or not at all; the checkpoint before stays as well."""
+        """Write everything that a resumed run needs, completely or not at all, and keep the previous checkpoint."""
         self.accelerator.wait_for_everyone()
         if not self.accelerator.is_main_process:
             return
@@ -307,27 +306,27 @@ class TrainingRun:
         unfinished.replace(self.latest)
 
     def _newest(self) -> dict[str, Any] | None:
-        """The newest readable checkpoint; one that cannot be read is named. It may be the last but one."""
+        """The newest checkpoint, or the one before it, with a warning, if that cannot be read."""
         for path in (self.checkpoint, self.before):
             if path.exists():
                 try:
-                    # Not to the accelerator's device: among several processes that may be "cpu:0", which load refuses.
+                    # With several processes the accelerator's device may be "cpu:0", which load refuses.
                     return dict(torch.load(path, weights_only=True, map_location="cpu"))
                 except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
-                    logger.warning("%s cannot be read (%s); the one before it is tried", path, type(error).__name__)
+                    logger.warning("%s cannot be read (%s); trying the one before it", path, type(error).__name__)
         return None
 
     def _load(self, state: dict[str, Any]) -> None:
         steps = state["rate"]["total_steps"]
         if steps != self.schedule.steps:
             raise TrainingError(
-                f"{self.checkpoint} is of a run of {steps} steps, not {self.schedule.steps}; remove it or name "
+                f"{self.checkpoint} is from a run of {steps} steps, not {self.schedule.steps}; remove it or name "
                 "another folder"
             )
         if state.get("data", "") != self.data:
             raise TrainingError(
-                f"{self.checkpoint} is of a run on {state.get('data') or 'clips in memory'}, this one is on "
-                f"{self.data or 'clips in memory'}: samples would come twice or never; go on as it began, or name "
+                f"{self.checkpoint} is from a run on {state.get('data') or 'clips in memory'}, this one is on "
+                f"{self.data or 'clips in memory'}: samples would be repeated or left out; use the same data, or name "
                 "another folder"
             )
         self.unwrapped.load_state_dict(state["model"])
@@ -335,15 +334,15 @@ class TrainingRun:
         self.averaged.n_averaged.fill_(state["step"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.rate.load_state_dict(state["rate"])
-        if self.accelerator.scaler is not None and "scaler" in state:  # fp16: the scale of the loss goes on, too
+        if self.accelerator.scaler is not None and "scaler" in state:  # fp16: restore the scale of the loss, too
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.step, self.means = state["step"], state["means"]
         self.best, self.least = state.get("best", {}), state.get("least", math.inf)
-        logger.info("%s goes on from step %d of %s", self.name, self.step, self.checkpoint)
+        logger.info("%s resumes at step %d of %s", self.name, self.step, self.checkpoint)
 
 
 def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
-    """Remove what runs of these names left to continue from, so that the next ones start from scratch."""
+    """Remove the checkpoints of runs with these names, so that the next ones start from scratch."""
     for name in names:
         for path in (folder / f"{name}.pt", folder / f"{name}-before.pt"):
             path.unlink(missing_ok=True)
@@ -351,14 +350,14 @@ def remove_checkpoints(folder: Path, names: Iterable[str]) -> None:
 
 
 def pad_rows(values: Tensor, length: int) -> Tensor:
-    """Append zeros along the first dimension."""
+    """Append zeros along the first dimension, up to `length`."""
     return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])])
 
 
 def tell_processes(accelerator: Accelerator) -> None:
-    """Say how many train together: a launcher that was asked for several may start one, or each by itself."""
+    """Log how many processes train together, because a launcher may start only one, or several that do not connect."""
     number, count = accelerator.process_index, accelerator.num_processes
     logger.info("process %d, one of %d processes, on %s", number, count, accelerator.device)
 
 
-StartRun = Callable[..., TrainingRun]  # TrainingRun, but for its accelerator, folder and seed
+StartRun = Callable[..., TrainingRun]  # TrainingRun with accelerator, folder and seed already given

@@ -1,5 +1,5 @@
 """
-Speak the bundled example with festival (Debian packages festival and festvox-us-slt-hts).
+Synthesize the bundled example speech with festival (Debian packages festival and festvox-us-slt-hts).
 
     python -m dirfa_pipeline.training.make_example_speech dirfa_pipeline/examples/speech.flac
 """

@@ -1,4 +1,4 @@
-"""Tracked clips as training targets: motion channels, blinks, style."""
+"""Training targets from tracked clips: motion channels, blinks and style."""
 
 from dataclasses import dataclass, field
 
@@ -13,29 +13,29 @@ from ..models.motion_channels import MOTION_NAMES, motion_from_coefficients
 
 CHANNELS = ("lips", "motion")
 BLINK_HALF_LENGTH = 5
-BLINK_ENDS = 3  # frames at both ends over which its course comes from 0 and goes there
-BLINK_LEVEL = 0.4  # of lids' closure, from which on they are in a blink
+BLINK_ENDS = 3  # frames at both ends over which a blink fades in from 0 and out to 0
+BLINK_LEVEL = 0.4  # closure of the lids from which they are in a blink
 LIDS = MOTION_NAMES.index("lids")
 
 
 @dataclass(frozen=True)
 class TrackedClip:
     """
-    One clip as `track_videos` tracked it.
+    A clip tracked by `track_videos`.
 
     Args:
         name (`str`): `source/clip`.
         coefficients (`np.ndarray` of shape `(frames, 58)`): At 25 fps.
-        valid (`np.ndarray` of shape `(frames,)`): Frames whose track can be trusted.
+        valid (`np.ndarray` of shape `(frames,)`): bool, which frames have a track that can be trusted.
         eye_openness (`np.ndarray` of shape `(frames,)`): Eye aspect ratio.
-        audio (`np.ndarray` of shape `(samples,)`, *optional*): 16 kHz mono, where the clip has its own sound.
+        audio (`np.ndarray` of shape `(samples,)`, *optional*): 16 kHz mono, if the clip has its own sound.
         source (`str`): The folder it came from.
-        speaker (`str`): Who speaks, if the source says.
-        teaches (`tuple[str, ...]`): The channels that may be learned from it, of `"lips"` and `"motion"`.
-        quality (`dict[str, float]`): How well it was tracked, for the reader of a shard.
-        features (`np.ndarray` of shape `(2 * frames, dim + 4)`, *optional*): float16, what an audio encoder makes of
-            the sound, and prosody, see `tracked_clip.encode_sound`.
-        encoder (`str`): The mark of that encoder, see `tracked_clip.mark_of`.
+        speaker (`str`): The speaker, if the source names one.
+        teaches (`tuple[str, ...]`): What it may be used to train, of `"lips"` and `"motion"`.
+        quality (`dict[str, float]`): Measures of how well it was tracked, for information.
+        features (`np.ndarray` of shape `(2 * frames, dim + 4)`, *optional*): float16 features of the sound from an
+            audio encoder, and prosody, see `tracked_clip.encode_sound`.
+        encoder (`str`): Identifies this encoder, see `tracked_clip.mark_of`.
     """
 
     name: str
@@ -53,7 +53,8 @@ class TrackedClip:
 
 def motion_channels(clip: TrackedClip) -> Tensor:
     """
-    Motion channels `(frames, 17)`: head and gaze about their median, all else above its rest, the lids between blinks.
+    Motion channels `(frames, 17)`: head and gaze relative to their median, everything else relative to its rest, and
+    the lids without blinks.
     """
     motion = motion_from_coefficients(torch.from_numpy(clip.coefficients))
     motion[:, LIDS] = torch.from_numpy(_between_blinks(motion[:, LIDS].numpy(), clip))
@@ -67,7 +68,7 @@ def motion_channels(clip: TrackedClip) -> Tensor:
 
 
 def _between_blinks(lids: NDArray[np.float32], clip: TrackedClip) -> NDArray[np.float32]:
-    """A curve of the lids `(frames,)` with straight lines in place of blinks and of frames that are not valid."""
+    """A curve of the lids `(frames,)`, interpolated linearly over blinks and over frames that are not valid."""
     shut = lid_closure(clip) > BLINK_LEVEL
     reach = np.convolve(shut, np.ones(2 * BLINK_HALF_LENGTH + 1), "same") > 0.5
     open_ = np.flatnonzero(~reach & clip.valid)
@@ -75,12 +76,12 @@ def _between_blinks(lids: NDArray[np.float32], clip: TrackedClip) -> NDArray[np.
 
 
 def lid_closure(clip: TrackedClip) -> NDArray[np.float32]:
-    """How far the lids are shut against their usual opening, `(frames,)`: 0 usual, 1 shut (eye aspect ratio 0)."""
+    """How far the lids are closed, `(frames,)`: 0 is the usual opening, 1 is shut (eye aspect ratio 0)."""
     return (1.0 - clip.eye_openness / np.percentile(clip.eye_openness, 75)).astype(np.float32)
 
 
 def find_blinks(clip: TrackedClip, threshold: float = BLINK_LEVEL) -> list[int]:
-    """Peak frames of blinks: dips of the eye opening to under `1 - threshold` of its usual, for 0.6 s at most."""
+    """Peak frames of blinks: dips of the eye opening below `1 - threshold` of its usual value, for at most 0.6 s."""
     closure = lid_closure(clip)
     above = np.flatnonzero((closure > threshold) & clip.valid)
     events = np.split(above, np.flatnonzero(np.diff(above) > 1) + 1) if len(above) else []
@@ -89,8 +90,8 @@ def find_blinks(clip: TrackedClip, threshold: float = BLINK_LEVEL) -> list[int]:
 
 def blink_profile(clips: list[TrackedClip]) -> Tensor:
     """
-    Median course of a blink over 11 frames at 25 fps, from the tracks' own blinks, scaled to close fully; lids that
-    have not come back after these yet are led back over the last ones.
+    Median curve of the blinks in the tracks over 11 frames at 25 fps, scaled to close fully. Lids that have not opened
+    again after these frames are faded to open over the last ones.
     """
     courses: list[NDArray[np.float32]] = []
     for clip in clips:
@@ -106,7 +107,7 @@ def blink_profile(clips: list[TrackedClip]) -> Tensor:
 
 
 def style_of(motion: Tensor) -> Tensor:
-    """How lively a stretch is: log mean speed of the head's rotation and of brows, cheeks and smile (per second)."""
+    """Liveliness of a stretch: log mean speed (per second) of the head's rotation, and of brows, cheeks and smile."""
     speed = torch.diff(motion, dim=0).abs() * ANIMATION_FPS
     head = speed[:, :3].sum(1).mean()
     face = speed[:, MOTION_NAMES.index("browDown") :].sum(1).mean()

@@ -1,6 +1,6 @@
 """
-How the motion prior is learned: what each event of a voice moved in tracked clips, how that depends on how the event
-sounds, and the flow that draws it.
+Trains the motion prior: finds what each event of the voice moves in tracked clips, fits how this depends on the sound
+of the event, and trains the flow that samples it.
 """
 
 import logging
@@ -35,61 +35,61 @@ from .motion_data import TrackedClip, blink_profile, find_blinks, motion_channel
 
 logger = logging.getLogger(__name__)
 
-STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # a frame, on squared steps and gestures: what no curve shows stays small
+STEP_RIDGE, GESTURE_RIDGE = 2e-4, 5e-4  # per frame, of the fit of steps and gestures
 BLINK_WEIGHT: Final = 0.3
-LONG_CLIP: Final = 125  # frames: clips whose spread is measured
-SPREAD_FRAMES: Final = 250  # over which it is: short and long clips compare
+LONG_CLIP: Final = 125  # frames from which the spread of a clip is measured
+SPREAD_FRAMES: Final = 250  # frames over which the spread is measured, so that short and long clips are comparable
 CALIBRATION_ROUNDS: Final = 16
-# Of the way from rest that is taken off at each event: no less, for seeds must be forgotten within seconds, and no
-# more, for a head that comes home at once is restless.
+# Range of the share of the distance from rest that each event takes back. With less, motion would depend on its start
+# for longer than seconds; with more, the head would return at once and look restless.
 LEASHES: Final = (0.25, 0.5)
 # That of roll: some people lean for as long as they speak, but a face that leans for long looks crooked to judges of
 # stills, and makes takes of different speeches alike.
 ROLL_LEASH: Final = 0.8
 ROLL: Final = MOTION_NAMES.index("roll")
 BROW_CHANNELS: Final = tuple(MOTION_NAMES.index(name) for name in ("browInnerUp", "browOuterUp"))
-# What is calibrated to beat as in the tracks: the channels among steps and gestures, what of them, and by which cue.
+# What is calibrated to beat as in the tracks: channels of steps and gestures, their statistic, and the cue it follows.
 BEATS: Final = (
     ((0, 1, 2, *range(NUM_MOTIONS, NUM_MOTIONS + 3)), "log_spread", RISE),
     ((*BROW_CHANNELS, *(NUM_MOTIONS + GESTURE_CHANNELS.index(c) for c in BROW_CHANNELS)), "log_spread", RISE),
     ((NUM_MOTIONS + GESTURE_CHANNELS.index(1),), "mean", CUE_LEVEL),
 )
-# What is seen of several channels at once: that height of the brows and that opening of the lids are calibrated too.
+# Visible sums of several channels, which are calibrated as well: the height of the brows and the opening of the lids.
 SEEN: Final = {
     "brows": ("browDown", "browInnerUp", "browOuterUp"),
     "lids": ("eyeSquint", "cheekSquint", "eyeWide", "lids"),
 }  # fmt: skip
-MOST_STRETCH: Final = 1.6  # of a channel's own spread, that what is seen of it may ask for
-SPREAD_SHARE: Final = 1.1  # of the tracks': drawn steps are smoother, and at an equal spread a tenth slower
-BEAT_SHARE: Final = 1.3  # of the tracks': other voices than those learned from get less
-BEAT_RATE: Final = 0.4  # change of an effect for each unit that a beat is off
-# The tracked people who talk freely blink 28.6 times a minute; 26 were counted in conversation, 17 at rest
-# (Bentivoglio et al., 1997, "Analysis of blink rate patterns in normal subjects").
+MOST_STRETCH: Final = 1.6  # most by which a visible sum may change a channel's own spread
+SPREAD_SHARE: Final = 1.1  # of the tracks' spread, because sampled steps are smoother and, with equal spread, slower
+BEAT_SHARE: Final = 1.3  # of the tracks' beats, because voices outside the training data get less
+BEAT_RATE: Final = 0.4  # change of an effect per unit by which a beat is off
+# Tracked people who talk freely blink 28.6 times a minute. People were found to blink 26 times a minute in
+# conversation and 17 times at rest (Bentivoglio et al., 1997, "Analysis of blink rate patterns in normal subjects").
 BLINKS_A_MINUTE: Final = 28.6
 BLINK_ROUNDS: Final = 2
-MOST_EFFECT: Final = 0.6  # of one deviation of a cue
-MOTION_CROPS, MOTION_EVENTS = 32, 24  # of a batch, and of a crop
-SCALE_STEPS, SCALE_RATE, SCALE_RIDGE = 400, 0.02, 20.0  # of the cue scale's fit by maximum likelihood
+MOST_EFFECT: Final = 0.6  # most effect of one standard deviation of a cue
+MOTION_CROPS, MOTION_EVENTS = 32, 24  # crops in a batch, events in a crop
+SCALE_STEPS, SCALE_RATE, SCALE_RIDGE = 400, 0.02, 20.0  # for the maximum-likelihood fit of the cue scale
 MIRRORED_DRAWN: Final = (*MIRRORED, *(NUM_MOTIONS + i for i, c in enumerate(GESTURE_CHANNELS) if c in MIRRORED))
 
 
 @dataclass(frozen=True)
 class MotionExample:
     """
-    The events of a clip and what they moved.
+    The events of a clip and the motion that they cause.
 
     Args:
-        name (`str`): The clip's.
-        cues (`Tensor` of shape `(events, cues)`), windows (`Tensor` of shape `(events, parts, heard_dim)`): How each
-            sounds, and the sound around it.
-        drawn (`Tensor` of shape `(events, drawn)`): Its steps and gestures.
-        level (`Tensor` of shape `(events, motions)`): Where the channels are before it.
-        blinks (`Tensor` of shape `(events,)`): 1 where a blink begins before the next event.
-        style (`Tensor` of shape `(2,)`): How lively the clip is.
+        name (`str`): The clip's name.
+        cues (`Tensor` of shape `(events, cues)`), windows (`Tensor` of shape `(events, parts, heard_dim)`): Cues of
+            each event, and the sound around it.
+        drawn (`Tensor` of shape `(events, drawn)`): Steps and gestures of each event.
+        level (`Tensor` of shape `(events, motions)`): Level of the channels before each event.
+        blinks (`Tensor` of shape `(events,)`): 1 if a blink begins before the next event.
+        style (`Tensor` of shape `(2,)`): Liveliness of the clip.
         motion (`Tensor` of shape `(frames, motions)`): The tracked channels.
-        heard (`Tensor` of shape `(rows, heard_dim)`): The whole sound.
-        events (`list[SoundEvent]`)
-        loudness ([`Loudness`]): Of the same frames.
+        heard (`Tensor` of shape `(rows, heard_dim)`): The sound of the whole clip.
+        events (`list[SoundEvent]`): The events.
+        loudness ([`Loudness`]): The loudness of the same frames.
     """
 
     name: str
@@ -107,8 +107,8 @@ class MotionExample:
 
 def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> tuple[Tensor, Tensor]:
     """
-    Steps and gestures of each event, `(events, drawn)`, that best explain tracked channels `(frames, motions)`, by
-    ridge regression over the `valid` frames; and the level of the channels before each event, `(events, motions)`.
+    Fit tracked channels `(frames, motions)` by ridge regression over the `valid` frames. Returns the steps and
+    gestures of each event, `(events, drawn)`, and the level of the channels before each event, `(events, motions)`.
     """
     since, slow = (values.double() for values in _since(len(motion), events))
     steps, gestures = step_curves(since, slow.expand_as(since)), gesture_curve(since)
@@ -132,7 +132,7 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
 
 
 def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] = EventFinder) -> MotionExample:
-    """What the events of a clip moved; `heard`, `(rows, heard_dim)`, is its sound, of more than `TICK_SILENT` rows."""
+    """Find the motion of a clip's events; `heard` is its sound, `(rows, heard_dim)`, more than `TICK_SILENT` rows."""
     frames = len(heard) // FEATURES_PER_FRAME
     events = finder().find(heard[:, -NUM_HEARD:].numpy(), 0, FEATURES_PER_FRAME * frames)
     motion, valid = motion_channels(clip)[:frames], torch.from_numpy(clip.valid)[:frames]
@@ -145,7 +145,7 @@ def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] =
             blinks[begun[-1]] = 1.0
     cues = torch.stack([torch.from_numpy(event.cues) for event in events])
     windows = event_windows(heard, 0, [event.row for event in events])
-    assert clip.audio is not None  # the caller checked it
+    assert clip.audio is not None  # checked by the caller
     loudness = loudness_of(clip.audio, ENCODER_RATE, frames, ANIMATION_FPS)
     return MotionExample(
         clip.name, cues, windows, drawn, level, blinks, style_of(motion), motion, heard, events, loudness
@@ -153,7 +153,7 @@ def motion_example(clip: TrackedClip, heard: Tensor, finder: type[EventFinder] =
 
 
 def shift_to_sound(clip: TrackedClip, heard: Tensor, face_model: FaceModel) -> TrackedClip:
-    """The clip with its picture shifted until its lips agree with its sound, see [`sound_lag`]."""
+    """The clip with its video shifted until the lips match the sound, see [`sound_lag`]."""
     frames = min(len(clip.coefficients), len(heard) // FEATURES_PER_FRAME)
     coefficients, valid = clip.coefficients[:frames], clip.valid[:frames]
     opening = movements(coefficients, valid, face_model) @ LipGeometry.of(face_model).opening
@@ -167,7 +167,7 @@ def shift_to_sound(clip: TrackedClip, heard: Tensor, face_model: FaceModel) -> T
 
 
 def fit_cue_scale(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
-    """Maximum likelihood of what the events moved, with a ridge on all but the mean spread."""
+    """Fit the cue scale to the motion of the events by maximum likelihood, with a ridge on all but the mean spread."""
     scale = sampler.cue_scale
     cues, drawn = (torch.cat([getattr(example, name) for example in examples]) for name in ("cues", "drawn"))
     with torch.no_grad():
@@ -189,7 +189,7 @@ def fit_cue_scale(sampler: AnimationSampler, examples: list[MotionExample]) -> N
 
 @torch.no_grad()
 def measure_motion(sampler: AnimationSampler, examples: list[MotionExample], clips: list[TrackedClip]) -> None:
-    """Store how far each channel strays, the spread of styles and the course of a blink."""
+    """Store how far each channel varies, the distribution of styles and the curve of a blink."""
     motion = torch.cat([example.motion for example in examples])
     sampler.level_scale.copy_(motion.std(0).clamp_min(1e-3))
     styles = torch.stack([example.style for example in examples])
@@ -199,14 +199,14 @@ def measure_motion(sampler: AnimationSampler, examples: list[MotionExample], cli
 
 
 def motion_schedule(steps: int, rate: float = 1e-3, accumulate: int = 1) -> Schedule:
-    """How motion is learned: in few steps, for the clips are few."""
+    """The training schedule of the motion; it has few steps, because there are few clips."""
     return Schedule(steps, rate, 0.3, average=0.95, accumulate=accumulate, checkpoint_every=25, validate_every=10)
 
 
 def crop_motion(
     examples: list[MotionExample], sampler: AnimationSampler, batch: int, count: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Draw crops of `count` events at most, mirrored half of the time; the window is left out of a third."""
+    """Draw crops of at most `count` events; half of them are mirrored, and a third has no sound window."""
     weights = torch.tensor([float(len(example.events)) for example in examples])
     scale = sampler.cue_scale
     rows: dict[str, list[Tensor]] = {
@@ -241,9 +241,9 @@ def motion_loss(
     prior: nn.Module, crop: dict[str, Tensor], generator: torch.Generator, noise: float = 0.0
 ) -> dict[str, Tensor]:
     """
-    Flow matching loss of what events move and negative log-likelihood of blinks, as named terms.
+    The flow matching loss of the events' motion and the negative log-likelihood of blinks, as named terms.
 
-    `noise` is the deviation of what is added to the past, so that the prior learns to mend its own errors.
+    `noise` is the deviation of noise added to the past, so that the prior learns to correct its own errors.
     """
     past = crop["past"] + noise * torch.randn(crop["past"].shape, generator=generator)
     distribution = prior(past, crop["cues"], crop["windows"], crop["style"])
@@ -262,8 +262,8 @@ def train_motion(
     stream: ClipStream | None = None,
 ) -> None:
     """
-    Fit the motion prior, by crops of `training` or of a stream; keeps the weights of the best validation, over crops
-    and noise that stay the same.
+    Train the motion prior on crops of `training` or of a stream. Keeps the weights with the best validation loss,
+    which is measured on fixed crops and noise.
     """
     fixed = crop_motion(validation, sampler, 2 * MOTION_CROPS, MOTION_EVENTS, torch.Generator().manual_seed(1))
 
@@ -292,7 +292,7 @@ def train_motion(
 
 @torch.no_grad()
 def roll_out(sampler: AnimationSampler, example: MotionExample, first_seed: int) -> Tensor:
-    """Motion `(takes, frames, motions)` that is drawn for a clip's sound, without limits; as many as at once."""
+    """Sample motion `(takes, frames, motions)` for a clip's sound, without limits; as many takes as fit in a batch."""
     generators = [torch.Generator().manual_seed(first_seed + take) for take in range(ROWS)]
     draw = MotionDraw(sampler, generators, 1.0)
     moved = [m for m, _ in draw.events(example.cues, example.windows, torch.ones(len(example.events)))]
@@ -303,15 +303,15 @@ def roll_out(sampler: AnimationSampler, example: MotionExample, first_seed: int)
 @torch.no_grad()
 def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_model: FaceModel) -> None:
     """
-    Undo what few clips and uncertain times of events cost, by measures of what is drawn for the clips' own sound:
+    Calibrate the sampler on motion that it samples for the clips' own sound, to compensate for few clips and uncertain
+    times of events. Adjusted are
 
-    - the leash and, at that one's limits, the unit of each channel, until it strays within a clip of 5 s or
-      more as far as it does in the tracks: the head as in the median clip, for some people lean all the time;
-    - the spread of brows and lids again, until their height and opening stray as far: weights that rise together show
-      more than each for itself;
-    - where the face begins: as raised as it is on average, so that no take opens with the same rise;
-    - how much more head and brows move after larger rises of loudness, until they beat with the speech, see
-      `evaluation.beats`, as in the tracks; and how much the chin lifts with the level.
+    - the leash and, at its limits, the unit of each channel, until the channel varies within a clip of 5 s or more as
+      far as in the tracks; for the head, as in the median clip, because some people lean all the time;
+    - the spread of brows and lids once more, until the height and opening that they add up to vary as far;
+    - the initial level of the face, which is set to its average, so that takes do not all begin with the same rise;
+    - how much more head and brows move after larger rises of loudness, until they beat with the speech as in the
+      tracks (see `evaluation.beats`), and how much the chin lifts with the level.
     """
     long = [example for example in examples if len(example.motion) >= LONG_CLIP] or examples
     spreads = torch.stack([_spread(example.motion) for example in long])
@@ -343,7 +343,7 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_mod
         beats = mean_beats(long, drawn)
         for index, (channels, part, cue) in enumerate(BEATS):
             lacking = aims[index] - beats[index]
-            if not math.isfinite(lacking):  # clips too short for a beat
+            if not math.isfinite(lacking):  # the clips are too short for a beat
                 continue
             effect = min(max(effects[index] + BEAT_RATE * lacking, 0.0), MOST_EFFECT)
             _change_effect(sampler.cue_scale, channels, part, cue, effect - effects[index], examples)
@@ -352,19 +352,19 @@ def calibrate(sampler: AnimationSampler, examples: list[MotionExample], face_mod
     _calibrate_blinks(sampler, long)
     logger.info("effects %s", _rounded(effects))
     logger.info("height of brows, opening of lids over the tracks' %s", _rounded((drawn_seen / tracked_seen).tolist()))
-    logger.info("spread over what it should be, and leash:")
+    logger.info("spread relative to its target, and leash:")
     for name, *values in zip(MOTION_NAMES, ratio.tolist(), sampler.leash.tolist(), strict=True):
         logger.info("%12s %.2f %.2f", name, *values)
 
 
 def _spread(motion: Tensor) -> Tensor:
-    """Deviation of curves `(..., frames, curves)` within ten seconds or less, `(..., curves)`."""
+    """Deviation of curves `(..., frames, curves)` within stretches of at most ten seconds, `(..., curves)`."""
     parts = motion.tensor_split(max(1, round(motion.shape[-2] / SPREAD_FRAMES)), dim=-2)
     return torch.stack([part.std(-2) for part in parts]).mean(0)
 
 
 def _what_is_seen(face_model: FaceModel) -> Tensor:
-    """What each channel adds to the height of the brows and to the opening of the lids, `(motions, 2)`."""
+    """Contribution of each channel to the height of the brows and to the opening of the lids, `(motions, 2)`."""
     basis = face_model.expression_basis.detach()[..., 1]
     eyes = (RIGHT_EYE, LEFT_EYE)
     corners = basis[:, [corner for eye in eyes for corner in (eye.outer, eye.inner)]].mean(1)
@@ -379,7 +379,7 @@ def _what_is_seen(face_model: FaceModel) -> Tensor:
 
 
 def _calibrate_blinks(sampler: AnimationSampler, examples: list[MotionExample]) -> None:
-    """Shift the log odds of blinks until there are as many a minute as people have who talk."""
+    """Shift the log odds of blinks until there are as many per minute as in conversation."""
     minutes = sum(len(example.motion) for example in examples) / ANIMATION_FPS / 60.0
     for _ in range(BLINK_ROUNDS):
         hazards = 0.0
@@ -391,7 +391,7 @@ def _calibrate_blinks(sampler: AnimationSampler, examples: list[MotionExample]) 
 
 
 def mean_beats(examples: list[MotionExample], motions: list[Tensor]) -> list[float]:
-    """Mean beats of head, brows and chin of takes `(takes, frames, motions)` of each clip."""
+    """Mean beats of head, brows and chin over the takes `(takes, frames, motions)` of all clips."""
     scores = []
     for example, takes in zip(examples, motions, strict=True):
         for take in takes.numpy():
@@ -404,7 +404,7 @@ def mean_beats(examples: list[MotionExample], motions: list[Tensor]) -> list[flo
 def _change_effect(
     scale: CueScale, channels: tuple[int, ...], part: str, cue: int, change: float, examples: list[MotionExample]
 ) -> None:
-    """Let a cue raise the spread or the mean of some channels by `change` more; the mean spread stays."""
+    """Let a cue raise the spread or the mean of some channels by `change` more, without changing the mean spread."""
     cues = torch.cat([example.cues for example in examples])
     before = scale(cues)[1].log().mean(0)
     getattr(scale, part).weight[list(channels), cue] += change

@@ -1,13 +1,17 @@
 """
-Build the speech corpus: sound at 16 kHz with viseme classes and times, one .npz a source.
+Build the speech corpus: sound at 16 kHz with the classes and times of visemes, in one .npz file per source.
 
     python -m dirfa_pipeline.training.prepare_speech SOURCE --data DATA --output CORPUS
 
-`SOURCE` is one of speechocean, librispeech, ljspeech, grid (recorded speech and its text, aligned by pocketsphinx),
-untranscribed (LibriSpeech without text, recognised and aligned by pocketsphinx), flite, festival and espeak (synthetic
-voices, which know their own times). `recordings` is any folder of sound files as `--data`, whose metadata.tsv has the
-columns file, speaker and text; its corpus has the folder's name. What is left out is counted by reason in a table at
-the end.
+`SOURCE` is one of
+
+- speechocean, librispeech, ljspeech, grid: recorded speech and its text, aligned by pocketsphinx;
+- untranscribed: LibriSpeech without text, recognised and aligned by pocketsphinx;
+- flite, festival, espeak: synthetic voices, which report their own times;
+- recordings: any folder of sound files, given as `--data`, whose metadata.tsv has the columns file, speaker and text.
+  The corpus gets the folder's name.
+
+A table at the end counts what was left out, by reason.
 """
 
 import argparse
@@ -43,7 +47,7 @@ def aligned(recordings: list[Recording], workers: int, words_file: Path | None) 
 
 
 def kept(attempts: Iterable[Utterance | LeftOut], tally: Tally) -> Iterator[Utterance]:
-    """The utterances among the attempts; all are counted, and shown in a table at the end."""
+    """The utterances among the attempts; all attempts are counted and logged in a table at the end."""
     for attempt in attempts:
         if isinstance(attempt, LeftOut):
             tally.leave_out(attempt.reason, attempt.name)
@@ -54,12 +58,12 @@ def kept(attempts: Iterable[Utterance | LeftOut], tally: Tally) -> Iterator[Utte
 
 
 def corpus_name(source: str, data: Path) -> str:
-    """The name of a source's file; of own recordings it is that of their folder."""
+    """The name of a source's file; for the user's own recordings, it is that of their folder."""
     name = data.resolve().name
     if source != "recordings":
         return source
     if name in {*RECORDED, *SYNTHETIC}:
-        raise InputError(f"a folder of recordings may not be called {name}, as a source is; rename it")
+        raise InputError(f"a folder of recordings may not be called {name}, which is the name of a source; rename it")
     return name
 
 
@@ -67,10 +71,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Build one source of the corpus."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", choices=[*RECORDED, *SYNTHETIC])
-    parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/, or the recordings")
+    parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/, or with recordings")
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--limit", type=int, help="try only the first utterances")
+    parser.add_argument("--limit", type=int, help="use at most this many utterances")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     path = options.output / f"{corpus_name(options.source, options.data)}.npz"

@@ -1,4 +1,4 @@
-"""The recorded sources of the speech corpus: which files, what is said in them, and by whom."""
+"""The recorded sources of the speech corpus: their files, texts and speakers."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ COLUMNS: Final = ("file", "speaker", "text")
 
 
 class Recording(NamedTuple):
-    """A file with sound, all that is said in it (empty if unknown) and its speaker."""
+    """A sound file, its complete text (empty if unknown) and its speaker."""
 
     path: Path
     text: str
@@ -22,21 +22,21 @@ class Recording(NamedTuple):
 
 
 def speechocean(data: Path) -> list[Recording]:
-    """Its train split."""
+    """The train split of speechocean762."""
     folder = data / "speech" / "speechocean762"
     rows = read_table(folder / "metadata.tsv", (*COLUMNS, "split"))
     return [recording_of(row, folder) for row in rows if row["split"] == "train"]
 
 
 def librispeech(data: Path) -> list[Recording]:
-    """Readers whose text is known, but for the held-out ones."""
+    """LibriSpeech's readers with transcripts, except the held-out ones."""
     folder = data / "speech" / "librispeech"
     rows = read_table(folder / "metadata.tsv")
     return [recording_of(row, folder) for row in rows if row["text"] and row["speaker"] not in HELD_OUT_LIBRISPEECH]
 
 
 def untranscribed(data: Path) -> list[Recording]:
-    """LibriSpeech's readers whose text is not known."""
+    """LibriSpeech's readers without transcripts."""
     folder = data / "speech" / "librispeech"
     return [recording_of(row, folder) for row in read_table(folder / "metadata.tsv") if not row["text"]]
 
@@ -47,22 +47,22 @@ def ljspeech(data: Path) -> list[Recording]:
 
 
 def grid(data: Path) -> list[Recording]:
-    """GRID's speaker 1, but for the clips kept for validation."""
+    """GRID's speaker 1, except the clips kept for validation."""
     paths = sorted((data / "video" / "grid_s1").glob("*.mp4"))[:-GRID_VALIDATION_CLIPS]
     return [Recording(path, grid_text(path), "grid_s1") for path in paths]
 
 
 def grid_text(path: Path) -> str:
-    """What a GRID clip says, from the word times in the folder `align/` next to it."""
+    """The text of a GRID clip, from the word times in the folder `align/` next to it."""
     times = path.parent / "align" / f"{path.stem}.align"
     if not times.is_file():
-        raise InputError(f"{times} not found; it must hold the words of {path.name}: start, end, word a line")
+        raise InputError(f"{times} not found; it must hold the words of {path.name}, one per line: start, end, word")
     words = [line.split()[2] for line in times.read_text().split("\n") if line.strip()]
     return " ".join(word for word in words if word not in ("sil", "sp"))
 
 
 def own_recordings(data: Path) -> list[Recording]:
-    """Any folder with a metadata.tsv; the held-out readers of LibriSpeech stay out under either of their names."""
+    """Recordings from any folder with a metadata.tsv, without LibriSpeech's held-out readers under either name."""
     held_out = {*HELD_OUT_LIBRISPEECH, *(speaker.removeprefix("ls") for speaker in HELD_OUT_LIBRISPEECH)}
     return [recording_of(row, data) for row in read_table(data / "metadata.tsv") if row["speaker"] not in held_out]
 
@@ -74,7 +74,7 @@ RECORDED: Final[Mapping[str, Callable[[Path], list[Recording]]]] = {
 
 
 def english_sentences(data: Path) -> list[str]:
-    """Texts for synthetic voices: the transcripts of LibriSpeech, LJ Speech and speechocean762, each once."""
+    """Texts for synthetic voices: the transcripts of LibriSpeech, LJ Speech and speechocean762, without duplicates."""
     texts = [recording.text for source in (librispeech, ljspeech, speechocean) for recording in source(data)]
     return list(dict.fromkeys(text.lower().strip(' "') for text in texts))
 
@@ -85,10 +85,10 @@ def recording_of(row: dict[str, str], folder: Path) -> Recording:
 
 def read_table(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
     """
-    The rows of a tab-separated table with a header.
+    Read the rows of a tab-separated table with a header.
 
     Raises:
-        InputError: It is missing, lacks a column, or has a row of fewer or more cells than its header.
+        InputError: The file is missing, lacks a column, or has a row with fewer or more cells than its header.
     """
     if not path.is_file():
         raise InputError(f"{path} not found; it must list the recordings under the columns {', '.join(columns)}")

@@ -1,4 +1,4 @@
-"""What a worker of the preparation does: the clips of one shard, one after the other, and their rows of the table."""
+"""The work of one worker of `prepare`: track the clips of a shard one after the other, and write their table rows."""
 
 import errno
 import hashlib
@@ -21,8 +21,8 @@ from .tracked_clip import Costs, Tools, track
 
 logger = logging.getLogger(__name__)
 
-PARTS: Final = "parts"  # folder next to the shards with the rows of each; a file there means that the shard is done
-ATTEMPTS: Final = "attempts"  # and what is being worked on
+PARTS: Final = "parts"  # folder next to the shards with a file of rows for each shard that is done
+ATTEMPTS: Final = "attempts"  # folder that records which clips are being processed
 DIED, MEMORY, MISSING, EMPTY, UNREADABLE, FACELESS = (
     "its workers died of it", "more memory than there is", "a missing file", "an empty file", "not a readable video",
     "hardly a face in it",
@@ -32,15 +32,15 @@ DIED, MEMORY, MISSING, EMPTY, UNREADABLE, FACELESS = (
 @dataclass(frozen=True)
 class Row:
     """
-    A clip's line in the table of all clips.
+    A clip's row in the table of all clips.
 
     Args:
         clip (`str`): `source/name`.
         kept (`bool`): Whether it is in a shard.
-        reason (`str`): Why not, in words that are counted, and `detail` in those of the error.
-        remark (`str`): What is missing in it though it was kept.
-        speaker (`str`), shard (`str`), frames, valid_frames (`int`), teaches (`tuple[str, ...]`), quality: Of one that
-            was kept, see [`TrackedClip`].
+        reason (`str`): Why it was left out, as one of a few reasons that are counted; `detail` is the error's message.
+        remark (`str`): What a clip lacks that was kept.
+        speaker (`str`), shard (`str`), frames, valid_frames (`int`), teaches (`tuple[str, ...]`), quality: Only for
+            clips that were kept, see [`TrackedClip`].
     """
 
     clip: str
@@ -59,14 +59,14 @@ class Row:
 @dataclass(frozen=True)
 class Settings:
     """
-    What all workers need to know.
+    The settings of all workers.
 
     Args:
-        output ([`Address`]): Folder of the shards.
-        weights (`Path`): A pipeline's folder, on every machine.
-        mark (`str`): A short name of what in them is used.
-        landmarks ([`Address`], *optional*): Folder where landmarks are kept, and found again.
-        speech_features (`bool`): Whether shards hold what the audio encoder hears.
+        output ([`Address`]): Folder for the shards.
+        weights (`Path`): A pipeline's folder, which every machine must have.
+        mark (`str`): A short hash of the weights that are used.
+        landmarks ([`Address`], *optional*): Folder where landmarks are kept and reused.
+        speech_features (`bool`): Whether shards contain features of the audio encoder.
     """
 
     output: Address
@@ -78,7 +78,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class ShardTask:
-    """The clips of one shard, those that are left out among them."""
+    """The clips of one shard, including those that will be left out."""
 
     shard: str
     source: str
@@ -89,7 +89,7 @@ class ShardTask:
 
     @classmethod
     def of(cls, source: Source, index: int, videos: tuple[Video, ...], settings: Settings) -> "ShardTask":
-        """The task of one shard; the name of its part changes with all that its content depends on."""
+        """The task of one shard. The name of its part is a hash of everything that the content depends on."""
         name = f"{source.name}-{index:06d}"
         facts = (source.teaches, settings.mark, settings.speech_features, [asdict(video) for video in videos])
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
@@ -99,11 +99,11 @@ class ShardTask:
 @dataclass(frozen=True)
 class Done:
     """
-    What became of a shard: its rows by outcome are in its part; `failure` says why there is none.
+    The outcome of a task. The rows of the clips are in the shard's part, unless there was a failure.
 
     Args:
-        task ([`ShardTask`])
-        costs (`dict[str, float]`): Core seconds by stage, of the clips that were worked on now.
+        task ([`ShardTask`]): The task.
+        costs (`dict[str, float]`): Core seconds by stage, of the clips that were processed in this run.
         failure (`str`, *optional*): Why the shard could not be written.
     """
 
@@ -114,10 +114,10 @@ class Done:
 
 class ShardMaker:
     """
-    Makes one shard after another; detector, face model and encoder are loaded once.
+    Makes one shard after another; loads detector, face model and encoder only once.
 
     Args:
-        settings ([`Settings`]): Of the job.
+        settings ([`Settings`]): The settings of the job.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -126,8 +126,8 @@ class ShardMaker:
 
     def __call__(self, task: ShardTask) -> Done:
         """
-        Write the shard and then its part. A clip that cannot be tracked is left out, with its reason; a disk that is
-        full and an address that does not answer leave the shard to be made by a later run.
+        Write the shard and then its part. A clip that cannot be tracked is left out with a reason. If the disk is full
+        or an address does not answer, the shard is left for a later run.
         """
         output, costs = self.settings.output, Costs()
         attempts: Attempts | None = None
@@ -141,12 +141,12 @@ class ShardMaker:
         except (AddressError, OSError) as error:
             if attempts is not None:
                 with suppress(AddressError, OSError):
-                    attempts.done()  # the worker lives: no clip is to blame
+                    attempts.done()  # the worker survived, so no clip is to blame
             return Done(task, costs.seconds, _failure(error, output))
         return Done(task, costs.seconds)
 
     def _clips(self, task: ShardTask, attempts: Attempts, rows: list[Row], costs: Costs) -> Iterator[TrackedClip]:
-        """The clips that can be kept; a row is added for each clip."""
+        """Yield the clips that can be kept, and add a row for every clip."""
         for video in task.videos:
             name = f"{task.source}/{video.name}"
             if not attempts.begin(name):
@@ -171,7 +171,7 @@ class ShardMaker:
 
     def _track(self, name: str, video: Video, task: ShardTask, costs: Costs) -> TrackedClip:
         if video.size == 0:
-            raise InputError("the file holds no bytes")
+            raise InputError("the file is empty")
         landmarks = self.settings.landmarks
         kept = None if landmarks is None else landmarks / task.source / f"{video.name}.npz"
         with ExitStack() as files:
@@ -192,7 +192,7 @@ def _failure(error: AddressError | OSError, output: Address) -> str:
 
 
 def _reason(error: Exception, video: Video) -> str:
-    """Under what a clip that failed is counted."""
+    """The reason under which a failed clip is counted."""
     if isinstance(error, MemoryError):
         return MEMORY
     if isinstance(error, FileNotFoundError):
@@ -207,5 +207,5 @@ def _words(error: Exception) -> str:
 
 
 def read_rows(content: bytes) -> Iterator[dict[str, Any]]:
-    """The rows of a part or of the table, as plain values."""
+    """Parse the rows of a part or of the table."""
     return map(json.loads, content.splitlines())

@@ -1,4 +1,4 @@
-"""Where clips come from: folders of videos, or VoxCeleb2 as it is distributed, here or at any address."""
+"""Sources of clips: folders of videos, or VoxCeleb2 as it is distributed, at local or remote addresses."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,11 +22,11 @@ class Video:
     A clip to track.
 
     Args:
-        path (`str`): Its file within the source's folder.
-        name (`str`): What it is called in shards, after the source's name.
-        sound (`str`): The file with its sound, within the folder, too.
-        speaker (`str`): Who speaks, if the source says.
-        size, sound_size (`int`): Bytes of the files: whether they are empty, and the same as before.
+        path (`str`): Path of the file within the source's folder.
+        name (`str`): Its name in shards, after the source's name.
+        sound (`str`): Path of the file with its sound, also within the folder.
+        speaker (`str`): The speaker, if the source names one.
+        size, sound_size (`int`): Sizes of the files in bytes, to notice empty and changed ones.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Video:
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of clips, ordered by name, and what they may teach, of `"lips"` and `"motion"`."""
+    """A folder of clips ordered by name, and what they may be used to train, of `"lips"` and `"motion"`."""
 
     name: str
     folder: Address
@@ -49,14 +49,14 @@ class Source:
 
 def list_videos(folder: Address, kind: str | None = None) -> list[Video]:
     """
-    The clips of a folder of videos, or of VoxCeleb2.
+    List the clips in a folder of videos or of VoxCeleb2.
 
     Args:
-        folder ([`Address`]): Where.
-        kind (`str`, *optional*): One of `KINDS`; told from the names of the files if left out.
+        folder ([`Address`]): The folder.
+        kind (`str`, *optional*): One of `KINDS`; told from the names of the files by default.
 
     Raises:
-        InputError: The folder holds none of this kind, or does not answer.
+        InputError: The folder holds no clip of this kind, or cannot be reached.
     """
     files = {file.path: file for file in folder.list()}
     people = {path: found[1] for path in files if (found := VOXCELEB.fullmatch(path))}
@@ -85,7 +85,7 @@ def _voxceleb(files: Mapping[str, Listed], people: Mapping[str, str]) -> list[Vi
 
 
 def _sound_places(path: str) -> tuple[str, str]:
-    """Where VoxCeleb2 keeps the sound of a clip: next to it, or in the same place of a tree named `aac`."""
+    """Where VoxCeleb2 keeps the sound of a clip: next to it, or at the same path in a tree named `aac`."""
     beside = PurePosixPath(path).with_suffix(".m4a")
     return str(beside), str(PurePosixPath(*("aac" if part == "mp4" else part for part in beside.parts)))
 
@@ -97,21 +97,21 @@ def list_sources(
     without_sound: Iterable[str] = (),
 ) -> list[Source]:
     """
-    The sources of folders, each under its folder's name.
+    The sources in some folders, each with its folder's name.
 
     Args:
-        folders: Where they are.
+        folders: The folders.
         kind (`str`, *optional*): See [`list_videos`].
-        lips_only, without_sound: Names of sources that do not teach motion, and of those that do not teach lips.
+        lips_only, without_sound: Names of sources that are not used to train motion, and not used to train lips.
 
     Raises:
-        InputError: A folder without videos, two of one name, two clips of one name, or an unknown name.
+        InputError: A folder has no videos, two folders or two clips have the same name, or a name is unknown.
     """
     sources: dict[str, Source] = {}
     for folder in folders:
         name = folder.name
         if name in sources:
-            raise InputError(f"two folders are called {name}, as {folder} is; each source needs a name of its own")
+            raise InputError(f"two folders are called {name}, {folder} is one; each source needs a name of its own")
         videos = list_videos(folder, kind)
         paths: dict[str, str] = {}
         for video in videos:
@@ -126,5 +126,5 @@ def list_sources(
         sources[name] = Source(name, folder, tuple(videos), teaches)
     for name in (*lips_only, *without_sound):
         if name not in sources:
-            raise InputError(f"{name} is none of the sources {', '.join(sources)}; name it as its folder is called")
+            raise InputError(f"{name} is not one of the sources {', '.join(sources)}; use the name of the folder")
     return list(sources.values())

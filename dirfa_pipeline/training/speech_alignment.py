@@ -1,4 +1,4 @@
-"""When each phone of an English recording is spoken, by pocketsphinx."""
+"""Finds when each phone of an English recording is spoken, with pocketsphinx."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from .visemes import arpabet_visemes
 
 
 def align_recording(recording: Recording, words_file: Path | None = None) -> Utterance | LeftOut:
-    """Read and align one recording, one without text after recognising it; says why where it cannot be."""
+    """Read and align a recording; if it has no text, recognise it first. A failure is returned with its reason."""
     path, text, speaker = recording
     try:
         waveform = load_audio(path).mono(ENCODER_RATE)

@@ -1,4 +1,4 @@
-"""Random crops of the speech corpus with labels at 50 Hz, under augmentation, all of it on one device."""
+"""Random augmented crops of the speech corpus, with labels at 50 Hz, made entirely on one device."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,21 +22,21 @@ UNKNOWN: Final = -100
 CLOSURE: Final = VISEME_NAMES.index("closure")
 CLOSURE_EDGE: Final = 0.02  # seconds over which the closure target falls off outside the phone
 LABEL_SECONDS: Final = 0.005  # resolution of the stored labels
-SLACK: Final = ENCODER_RATE // 4  # samples by which a crop may reach over the ends of its utterance
+SLACK: Final = ENCODER_RATE // 4  # samples by which a crop may extend beyond the ends of its utterance
 
-SYNTHETIC: Final = ("flite", "festival", "espeak")  # each second of these counts half
+SYNTHETIC: Final = ("flite", "festival", "espeak")  # sampled with half the weight per second
 
 
 @dataclass(frozen=True)
 class SpeechBatch:
     """
-    Crops of speech with what is to be recognised in them, one row each.
+    A batch of crops of speech with their targets, one row each.
 
     Args:
-        waveforms (`Tensor` of shape `(batch, samples)`): Padded for the encoder.
-        clean (`Tensor` of the same shape): The same before augmentation.
-        visemes (`Tensor` of shape `(batch, features)`): Class of each 20 ms, -100 where unknown.
-        closure (`Tensor` of shape `(batch, features)`): Soft target in [0, 1].
+        waveforms (`Tensor` of shape `(batch, samples)`): The crops, padded for the encoder.
+        clean (`Tensor` of the same shape): The same crops before augmentation.
+        visemes (`Tensor` of shape `(batch, features)`): Class of each 20 ms, -100 if unknown.
+        closure (`Tensor` of shape `(batch, features)`): Soft target of lip closure in [0, 1].
     """
 
     waveforms: Tensor
@@ -51,9 +51,9 @@ class SpeechCorpus:
 
     Args:
         paths (`list[Path]`): The .npz files.
-        validation (`bool`, defaults to `False`): Hold the recorded speakers kept for validation, instead of all
-            others.
-        device (`torch.device`): Where samples and labels lie and batches are made.
+        validation (`bool`, defaults to `False`): Whether to load the recorded speakers kept for validation, instead
+            of all others.
+        device (`torch.device`): Where samples and labels are stored and batches are made.
 
     Raises:
         ValueError: No utterance is left, or a file lacks an array.
@@ -90,9 +90,9 @@ class SpeechCorpus:
         self, size: int, seconds: float, generator: torch.Generator, augment: bool = True, degraded: float = 1.0
     ) -> SpeechBatch:
         """
-        Draw `size` crops of `seconds`, utterances weighted by their length; `generator` is on the same device.
+        Draw `size` crops of `seconds`, with utterances weighted by length. `generator` must be on the same device.
 
-        With `augment` they are sped up or slowed down, and a share of `degraded` goes through [`degrade`].
+        With `augment`, crops are sped up or slowed down, and a share of `degraded` goes through [`degrade`].
         """
         features = FEATURES_PER_FRAME * round(seconds * ANIMATION_FPS)
         length = features * ENCODER_STRIDE
@@ -108,7 +108,7 @@ class SpeechCorpus:
         return SpeechBatch(pad_waves(heard), pad_waves(waves), visemes, closure)
 
     def _read(self, rows: Tensor, position: Tensor) -> Tensor:
-        """Samples at fractional positions, by linear interpolation; zero outside the utterance."""
+        """Samples at fractional positions by linear interpolation; zero outside the utterance."""
         last = self.lengths[rows][:, None] - 1
         inside = (position >= 0) & (position < last)
         position = torch.minimum(position.clamp_min(0), last - 1)
@@ -118,7 +118,7 @@ class SpeechCorpus:
         return torch.lerp(left, right, position - index) * inside / 32768.0
 
     def _labels(self, rows: Tensor, seconds: Tensor) -> tuple[Tensor, Tensor]:
-        """Class and closure target at instants; outside the utterance it is silent."""
+        """Class and closure target at some times; outside the utterance there is silence."""
         last = self.label_lengths[rows][:, None] - 1
         index = (seconds / LABEL_SECONDS).floor().long()
         inside = (index >= 0) & (index <= last)
@@ -130,7 +130,7 @@ class SpeechCorpus:
 def frame_labels(
     classes: NDArray[np.int8], times: NDArray[np.float32], centres: NDArray[np.floating]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Class and soft closure target at each instant of `centres`; outside all segments it is silent."""
+    """Class and soft closure target at each time in `centres`; outside all segments there is silence."""
     if not len(classes):
         return np.full(len(centres), UNKNOWN, np.int64), np.zeros(len(centres), np.float32)
     position = np.searchsorted(times[:, 0], centres, side="right") - 1
@@ -144,12 +144,12 @@ def frame_labels(
 
 
 def pad_waves(waves: Tensor) -> Tensor:
-    """Pad `(batch, features * 320)` as `pad_for_encoder` does."""
+    """Pad `(batch, features * 320)` like `pad_for_encoder`."""
     return F.pad(waves, (ENCODER_PADDING, ENCODER_RECEPTIVE_FIELD - ENCODER_STRIDE - ENCODER_PADDING))
 
 
 def _flatten(rows: list[NDArray], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of unequal length end to end, with their lengths and starts."""
+    """Concatenate rows of unequal length; also returns their lengths and starts."""
     lengths = torch.tensor([len(row) for row in rows], device=device)
     flat = torch.from_numpy(np.concatenate(rows)).to(dtype).to(device)
     return flat, lengths, lengths.cumsum(0) - lengths

@@ -1,4 +1,4 @@
-"""The audio encoder with what only training needs: a read-out of the log-mel."""
+"""The audio encoder with a log-mel read-out, which only training needs."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ def encoder_config(hidden: int = 256, layers: int = 6) -> Wav2Vec2Config:
     """
     A short, streamable front end (20 ms kernel, 5 ms first stride) and a small pre-norm transformer.
 
-    While training, stretches of 120 ms and bands of features are masked (SpecAugment, Park et al., 2019).
+    In training, stretches of 120 ms and bands of features are masked (SpecAugment, Park et al., 2019).
     """
     return Wav2Vec2Config(
         hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=max(1, hidden // 64),
@@ -35,7 +35,7 @@ class SpeechModel(nn.Module):
     The audio encoder, its head, and a linear read-out of the log-mel from its convolutions.
 
     Args:
-        config (`Wav2Vec2Config`): The audio encoder's.
+        config (`Wav2Vec2Config`): The config of the audio encoder.
     """
 
     def __init__(self, config: Wav2Vec2Config) -> None:
@@ -47,18 +47,18 @@ class SpeechModel(nn.Module):
 
     def forward(self, waveforms: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """
-        Read padded waveforms, `(batch, samples)`.
+        Process padded waveforms, `(batch, samples)`.
 
-        Returns viseme logits `(batch, features, visemes)`, closure logits `(batch, features)` and the log-mel as the
-        convolutions tell it, `(batch, features, 160)`.
+        Returns viseme logits `(batch, features, visemes)`, closure logits `(batch, features)` and the log-mel that is
+        predicted from the convolutions, `(batch, features, 160)`.
         """
         output = self.encoder(waveforms)
         return *self.head(output.last_hidden_state), self.mel_readout(output.extract_features)
 
 
 def log_mel(waveforms: Tensor) -> Tensor:
-    """Normalised log-mel of padded waveforms, two 10 ms frames stacked: `(batch, features, 160)`."""
-    # The first frame is centred 5 ms into the sound, the second 15 ms: together they are feature 0.
+    """Normalised log-mel of padded waveforms, with two 10 ms frames stacked: `(batch, features, 160)`."""
+    # The first frame is centred at 5 ms and the second at 15 ms; together they match feature 0.
     start = ENCODER_PADDING + HOP // 2 - FFT_SIZE // 2
     window = torch.hann_window(WINDOW, device=waveforms.device)
     spectrum = torch.stft(waveforms[:, start:], FFT_SIZE, HOP, WINDOW, window, center=False, return_complex=True)
@@ -85,7 +85,7 @@ def mel_filters() -> Tensor:
 
 @torch.no_grad()
 def initialise_gabor(conv: nn.Conv1d) -> None:
-    """Start the first layer as pairs of windowed cosines and sines at mel-spaced frequencies (Gabor, 1946)."""
+    """Initialise the first layer as windowed cosines and sines at mel-spaced frequencies (Gabor, 1946)."""
     count, kernel = conv.out_channels // 2, conv.kernel_size[0]
     time = (torch.arange(kernel) - (kernel - 1) / 2) / ENCODER_RATE
     frequency = mel_points(count + 2)

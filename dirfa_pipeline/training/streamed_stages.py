@@ -1,4 +1,4 @@
-"""Lips and motion learned from a stream of clips: what one clip gives to a batch, in tensors of one shape."""
+"""Training of lips and motion on streamed clips: turns one clip into tensors of a fixed shape for a batch."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -29,15 +29,15 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class StreamedClips:
     """
-    Clips that stay in their shards while both stages learn from them.
+    Clips that stay in their shards while both stages train on them.
 
     Args:
-        parts: The clips to train on, by the channel that they teach.
-        readers ([`Readers`]): Who reads.
-        seed (`int`): Of their order.
-        encoder (`str`): The mark of the encoder whose features the shards must hold.
-        sampler ([`AnimationSampler`]), face_model ([`FaceModel`]): Which hear, and fit.
-        empty (`set[str]`): Clips of which no motion counts, as far as this process has read.
+        parts: The clips to train on, by the channel that they are used for.
+        readers ([`Readers`]): The readers.
+        seed (`int`): Seeds the order of the clips.
+        encoder (`str`): Identifies the encoder whose features the shards must hold.
+        sampler ([`AnimationSampler`]), face_model ([`FaceModel`]): Used to process the sound, and to fit the lips.
+        empty (`set[str]`): Clips without usable motion that this process has found so far.
     """
 
     parts: Mapping[str, Sequence[ShardPart]]
@@ -53,7 +53,7 @@ class StreamedClips:
         return self._stream("lips", self._lip_sample, LIP_CROPS)
 
     def motion(self) -> ClipStream:
-        """Batches for the motion stage, of the names that [`crop_motion`] has."""
+        """Batches for the motion stage, with the same names as those of [`crop_motion`]."""
         return self._stream("motion", self._motion_sample, MOTION_CROPS)
 
     def _stream(self, channel: str, make: Make, batch: int) -> ClipStream:
@@ -71,7 +71,7 @@ class StreamedClips:
         return heard[: FEATURES_PER_FRAME * min(len(heard) // FEATURES_PER_FRAME, len(clip.coefficients))]
 
     def _lip_sample(self, clip: TrackedClip, generator: torch.Generator) -> dict[str, Tensor]:
-        """A crop of a clip's lips; where they never fit its sound none of it counts."""
+        """A crop of a clip's lips; if they never match its sound, no frame is valid."""
         heard = self._hear(clip)[:, : self.sampler.lip_dim]
         example = lip_example(clip.name, clip.coefficients, clip.valid, heard, self.face_model)
         if example is None:
@@ -83,14 +83,14 @@ class StreamedClips:
         return dict(zip(("heard", "lips", "valid"), (tensor[0] for tensor in crop), strict=True))
 
     def _motion_sample(self, clip: TrackedClip, generator: torch.Generator) -> dict[str, Tensor]:
-        """A crop of a clip's events; where it is too short for any, or no frame can be trusted, none of it counts."""
+        """A crop of a clip's events; none is valid if the clip is too short or no frame can be trusted."""
         heard = self._hear(clip)
         trusted = clip.valid[: len(heard) // FEATURES_PER_FRAME].any()
         shifted = shift_to_sound(clip, heard, self.face_model) if trusted and len(heard) > TICK_SILENT else None
         if shifted is None or not shifted.valid.any():
             if clip.name not in self.empty:
                 self.empty.add(clip.name)
-                logger.warning("%s shows no motion to learn from; %d such clips until now", clip.name, len(self.empty))
+                logger.warning("%s has no motion to train on; %d such clips so far", clip.name, len(self.empty))
             return self._no_motion(heard)
         example = motion_example(shifted, heard)
         crop = crop_motion([example], self.sampler, 1, MOTION_EVENTS, generator)

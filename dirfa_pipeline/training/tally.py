@@ -1,4 +1,4 @@
-"""What a training command did with its inputs: nothing is left out without being counted."""
+"""Counts what a command did with its inputs, so that nothing is left out silently."""
 
 from dataclasses import dataclass, field
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 @dataclass
 class Tally:
     """
-    Counts inputs that were kept, and those left out by reason, with the first of each.
+    Counts the inputs that were kept and, by reason, those left out, with the first example of each.
 
     Args:
         noun (`str`): What is counted, in the plural.
-        verb (`str`, defaults to `"read"`): What was done with each to begin with.
+        verb (`str`, defaults to `"read"`): What was done with all of them, as a past participle.
     """
 
     noun: str
@@ -24,15 +24,15 @@ class Tally:
         self.kept += 1
 
     def leave_out(self, reason: str, name: str) -> None:
-        """Count one more input that is not used, and why."""
+        """Count one more input that is not used, under a reason."""
         self.left_out.setdefault(reason, []).append(name)
 
     def remark(self, remark: str, name: str) -> None:
-        """Count one of those kept for what is missing in it."""
+        """Count something that an input lacks although it is kept."""
         self.remarks.setdefault(remark, []).append(name)
 
     def __str__(self) -> str:
-        """A table: all, kept, and a line for each remark and each reason."""
+        """A table with the number of all inputs, of those kept, and a line for each remark and each reason."""
         count = self.kept + sum(map(len, self.left_out.values()))
         lines = [f"{count:7d} {self.noun} {self.verb}", f"{self.kept:7d} kept"]
         for title, table in (("of these: ", self.remarks), ("left out: ", self.left_out)):

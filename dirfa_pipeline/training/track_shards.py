@@ -1,13 +1,13 @@
 """
-Tracked clips in tar files as WebDataset lays them out: members of one name, next to each other, are one clip.
+Tracked clips in tar files in WebDataset's layout, in which consecutive members with the same name form one clip.
 
-A tar streams in one pass from a disk, a pipe or the hub, needs no library to read, keeps sound as FLAC that any player
-opens next to the numbers, and `webdataset` reads it unchanged; Parquet would need pyarrow and bury both in cells.
+Tar files stream in one pass from a disk, a pipe or the Hub, need no library, keep sound as FLAC files that any player
+opens, and can be read by `webdataset`. Parquet would need pyarrow and hide sound and numbers in cells.
 
-    in_the_wild/obama.json   source, speaker, fps, what it teaches, how well it was tracked
+    in_the_wild/obama.json   source, speaker, fps, what it is used to train, how well it was tracked
     in_the_wild/obama.npz    coefficients, valid, eye_openness
-    in_the_wild/obama.flac   its own sound, 16 kHz mono; absent where there is none
-    in_the_wild/obama.npy    what an audio encoder makes of it; absent unless it was asked for
+    in_the_wild/obama.flac   its own sound, 16 kHz mono; absent if it has none
+    in_the_wild/obama.npy    features of an audio encoder; absent unless requested
 """
 
 import io
@@ -32,22 +32,22 @@ from ..workers.addresses import Address
 from .motion_data import TrackedClip
 
 
-END: Final = bytes(2 * tarfile.BLOCKSIZE)  # the last of a tar that is whole
+END: Final = bytes(2 * tarfile.BLOCKSIZE)  # the last bytes of a complete tar file
 ARRAYS: Final = ("coefficients", "valid", "eye_openness")
 
 
 class ShardError(InputError):
-    """A shard cannot be trained on; the message names the file and the clip."""
+    """A shard cannot be used for training; the message names the file and the clip."""
 
 
 def write_shard(place: Address, clips: Iterable[TrackedClip]) -> int:
     """
-    Write clips as one shard, whole or not at all; the same clips give the same bytes. Returns how many they were.
+    Write clips as one shard, completely or not at all; the same clips give the same bytes. Returns their number.
 
-    Where there is no clip there is no shard, and one that was there goes.
+    If there are no clips, no shard is written, and an existing one is removed.
 
     Raises:
-        ShardError: Two clips have one name.
+        ShardError: Two clips have the same name.
     """
     names: set[str] = set()
     remaining = iter(clips)
@@ -67,7 +67,7 @@ def write_shard(place: Address, clips: Iterable[TrackedClip]) -> int:
 
 
 def member_name(clip_name: str) -> str:
-    """A clip's name in a shard: WebDataset takes what follows the first dot for the kind of a member."""
+    """A clip's name in a shard, without dots, because WebDataset takes what follows the first dot as the extension."""
     return clip_name.replace(".", "_")
 
 
@@ -103,7 +103,7 @@ def read_shards(folder: Path) -> Iterator[TrackedClip]:
     Stream all clips of a folder of shards, in the order of their file names.
 
     Raises:
-        ShardError: No shard, or one that is empty, cut off or lacks something.
+        ShardError: There is no shard, or one is empty, truncated or incomplete.
     """
     paths = sorted(folder.glob("*.tar"))
     if not paths:
@@ -113,7 +113,7 @@ def read_shards(folder: Path) -> Iterator[TrackedClip]:
 
 
 def read_shard(path: Path) -> Iterator[TrackedClip]:
-    """Stream the clips of one shard; raises [`ShardError`] as `read_shards` does."""
+    """Stream the clips of one shard; raises [`ShardError`] like [`read_shards`]."""
     clips = 0
     try:
         _check_end(path)
@@ -129,19 +129,19 @@ def read_shard(path: Path) -> Iterator[TrackedClip]:
 
 class OpenShard:
     """
-    A shard in memory, its clips in any order; they are decoded when they are asked for.
+    A shard in memory, for access in any order. Clips are decoded when they are requested.
 
     Args:
-        place ([`Address`]): Where it is.
+        place ([`Address`]): The file.
 
     Raises:
-        ShardError: It is not there, cut off, or holds no clip.
+        ShardError: The file does not exist, is truncated, or holds no clip.
     """
 
     def __init__(self, place: Address) -> None:
         self._place, content = place, place.read()
         if content is None:
-            raise ShardError(f"{place} has gone; write it again with prepare")
+            raise ShardError(f"{place} does not exist any more; write it again with prepare")
         try:
             if not content.endswith(END):
                 raise EOFError("its end is missing")
@@ -162,7 +162,7 @@ class OpenShard:
 
 
 def _check_end(path: Path) -> None:
-    """Raise `EOFError` without the zeros that end a tar: cut off between two clips, it would read like a whole one."""
+    """Raise `EOFError` if the zeros that end a tar are missing; cut off between clips, it would seem complete."""
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - len(END)))
         if file.read() != END:
@@ -170,12 +170,12 @@ def _check_end(path: Path) -> None:
 
 
 def _contents(shard: tarfile.TarFile, members: Iterable[tarfile.TarInfo], where: str) -> dict[str, bytes]:
-    """The files of one clip by their kind."""
+    """The files of one clip by extension."""
     content: dict[str, bytes] = {}
     for member in filter(tarfile.TarInfo.isfile, members):
         kind = os.path.splitext(member.name)[1][1:]
         if kind in content:
-            raise ShardError(f"{where} holds .{kind} twice: two clips of one name; write the shard again")
+            raise ShardError(f"{where} holds .{kind} twice: two clips have the same name; write the shard again")
         content[kind] = _content(shard, member)
     return content
 
@@ -205,7 +205,7 @@ def _read_clip(name: str, content: dict[str, bytes], path: Path) -> TrackedClip:
         if lacking:
             raise ShardError(f"{where} lacks the column {lacking[0]}; write the shard again with prepare")
         if "lips" in facts["teaches"] and audio is None:
-            raise ShardError(f"{where} teaches lips and lacks .flac; write the shard again with prepare")
+            raise ShardError(f"{where} is for training lips but lacks .flac; write the shard again with prepare")
         if facts["fps"] != ANIMATION_FPS:
             raise ShardError(f"{where} is at {facts['fps']} fps; tracks must be at {ANIMATION_FPS:g}")
         return TrackedClip(

@@ -1,11 +1,11 @@
 """
-Turn folders of talking videos into shards of tracked clips on this machine, and keep their landmarks.
+Turn folders of talking videos into shards of tracked clips on this machine, and keep the landmarks.
 
     python -m dirfa_pipeline.training.track_videos FOLDER... --weights weights/dirfa-base --output TRACKS
 
-This is `prepare` with one worker. A source given with `--lips-only` never teaches head, eyes or brows, one given with
-`--without-sound` never teaches lips. With `--report` the residual and the aperture correlation of every clip are
-printed; landmarks are kept next to the tracks, so that they need not be detected again for a new FaceModel.
+This is `prepare` with one worker. Sources named in `--lips-only` are not used to train head, eyes and brows, those
+named in `--without-sound` are not used to train lips. `--report` prints the residual and the aperture correlation of
+every clip. Landmarks are kept next to the tracks, so that they need not be detected again for a new FaceModel.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What training needs of one clip: coefficients, which frames to trust, the lids' opening, sound, speech features."""
+"""Tracks one clip for training: coefficients, valid frames, opening of the eyes, sound and speech features."""
 
 import hashlib
 import io
@@ -31,21 +31,21 @@ from ..workers.addresses import Address
 from .motion_data import TrackedClip
 
 
-MOST_LIP_RESIDUAL: Final = 0.04  # inter-ocular distances, of a frame that can be trusted
+MOST_LIP_RESIDUAL: Final = 0.04  # largest residual of a valid frame, in inter-ocular distances
 Item = TypeVar("Item")
 CUT: Final = 0.25  # jump of the face between two frames, in inter-ocular distances, that counts as a cut
 
 
 @dataclass
 class Costs:
-    """Core seconds of this process by stage; what a stage inside another one takes counts for the inner one alone."""
+    """Core seconds of this process by stage; time in a nested stage counts only for the inner one."""
 
     seconds: dict[str, float] = field(default_factory=dict)
-    inside: float = 0.0  # core seconds of stages that have ended within the present one
+    inside: float = 0.0  # core seconds of nested stages that have ended within the current one
 
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """Add what the block takes to a stage."""
+        """Add the time of the block to a stage."""
         began, self.inside, outside = time.process_time(), 0.0, self.inside
         try:
             yield
@@ -55,7 +55,7 @@ class Costs:
             self.inside = outside + whole
 
     def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
-        """The same items; what it takes to get each of them is added to a stage."""
+        """Yield the items, and add the time that it takes to get each of them to a stage."""
         remaining = iter(items)
         while True:
             with self.of(stage):
@@ -68,7 +68,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Tools:
-    """What is loaded once a worker: detector, face model and, for speech features, the encoder and its mark."""
+    """What each worker loads once: detector, face model and, for speech features, the encoder and its hash."""
 
     detector: FaceDetector
     face_model: FaceModel
@@ -77,7 +77,7 @@ class Tools:
 
     @classmethod
     def load(cls, weights: Path, with_encoder: bool) -> "Tools":
-        """Load from a pipeline's folder."""
+        """Load them from a pipeline's folder."""
         face_model = FaceModel.from_pretrained(weights / "face_model")
         detector = FaceDetector(video=True, folder=detector_folder(weights))
         if not with_encoder:
@@ -88,7 +88,7 @@ class Tools:
 
 @lru_cache(maxsize=4)
 def mark_of(encoder: Wav2Vec2Model) -> str:
-    """A short name of the weights of an encoder that learns no more: another's features mean something else."""
+    """A short hash of a trained encoder's weights, because features of another encoder are not compatible."""
     digest = hashlib.sha256()
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().float().numpy().tobytes())
@@ -100,18 +100,19 @@ def track(
     kept_landmarks: Address | None = None,
 ) -> TrackedClip:  # fmt: skip
     """
-    Everything about one clip; one without sound does not teach lips.
+    Track one clip. A clip without sound is not used to train lips.
 
     Args:
         name (`str`): `source/clip`.
         video, sound (`Path`): Its files.
-        teaches (`tuple[str, ...]`), speaker (`str`): As the source says.
-        tools ([`Tools`]): Of this worker.
-        costs ([`Costs`]): What it took is added.
-        kept_landmarks ([`Address`], *optional*): An .npz where landmarks are kept, and read from where they are there.
+        teaches (`tuple[str, ...]`), speaker (`str`): As given by the source.
+        tools ([`Tools`]): The tools of this worker.
+        costs ([`Costs`]): The time of each stage is added to these.
+        kept_landmarks ([`Address`], *optional*): An .npz file for landmarks; they are read from it if it exists.
 
     Raises:
-        InputError: Not a video. ValueError: A face in fewer than ten frames.
+        InputError: The file is not a video.
+        ValueError: Fewer than ten frames show a face.
     """
     with costs.of("landmarks"):
         landmarks, times = _landmarks(video, tools.detector, kept_landmarks, costs)
@@ -140,7 +141,7 @@ def track(
 
 
 def _correlation(left: NDArray, right: NDArray) -> float:
-    """Of two curves; 0 where one of them does not move."""
+    """Correlation of two curves; 0 if one of them is constant."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return round(float(np.nan_to_num(np.corrcoef(left, right)[0, 1])), 4)
 
@@ -161,7 +162,7 @@ def _landmarks(
 
 
 def flag_cuts(points: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Take the frames on both sides of a cut out of the valid ones."""
+    """Mark the frames on both sides of a cut as not valid."""
     middle = eye_centres(points).mean(0)
     jump = np.linalg.norm(np.diff(middle, axis=0), axis=-1) / np.median(inter_ocular_distance(points))
     cut = np.flatnonzero(jump > CUT)
@@ -172,7 +173,7 @@ def flag_cuts(points: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[
 
 
 def read_sound(path: Path) -> NDArray[np.float32] | None:
-    """The clip's sound at 16 kHz, `None` where there is none."""
+    """The clip's sound at 16 kHz; `None` if it has none."""
     try:
         return load_audio(path).mono(ENCODER_RATE).clip(-1.0, 1.0).astype(np.float32)
     except AudioError:
@@ -181,7 +182,7 @@ def read_sound(path: Path) -> NDArray[np.float32] | None:
 
 @torch.no_grad()
 def encode_sound(audio: NDArray[np.float32], encoder: Wav2Vec2Model) -> Tensor:
-    """The encoder's features and prosody of a whole clip, `(2 * frames, dim + 4)`, exactly as the pipeline's."""
+    """The encoder's features and the prosody of a whole clip, `(2 * frames, dim + 4)`, exactly as in the pipeline."""
     frames = num_frames(len(audio), ENCODER_RATE, ANIMATION_FPS)
     field = encoder_field(encoder)
     padded = pad_for_encoder(audio, frames, field)

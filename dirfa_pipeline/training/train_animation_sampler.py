@@ -4,15 +4,15 @@ Train the AnimationSampler on tracked clips.
     python -m dirfa_pipeline.training.train_animation_sampler --tracks TRACKS --weights weights/dirfa-base \\
         --speech-head weights/dirfa-base --run RUN --output weights/dirfa-base/animation_sampler
 
-`TRACKS` holds the shards that `track_videos` wrote; each clip says whether it teaches lips, motion or both.
-`--speech-head` names the speech_head.safetensors that `train_audio_encoder` left, or a pipeline whose sampler has one
-for the same encoder. An interrupted run goes on from its last checkpoint, and the sampler as it is then is in
-`RUN/lips-latest` or `RUN/motion-latest`, for `AnimationSampler.from_pretrained`; `torchrun` runs it on several
-processes of one machine or of many, see docs/scale.md.
+`TRACKS` holds the shards that `track_videos` wrote; each clip says whether it is used for lips, motion or both.
+`--speech-head` names the speech_head.safetensors that `train_audio_encoder` saved, or a pipeline whose sampler has a
+head for the same encoder. An interrupted run resumes from its last checkpoint. The sampler at that point is in
+`RUN/lips-latest` or `RUN/motion-latest`, for `AnimationSampler.from_pretrained`. `torchrun` runs this on several
+processes, on one machine or on many; see docs/scale.md.
 
-With `--stream` clips stay in their shards, which must hold speech features: each is learned from once an epoch, over
-all processes and their `--readers`; what is measured of clips and not learned step by step (scales, calibration,
-validation) is measured on `--held` of them.
+With `--stream`, clips stay in their shards, which must contain speech features. Each clip is used once per epoch, over
+all processes and their `--readers`. Scales, calibration and validation are measured on `--held` of the clips, which
+are held in memory.
 """
 
 import argparse
@@ -58,20 +58,20 @@ from .tracked_clip import encode_sound, mark_of
 
 logger = logging.getLogger(__name__)
 
-MIN_VALID_FRAMES, MIN_VALID_SHARE = 50, 0.6  # of a clip that is used
+MIN_VALID_FRAMES, MIN_VALID_SHARE = 50, 0.6  # fewest valid frames of a clip that is used
 STAGES = ("lips", "motion")
 Split = tuple[list[TrackedClip], list[TrackedClip]]
-# Arguments of the sampler: the bundled one, and one for a million clips.
+# Arguments of the bundled sampler, and of one for a million clips.
 SIZES: Final[dict[str, dict[str, int]]] = {
     "base": {},
     "large": {
         "lip_channels": 1024, "dim": 768, "num_layers": 12, "num_heads": 12, "flow_channels": 1024, "memory": 48,
     },
 }  # fmt: skip
-# Highest learning rates of lips and motion: those of the bundled sampler, and lower ones, as wider networks need; the
-# latter are a guess that no million clips have tried.
+# Highest learning rates for lips and motion: those of the bundled sampler, and lower ones, as wider networks need
+# them. The lower ones are a guess that has not been tried on a million clips.
 RATES: Final = {"base": (2e-3, 1e-3), "large": (3e-4, 2e-4)}
-SPEECH_HEAD = "speech_head."  # what the names of its tensors begin with in a sampler
+SPEECH_HEAD = "speech_head."  # prefix of its tensors' names in a sampler
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -83,15 +83,15 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
     parser.add_argument("--lip-steps", type=int, default=800)
     parser.add_argument("--motion-steps", type=int, default=60)
-    parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches per update")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint-every", type=int, help="steps (default 200 for lips, 25 for motion)")
     parser.add_argument("--log-every", type=int, default=50, help="steps between points of the curves")
-    parser.add_argument("--size", choices=SIZES, default="base", help="1 or 100 million weights, both learned on CPUs")
+    parser.add_argument("--size", choices=SIZES, default="base", help="1 or 100 million weights, both trained on CPUs")
     parser.add_argument("--stream", action="store_true", help="read shards while training; --tracks may be an address")
-    parser.add_argument("--readers", type=int, default=1, help="reading processes of each process, with --stream")
-    parser.add_argument("--held", type=int, default=2000, help="clips in memory with --stream")
+    parser.add_argument("--readers", type=int, default=1, help="reading processes per training process, with --stream")
+    parser.add_argument("--held", type=int, default=2000, help="clips to hold in memory, with --stream")
     options = parser.parse_args(arguments)
     least = {"readers": 0, "held": 2, "log_every": 1, "accumulate": 1}
     for name, number in least.items():
@@ -101,7 +101,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def read_speech_head(path: Path) -> dict[str, Tensor]:
-    """The read-out of the audio encoder: from its own file, or from the sampler of a pipeline's folder."""
+    """Read the head of the audio encoder from its own file, or from the sampler in a pipeline's folder."""
     if path.is_file():
         return load_file(path)
     tensors = load_file(path / "animation_sampler" / "diffusion_pytorch_model.safetensors")
@@ -109,7 +109,7 @@ def read_speech_head(path: Path) -> dict[str, Tensor]:
 
 
 def paced(schedule: Schedule, options: argparse.Namespace) -> Schedule:
-    """A stage's schedule with checkpoints and points of the curves as often as the command line says."""
+    """A stage's schedule, with checkpoints and logging as often as the command line says."""
     every = options.checkpoint_every or schedule.checkpoint_every
     return replace(schedule, checkpoint_every=every, log_every=options.log_every)
 
@@ -117,11 +117,11 @@ def paced(schedule: Schedule, options: argparse.Namespace) -> Schedule:
 @torch.no_grad()
 def heard_in(clip: TrackedClip, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> Tensor:
     """
-    What is heard in a clip with sound, `(2 * frames, heard_dim)`, exactly as the pipeline does.
+    Process the sound of a clip as the pipeline does, to `(2 * frames, heard_dim)`.
 
-    The encoder is asked unless the clip brings what this very one made of it.
+    The encoder runs only if the clip does not contain features of the same encoder.
     """
-    assert clip.audio is not None  # the caller checked it
+    assert clip.audio is not None  # checked by the caller
     if clip.features is not None and clip.encoder == mark_of(encoder):
         features = torch.from_numpy(clip.features).float()
     else:
@@ -134,8 +134,8 @@ def lip_examples(
     clips: Iterable[TrackedClip], heard: Mapping[str, Tensor], sampler: AnimationSampler, face_model: FaceModel
 ) -> list[LipExample]:
     """
-    What of the clips teaches lips, with what is heard in them. Lips that never fit the sound are left out, unless that
-    are all: then it is the encoder that says nothing about the sound.
+    The examples for the lip stage, with their processed sound. Clips whose lips never match the sound are left out,
+    unless this is so for all clips, because then the encoder is the cause.
     """
     teaching = [
         clip
@@ -156,15 +156,16 @@ def lip_examples(
 
 
 def good(clip_frames: int, valid_frames: int) -> bool:
-    """Whether a clip has enough frames that can be trusted."""
+    """Whether a clip has enough valid frames."""
     return valid_frames > MIN_VALID_FRAMES and valid_frames > MIN_VALID_SHARE * clip_frames
 
 
 def streamed_clips(folder: Address, held: int) -> tuple[dict[str, list[ShardPart]], Split]:
     """
-    Clips that stay in their shards, by the channel that they teach, and those in memory: to measure and validate on.
+    Clips that stay in their shards, by the channel that they are used for, and clips in memory, to measure and
+    validate on.
 
-    Those in memory are of shards spread over all of them; the ones to measure on are learned from as well.
+    The clips in memory come from shards spread evenly over all. Those to measure on are used for training as well.
     """
     rows = [row for row in read_table(folder) if good(row.frames, row.valid_frames)]
     training, validation = split_clips(rows)
@@ -179,10 +180,11 @@ def streamed_clips(folder: Address, held: int) -> tuple[dict[str, list[ShardPart
 
 def read_clips(folder: Path) -> Split:
     """
-    Clips to train on and clips to validate on; those of too few good frames are counted in a table that is logged.
+    Read clips for training and clips for validation. Those with too few valid frames are counted in a table that is
+    logged.
 
     Raises:
-        InputError: One of the parts has no clip that teaches lips, or none that teaches motion.
+        InputError: The clips for training or for validation contain none for lips, or none for motion.
     """
     tally, clips = Tally("clips"), []
     for clip in read_shards(folder):
@@ -190,26 +192,26 @@ def read_clips(folder: Path) -> Split:
             tally.keep()
             clips.append(clip)
         else:
-            tally.leave_out(f"{MIN_VALID_FRAMES} good frames, or {MIN_VALID_SHARE:.0%} of all, are missing", clip.name)
+            tally.leave_out(f"fewer than {MIN_VALID_FRAMES} good frames, or than {MIN_VALID_SHARE:.0%}", clip.name)
     logger.info("%s", tally)
     parts = split_clips(clips)
     return check_teaching(folder, parts[0], "train"), check_teaching(folder, parts[1], "validate")
 
 
 def check_teaching(folder: Path | Address, part: list[TrackedClip], purpose: str) -> list[TrackedClip]:
-    """Give the clips back; raises [`InputError`] unless some teach lips and some teach motion."""
+    """Return the clips; raises [`InputError`] unless some are for training lips and some for training motion."""
     lips, motion = (sum(channel in clip.teaches for clip in part) for channel in CHANNELS)
-    logger.info("%d clips to %s on, %d teach lips, %d teach motion", len(part), purpose, lips, motion)
+    logger.info("%d clips to %s on: %d for lips, %d for motion", len(part), purpose, lips, motion)
     if not lips or not motion:
         raise InputError(
             f"{folder} must hold clips with sound and clips with moving heads to {purpose} on; of its {len(part)} "
-            f"good ones {lips} teach lips and {motion} teach motion; add videos with track_videos"
+            f"good ones {lips} are for lips and {motion} for motion; add videos with track_videos"
         )
     return part
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train lips, then motion, and save the sampler."""
+    """Train the lips, then the motion, and save the sampler."""
     options = parse_arguments(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     set_seed(options.seed)
@@ -217,7 +219,7 @@ def main(arguments: list[str] | None = None) -> None:
         parts, clips = streamed_clips(Address(options.tracks), options.held)
     else:
         parts, clips = {}, read_clips(Path(options.tracks))
-    accelerator = Accelerator(  # the sampler is small: minutes on one core
+    accelerator = Accelerator(  # the sampler is so small that it trains in minutes on one core
         cpu=True, mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run
     )
     tell_processes(accelerator)
@@ -256,7 +258,7 @@ def main(arguments: list[str] | None = None) -> None:
         calibrate(sampler, training, face_model)
         sampler.save_pretrained(options.output)
         logger.info("saved %s", options.output)
-        remove_checkpoints(options.run, STAGES)  # the next run must not take them for its own
+        remove_checkpoints(options.run, STAGES)  # so that the next run does not resume from them
 
 
 if __name__ == "__main__":

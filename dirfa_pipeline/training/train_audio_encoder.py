@@ -4,14 +4,14 @@ Train the audio encoder on the speech corpus.
     python -m dirfa_pipeline.training.train_audio_encoder --corpus CORPUS --run RUN --steps 11000 \
         --mixed-precision bf16 --output weights/dirfa-base
 
-It learns visemes and closures from waveforms under augmentation, and at the same time to read the log-mel from its
-convolutions, which teaches these in minutes what takes hours from the labels alone. Saves `audio_encoder`,
-`feature_extractor` and `speech_head.safetensors`. An interrupted run goes on from its last checkpoint, and what it has
-learned until then is in `RUN/encoder-latest` in the same layout. `torchrun` runs it on several processes of one
-machine or many, see docs/scale.md; without GPUs set ACCELERATE_USE_CPU=true.
+The encoder learns visemes and closures from augmented waveforms. At the same time, its convolutions learn to predict
+the log-mel; with this, they learn in minutes what takes hours from the labels alone. Saves `audio_encoder`,
+`feature_extractor` and `speech_head.safetensors`. An interrupted run resumes from its last checkpoint, and the encoder
+at that point is in `RUN/encoder-latest` in the same layout. `torchrun` runs this on several processes, on one machine
+or on many; see docs/scale.md. Without GPUs, set ACCELERATE_USE_CPU=true.
 
-With `--start WEIGHTS --speech-head HEAD` a trained encoder goes on learning, from more speech for example. Its
-convolutions stay as they are, which halves the time of a step, and the log-mel is not read any more.
+`--start WEIGHTS --speech-head HEAD` continues the training of an encoder, for example with more speech. Its
+convolutions are frozen, which halves the time of a step, and the log-mel is not predicted any more.
 """
 
 import argparse
@@ -35,8 +35,8 @@ from .speech_model import SpeechModel, encoder_config, log_mel
 logger = logging.getLogger(__name__)
 
 PEAK_RATE = 8e-4
-LATER_PEAK_RATE = 3e-4  # of a trained encoder that goes on
-CLOSURE_WEIGHT = 3.0  # of a frame inside p, b, m: they are rare
+LATER_PEAK_RATE = 3e-4  # when the training of an encoder is continued
+CLOSURE_WEIGHT = 3.0  # of frames inside p, b, m, because these are rare
 VALIDATION_BATCHES = 8
 
 
@@ -46,16 +46,16 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints and curves")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--accumulate", type=int, default=1, help="batches for one update")
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of a crop")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches per update")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of a crop, in seconds")
     parser.add_argument("--degraded", type=float, default=1.0, help="share of crops with rooms, noise and codecs")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--start", type=Path, help="weights whose audio_encoder goes on, in place of a new one")
-    parser.add_argument("--speech-head", type=Path, help="the head of --start")
-    parser.add_argument("--output", type=Path, help="where the encoder is saved")
+    parser.add_argument("--start", type=Path, help="folder of an audio_encoder to continue training")
+    parser.add_argument("--speech-head", type=Path, help="the head that belongs to --start")
+    parser.add_argument("--output", type=Path, help="where to save the encoder")
     parser.add_argument("--mixed-precision", choices=("no", "bf16", "fp16"), default="no")
-    parser.add_argument("--validate-every", type=int, default=1000, help="steps; 0 for a corpus without its speakers")
+    parser.add_argument("--validate-every", type=int, default=1000, help="steps; 0 if the corpus lacks its speakers")
     parser.add_argument(
         "--gradient-checkpointing",
         action="store_true",
@@ -71,12 +71,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def starting_model(options: argparse.Namespace) -> SpeechModel:
-    """A new model, or the one of `--start` with its convolutions frozen."""
+    """A new model, or the one from `--start` with frozen convolutions."""
     if options.start is None:
         return SpeechModel(encoder_config(options.hidden, options.layers))
     config = Wav2Vec2Config.from_pretrained(options.start / "audio_encoder")
     model = SpeechModel(config)
-    # On short crops plain attention is faster than the fused kernel, whose backward pass is slow on a CPU.
+    # For short crops, plain attention is faster than the fused kernel, whose backward pass is slow on a CPU.
     model.encoder = Wav2Vec2Model.from_pretrained(
         options.start / "audio_encoder", dtype=torch.float32, attn_implementation="eager"
     )
@@ -87,7 +87,7 @@ def starting_model(options: argparse.Namespace) -> SpeechModel:
 
 
 def speech_loss(visemes: Tensor, closure: Tensor, batch: SpeechBatch) -> dict[str, Tensor]:
-    """Cross-entropy of the classes and of the closure output, where known; rare lip-critical sounds weigh more."""
+    """Cross-entropy of the classes and of the closure, where known; rare sounds that matter for lips count more."""
     known = (batch.visemes != UNKNOWN).float()
     weight = torch.ones(len(VISEME_NAMES), device=visemes.device)
     weight[CLOSURE] = 2.0
@@ -121,7 +121,7 @@ def validate(model: nn.Module, corpus: SpeechCorpus, seconds: float) -> dict[str
 
 
 def average_precision(scores: Tensor, truth: Tensor) -> float:
-    """Mean of the precision over the ranks of the true items."""
+    """Mean precision over the ranks of the true items."""
     ranked = truth[scores.argsort(descending=True)].float()
     precision = ranked.cumsum(0) / torch.arange(1, len(ranked) + 1, device=ranked.device)
     return float((precision * ranked).sum() / ranked.sum().clamp_min(1))
@@ -131,7 +131,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
     """Train to the end and return the averaged model."""
     accelerator = Accelerator(
         mixed_precision=options.mixed_precision, log_with="tensorboard", project_dir=options.run,
-        # Where a crop is masked by chance only, the embedding of masked frames goes unused.
+        # Crops are masked at random, so a batch may leave the embedding of masked frames unused.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )  # fmt: skip
     tell_processes(accelerator)
@@ -168,7 +168,7 @@ def train(options: argparse.Namespace) -> SpeechModel:
 
 
 def export(model: nn.Module, folder: Path, head_folder: Path | None = None) -> None:
-    """Save the encoder as a plain `Wav2Vec2Model`, and the head for the animation sampler next to it or elsewhere."""
+    """Save the encoder as a plain `Wav2Vec2Model`, and the sampler's head next to it or in `head_folder`."""
     assert isinstance(model, SpeechModel)
     model.encoder.save_pretrained(folder / "audio_encoder")
     extractor = Wav2Vec2FeatureExtractor(sampling_rate=16_000, do_normalize=False, return_attention_mask=False)

@@ -1,4 +1,4 @@
-"""Phones, ARPAbet and IPA, as sequences of viseme classes."""
+"""Viseme classes of phones in ARPAbet and IPA."""
 
 import unicodedata
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from ..models.speech_head import VISEME_NAMES
 
 
-# Classes by phone; a diphthong is two classes, each with half of the time.
+# Classes of each phone; a diphthong has two, each with half of the time.
 ARPABET: Final[dict[str, tuple[str, ...]]] = {
     name: classes
     for names, classes in {
@@ -39,7 +39,7 @@ IPA: Final[dict[str, str]] = {
     symbol: viseme
     for symbols, viseme in {
         "p b m ɓ": "closure",
-        "f v ɱ ʋ β ɸ": "labiodental",  # the last two: lips near each other, but not shut
+        "f v ɱ ʋ β ɸ": "labiodental",  # in the last two, the lips come close but do not shut
         "θ ð": "dental",
         "t d n l ɾ ɽ ɗ ɖ ʈ ɳ ɭ ɫ ɬ r": "alveolar",
         "s z": "sibilant",
@@ -58,23 +58,23 @@ IPA: Final[dict[str, str]] = {
     }.items()
     for symbol in symbols.split()
 }
-# What espeak-ng writes in addition to letters: kinds of Unicode (combining, raised and modifying signs) and ASCII.
+# What espeak-ng writes besides letters: Unicode categories (combining, raised and modifier signs), and ASCII.
 MARK_KINDS: Final = ("Mn", "Lm", "Sk")
 MARKS: Final = frozenset(":\".-'`~^;012345")
 SILENCE: Final = (VISEME_NAMES.index("silence"),)
 
 
 def arpabet_visemes(phone: str) -> tuple[int, ...]:
-    """Viseme classes of an ARPAbet phone, stress digits ignored; raises `KeyError` for an unknown one."""
+    """Viseme classes of an ARPAbet phone, without its stress digit; raises `KeyError` for an unknown phone."""
     return tuple(VISEME_NAMES.index(name) for name in ARPABET[phone.rstrip("012")])
 
 
 def ipa_visemes(phone: str) -> tuple[int, ...]:
     """
-    Viseme classes of an IPA phone as espeak-ng writes it; raises `KeyError` for an unknown one.
+    Viseme classes of an IPA phone as espeak-ng writes it; raises `KeyError` for an unknown phone.
 
-    Length, stress, tone, aspiration and secondary articulation are ignored, affricates count by their fricative,
-    diphthongs by all their vowels. Pauses and changes of language, in brackets, are silence.
+    Length, stress, tone, aspiration and secondary articulation are ignored. Affricates have the class of their
+    fricative, diphthongs those of all their vowels. Pauses and changes of language, in brackets, are silence.
     """
     if not phone.strip("_:") or phone.startswith("("):
         return SILENCE
@@ -89,5 +89,5 @@ def ipa_visemes(phone: str) -> tuple[int, ...]:
 
 
 def _plain(symbol: str) -> str:
-    """A letter without the marks above and below it, unless it is known with them."""
+    """A letter without diacritics, unless the letter is known with them."""
     return symbol if symbol in IPA else unicodedata.normalize("NFD", symbol)[0]

@@ -261,7 +261,7 @@ def test_folders_that_are_not_voxceleb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["DIR", "--output", "FILE"], "--output must be a folder or an address, and .*file.txt is a file"),
+        (["DIR", "--output", "FILE"], "--output must be a folder or an address, but .*file.txt is a file"),
         (["DIR", "--output", "out", "--weights", "nowhere"], "nowhere does not; name a pipeline's folder"),
         (["nowhere", "--output", "out"], "nowhere holds no video"),
         (["DIR", "--output", "out", "--workers", "0"], "workers must be at least 1"),

@@ -243,7 +243,7 @@ def test_the_best_validation_is_kept(helps: bool, tmp_path: Path) -> None:
 
 def test_a_run_of_another_length_is_not_gone_on_with(tmp_path: Path) -> None:
     toy_run(tmp_path)
-    with pytest.raises(TrainingError, match=r"sum.pt is of a run of 8 steps, not 9; remove it"):
+    with pytest.raises(TrainingError, match=r"sum.pt is from a run of 8 steps, not 9; remove it"):
         TrainingRun("sum", torch.nn.Linear(4, 1), Schedule(9, 1e-2), Accelerator(cpu=True), tmp_path)
 
 

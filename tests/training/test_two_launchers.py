@@ -86,7 +86,7 @@ def test_one_of_two_launchers_is_killed(data: Path, tmp_path: Path) -> None:
     for launcher in launch(arguments(data, killed), tmp_path / "killed"):
         assert launcher.wait(900) == 0, (tmp_path / "killed.0.log").read_text()[-2000:]
     told = (tmp_path / "killed.0.log").read_text() + (tmp_path / "killed.1.log").read_text()
-    assert "goes on from step" in told
+    assert "resumes at step" in told
     assert "one of 2 processes" in told
     largest = 0.0
     for name, steps in (("lips/loss", LIPS), ("motion/events", MOTION), ("motion/blinks", MOTION)):
