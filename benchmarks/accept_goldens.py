@@ -1,10 +1,10 @@
 """
-Accept the look of now: rewrite the goldens that it leaves, and say which poses changed where, and by how much.
+Accept the current look: rewrite the goldens that no longer match, and print which poses changed where and by how much.
 
     python benchmarks/accept_goldens.py
 
-Faces whose every region is still within tolerance keep their golden, so that small changes cannot add up unseen. What
-is printed belongs into the commit's message, with its reason.
+Faces that are within tolerance in every region keep their golden, so that small changes cannot add up unnoticed. Put
+the output into the commit message, with the reason for the change.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer
 
 
 def accept(look: Look, golden: Path) -> list[str]:
-    """Write a golden if the look has left it; returns what changed, one line a region of a pose."""
+    """Rewrite a golden that no longer matches; returns what changed, one line per region of a pose."""
     changes = ["new"]
     if golden.exists():
         changes = [str(difference) for difference in compare(look, read_golden(golden)) if not difference.tolerated]
@@ -27,7 +27,7 @@ def accept(look: Look, golden: Path) -> list[str]:
 
 
 def main() -> None:
-    """Rewrite what changed and remove the goldens of faces that are gone."""
+    """Rewrite the goldens that changed, and remove those of faces that no longer exist."""
     weights = bundled_weights()
     face_model = FaceModel.from_pretrained(weights / "face_model")
     renderer = FaceRenderer.from_pretrained(weights / "face_renderer")

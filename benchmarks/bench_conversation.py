@@ -1,17 +1,19 @@
 """
-Conversations by the machine's clock and by one that need not be waited for: delay, skipped frames, joins, memory.
+Measure conversations in real time and with a fake clock: delay, skipped frames, joins, memory.
 
     python benchmarks/bench_conversation.py PHOTO SPEECH [--weights DIR] [--sizes 512 256] [--faces 1 2 4]
         [--seconds 30] [--minutes 10] [--steady 60] [--record NAME]
 
-Prints for each size and number of conversations at once, all in one process and in the machine's own time: the delay
-from a frame's moment to when it is handed out (half of the time they speak, half of it they idle), frames a second,
-frames that were skipped, seconds from `say` to the first frame that speaks, seconds from `interrupt` to lips at rest,
-and the memory of each; how many a core had nearly all of their frames; and seconds from a text to the voice of
-espeak-ng. Then, by a fake clock: how much the picture changes where speech begins and where it is interrupted, over
-the most around it, and the memory over so many minutes. `--steady` lets one conversation at the first size go on for
-so many minutes of the machine's own time, and prints delay, skipped frames and memory of each tenth. `--faces` without
-a number, `--texts 0`, `--joins 0` and `--minutes 0` leave parts out.
+In real time, for each size and number of simultaneous conversations in one process, which speak half of the time and
+idle the other half, it prints: the delay from a frame's moment until it is handed out, frames per second, skipped
+frames, seconds from `say` to the first frame that speaks, seconds from `interrupt` to lips at rest, and memory per
+conversation. It also prints how many conversations per core got nearly all of their frames, and the seconds from a
+text to the voice of espeak-ng.
+
+With a fake clock, it prints how much the image changes where speech begins and where it is interrupted, relative to
+the largest change around it, and the memory over `--minutes`. `--steady` runs one conversation of the first size for
+that many minutes in real time, and prints delay, skipped frames and memory for each tenth. `--faces` without a number,
+`--texts 0`, `--joins 0` and `--minutes 0` leave parts out.
 """
 
 import argparse
@@ -33,15 +35,15 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 
 
 LIVE_FPS = 25.0
-HELD = 0.95  # of the frames
+HELD = 0.95  # share of its frames from which a conversation counts as kept up
 TEXT = "Good morning! How are you today?"
-AT_REST = 0.05  # largest weight of lips at rest over that of the photo
-TURN = 5.0  # seconds that are spoken, and then idled
-WINDOW = 15  # frames around a join
+AT_REST = 0.05  # lips count as at rest if no weight is above the photo's by more
+TURN = 5.0  # seconds of speech, and of idling after it
+WINDOW = 15  # frames around a join that it is compared with
 
 
 class FakeClock:
-    """Time that jumps to whatever is waited for."""
+    """A clock that jumps to the next moment that is waited for."""
 
     seconds = 0.0
 
@@ -61,9 +63,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 256])
     parser.add_argument("--faces", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--minutes", type=float, default=10.0, help="of the fake clock; 0 measures no memory")
-    parser.add_argument("--joins", type=int, default=6, help="joins of each kind; 0 measures none")
-    parser.add_argument("--texts", type=int, default=8, help="texts that espeak-ng says; 0 measures none")
+    parser.add_argument("--minutes", type=float, default=10.0, help="minutes of the fake clock; 0 skips the memory")
+    parser.add_argument("--joins", type=int, default=6, help="joins of each kind; 0 skips them")
+    parser.add_argument("--texts", type=int, default=8, help="texts that espeak-ng says; 0 skips them")
     parser.add_argument("--steady", type=float, default=0.0, help="minutes of one conversation in real time")
     add_option(parser, "conversation")
     options = parser.parse_args()
@@ -105,7 +107,7 @@ def main() -> None:
 async def measure_live(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, size: int, faces: int, seconds: float
 ) -> dict[str, float]:
-    """One line of the table."""
+    """Measure one row of the table."""
     before = _memory()
     results = await asyncio.gather(*(_talk(pipe, prepared, clip, seconds, seed) for seed in range(faces)))
     delays = np.concatenate([result["delays"] for result in results])
@@ -129,7 +131,7 @@ async def measure_live(
 async def _talk(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, seconds: float, seed: int
 ) -> dict[str, np.ndarray | float]:
-    """Say and idle by turns; every second utterance is interrupted."""
+    """Alternate speech and idling; every second utterance is interrupted."""
     delays, voiced, rests = [], [], []
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(seed)) as face:
         lips = _watch_lips(face)
@@ -160,7 +162,7 @@ async def _talk(
 
 
 async def measure_text(pipe: DirfaPipeline, prepared: PreparedPortrait, size: int, texts: int) -> dict[str, float]:
-    """Seconds from a text to the first frame with a voice, and from an interruption to lips at rest."""
+    """Measure the seconds from a text to the first frame with a voice, and from an interruption to lips at rest."""
     voice, voiced, rests = open_voice("espeak"), [], []
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1)) as face:
         lips = _watch_lips(face)
@@ -200,7 +202,7 @@ async def _let_pass(face: Conversation, seconds: float) -> None:
 async def measure_steady(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float
 ) -> dict[str, float]:
-    """A line for each tenth of a long conversation, half of it spoken; memory is that of the whole process."""
+    """Print a row for each tenth of a long conversation, half of it speech; memory is that of the whole process."""
     print("minutes  fps  delay p50/p95/p99/most s  skipped  MiB now, peak  load")
     part, values = 60.0 * minutes / 10.0, dict[str, float]()
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1)) as face:
@@ -237,7 +239,7 @@ async def measure_steady(
 async def measure_joins(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, joins: int
 ) -> dict[str, float]:
-    """How much more the picture changes at a join than in the frames around it."""
+    """How much the image changes at a join, relative to the frames around it."""
     starts, stops = [], []
     length = round(3.0 * clip.sampling_rate)
     async with pipe.converse(
@@ -274,7 +276,7 @@ async def measure_joins(
 async def measure_memory(
     pipe: DirfaPipeline, prepared: PreparedPortrait, clip: AudioClip, minutes: float
 ) -> dict[str, float]:
-    """Memory and processor's time by a fake clock, speech and idling by turns; a busy machine changes them little."""
+    """Memory and CPU time with a fake clock, for alternating speech and idling; a busy machine affects them little."""
     peaks = []
     async with pipe.converse(prepared, generator=torch.Generator().manual_seed(1), clock=FakeClock()) as face:
         began, part = time.process_time(), 1
@@ -295,7 +297,7 @@ async def measure_memory(
 
 
 def _watch_lips(face: Conversation) -> list[np.ndarray]:
-    """The lips of the frame drawn last, as the only item."""
+    """A list whose only item is always the lips of the last frame drawn."""
     assert face._face is not None
     live, seen = face._face, [np.zeros(len(LIP_INDICES), np.float32)]
     settle = live._settle

@@ -1,12 +1,12 @@
 """
-Time the whole pipeline as `dirfa bench` does, several times over, and keep what the documents tell of it.
+Time the whole pipeline several times with `dirfa bench`, and record the figures for the documents.
 
     python benchmarks/bench_pipeline.py --record pipeline --runs 3 --sizes 512 --threads 2 --seconds 30
     python benchmarks/bench_pipeline.py --record stream --runs 3 --sizes 512
     python benchmarks/bench_pipeline.py --record pipeline-sizes --sizes 256 512 1024 --threads 1 2 --seconds 30
     python benchmarks/bench_pipeline.py --record stream-hour --sizes 176 --seconds 5 --threads 1 --live-seconds 3600
 
-What is not named here goes to `dirfa bench`. Each value is kept as `NAME.least`, `.median` and `.most` of all runs and
+Other options are passed to `dirfa bench`. Each value is kept as `NAME.least`, `.median` and `.most` over all runs and
 settings, and as `NAME.SIZE.THREADS`, the median of one setting.
 """
 
@@ -24,14 +24,14 @@ Row = dict[str, float]
 
 
 def run_bench(words: Sequence[str]) -> list[Row]:
-    """A row for each setting."""
+    """Run `dirfa bench`; returns a row for each setting."""
     command = [sys.executable, "-m", "dirfa_pipeline", "bench", "--json", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def summarise(rows: Sequence[Row]) -> Row:
-    """All values of the rows by name."""
+    """Least, median and most of each value over the rows, and its median in each setting, by name."""
     values: Row = {}
     for name in [name for name, value in rows[0].items() if isinstance(value, float) and name != "seconds"]:
         column = [row[name] for row in rows]

@@ -1,10 +1,10 @@
 """
-What a change of the demo's still costs: server time, and beside it a video frame of the same size.
+Time how long the server takes to redraw the demo's still after a change, compared with a video frame of that size.
 
     python benchmarks/bench_preview.py [PHOTO] [--changes 60]
 
-Medians and 95th percentiles of the time that passes, and of processor time, on one thread. The ratio to a frame,
-rendered in between, hardly depends on what else the machine does.
+Prints medians and 95th percentiles of wall-clock time, and of CPU time, on one thread. Frames are rendered in between,
+so that the ratio to a frame hardly depends on what else the machine does.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def spent(task: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds that passed and that the processor worked."""
+    """Milliseconds of wall-clock time and of CPU time."""
     began, worked = time.perf_counter(), time.process_time()
     task()
     return 1e3 * (time.perf_counter() - began), 1e3 * (time.process_time() - worked)

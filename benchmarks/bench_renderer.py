@@ -1,9 +1,9 @@
 """
-Time the renderer: milliseconds a frame by size and number of threads.
+Time the renderer: milliseconds per frame, by size and number of threads.
 
     python benchmarks/bench_renderer.py PHOTO --weights weights/dirfa-base [--sizes 512 1024] [--threads 1 2]
 
-Beside the clock's time stands the processor's: on a busy machine the first grows and the second hardly does.
+Prints wall-clock time and CPU time; a busy machine increases the first but hardly the second.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer, PreparedPortrait
 
 
 def resized(portrait: Portrait, size: int) -> Portrait:
-    """The same portrait with a longest side of `size` pixels."""
+    """The same portrait, resized to a longest side of `size` pixels."""
     height, width = portrait.image.shape[:2]
     factor = size / max(height, width)
     shape = (round(width * factor / 2) * 2, round(height * factor / 2) * 2)
@@ -38,7 +38,7 @@ def resized(portrait: Portrait, size: int) -> Portrait:
 
 
 def talk(num_frames: int) -> np.ndarray:
-    """A head that turns, speaks and blinks: coefficients `(frames, 58)`."""
+    """Coefficients `(frames, 58)` of a head that turns, speaks and blinks."""
     t = np.arange(num_frames) / ANIMATION_FPS
     blink = (t % 2 < 0.2) * 1.0
     return Animation.from_curves(
@@ -50,7 +50,7 @@ def talk(num_frames: int) -> np.ndarray:
 def time_frames(
     renderer: FaceRenderer, prepared: PreparedPortrait, coefficients: np.ndarray, rounds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Milliseconds a frame in each round, by the clock and by the processor: two arrays `(rounds,)`."""
+    """Milliseconds per frame in each round, of wall-clock time and of CPU time: two arrays `(rounds,)`."""
     took = []
     for _ in range(rounds):
         began, worked = time.perf_counter(), time.process_time()
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[512])
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--frames", type=int, default=25, help="drawn in one round")
+    parser.add_argument("--frames", type=int, default=25, help="frames per round")
     parser.add_argument("--rounds", type=int, default=8)
     add_option(parser, "renderer")
     options = parser.parse_args()
@@ -76,7 +76,7 @@ def main() -> None:
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     portrait = Portrait.from_image(read_image(options.photo, max_size=max(options.sizes)), face_model)
     coefficients = talk(options.frames)
-    cv2.setNumThreads(1)  # no more threads than asked for
+    cv2.setNumThreads(1)  # so that OpenCV adds no threads to those measured
     values = {}
     for size in options.sizes:
         scaled = resized(portrait, size)

@@ -1,9 +1,9 @@
 """
-What takes cost: encoder and sampler for one take and for several of the same sound, on one thread.
+Time encoder and sampler for one take and for several takes of the same sound, on one thread.
 
     python benchmarks/bench_takes.py --weights weights/dirfa-base [--takes 1 2 4 8] [--repeats 15]
 
-Medians of processor time, over the length of the sound.
+Prints medians of CPU time, relative to the length of the sound.
 """
 
 import argparse

@@ -1,13 +1,14 @@
 """
-The talking page in Chromium: step of sound and picture, delay, frames a second; by WebSocket and by WebRTC.
+Measure the talking page in Chromium, over WebSocket and WebRTC: offset of image and sound, delay, frames per second.
 
     python benchmarks/bench_talking_page.py PHOTO SPEECH [--weights DIR] [--ways socket call] [--size 512]
         [--latency 0 0.12] [--busy 0 4] [--seconds 300] [--record]
 
-Each row is a conversation on a server in a process of its own, half of it spoken. The server writes the wall time of a
-frame's moment into its pixels and clicks at each full second; the page tells what it shows and plays, and when.
-`--latency` holds everything up on its way, seconds in each direction; `--busy` runs so many programs beside that only
-compute. The step is the time from a click to the picture of its moment: positive where the picture is late.
+Each row is a conversation, half of it speech, with a server in a process of its own. The server writes the wall-clock
+time of each frame's moment into its pixels, and clicks at each full second. The page records what it shows and plays,
+and when. `--latency` delays everything on the network by that many seconds in each direction; `--busy` runs that many
+other programs that only compute. The step is the time from a click to the frame of the same moment; it is positive if
+the frame is late.
 """
 
 import argparse
@@ -32,16 +33,16 @@ from playwright.sync_api import Page, Route, sync_playwright
 from results import add_option, record
 
 
-BLOCK, BITS, CHECK = 16, 16, 4  # pixels of a block; blocks of the time; blocks of its check sum
+BLOCK, BITS, CHECK = 16, 16, 4  # pixels of a block; blocks for the time; blocks for its checksum
 TICK = 4  # milliseconds
 RANGE = TICK * 2**BITS
 CLICK, LOUD = 0.005, 0.6  # seconds; amplitude
-QUIET = 0.4  # of the speech, so that clicks are found
-TURN = 10.0  # seconds: in the first half of each the face speaks
-WARM = 5.0  # seconds at the beginning that do not count
-BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
+QUIET = 0.4  # volume of the speech, which must stay below that of clicks
+TURN = 10.0  # seconds of a turn; the face speaks in the first half
+WARM = 5.0  # seconds at the beginning that are not measured
+BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"  # ends with its parent, even if that is killed
 
-# Reads times from the frames that are shown, and hears clicks.
+# Reads the times in the frames that are shown, and detects clicks in the sound.
 PROBE = """async ({call, blocks, size, loud}) => {
   window.noted = {frames: [], clicks: [], later: 0};
   const strip = Object.assign(document.createElement("canvas"), {width: blocks * size, height: size});
@@ -76,8 +77,8 @@ PROBE = """async ({call, blocks, size, loud}) => {
   video.requestVideoFrameCallback(next);
   const [track] = video.srcObject.getAudioTracks();
   const sounds = new MediaStreamTrackProcessor({track}).readable.getReader();
-  noted.later = Infinity; // from the clock of the sound to that of the page, where nothing held the page up
-  const speakers = new AudioContext(); // a track is read before it goes to the speakers
+  noted.later = Infinity; // offset from the sound's clock to the page's; the least one, when nothing delayed the page
+  const speakers = new AudioContext(); // the track is read before its sound waits for the speakers
   const waits = () => 1000 * (speakers.outputLatency || 0);
   (async () => {
     for (let {value} = await sounds.read(); value; {value} = await sounds.read()) {
@@ -119,7 +120,7 @@ def main() -> None:
 
 
 def measure(options: argparse.Namespace, way: str, latency: float, busy: int) -> dict[str, float]:
-    """A row, which is printed, too; with the load, which is that at its end."""
+    """Measure and print a row; the load is that at its end."""
     with started(options) as port, computing(busy), delaying(latency) as delay, sync_playwright() as driver:
         switches = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -148,7 +149,7 @@ def measure(options: argparse.Namespace, way: str, latency: float, busy: int) ->
 
 
 def talk(page: Page, seconds: float) -> dict[str, Any]:
-    """Type a text every ten seconds; returns what the page noted after the first ones."""
+    """Type a text every ten seconds; returns what the page recorded after the warm-up."""
     end = time.monotonic() + WARM + seconds
     page.wait_for_timeout(1000 * WARM)
     page.evaluate("() => { noted.frames.length = noted.clicks.length = 0; }")
@@ -160,18 +161,18 @@ def talk(page: Page, seconds: float) -> dict[str, Any]:
 
 
 def summary(noted: dict[str, Any]) -> dict[str, float]:
-    """The numbers of a row: seconds, and milliseconds of the step."""
+    """The numbers of a row, in seconds; the step is in milliseconds."""
     rows = np.array(noted["frames"])
     shown, bits = rows[:, 0], rows[:, 1:].astype(int)
     value = bits[:, :BITS] @ (1 << np.arange(BITS))
     good = (bits[:, BITS:] @ (1 << np.arange(CHECK))) == check_sum(value)
     shown, value = shown[good], value[good]
-    delay = (shown - TICK * value + 500.0) % RANGE - 500.0  # a picture is never shown before its moment
+    delay = (shown - TICK * value + 500.0) % RANGE - 500.0  # a frame is never shown before its moment
     moments = shown - delay
     counts = np.histogram(shown, np.arange(shown[0], shown[-1], 5000.0))[0] / 5.0
     order = np.argsort(moments)
     heard = np.array(sorted(noted["clicks"])) + noted["later"]
-    first = np.diff(heard, prepend=-np.inf) > 100.0  # one click may be noted twice
+    first = np.diff(heard, prepend=-np.inf) > 100.0  # one click may be recorded twice
     steps = [step(click, moments[order], shown[order]) for click in heard[first]]
     clicks = np.array([found for found in steps if found is not None])
     p50, p95, p99 = np.percentile(delay, (50, 95, 99)) / 1000.0
@@ -185,7 +186,7 @@ def summary(noted: dict[str, Any]) -> dict[str, float]:
 
 
 def step(heard: float, moments: np.ndarray, shown: np.ndarray) -> float | None:
-    """Milliseconds from a click to the picture of its moment, which is a full second."""
+    """Milliseconds from a click to the frame of the same moment, which is a full second."""
     seconds = 1000.0 * (np.floor(heard / 1000.0) - np.arange(3))
     seconds = seconds[(seconds > moments[0]) & (seconds < moments[-1])]
     found = np.interp(seconds, moments, shown) - heard
@@ -193,12 +194,12 @@ def step(heard: float, moments: np.ndarray, shown: np.ndarray) -> float | None:
 
 
 def check_sum(value: Any) -> Any:
-    """Four bits that tell a time that was read from one that was blurred."""
+    """Four bits that tell whether a time was read correctly."""
     return (value ^ (value >> 4) ^ (value >> 8) ^ (value >> 12) ^ 5) & 15
 
 
 def serve(options: argparse.Namespace) -> None:
-    """The process of the server."""
+    """Run the server, in a process of its own."""
     import torch
     import uvicorn
 
@@ -221,7 +222,7 @@ def serve(options: argparse.Namespace) -> None:
             yield said
 
     def mark(frame: AvatarFrame, conversation: Conversation) -> AvatarFrame:
-        wall = time.time() - conversation.now  # of the beginning
+        wall = time.time() - conversation.now  # wall-clock time at which the conversation began
         value = round(1000.0 * (wall + frame.time)) // TICK % 2**BITS
         number = value + (check_sum(value) << BITS)
         bits = (number >> np.arange(BITS + CHECK)) & 1
@@ -267,7 +268,7 @@ def serve(options: argparse.Namespace) -> None:
 
 @contextmanager
 def started(options: argparse.Namespace) -> Iterator[int]:
-    """The server; yields its port."""
+    """Run the server; yields its port."""
     command = [sys.executable, __file__, options.photo, options.speech, "--serve", "--size", str(options.size)]
     command += ["--weights", options.weights]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -278,7 +279,7 @@ def started(options: argparse.Namespace) -> Iterator[int]:
 
 @contextmanager
 def computing(number: int) -> Iterator[None]:
-    """Programs beside that do nothing but compute, for as long as this one runs."""
+    """Run a number of programs that only compute, until the block or this process ends."""
     busy = [subprocess.Popen([sys.executable, "-c", BUSY, str(os.getpid())]) for _ in range(number)]
     try:
         yield
@@ -290,19 +291,19 @@ def computing(number: int) -> Iterator[None]:
 
 @dataclass
 class Delay:
-    """Holds everything up on its way: TCP by a proxy, the packets of a call by a relay that both sides are shown."""
+    """Delays the network: TCP with a proxy, and a call's packets with a relay whose address both sides are given."""
 
     seconds: float
     loop: asyncio.AbstractEventLoop
 
     def to(self, port: int) -> int:
-        """The port of a proxy of a port; the port itself where nothing is held up."""
+        """The port of a proxy for a port, or the port itself if there is no delay."""
         if not self.seconds:
             return port
         return asyncio.run_coroutine_threadsafe(self._proxy(port), self.loop).result()
 
     def negotiate(self, route: Route, port: int) -> None:
-        """Pass on an offer and its answer, each with the relay's address instead of the other side's."""
+        """Pass on an offer and its answer, in which the relay's address replaces that of the other side."""
         offer, host = json.loads(route.request.post_data or "{}"), own_address()
         relay = asyncio.run_coroutine_threadsafe(self._relay(host), self.loop).result()
         offer["sdp"] = _with_candidate(offer["sdp"], host, relay.ports[1])
@@ -349,7 +350,7 @@ class Delay:
 
 
 class Relay:
-    """Two ends: what comes to one goes out at the other, to whom that one knows."""
+    """Two sockets: packets that reach one are sent from the other, to the peer that the other has heard from."""
 
     def __init__(self, delay: Delay) -> None:
         self.delay = delay
@@ -358,11 +359,11 @@ class Relay:
 
     @property
     def ports(self) -> list[int]:
-        """Of both ends."""
+        """The ports of both sockets."""
         return [end.get_extra_info("sockname")[1] for end in self.ends]
 
     def came(self, side: int, data: bytes, peer: Any) -> None:
-        """Send it on, later."""
+        """Send a packet on after the delay."""
         self.peers[side] = peer
         self.delay.loop.call_later(self.delay.seconds, self._send, 1 - side, data)
 
@@ -380,14 +381,14 @@ class _End(asyncio.DatagramProtocol):
 
 
 def own_address() -> str:
-    """That of this machine in its network."""
+    """The address of this machine in its network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # nothing is sent
+        probe.connect(("192.0.2.1", 9))  # connecting a UDP socket sends nothing
         return probe.getsockname()[0]
 
 
 def _with_candidate(sdp: str, host: str, port: int) -> str:
-    """The description with one candidate in place of its own."""
+    """The description with one candidate in place of its own ones."""
     lines = [line for line in sdp.split("\r\n") if not line.startswith(("a=candidate", "a=end-of-candidates"))]
     candidate = f"a=candidate:1 1 udp 2130706431 {host} {port} typ host"
     return "\r\n".join(
@@ -403,7 +404,7 @@ def _ask(port: int, offer: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def delaying(seconds: float) -> Iterator[Delay]:
-    """A loop in a thread of its own that holds everything up."""
+    """Run the delays in an event loop of their own, in a separate thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()

@@ -1,5 +1,5 @@
 """
-Draw a clip said by several people: one row a photo, frames at equal steps, as one PNG.
+Draw several people saying the same speech: one row per photo, with frames at equal intervals, as one PNG.
 
     python benchmarks/clip_sheet.py SPEECH PHOTO... --weights weights/dirfa-base --output sheet.png [--step 10]
 """

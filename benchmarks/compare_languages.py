@@ -1,14 +1,18 @@
 """
-Measure lips by language, on synthetic voices whose phones are known: closures, rounding, spread.
+Measure lips by language with synthetic voices, whose phones are known: closures, rounding, spreading.
 
     python benchmarks/compare_languages.py [--weights weights/dirfa-base] [--photo PHOTO]
 
-espeak-ng says a few sentences in each language, by a man's and a woman's voice, and tells its phones. None of these
-languages was heard by the lips or by the encoder in training. Columns: lips closed at p, b, m, and that less the same
-at random times; correlation of the opening with what the phones ask for; width of the mouth at ee less at oo and at ss
-less at sh, and at rounded vowels and w less the mean, in hundredths of the inter-ocular distance; opening at f and v
-less the mean. The last line holds the same lips at the next language's phones, which is what a mouth that does not
-listen gives.
+espeak-ng says a few sentences in each language, with a man's and a woman's voice, and reports its phones. Neither the
+lips nor the encoder were trained on any of these languages. The columns are
+
+- how often lips are closed at p, b, m, and this minus the same at random times;
+- the correlation of the opening with that expected for the phones;
+- the width of the mouth at ee minus that at oo, at ss minus that at sh, and at rounded vowels and w minus the mean, in
+  hundredths of the inter-ocular distance;
+- the opening at f and v minus the mean.
+
+The last row evaluates the same lips with the next language's phones, as a baseline for a mouth that ignores the sound.
 Needs `apt-get install espeak-ng`.
 """
 
@@ -56,8 +60,8 @@ SENTENCES: Final = {
     "id": "Ibu saya membuat roti setiap pagi. Anak kecil itu bermain bola di kebun. Besok kami pergi ke pasar membeli "
           "buah. Sapi itu masih segar sekali. Ayah minum teh manis dan membaca cerita. Kucing kami lucu.",
 }  # fmt: skip
-VOICES: Final = (("+m3", 150, 40), ("+f2", 165, 60))  # variant, words a minute, pitch
-# The ARPAbet phone that the measures know each viseme by; the others keep the one that opens the mouth as far.
+VOICES: Final = (("+m3", 150, 40), ("+f2", 165, 60))  # variant, words per minute, pitch
+# The ARPAbet phone by which the measures know each viseme; other visemes use the phone that opens the mouth as far.
 NAMES: Final = {
     "silence": "SIL", "closure": "P", "labiodental": "F", "dental": "TH", "alveolar": "T", "sibilant": "S",
     "postalveolar": "SH", "velar": "K", "rhotic": "R", "round_close": "UW", "round_mid": "OW", "round_open": "AO",
@@ -72,7 +76,7 @@ HUNDREDTHS: Final = ("width_ee_oo", "width_ss_sh", "round", "tuck")
 
 
 def speak(engine: Espeak, language: str, voice: tuple[str, int, int]) -> tuple[NDArray[np.float32], list[Phone]]:
-    """A language's sentences in one voice at 16 kHz, and their phones."""
+    """Synthesize a language's sentences in one voice at 16 kHz, with their phones."""
     variant, pace, pitch = voice
     said = speak_with_espeak(engine, SENTENCES[language], language + variant, pace, pitch)
     if isinstance(said, LeftOut):
@@ -82,7 +86,7 @@ def speak(engine: Espeak, language: str, voice: tuple[str, int, int]) -> tuple[N
 
 
 def score(track: Track, phones: Sequence[Phone]) -> dict[str, float]:
-    """The columns of one take."""
+    """Compute the columns of one take."""
     aperture, width = lip_aperture(track.landmarks), mouth_width(track.landmarks)
     recall, chance = metrics.closure_recall(aperture, ANIMATION_FPS, phones)
     openness = metrics.phone_openness(phones, len(aperture), ANIMATION_FPS)
@@ -106,7 +110,7 @@ def main() -> None:
     examples = Path(__file__).parents[1] / "dirfa_pipeline" / "examples"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
-    parser.add_argument("--photo", type=Path, default=examples / "astronaut.jpg", help="whose face shows the lips")
+    parser.add_argument("--photo", type=Path, default=examples / "astronaut.jpg", help="the face to measure on")
     add_option(parser, "languages")
     options = parser.parse_args()
     rows = measure(options.weights, options.photo)
@@ -118,7 +122,7 @@ def main() -> None:
 
 
 def measure(weights: Path, photo: Path) -> dict[str, list[dict[str, float]]]:
-    """Scores of each language, at its own phones and at the next language's."""
+    """Scores of each language with its own phones, and with the next language's."""
     torch.set_num_threads(1)
     pipe, engine = DirfaPipeline.from_pretrained(weights), Espeak()
     face = pipe.prepare_portrait(photo).face
@@ -133,7 +137,7 @@ def measure(weights: Path, photo: Path) -> dict[str, list[dict[str, float]]]:
 
 
 def told(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, float]:
-    """What the documents tell: means over languages, lengths in inter-ocular distances, and the worst language."""
+    """The figures for the documents: means over languages, lengths in inter-ocular distances, the worst language."""
     found = {}
     for name, languages in rows.items():
         scores = mean_scores(languages)

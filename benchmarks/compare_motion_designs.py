@@ -1,19 +1,20 @@
 """
-Compare designs of the sampler's random part, trained alike on the same tracks: does it help to hear?
+Compare designs of the sampler's random part, trained equally on the same tracks: does it help to hear the voice?
 
     python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 60]
 
-`events` is what ships: motion is drawn at the accents, ends of phrases and ticks of a voice, by how each sounds.
-`deaf` knows when an event comes and of which kind it is, and nothing else of the sound. `clock` hears, but draws at
-2.4 ticks a second in place of the voice's events. Every fourth clip with sound and a moving head is held out. On them,
+`events` is the design in use: motion is sampled at the accents, ends of phrases and ticks of a voice, depending on the
+sound of each. `deaf` knows the time and kind of each event but nothing else about the sound. `clock` hears, but
+samples at 2.4 ticks per second instead of at the voice's events. Every fourth clip with sound and a moving head is
+held out. For these clips, it prints
 
-- the loss of the flow, for two training seeds, and the log-likelihood of the cue scale, each for the own sound and for
-  that of events of the same kind in other clips. Losses of a column compare, those of two designs do not: they draw
-  other events;
-- what is drawn for their sound beside the tracks: beats of head, brows and chin (dirfa_pipeline.evaluation.beats);
-  likeness, the mean absolute correlation of yaw, pitch, roll and brows of two clips with one seed; Frechet distance of
-  windows of a second to the held-out tracks; deviation of yaw, pitch and roll within a clip in degrees; speed of the
-  head in degrees a second.
+- the loss of the flow, for two training seeds, and the log-likelihood of the cue scale, both for the clip's own sound
+  and for the sound of events of the same kind in other clips. Losses can be compared within a design but not between
+  designs, because these have different events;
+- measures of the motion sampled for their sound, next to those of the tracks: beats of head, brows and chin
+  (dirfa_pipeline.evaluation.beats); likeness, the mean absolute correlation of yaw, pitch, roll and brows between two
+  clips with the same seed; Frechet distance of one-second windows to the held-out tracks; deviation of yaw, pitch and
+  roll within a clip, in degrees; speed of the head, in degrees per second.
 """
 
 import argparse
@@ -65,22 +66,22 @@ from dirfa_pipeline.training.motion_stage import (
 from dirfa_pipeline.training.train_animation_sampler import heard_in, read_clips
 
 
-HELD_OUT = 4  # of so many clips, one
-SEEDS = (0, 1)  # of training
-CROPS = 256  # that the loss is measured on
-CLOCK = round(50 / 2.4)  # rows between its ticks
-SHORTEST = 75  # frames of a clip that spreads and correlations are measured on
+HELD_OUT = 4  # one in this many clips is held out
+SEEDS = (0, 1)  # seeds of training
+CROPS = 256  # crops on which the loss is measured
+CLOCK = round(50 / 2.4)  # rows between two ticks of the design `clock`
+SHORTEST = 75  # fewest frames of a clip on which spreads and correlations are measured
 
 
 class Clock(EventFinder):
-    """Ticks at a fixed rate, whatever is heard."""
+    """Ticks at a fixed rate, independent of the sound."""
 
     def _kind(self, heard: NDArray, rise: NDArray, at: int, row: int) -> str | None:
         return "tick" if row - self._last >= CLOCK else None
 
 
 def deafened(example: MotionExample) -> MotionExample:
-    """The same events, of which nothing but time and kind is known."""
+    """The same events, without any information but their time and kind."""
     cues = torch.zeros_like(example.cues)
     cues[:, [ACCENT_CUE, END_CUE]] = example.cues[:, [ACCENT_CUE, END_CUE]]
     cues[:, RISE] = GESTURE_RISE * makes_gestures(example.cues)
@@ -89,7 +90,7 @@ def deafened(example: MotionExample) -> MotionExample:
 
 @dataclass(frozen=True)
 class Design:
-    """Where events come from, and what is kept of them."""
+    """A design: where its events come from, and what is kept of them."""
 
     finder: type[EventFinder] = EventFinder
     keep: Callable[[MotionExample], MotionExample] = lambda example: example
@@ -99,7 +100,7 @@ DESIGNS = {"events": Design(), "deaf": Design(keep=deafened), "clock": Design(Cl
 
 
 def exchanged(examples: list[MotionExample], generator: np.random.Generator) -> list[MotionExample]:
-    """Each event with the cues and the window of one of the same kind in another of the clips."""
+    """Give each event the cues and the window of an event of the same kind in another clip."""
     result = []
     for example in examples:
         cues, windows = example.cues.clone(), example.windows.clone()
@@ -115,7 +116,7 @@ def exchanged(examples: list[MotionExample], generator: np.random.Generator) -> 
 
 @torch.no_grad()
 def flow_loss(sampler: AnimationSampler, own: list[MotionExample], heard: list[MotionExample]) -> float:
-    """Loss of what `own` events moved where the prior hears those of `heard`."""
+    """Loss for the motion of `own` events when the prior hears those of `heard`."""
     crop, other = (
         crop_motion(examples, sampler, CROPS, MOTION_EVENTS, torch.Generator().manual_seed(1))
         for examples in (own, heard)
@@ -125,19 +126,19 @@ def flow_loss(sampler: AnimationSampler, own: list[MotionExample], heard: list[M
 
 
 def likelihood(sampler: AnimationSampler, own: list[MotionExample], heard: list[MotionExample]) -> float:
-    """Mean log-likelihood of a step or gesture of `own` events by the cues of `heard`."""
+    """Mean log-likelihood of a step or gesture of `own` events, given the cues of `heard`."""
     scores = [sampler.cue_scale.log_likelihood(a.drawn, b.cues) for a, b in zip(own, heard, strict=True)]
     return torch.cat(scores).mean().item()
 
 
 def motion_row(examples: list[MotionExample], motions: list[Tensor], reference: NDArray) -> dict[str, float]:
-    """The numbers of takes `(takes, frames, motions)` of each clip."""
+    """The measures of takes `(takes, frames, motions)`, one tensor for each clip."""
     takes = [take.numpy() for clip in motions for take in clip]
     long = [clip.numpy() for clip in motions if clip.shape[1] >= SHORTEST]
     pairs = [
         absolute_correlations(*(np.column_stack([m[:, :3], m[:, list(BROW_CHANNELS)].mean(1)]) for m in both))
         for one, other in combinations(long, 2)
-        for both in zip(one, other, strict=True)  # take by take: of one seed
+        for both in zip(one, other, strict=True)  # pairs of takes with the same seed
     ]
     heads = [head_motion(take[:, :3], ANIMATION_FPS) for take in takes if len(take) >= SHORTEST]
     beats = dict(zip(("head beat", "brow beat", "nods"), mean_beats(examples, motions), strict=True))
@@ -154,7 +155,7 @@ def motion_row(examples: list[MotionExample], motions: list[Tensor], reference: 
 def examples_of(
     design: Design, clips: list[TrackedClip], heard: dict[str, Tensor]
 ) -> tuple[list[MotionExample], list[MotionExample]]:
-    """To train on, and held out."""
+    """The examples for training, and the held-out ones."""
     examples = [design.keep(motion_example(clip, heard[clip.name], design.finder)) for clip in clips]
     training = [example for index, example in enumerate(examples) if index % HELD_OUT]
     return training, examples[::HELD_OUT]

@@ -1,11 +1,11 @@
 """
-Are rendered mouths as light inside as filmed ones, and shaped alike?
+Compare rendered mouths with filmed ones: are they as light inside, and is the opening shaped alike?
 
     python benchmarks/compare_mouths.py CLIP... --weights weights/dirfa-base [--frames 100]
 
-Each clip is reenacted as by `evaluate_renderer.py`. Light is that between the lips, its percentiles over the light of
-the skin; the outline is the gap between the lips over that in their middle, at nine pairs of landmarks from corner to
-corner. Both are medians of the clips' medians, over frames whose lips part by as much.
+Each clip is reenacted as in `evaluate_renderer.py`. Light is measured between the lips, as percentiles relative to the
+light of the skin. The outline is the gap between the lips at nine pairs of landmarks from corner to corner, relative
+to the gap in the middle. Both are medians over the clips' medians, in groups of frames by how far the lips are parted.
 """
 
 import argparse
@@ -26,13 +26,13 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer
 
 PARTED = (0.05, 0.1, 0.2, 0.5)  # limits of the groups, in inter-ocular distances
 PERCENTILES = (5, 25, 50, 75, 95)
-INSET = 0.85  # of the opening's size: its edge is the lips'
+INSET = 0.85  # share of the opening's size that is measured, because its edge belongs to the lips
 SKIN = (50, 280, 205, 425, 101, 330)
 GREY = np.array([0.299, 0.587, 0.114])
 
 
 def light_inside(frame: Frames, points: Array) -> Array | None:
-    """Percentiles of the light between the lips, of shape `(5,)`; `None` where that is too few pixels."""
+    """Percentiles of the light between the lips, `(5,)`; `None` if there are too few pixels."""
     opening = points[list(INNER_LIPS), :2]
     middle = opening.mean(0)
     inside = np.zeros(frame.shape[:2], np.uint8)
@@ -42,14 +42,14 @@ def light_inside(frame: Frames, points: Array) -> Array | None:
 
 
 def outline(points: Array) -> Array:
-    """Gaps `(9,)` between facing lip landmarks over the middle one."""
+    """Gaps `(9,)` between opposite lip landmarks, relative to the middle one."""
     upper, lower = np.array(INNER_LIP_PAIRS).T
     gaps = np.linalg.norm(points[lower, :2] - points[upper, :2], axis=1)
     return gaps / max(float(gaps[len(gaps) // 2]), 1e-6)
 
 
 def compare(path: Path, length: int, face_model: FaceModel, renderer: FaceRenderer) -> dict[int, list[Array]]:
-    """For each group of one clip's frames rows of 5 + 9 values of the real mouth and 5 + 9 of ours."""
+    """For each group of a clip's frames, rows of 5 + 9 values of the real mouth and 5 + 9 of the rendered one."""
     frames = read_frames(path, length)
     tracked = track(frames, video=True)
     opened, eyes = lip_aperture(tracked), eye_openness(tracked)
@@ -73,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=100, help="of each clip, from its beginning")
+    parser.add_argument("--frames", type=int, default=100, help="frames from the beginning of each clip")
     add_option(parser, "mouths")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,14 +1,18 @@
 """
-Does a smiling photo at rest look like the same person photographed at rest?
+Compare a smiling photo, rendered at rest, with a photo of the same person at rest.
 
     python benchmarks/compare_neutral.py SMILING NEUTRAL [SMILING NEUTRAL ...] --weights weights/dirfa-base
 
-Each smiling photo is given the expression fitted to the neutral one. The table has medians over the pairs: distance of
-the lips' landmarks in hundredths of the inter-ocular distance, once those that expressions hardly move lie on each
-other; width of the mouth, heights of both lips, sharpness of the mouth (deviation of the Laplacian) and texture of
-the cheeks beside it, each over the neutral photo's; the lips' red, green and blue over the skin's, less the neutral
-photo's. Beside ours stand the smiling photo with the look and the lips that any speech without expression gives it, as
-by `neutralize=True`, and the smiling photo as it is.
+Each smiling photo is given the expression fitted to the neutral one. The table shows medians over the pairs:
+
+- the distance of lip landmarks, in hundredths of the inter-ocular distance, after aligning the landmarks that
+  expressions hardly move;
+- the width of the mouth, the heights of both lips, the sharpness of the mouth (deviation of the Laplacian) and the
+  texture of the cheeks next to it, relative to the neutral photo;
+- red, green and blue of the lips, relative to the skin, minus those of the neutral photo.
+
+For comparison, it also shows the smiling photo with the look and lips of speech without expression, as with
+`neutralize=True`, and the unchanged smiling photo.
 """
 
 import argparse
@@ -39,7 +43,7 @@ COLUMNS = ("lip error", "width", "upper", "lower", "sharpness", "creases", "red"
 
 
 def at_rest(smiling: Portrait, neutral: Portrait) -> Array:
-    """Coefficients `(1, 58)` that give a smiling photo another one's lips and take off the rest of its smile."""
+    """Coefficients `(1, 58)` that give a smiling photo the lips of another one and remove the rest of its smile."""
     row = np.zeros((1, NUM_COEFFICIENTS), np.float32)
     row[0, :NUM_EXPRESSIONS] = neutral.face.expression - smiling.face.expression
     lips = list(LIP_INDICES)
@@ -48,7 +52,7 @@ def at_rest(smiling: Portrait, neutral: Portrait) -> Array:
 
 
 def brought_to(place: Array, points: Array) -> Array:
-    """Landmarks `(478, 2)` moved by the similarity that brings those that expressions hardly move to `place`."""
+    """Landmarks `(478, 2)`, aligned with `place` by a similarity of those that expressions hardly move."""
     matrix, _ = cv2.estimateAffinePartial2D(points[list(RIGID), :2], place[list(RIGID), :2], method=cv2.LMEDS)
     return points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
 
@@ -74,7 +78,7 @@ def look(picture: Frames, points: Array) -> Array:
 
 
 def compare(picture: Frames, points: Array, real: Portrait) -> Array:
-    """Values of `COLUMNS` for one picture with its landmarks beside the real one."""
+    """Values of `COLUMNS` for one image and its landmarks, compared with the real photo."""
     place = brought_to(points, real.landmarks)
     error = np.linalg.norm(points[list(LIPS), :2] - place[list(LIPS)], axis=1).mean()
     ours, theirs = look(picture, points), look(real.image, real.landmarks)
@@ -83,7 +87,7 @@ def compare(picture: Frames, points: Array, real: Portrait) -> Array:
 
 
 def mouth_of(picture: Frames, points: Array) -> Frames:
-    """The mouth and what is around it, 240 x 180."""
+    """The mouth and its surroundings, 240 x 180."""
     reach = 0.9 * inter_ocular_distance(points[None])[0]
     x, y = points[[13, 14], :2].mean(0)
     box = x - reach, y - 0.75 * reach, x + reach, y + 0.75 * reach
@@ -92,10 +96,10 @@ def mouth_of(picture: Frames, points: Array) -> Frames:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path, nargs="+", help="a smiling and a neutral one of each person")
+    parser.add_argument("photos", type=Path, nargs="+", help="a smiling and a neutral photo of each person, in turn")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--max-size", type=int, default=768)
-    parser.add_argument("--sheet", type=Path, help="PNG of each pair's mouths: smiling, ours, neutral")
+    parser.add_argument("--sheet", type=Path, help="write a PNG of each pair's mouths: smiling, ours, neutral")
     add_option(parser, "neutral")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,12 +1,12 @@
 """
-Does a photo that was taken in the middle of a word look like the same person with shut lips?
+Compare a photo that was taken in the middle of a word, rendered with shut lips, with the same person's shut lips.
 
     python benchmarks/compare_open.py CLIP... --weights weights/dirfa-base [--frames 150] [--sheet pairs.png]
 
-Of each clip the frame with the widest opening is the photo, and the frame with the shut lips whose head stands most
-alike is the truth. The photo is rendered with its lips at rest, as in a pause. The table has the columns of
-`compare_neutral.py`, medians over the clips, and how far mouth, chin and the cheeks beside it are off: mean difference
-in levels of 255 once both lie on each other. Beside ours stands the photo as it is.
+In each clip, the frame with the widest opening is the photo, and the frame with shut lips whose head pose is most
+similar is the truth. The photo is rendered with its lips at rest, as in a pause. The table has the columns of
+`compare_neutral.py`, as medians over the clips, and the mean difference of mouth, chin and cheeks after alignment, in
+levels of 255. For comparison, it also shows the unchanged photo.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
 
 
-OPEN = 0.15  # aperture from which on a clip has an open frame
-SHUT = 0.02  # aperture up to which lips are shut
-# Around the mouth: from under the nose along the cheeks to the chin.
+OPEN = 0.15  # aperture from which a mouth counts as open
+SHUT = 0.02  # aperture up to which lips count as shut
+# Landmarks around the mouth, from under the nose along the cheeks to the chin.
 MUZZLE = (98, 203, 206, 216, 212, 202, 204, 194, 201, 200, 421, 418, 424, 422, 432, 436, 426, 423, 327)
 
 
 def find_pair(landmarks: Array) -> tuple[int, int] | None:
-    """The frame with the widest opening, and the one with shut lips most like it elsewhere; `None` without both."""
+    """The frame with the widest opening, and the otherwise most similar one with shut lips; `None` without both."""
     aperture = lip_aperture(landmarks)
     photo, shut = int(aperture.argmax()), np.flatnonzero(aperture < SHUT)
     if aperture[photo] < OPEN or len(shut) == 0:
@@ -46,7 +46,7 @@ def find_pair(landmarks: Array) -> tuple[int, int] | None:
 
 
 def muzzle_difference(picture: Frames, points: Array, truth: Frames, real: Array) -> float:
-    """Mean difference around the mouth in levels of 255, the truth moved so that what expressions leave lies alike."""
+    """Mean difference around the mouth in levels of 255, aligned by landmarks that expressions hardly move."""
     matrix, _ = cv2.estimateAffinePartial2D(real[list(RIGID), :2], points[list(RIGID), :2], method=cv2.LMEDS)
     moved = cv2.warpAffine(truth, matrix, picture.shape[1::-1], flags=cv2.INTER_LINEAR)
     mask = np.zeros(picture.shape[:2], np.uint8)
@@ -60,8 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=150, help="of each clip, from its beginning")
-    parser.add_argument("--sheet", type=Path, help="PNG of each pair's mouths: photo, ours, truth")
+    parser.add_argument("--frames", type=int, default=150, help="frames from the beginning of each clip")
+    parser.add_argument("--sheet", type=Path, help="write a PNG of each pair's mouths: photo, ours, truth")
     options = parser.parse_args()
     torch.set_num_threads(1)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")

@@ -1,12 +1,12 @@
 """
-Does a head that turns and nods keep the shape that it has in a film?
+Compare the outline of a head that turns and nods with the filmed one.
 
     python benchmarks/compare_outlines.py CLIP... --weights weights/dirfa-base [--frames 50] [--step 3]
 
-Of each clip the frame that looks most straight into the camera is the photo. It is rendered in the frames' poses that
-are farthest away in yaw, pitch and roll, and the person's outline, found anew, is compared with the filmed one's above
-the chin: the share of both that lies in either, and how much lower the render's highest point lies, in inter-ocular
-distances. A row without turns, the photo standing still, says what is reached by doing nothing.
+In each clip, the frame that looks most directly into the camera is the photo. It is rendered in the poses of the
+frames that are farthest away in yaw, pitch and roll. The person is segmented in the render, and the outline above the
+chin is compared with that in the film: intersection over union, and how much lower the highest point is in the render,
+in inter-ocular distances. For comparison, a row shows the photo without any motion.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer
 from dirfa_pipeline.rendering.background import THRESHOLD
 
 
-LEAST_TURN = 7.0  # degrees
+LEAST_TURN = 7.0  # degrees by which a frame must be turned
 CHIN = 152
 
 
 def farthest(angles: NDArray[np.floating]) -> list[int]:
-    """Frames turned farthest either way in yaw, pitch and roll, `(frames, 3)` in degrees, by `LEAST_TURN` at least."""
+    """Frames turned farthest either way in yaw, pitch and roll, `(frames, 3)` in degrees, at least by `LEAST_TURN`."""
     ends = {int(turns.argmax()) for turns in (*angles.T, *-angles.T) if turns.max() >= LEAST_TURN}
     return sorted(ends)
 
 
 def compare(outline: NDArray[np.bool_], truth: NDArray[np.bool_], chin: int, scale: float) -> tuple[float, float]:
-    """What two outlines share of what either covers above the chin, and how much lower the first one begins."""
+    """Intersection over union of two outlines above the chin, and how much lower the first one begins."""
     ours, real = outline[:chin], truth[:chin]
     tops = [int(part.any(1).argmax()) for part in (ours, real)]
     return float((ours & real).sum() / max(1, (ours | real).sum())), (tops[0] - tops[1]) / scale
@@ -47,8 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=50, help="of each clip")
-    parser.add_argument("--step", type=int, default=3, help="frames of the clip from one to the next")
+    parser.add_argument("--frames", type=int, default=50, help="frames of each clip")
+    parser.add_argument("--step", type=int, default=3, help="use every n-th frame of a clip")
     options = parser.parse_args()
     torch.set_num_threads(1)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")

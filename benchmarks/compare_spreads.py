@@ -1,15 +1,15 @@
 """
-Compare how far each channel goes, and what the mouth does at each viseme, with tracked people saying the same.
+Compare the range of each channel, and the shape of the mouth at each viseme, with tracked people saying the same.
 
     python benchmarks/compare_spreads.py --tracks TRACKS [--weights weights/dirfa-base] [--unseen]
 
-For each real clip in TRACKS, written by dirfa_pipeline.training.track_videos, a take is drawn for its own sound; both
-are shown on one face. The first table holds spreads of coefficients over clips of 5 s or more. A tracked mouth says
-one movement with several weights that work against each other, and holds some of them all the time; the second table
-tells both sides again as lips are taught, by the fewest shapes that do the same about the mouth's own rest. The other
-two hold the mean aperture and width of the mouth at each viseme, less the mean at all spoken ones. `shuffled` are ours
-at another clip's phones, which is what a mouth that does not listen gives. With `--unseen` only clips that nothing was
-trained on count.
+For each real clip in TRACKS, written by dirfa_pipeline.training.track_videos, a take is sampled for its own sound;
+both are applied to the same face. The first table has the spreads of coefficients over clips of 5 s or more. In
+tracks, several weights that work against each other express one movement, and some are never zero. The second table
+therefore expresses both sides as in training, by the fewest shapes that have the same effect relative to the mouth's
+own rest. The other two tables have the mean aperture and width of the mouth at each viseme, minus the mean over all
+spoken ones. `shuffled` is ours evaluated with another clip's phones, as a baseline for a mouth that ignores the sound.
+`--unseen` uses only clips that nothing was trained on.
 """
 
 import argparse
@@ -38,33 +38,33 @@ from dirfa_pipeline.training.lip_stage import movements
 from dirfa_pipeline.training.visemes import ARPABET
 
 
-LONG = 5.0  # seconds: less does not show how far somebody goes
+LONG = 5.0  # seconds; shorter clips do not show a person's range
 
 Curve = NDArray[np.floating]
 
 
 def draw(pipe: DirfaPipeline, clip: RealClip, face: FaceFit) -> Track:
-    """A take for a real clip's own sound."""
+    """Sample a take for a real clip's own sound."""
     generator = torch.Generator().manual_seed(0)
     take = pipe.sample_animation(AudioClip(clip.waveform[None], ENCODER_RATE), generator)
     return Track.of_animation(face, take.coefficients)
 
 
 def means(curves: Sequence[Curve], phones: Sequence[Sequence[Phone]]) -> dict[str, float]:
-    """Mean of a curve at each viseme over clips."""
+    """Mean of a curve at each viseme, over all clips."""
     pairs = zip(curves, phones, strict=True)
     return viseme_means([viseme_values(curve, ANIMATION_FPS, spoken, ARPABET) for curve, spoken in pairs])
 
 
 def told_again(clip: Curve, face_model: FaceModel) -> Curve:
-    """Coefficients `(frames, 58)` whose lips are movements about their rest, see [`movements`]."""
+    """Coefficients `(frames, 58)` with lips expressed as movements relative to their rest, see [`movements`]."""
     clip = clip.astype(np.float32)
     clip[:, list(LIP_INDICES)] = movements(clip, np.ones(len(clip), bool), face_model).numpy()
     return clip
 
 
 def viseme_table(ours: Sequence[Curve], real: Sequence[Curve], phones: Sequence[Sequence[Phone]], title: str) -> str:
-    """A line a viseme: ours, real, their ratio, ours at shuffled phones; and how they correlate over visemes."""
+    """A line per viseme: ours, real, their ratio, ours at shuffled phones; and the correlation over visemes."""
     own, true, chance = means(ours, phones), means(real, phones), means(ours, [*phones[1:], *phones[:1]])
     lines = [[title, "ours", "real", "ratio", "shuffled", ""]]
     for name in sorted(true, key=lambda name: true[name]):
@@ -82,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tracks", type=Path, required=True, help="folder of shards of real clips")
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each clip (default 20)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each clip (default 20)")
     parser.add_argument("--unseen", action="store_true", help="only clips that nothing was trained on")
     add_option(parser, "spreads")
     options = parser.parse_args()
@@ -104,7 +104,7 @@ def main() -> None:
     tracked = [channel_spreads(side) for side in zip(*whole, strict=True)]
     print(format_spreads(*tracked))
     told = [tuple(told_again(side, pipe.face_model) for side in pair) for pair in whole]
-    print("\ntold again about each mouth's own rest")
+    print("\nlips as movements relative to their own rest")
     rows = [channel_spreads(side) for side in zip(*told, strict=True)]
     print(format_spreads(*({name: row[name] for name in row if name.startswith(("jaw", "mouth"))} for row in rows)))
     found = {}

@@ -1,12 +1,12 @@
 """
-The library invisible-watermark under the treatments of `evaluate_watermark.py`: what is left of 32 bits.
+Measure how well the library invisible-watermark survives the treatments of `evaluate_watermark.py`.
 
     pip install --no-deps invisible-watermark PyWavelets onnxruntime
     python benchmarks/compare_watermarks.py TALK.mp4 ... [--methods dwtDct dwtDctSvd rivaGan] [--frames 25]
 
-The library marks and reads pictures. All frames are marked with one number, and what its reader says of one frame a
-second is put to the vote, bit by bit: rivaGan takes seconds for each. It looks for no other size or place: frames are
-also given to it scaled back to the size in which they were marked, and what is read better counts.
+The library marks single images. All frames are marked with the same 32-bit number. One frame per second is read,
+because rivaGan takes seconds for each, and the bits are decided by majority vote. The reader does not search for other
+sizes or positions, so frames are also scaled back to their original size, and the better result counts.
 """
 
 import argparse
@@ -26,27 +26,27 @@ from dirfa_pipeline.media.video import VideoWriter, read_video
 
 METHODS = ("dwtDct", "dwtDctSvd", "rivaGan")
 BITS = 32
-LEAST_PIXELS = 256 * 256  # of a picture that the library takes
+LEAST_PIXELS = 256 * 256  # smallest image that the library accepts
 
 
 def bits_of(payload: int) -> np.ndarray:
-    """A number's 32 bits, the highest first."""
+    """The 32 bits of a number, highest first."""
     return np.array([payload >> place & 1 for place in reversed(range(BITS))])
 
 
 def bgr(frame: np.ndarray) -> np.ndarray:
-    """Colours turned round, there and back."""
+    """Swap RGB and BGR."""
     return np.ascontiguousarray(frame[..., ::-1])
 
 
 def read_bits(frames: list[np.ndarray], method: str) -> np.ndarray:
-    """The bits that most frames spell."""
+    """Read the bits by majority vote over the frames."""
     decoder = WatermarkDecoder("bits", BITS)
     return np.mean([decoder.decode(bgr(frame), method) for frame in frames], axis=0) > 0.5
 
 
 def right_bits(path: Path, method: str, wanted: np.ndarray, size: tuple[int, int], every: int) -> int:
-    """How many bits are read rightly in a treated video, as it is or scaled back to `(width, height)`."""
+    """How many bits are read correctly in a treated video, as it is or scaled back to `(width, height)`."""
     frames = list(read_video(path).frames)[::every]
     ways = [[cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames]]
     if frames[0].shape[0] * frames[0].shape[1] >= LEAST_PIXELS:
@@ -55,7 +55,7 @@ def right_bits(path: Path, method: str, wanted: np.ndarray, size: tuple[int, int
 
 
 def mark(frames: list[np.ndarray], method: str, bits: np.ndarray) -> tuple[list[np.ndarray], float]:
-    """Marked frames, and the processor's milliseconds for each of them."""
+    """Mark frames; also returns the CPU time per frame in milliseconds."""
     encoder = WatermarkEncoder()
     encoder.set_watermark("bits", bits.tolist())
     began = time.process_time()
@@ -94,8 +94,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", type=Path, nargs="+")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
-    parser.add_argument("--every", type=int, default=25, help="frames from one that is read to the next")
-    parser.add_argument("--frames", type=int, help="of each clip, if not all")
+    parser.add_argument("--every", type=int, default=25, help="read every n-th frame")
+    parser.add_argument("--frames", type=int, help="frames of each clip (default: all)")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if "rivaGan" in options.methods:

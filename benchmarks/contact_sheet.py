@@ -1,5 +1,5 @@
 """
-Draw photos x expressions and head poses as one PNG; by default in the poses that the goldens show.
+Draw a grid of photos in several expressions and head poses as one PNG; by default, in the poses of the goldens.
 
     python benchmarks/contact_sheet.py PHOTO... --weights weights/dirfa-base --output sheet.png [--zoom head|mouth|...]
 """
@@ -31,14 +31,14 @@ ZOOMS: dict[str, tuple[str, ...]] = {
 
 
 def box_of(portrait: Portrait, zoom: str | None) -> tuple[float, float, float, float]:
-    """Crop around the face, the mouth, the eyes, or head and shoulders; it may reach out of the picture."""
+    """A crop around the face, the mouth, the eyes, or head and shoulders; it may extend beyond the image."""
     points, margin, aspect = portrait.landmarks[:468, :2], (2.5 if zoom == "out" else 1.5), 1.0
     if zoom == "mouth":
         points, margin, aspect = portrait.landmarks[list(LIPS), :2], 1.35, 0.85
     elif zoom == "eyes":
         points, margin, aspect = portrait.landmarks[[*RIGHT_EYE.outline, *LEFT_EYE.outline], :2], 1.25, 0.5
     low, high = points.min(0), points.max(0)
-    if zoom == "mouth":  # a smile's crop would be wider than a pout's
+    if zoom == "mouth":  # fixed, because a smile's crop would be wider than a pout's
         high, low = 0.5 * (low + high) + 0.55 * portrait.face.scale, 0.5 * (low + high) - 0.55 * portrait.face.scale
     (x, y), half = 0.5 * (low + high), 0.5 * margin * float((high - low).max())
     return x - half, y - aspect * half, x + half, y + aspect * half
@@ -48,7 +48,7 @@ def draw_row(
     photo: Path, face_model: FaceModel, renderer: FaceRenderer, poses: tuple[str, ...], zoom: str | None, cell: int,
     max_size: int,
 ) -> list[NDArray[np.uint8]]:  # fmt: skip
-    """The photo's name over its poses, and these beside each other: two pictures `(height, poses * cell, 3)`."""
+    """The labels and the poses, side by side: two images `(height, poses * cell, 3)`."""
     portrait = Portrait.from_image(photo, face_model, max_size=max_size)
     frames = renderer.render(renderer.prepare(portrait), pose_rows(poses, portrait.face))
     box = box_of(portrait, zoom)

@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 
 def count(folder: Path) -> float:
-    """Millions of numbers in a component's tensors."""
+    """Parameters in a component's tensors, in millions."""
     total = 0
     for path in folder.glob("*.safetensors"):
         with safe_open(path, "np") as file:
@@ -22,7 +22,7 @@ def count(folder: Path) -> float:
 
 
 def measure(weights: Path) -> dict[str, float]:
-    """Millions of numbers by component, and megabytes of all files."""
+    """Parameters by component, in millions, and the size of all files in megabytes."""
     names = ("audio_encoder", "animation_sampler", "face_model", "face_renderer")
     megabytes = sum(path.stat().st_size for path in weights.rglob("*") if path.is_file()) / 1e6
     return {f"millions.{name}": count(weights / name) for name in names} | {"megabytes": megabytes}

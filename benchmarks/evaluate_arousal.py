@@ -1,11 +1,11 @@
 """
-Measure how aroused voices are heard to be, in order of what they play, and whether their gain matters.
+Measure the arousal that is heard in voices, and whether it depends on their gain.
 
     python benchmarks/evaluate_arousal.py SOUND ... [--weights weights/dirfa-base] [--seconds 12]
 
-A row is a sound: its arousal at the end and on average, as `expression="auto"` follows it, then the mean at lower
-gains less that. Takes of one speaker in several moods tell whether angry and happy ones come before neutral ones, and
-these before sad ones.
+Each row is a sound: its arousal at the end and on average, as `expression="auto"` follows it, and then the mean at
+lower gains minus the mean at full gain. Takes of one speaker in several moods show whether angry and happy ones rank
+above neutral ones, and these above sad ones.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sounds", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
-    parser.add_argument("--seconds", type=float, default=12.0, help="of each sound (default 12)")
+    parser.add_argument("--seconds", type=float, default=12.0, help="length of each sound (default 12)")
     add_option(parser, "arousal")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,14 +1,14 @@
 """
-Score the audio encoder on recorded speech that it was not trained on.
+Evaluate the audio encoder on recorded speech that it was not trained on.
 
     python benchmarks/evaluate_audio_encoder.py --data DATA --weights weights/dirfa-base
 
-Prints, for each set and noise level: frame accuracy over visemes, recall and precision of p, b, m within 40 ms where
-the closure output, averaged over 80 ms, passes several gates (and, as "raw", where it does unaveraged), recall of
-silence; then, for clean sound of all sets, how the classes that matter on the lips are
-confused. The sets: `native` (two LibriSpeech speakers and one LibriVox reader), `l2` (the
-test speakers of speechocean762, a sample), `grid` (six other GRID speakers). Labels are pocketsphinx's own, with its
-errors: two labellers agree on about .83 of native frames.
+Prints, for each set and noise level: frame accuracy over visemes; recall and precision of p, b, m within 40 ms, for
+several gates on the closure output averaged over 80 ms ("raw" is without averaging); and recall of silence. Then, for
+clean sound of all sets, it prints how the classes that matter for the lips are confused. The sets are `native` (two
+LibriSpeech speakers and one LibriVox reader), `l2` (a sample of the test speakers of speechocean762) and `grid` (six
+other GRID speakers). The labels come from pocketsphinx and include its errors: two labellers agree on about .83 of
+native frames.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from dirfa_pipeline.training.utterance import Utterance
 
 GATES = (0.15, 0.2, 0.25, 0.3, 0.5)
 TOLERANCE = 2  # features of 20 ms
-CLOSURE_FEATURES = 4  # about as long as p, b, m are
+CLOSURE_FEATURES = 4  # features to average over: about the length of p, b, m
 LIP_CLASSES = {
     "silence": ("silence",),
     "p b m": ("closure",),
@@ -46,7 +46,7 @@ LIP_CLASSES = {
 
 
 def held_out_recordings(data: Path) -> Iterator[tuple[str, Recording]]:
-    """Name of the set, and a recording of it."""
+    """Yield the name of a set and a recording of it."""
     speech = data / "speech"
     for row in read_table(speech / "librispeech" / "metadata.tsv"):
         if row["speaker"] in HELD_OUT_LIBRISPEECH and row["text"]:
@@ -76,13 +76,13 @@ def closure_events(active: np.ndarray) -> list[tuple[int, int]]:
 
 
 def count_matches(events: list[tuple[int, int]], others: list[tuple[int, int]]) -> int:
-    """Events that some other event touches within the tolerance."""
+    """Count the events that overlap another event within the tolerance."""
     return sum(any(a - TOLERANCE <= d and c <= b + TOLERANCE for c, d in others) for a, b in events)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the encoder reads in one utterance, `(features, visemes + 1)`, beside the labels and the closure target."""
+    """The encoder's output for an utterance, `(features, visemes + 1)`, with the labels and the closure target."""
 
     speech: np.ndarray
     labels: np.ndarray
@@ -92,7 +92,7 @@ class Reading:
 def read_utterances(
     utterances: list[Utterance], encoder: Wav2Vec2Model, sampler: AnimationSampler, snr: float | None
 ) -> list[Reading]:
-    """Read one set, under noise of a signal-to-noise ratio in dB if one is given."""
+    """Process one set, with added noise if a signal-to-noise ratio in dB is given."""
     generator = torch.Generator().manual_seed(0)
     readings = []
     for utterance in utterances:
@@ -121,7 +121,7 @@ def score(readings: list[Reading]) -> dict[str, float]:
 
 
 def score_closures(readings: list[Reading], gate: float, features: int) -> tuple[float, float]:
-    """Recall and precision of p, b, m where the mean of so many features passes a gate."""
+    """Recall and precision of p, b, m where the mean over `features` features passes a gate."""
     hits = np.zeros(4, int)
     for reading in readings:
         mean = np.convolve(reading.speech[:, -1], np.full(features, 1.0 / features), mode="same")
@@ -131,7 +131,7 @@ def score_closures(readings: list[Reading], gate: float, features: int) -> tuple
 
 
 def confusions(readings: list[Reading]) -> str:
-    """Share of the frames of each lip-critical class (row) that are read as each class (column)."""
+    """Share of the frames of each class that matters for the lips (row) that are read as each class (column)."""
     groups = np.full(len(VISEME_NAMES), len(LIP_CLASSES))
     for index, members in enumerate(LIP_CLASSES.values()):
         groups[[VISEME_NAMES.index(name) for name in members]] = index

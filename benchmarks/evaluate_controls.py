@@ -1,12 +1,12 @@
 """
-What controls promise, measured on rendered frames whose landmarks are found anew.
+Measure the effect of controls on rendered frames, in which landmarks are detected again.
 
     python benchmarks/evaluate_controls.py held_out.tsv --data DATA [--references CLIP...] [--clips 4] [--json S.json]
 
-Closures: recall of p, b and m with every expression preset, for the first English clips of the list with a text.
-References: the yaw, pitch and roll of a photo that borrows a clip's motion against the clip's own track, correlated.
-The face is cut out of the photo and scaled up, for landmarks of small faces tremble; a clip that hardly moves
-correlates less, for landmarks tremble by a fifth of a degree.
+Closures: recall of p, b and m with each expression preset, for the first English clips of the list that have a text.
+References: correlation of yaw, pitch and roll of a photo that borrows a clip's motion with the clip's own track. The
+face is cut out of the photo and scaled up, because landmarks of small faces jitter. Landmarks jitter by a fifth of a
+degree, so clips that hardly move correlate less.
 """
 
 import argparse
@@ -39,7 +39,7 @@ PHOTO_SIDE = 640  # pixels
 
 
 def preset_recalls(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings, seed: int) -> dict[str, float]:
-    """Closure recall of one clip with each preset; empty where no phones can be aligned."""
+    """Closure recall of one clip with each preset; empty if no phones can be aligned."""
     recording = load_audio(entry.audio)
     phones = phones_of(entry, recording, settings)
     if not phones:
@@ -61,14 +61,15 @@ def photo_of(pipe: DirfaPipeline, entry: ClipEntry, settings: Settings) -> np.nd
     """The clip's photo, or a frame of its video."""
     if entry.photo is not None:
         return read_image(entry.photo)
-    assert entry.video is not None  # read_clip_list saw to it
+    assert entry.video is not None  # checked by read_clip_list
     return photo_from_video(entry.video, track_video(entry.video, settings.seconds, pipe.face_model))
 
 
 def pose_correlations(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: Path, seconds: float) -> dict[str, float]:
     """
-    Yaw, pitch and roll of a photo that borrows a clip's head motion against the clip's own track, looped once and a
-    half and stretched by a fifth; how far the clip moves, in degrees; its fastest step at the seam over any other.
+    Correlation of yaw, pitch and roll of a photo that borrows a clip's head motion with the clip's own track, looped
+    one and a half times and stretched by a fifth; how far the clip moves, in degrees; and the fastest step at the
+    seam, relative to the fastest elsewhere.
     """
     whole = pipe.track(clip)
     reference = Animation(whole.coefficients[: round(seconds * ANIMATION_FPS)], ANIMATION_FPS)
@@ -89,7 +90,7 @@ def pose_correlations(pipe: DirfaPipeline, prepared: PreparedPortrait, clip: Pat
 
 
 def measure(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, float]]]:
-    """Yield kind, name and numbers, one clip after the other."""
+    """Yield kind, name and measures of one clip after the other."""
     pipe = DirfaPipeline.from_pretrained(options.weights)
     settings = Settings(seconds=options.seconds)
     face = Image.fromarray(cut_out_face(read_image(options.photo)))
@@ -103,7 +104,7 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, f
 
 
 def summary(kind: str, rows: Sequence[Mapping[str, float]], means: Mapping[str, float]) -> dict[str, float]:
-    """What the documents tell of presets, or of borrowed motion (`--record borrowed`)."""
+    """The figures for the documents on presets, or on borrowed motion (`--record borrowed`)."""
     if kind == "closures":
         presets = [value for name, value in means.items() if name != "neutral"]
         return {"closures.neutral": means["neutral"], "closures.least": min(presets), "closures.most": max(presets)}
@@ -115,12 +116,12 @@ def summary(kind: str, rows: Sequence[Mapping[str, float]], means: Mapping[str, 
 
 
 def main() -> None:
-    """Print a line a clip and the means."""
+    """Print a line per clip, and the means."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("list", type=Path, help="clips, as `dirfa evaluate` takes them")
-    parser.add_argument("--data", type=Path, help="folder of the list's paths")
+    parser.add_argument("list", type=Path, help="list of clips, as for `dirfa evaluate`")
+    parser.add_argument("--data", type=Path, help="folder that the list's paths are relative to")
     parser.add_argument("--references", type=Path, nargs="*", default=[], help="videos to borrow head motion from")
-    parser.add_argument("--photo", default="dirfa_pipeline/examples/astronaut.jpg", help="who borrows it")
+    parser.add_argument("--photo", default="dirfa_pipeline/examples/astronaut.jpg", help="photo that borrows it")
     parser.add_argument("--weights", default="dirfa-base")
     parser.add_argument("--clips", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=8.0)

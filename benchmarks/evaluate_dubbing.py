@@ -1,13 +1,18 @@
 """
-What dubbing promises, measured on real clips that say something else.
+Measure dubbing on real clips that say something else.
 
     python benchmarks/evaluate_dubbing.py CLIP... --speech SOUND [--seconds 6] [--max-size 720] [--sheet mouths.png]
 
-For each clip: frames a second of finding the face and of redrawing it, by the clock at the machine's load and by the
-processor's time; the mean change from frame to frame in the ring where the drawn mouth fades into the film, over that
-of the film itself (1: no flicker of ours); how many pixels outside the lower face differ before encoding; and the PSNR
-outside it of a lossless mp4 (crf 0) against the film, beside that of the film encoded alike without being dubbed. The
-sheet shows mouths before and after.
+Prints for each clip
+
+- the frames per second of finding the face and of redrawing it, in wall-clock time and CPU time;
+- the mean change from frame to frame in the ring where the drawn mouth fades into the film, relative to that of the
+  film (1 means that dubbing adds no flicker);
+- how many pixels outside the lower face differ before encoding;
+- the PSNR outside the lower face of a lossless mp4 (crf 0) against the film, and that of the undubbed film with the
+  same encoding.
+
+The sheet shows mouths before and after.
 """
 
 import argparse
@@ -36,7 +41,7 @@ CELL = 160  # pixels
 
 
 def excerpt(clip: Path, seconds: float, max_side: int, folder: Path) -> Path:
-    """The clip's beginning as a lossless mp4, scaled so that its shorter side has `max_side` pixels at most."""
+    """The clip's beginning as a lossless mp4, scaled so that its shorter side has at most `max_side` pixels."""
     video = read_video(clip)
 
     def frames() -> Iterator[Frames]:
@@ -50,7 +55,7 @@ def excerpt(clip: Path, seconds: float, max_side: int, folder: Path) -> Path:
 
 
 def flicker(film: FilmedFace, source: Frames, dubbed: Frames) -> float:
-    """Mean change from frame to frame where the mask fades, over the film's own there."""
+    """Mean change from frame to frame where the mask fades, relative to that of the film."""
     own, ours = [], []
     for index in range(1, len(source)):
         if film.shown[index] and film.shown[index - 1]:
@@ -72,7 +77,7 @@ def outside(film: FilmedFace, index: int, shape: tuple[int, int]) -> NDArray[np.
 
 
 def encoded_psnr(film: FilmedFace, frames: Frames, source: Frames, folder: Path) -> float:
-    """PSNR outside the lower face of frames that went through a lossless mp4."""
+    """PSNR outside the lower face, of frames encoded to a lossless mp4."""
     write_video(folder / "coded.mp4", frames, film.fps, crf=0, marks=None)
     errors = [
         np.square(coded[kept].astype(float) - real[kept]).mean()
@@ -83,7 +88,7 @@ def encoded_psnr(film: FilmedFace, frames: Frames, source: Frames, folder: Path)
 
 
 def mouths(film: FilmedFace, source: Frames, dubbed: Frames, count: int = 8) -> Frames:
-    """Crops of mouths and jaws, the film above ours."""
+    """Crops of mouths and jaws, with the film above the dub."""
     chosen = np.flatnonzero(film.shown)[np.linspace(0, film.shown.sum() - 1, count).astype(int)]
     columns = []
     for index in chosen:
@@ -103,7 +108,7 @@ def mouths(film: FilmedFace, source: Frames, dubbed: Frames, count: int = 8) -> 
 def measure(
     pipe: DirfaPipeline, clip: Path, speech: AudioClip, options: argparse.Namespace
 ) -> tuple[str, Frames, dict[str, float]]:
-    """A line of numbers, a sheet, and what the documents tell."""
+    """A line of numbers, a sheet, and the figures for the documents."""
     with TemporaryDirectory() as name:
         path = excerpt(clip, options.seconds, options.max_size, Path(name))
         began, worked = time.perf_counter(), time.process_time()
@@ -134,13 +139,13 @@ def measure(
 
 
 def main() -> None:
-    """Print a line a clip."""
+    """Print a line per clip."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
-    parser.add_argument("--speech", required=True, help="what they are to say")
+    parser.add_argument("--speech", required=True, help="speech that they should say")
     parser.add_argument("--weights", default="dirfa-base")
-    parser.add_argument("--seconds", type=float, default=6.0, help="of each clip, from its beginning")
-    parser.add_argument("--max-size", type=int, default=720, help="pixels of the shorter side")
+    parser.add_argument("--seconds", type=float, default=6.0, help="seconds from the beginning of each clip")
+    parser.add_argument("--max-size", type=int, default=720, help="most pixels of the shorter side")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sheet", type=Path)
     add_option(parser, "dubbing")

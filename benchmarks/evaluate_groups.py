@@ -1,21 +1,22 @@
 """
-Is the face as good for everybody? Each measure of the look, by groups of people.
+Measure the quality of the face by groups of people.
 
     pip install dlib-bin face_recognition_models
     python benchmarks/evaluate_groups.py GROUPS.csv FOLDER SPEECH --weights weights/dirfa-base --embedder MODELS
 
-GROUPS.csv has a column `file`, names within FOLDER, and a column for each way to group people, for instance `sex`,
-`age`, `glasses`; an empty cell leaves a photo out of that way. One more is measured: `tone`, by the individual
-typology angle of the cheeks, arctan((L - 50) / b) (Chardon et al., 1991), with the usual bounds. MODELS as for
-evaluate_likeness.py. All photos get the same motion, a take of the speech with one seed. The measures, 1 is perfect:
+GROUPS.csv has a column `file`, with names within FOLDER, and a column for each way to group people, such as `sex`,
+`age` or `glasses`; an empty cell leaves a photo out of that grouping. One more grouping is measured: `tone`, by the
+individual typology angle of the cheeks, arctan((L - 50) / b) (Chardon et al., 1991), with the usual limits. MODELS is
+the same as for evaluate_likeness.py. All photos get the same motion: a take of the speech with one seed. The measures,
+for which 1 is perfect, are
 
-- still, moving: cosine of identity between photo and frames, without and with the head's motion;
-- sharp: deviation of the Laplacian within the mouth over that of the photo, or the inverse if above 1;
-- opening: slope of the lips' opening, found anew in frames, over the one asked for, or the inverse if above 1;
-- shut: share of the lids' gap that a blink closes;
-- turn: yaw found anew over the 15 degrees asked for, or the inverse if above 1.
+- still, moving: cosine of identity between photo and frames, without and with head motion;
+- sharp: deviation of the Laplacian within the mouth, relative to the photo, or the inverse if above 1;
+- opening: slope of the lips' opening detected in frames, relative to the requested one, or the inverse if above 1;
+- shut: share of the gap between the lids that a blink closes;
+- turn: yaw detected in frames, relative to the requested 15 degrees, or the inverse if above 1.
 
-The row `photo` is what repeating the photo would score, `others` the identity of other people of the table.
+The row `photo` is the score for repeating the photo; `others` is the identity of other people in the table.
 """
 
 import argparse
@@ -47,11 +48,11 @@ CHEEKS: Final = (50, 280, 205, 425, 101, 330)
 TONES: Final = ((41.0, "light"), (28.0, "intermediate"), (10.0, "tan"), (-30.0, "brown"), (-91.0, "dark"))  # degrees
 JAWS: Final = (0.0, 0.2, 0.4, 0.6)
 YAW: Final = 15.0  # degrees
-BEHIND: Final = 0.9  # of everybody's mean: what is less is marked
+BEHIND: Final = 0.9  # groups below this share of the overall mean are marked
 
 
 def tone_of(portrait: Portrait) -> str:
-    """Name of the skin's tone by the angle of the cheeks' median colour."""
+    """Name of the skin tone, by the angle of the cheeks' median colour."""
     places = portrait.landmarks[list(CHEEKS), :2].round().astype(int)
     patch = np.median(portrait.image[places[:, 1], places[:, 0]], axis=0)
     colour = np.asarray(patch / 255.0, np.float32).reshape(1, 1, 3)
@@ -61,14 +62,14 @@ def tone_of(portrait: Portrait) -> str:
 
 
 def as_one(ratio: float) -> float:
-    """A ratio whose best is 1: as far above as below counts the same."""
+    """A ratio, or its inverse if above 1."""
     return min(ratio, 1.0 / ratio) if ratio > 0.0 else 0.0
 
 
 def measure(
     pipe: DirfaPipeline, portrait: Portrait, motion: NDArray[np.float32], embed: Embedder, detector: FaceDetector
 ) -> tuple[dict[str, float], Descriptor]:
-    """All measures of a photo, and its identity."""
+    """All measures of a photo, and its identity descriptor."""
     photo = embed(portrait.image)
     if photo is None:
         raise ValueError("no face is found in the photo")
@@ -96,7 +97,7 @@ def measure(
 
 
 def show(name: str, scores: list[dict[str, float]], everybody: dict[str, float] | None = None) -> dict[str, float]:
-    """Print a group's means, marking what is behind everybody's, and return them."""
+    """Print the means of a group, mark those that are far below the overall means, and return them."""
     means = {key: float(np.mean([score[key] for score in scores])) for key in MEASURES}
     cells = [
         f"{mean:.3f}{'*' if everybody and mean < BEHIND * everybody[key] else ' '}" for key, mean in means.items()
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("speech", type=Path)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--embedder", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=4, help="of each photo, still and moving")
+    parser.add_argument("--frames", type=int, default=4, help="frames of each photo, still and moving")
     parser.add_argument("--max-size", type=int, default=512)
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)

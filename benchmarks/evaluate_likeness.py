@@ -1,14 +1,14 @@
 """
-Does the face stay the person's, and the mouth as sharp as the photo's?
+Measure whether the face keeps the person's identity, and the mouth the sharpness of the photo.
 
     pip install dlib-bin face_recognition_models
     python benchmarks/evaluate_likeness.py SPEECH PHOTO... --weights weights/dirfa-base --embedder MODELS
 
 MODELS is the folder `face_recognition_models/models` of that package: a shape predictor and a residual network (King,
-2017; CC0). Its authors take two pictures for one person if their descriptors, of length one, lie less than 0.6 apart.
-Identity is compared between the photo and frames of the speech, once with the head still and once as it moves, and the
-photo's own face turned by 15 degrees.
-Sharpness is the deviation of the Laplacian within the photo's mouth, over that of the photo.
+2017; CC0). According to its author, two images show the same person if their descriptors, of length one, are less than
+0.6 apart. The photo's identity is compared with that of frames of the speech, with and without head motion, and with
+that of the photo's face turned by 15 degrees. Sharpness is the deviation of the Laplacian within the photo's mouth,
+relative to the photo.
 """
 
 import argparse
@@ -37,7 +37,7 @@ TURNS = ("yaw+15", "yaw-15", "pitch+15", "pitch-15", "roll+15", "roll-15")
 
 
 class Embedder:
-    """Descriptors of faces, `(128,)` of length one."""
+    """Computes descriptors of faces, `(128,)` of length one."""
 
     def __init__(self, folder: Path, detector: FaceDetector) -> None:
         self.detector = detector
@@ -45,7 +45,7 @@ class Embedder:
         self.network = dlib.face_recognition_model_v1(str(folder / "dlib_face_recognition_resnet_model_v1.dat"))
 
     def __call__(self, frame: Frame) -> Descriptor | None:
-        """The largest face's descriptor; `None` without a face."""
+        """The descriptor of the largest face; `None` if there is no face."""
         faces = self.detector.find_faces(frame)
         if not faces:
             return None
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--embedder", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=8, help="of each photo")
+    parser.add_argument("--frames", type=int, default=8, help="frames of each photo")
     parser.add_argument("--step", type=int, default=10)
     add_option(parser, "likeness")
     options = parser.parse_args()

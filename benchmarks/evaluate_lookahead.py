@@ -1,11 +1,12 @@
 """
-What a short lookahead costs: how well a stream reads speech that the encoder was not trained on.
+Measure what a short lookahead costs: how well a stream recognises speech that the encoder was not trained on.
 
     python benchmarks/evaluate_lookahead.py --data DATA --weights weights/dirfa-base [--lookahead 0.24 0.4 0.8]
 
-The recordings, labels and tolerances are those of evaluate_audio_encoder.py, without noise and with a third of `l2`.
-Prints, for whole windows and for each lookahead: frame accuracy over visemes; recall and precision of p, b, m where
-the closure gate is half shut; recall of silence; and how the jaw's opening correlates with that of whole windows.
+Recordings, labels and tolerances are those of evaluate_audio_encoder.py, without noise and with a third of `l2`.
+Prints, for complete windows and for each lookahead: frame accuracy over visemes; recall and precision of p, b, m where
+the closure gate is half shut; recall of silence; and the correlation of the jaw's opening with that for complete
+windows.
 """
 
 import argparse
@@ -43,7 +44,7 @@ BATCH = 32  # windows encoded at a time
 def read_windows(
     wave: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler, grid: EncoderGrid
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Posteriors `(features, visemes + 1)` and openings of the jaw `(frames,)` of a float waveform at 16 kHz."""
+    """Posteriors `(features, visemes + 1)` and jaw openings `(frames,)` for a float waveform at 16 kHz."""
     num_features = 2 * num_frames(len(wave), 16_000, ANIMATION_FPS)
     padded = torch.from_numpy(pad_for_encoder(wave, num_features // 2))
     windows = list(encoder_windows(num_features, grid))
@@ -67,7 +68,7 @@ def read_windows(
 def live_lips(
     windows: list[EncoderWindow], read: list[torch.Tensor], final: torch.Tensor, sampler: AnimationSampler
 ) -> Iterator[torch.Tensor]:
-    """Lips as [`AnimationStream`] decides them: on final speech of the past and provisional speech of the future."""
+    """Lips as [`AnimationStream`] decides them, from final features of the past and provisional ones of the future."""
     context = 2 * sampler.lip_past
     for window, speech in zip(windows, read, strict=True):
         start = window.samples.start // ENCODER_STRIDE + window.keep.start

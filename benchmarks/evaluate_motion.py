@@ -1,13 +1,13 @@
 """
-Measure what the sampler draws, without rendering: does it hear, how far does it go, how does it compare with people?
+Measure sampled motion without rendering: does it follow the sound, what is its range, how does it compare with people?
 
     python benchmarks/evaluate_motion.py --data DATA --tracks TRACKS [--weights weights/dirfa-base] [--json SCORES]
 
-Takes are drawn for held-out sounds of 7 s or more (see dirfa_pipeline.evaluation.clip_list) and shown, as landmarks,
-on one held-out face. Columns: ours; the same takes beside another clip's sound, which tells what chance gives; real
-clips from TRACKS, written by dirfa_pipeline.training.track_videos, on the same face. Landmarks come from coefficients
-on all sides, so numbers differ somewhat from those of `dirfa evaluate`, which tracks rendered frames. The likelihood
-rows are over real clips that nothing was trained on.
+Takes are sampled for held-out sounds of 7 s or more (see dirfa_pipeline.evaluation.clip_list) and applied, as
+landmarks, to one held-out face. The columns are ours; the same takes evaluated with another clip's sound, as a
+baseline; and real clips from TRACKS, written by dirfa_pipeline.training.track_videos, on the same face. All landmarks
+are computed from coefficients, so the numbers differ somewhat from those of `dirfa evaluate`, which tracks rendered
+frames. The rows of the likelihood are over real clips that nothing was trained on.
 """
 
 import argparse
@@ -54,7 +54,7 @@ SHORTEST = 7.0  # seconds of sound
 
 @dataclass(frozen=True, eq=False)
 class Performance:
-    """One sound, what is said in it, the takes of each seed and the one at diversity 0."""
+    """A sound, its phones, the takes for each seed, and the take at diversity 0."""
 
     sound: Sound
     phones: Sequence[Phone]
@@ -63,7 +63,7 @@ class Performance:
 
 
 def draw(pipe: DirfaPipeline, clip: AudioClip, face: FaceFit, seeds: int, diversity: float = 1.0) -> list[Track]:
-    """Takes of seeds 0, 1, ..., on a face."""
+    """Sample takes with seeds 0, 1, ..., on a face."""
     generators = [torch.Generator().manual_seed(seed) for seed in range(seeds)]
     takes = pipe.sample_animations(clip, generators, diversity)
     return [Track.of_animation(face, take.coefficients) for take in takes]
@@ -72,7 +72,7 @@ def draw(pipe: DirfaPipeline, clip: AudioClip, face: FaceFit, seeds: int, divers
 def perform(
     pipe: DirfaPipeline, entry: ClipEntry, data: Path, face: FaceFit, seconds: float, seeds: int
 ) -> Performance | None:
-    """Draw everything for the beginning of one sound; `None` for one that is too short."""
+    """Sample all takes for the beginning of a sound; `None` if it is too short."""
     waveform = load_audio(data / entry.audio).mono(ENCODER_RATE).astype(np.float32)
     if len(waveform) < SHORTEST * ENCODER_RATE:
         return None
@@ -84,12 +84,12 @@ def perform(
 
 
 def score(track: Track, sound: Sound, phones: Sequence[Phone]) -> Scores:
-    """All that one track tells beside a sound."""
+    """All scores of a track with a sound."""
     return motion_scores(track) | sound_scores(track, sound) | (lip_scores(track, phones) if phones else {})
 
 
 def likeness_scores(performances: Sequence[Performance]) -> Scores:
-    """Pairs of sounds with one seed, at diversity 1 (of two seeds) and at 0, and pairs of seeds with one sound."""
+    """Likeness of sounds with the same seed, at diversity 1 (two seeds) and 0, and of seeds with the same sound."""
     coefficients = [[take.coefficients for take in one.takes] for one in performances]
     groups = {
         "hearing": [likeness(same_seed) for same_seed in list(zip(*coefficients, strict=True))[:2]],
@@ -119,7 +119,7 @@ def our_scores(performances: Sequence[Performance]) -> Scores:
 
 
 def other_scores(performances: Sequence[Performance]) -> Scores:
-    """The same takes beside the sound, and the phones, of the next clip that has them."""
+    """Scores of the same takes with the sound and phones of the next clip that has them."""
     rows = []
     for index, one in enumerate(performances):
         others = [*performances[index + 1 :], *performances[:index]]
@@ -131,7 +131,7 @@ def other_scores(performances: Sequence[Performance]) -> Scores:
 
 
 def real_scores(clips: Sequence[RealClip]) -> Scores:
-    """What people do, on the same face."""
+    """Scores of real people, on the same face."""
     each = [score(clip.track, clip.sound, clip.phones) for clip in clips]
     alike = {f"hearing_{name}": value for name, value in likeness([c.track.coefficients for c in clips]).items()}
     gestures = [answers([(c.track.rotations, c.track.brows)], c.sound.loudness, ANIMATION_FPS) for c in clips]
@@ -139,7 +139,7 @@ def real_scores(clips: Sequence[RealClip]) -> Scores:
 
 
 def likelihoods(pipe: DirfaPipeline, clips: Sequence[RealClip], takes: int) -> Scores:
-    """Whether takes for a real clip's own sound explain its motion better than takes for another's."""
+    """Whether takes for a real clip's own sound explain its motion better than takes for another clip's sound."""
 
     def speed(track: Track) -> np.ndarray:
         return velocities(track.rotations, track.brows, ANIMATION_FPS)
@@ -158,7 +158,7 @@ def finite(scores: Scores) -> Scores:
 def performances_of(
     pipe: DirfaPipeline, options: argparse.Namespace, face: FaceFit, start: float
 ) -> Iterator[Performance]:
-    """Those of sounds spread evenly over the list."""
+    """The performances of sounds that are spread evenly over the list."""
     entries = [entry for entry in held_out_clips(options.data) if "grid" not in entry.audio.parts[1]]
     chosen = np.unique(np.linspace(0, len(entries) - 1, options.sounds).round().astype(int))
     for index in chosen:
@@ -171,11 +171,11 @@ def performances_of(
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with speech/, photos/ and video/")
-    parser.add_argument("--tracks", type=Path, help="folder of shards of real clips; without, only ours are shown")
+    parser.add_argument("--tracks", type=Path, help="folder of shards of real clips (default: show only ours)")
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
-    parser.add_argument("--sounds", type=int, default=18, help="how many, spread over the list (default 18)")
-    parser.add_argument("--seconds", type=float, default=12.0, help="of each sound and real clip (default 12)")
-    parser.add_argument("--seeds", type=int, default=8, help="takes of each sound (default 8)")
+    parser.add_argument("--sounds", type=int, default=18, help="number of sounds, spread over the list (default 18)")
+    parser.add_argument("--seconds", type=float, default=12.0, help="length of each sound and real clip (default 12)")
+    parser.add_argument("--seeds", type=int, default=8, help="takes for each sound (default 8)")
     parser.add_argument("--predict", type=int, default=32, help="takes for the likelihood; 0 leaves it out")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     add_option(parser, "motion")

@@ -1,13 +1,13 @@
 """
-Self-reenactment: one frame of a clip, driven by the clip's own fitted motion, beside the clip itself.
+Measure self-reenactment: one frame of a clip, driven by the clip's own fitted motion, is compared with the clip.
 
     python benchmarks/evaluate_renderer.py CLIP... --weights weights/dirfa-base [--frames 150] [--json scores.json]
 
-The motion is fitted to landmarks tracked through the video. Renders and real frames are then scored by landmarks found
-anew in each picture alone, both beside the photo standing still; the row "tracked" says how far two trackings of the
-clip itself agree, which a render can hardly exceed. PSNR and SSIM are those of the face's box, landmark
-errors in hundredths of the inter-ocular distance, slopes are those of the rendered aperture, and of the mouth's width,
-over the real ones.
+The motion is fitted to landmarks tracked through the video. For the scores, landmarks are detected in each rendered
+and real frame separately. Two rows are for comparison: the unchanged photo, and "tracked", the agreement of two
+trackings of the clip itself, which a render can hardly exceed. PSNR and SSIM are computed in the box of the face.
+Landmark errors are in hundredths of the inter-ocular distance. Slopes are those of the rendered aperture and width of
+the mouth, relative to the real ones.
 """
 
 import argparse
@@ -41,7 +41,7 @@ COLUMNS = ("psnr", "ssim", "lip_error", "eye_error", "slope", "aperture_r", "wid
 
 
 def track(frames: Frames, video: bool) -> Array:
-    """Landmarks `(frames, 478, 3)`, through the video or in each picture alone; the last ones where none are found."""
+    """Landmarks `(frames, 478, 3)`, tracked or detected in each frame separately; the last ones if none are found."""
     tracked: list[Array] = []
     with closing(FaceDetector(video=video)) as detector:
         for frame in frames:
@@ -53,7 +53,7 @@ def track(frames: Frames, video: bool) -> Array:
 
 
 def read_frames(path: Path, length: int) -> Frames:
-    """The first frames of a clip, `(frames, height, width, 3)`, of even height and width."""
+    """The first frames of a clip, `(frames, height, width, 3)`, cropped to even height and width."""
     frames = np.array(list(islice(read_video(path).frames, length)))
     return frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
 
@@ -64,11 +64,11 @@ def motion_from(fit: VideoFit, photo: int, face: FaceFit) -> Array:
     coefficients = fit.coefficients.copy()
     others = np.setdiff1d(np.arange(NUM_EXPRESSIONS), LIP_INDICES)
     coefficients[:, others] -= fit.coefficients[photo, others]
-    # The clip's lips are absolute, the photo's smile among them.
+    # The clip's lip coefficients are absolute and include the photo's smile.
     coefficients[:, :NUM_EXPRESSIONS] -= face.rest
     turn = rotation @ rotation[photo].T
     growth = scale / scale[photo]
-    # The photo's own fit may put the head's pivot elsewhere.
+    # The photo's own fit may place the pivot of the head elsewhere.
     pivot = growth[:, None] * (turn @ (face.translation - translation[photo])) + translation
     coefficients[:, NUM_EXPRESSIONS : NUM_EXPRESSIONS + 3] = rotation_angles(turn)
     coefficients[:, NUM_EXPRESSIONS + 3 : NUM_EXPRESSIONS + 5] = (pivot - face.translation)[:, :2] / face.scale
@@ -77,7 +77,7 @@ def motion_from(fit: VideoFit, photo: int, face: FaceFit) -> Array:
 
 
 def ssim(picture: Frames, truth: Frames) -> float:
-    """Structural similarity of grey pictures with Gaussian windows of 1.5 pixels (Wang et al., 2004)."""
+    """Structural similarity of grey images with Gaussian windows of 1.5 pixels (Wang et al., 2004)."""
     a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) for image in (picture, truth))
 
     def local(values: Array) -> Array:
@@ -92,17 +92,17 @@ def ssim(picture: Frames, truth: Frames) -> float:
 
 
 def correlation(curve: Array, truth: Array) -> float:
-    """Pearson's; NaN for a curve that stands still."""
+    """Pearson's correlation; NaN if a curve is constant."""
     return float(np.corrcoef(curve, truth)[0, 1]) if min(curve.std(), truth.std()) > 1e-4 else float("nan")
 
 
 def slope(curve: Array, truth: Array) -> float:
-    """Of the regression line of a curve over the true one."""
+    """Slope of the regression line of a curve on the true one."""
     return float(np.cov(curve, truth)[0, 1] / truth.var(ddof=1))
 
 
 def score(frames: Frames, landmarks: Array, truth: Frames, true_landmarks: Array) -> dict[str, float]:
-    """Compare frames and their landmarks with the real ones; PSNR is that of the mean squared error of all frames."""
+    """Compare frames and their landmarks with the real ones; PSNR uses the mean squared error over all frames."""
     errors, similar = [], []
     for picture, real, points in zip(frames, truth, true_landmarks, strict=True):
         low, high = points[:, :2].min(0), points[:, :2].max(0)
@@ -115,7 +115,7 @@ def score(frames: Frames, landmarks: Array, truth: Frames, true_landmarks: Array
 
 
 def follow(landmarks: Array, true_landmarks: Array) -> dict[str, float]:
-    """How closely landmarks follow the real ones: all columns but those of the pictures, which are NaN."""
+    """How closely landmarks follow the real ones: all columns except those of the images, which are NaN."""
     error = np.linalg.norm((landmarks - true_landmarks)[..., :2], axis=-1)
     error = 100.0 * error / inter_ocular_distance(true_landmarks)[:, None]
     aperture, true_aperture = lip_aperture(landmarks), lip_aperture(true_landmarks)
@@ -129,7 +129,7 @@ def follow(landmarks: Array, true_landmarks: Array) -> dict[str, float]:
 
 
 def reenact(path: Path, length: int, face_model: FaceModel, renderer: FaceRenderer) -> dict[str, dict[str, float]]:
-    """Scores of our render of a clip, of two trackings of it, and of its photo standing still."""
+    """Scores of our render of a clip, of two trackings of the clip, and of the unchanged photo."""
     frames = read_frames(path, length)
     tracked = track(frames, video=True)
     openness = eye_openness(tracked)
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--frames", type=int, default=150, help="of each clip, from its beginning")
+    parser.add_argument("--frames", type=int, default=150, help="frames from the beginning of each clip")
     parser.add_argument("--json", type=Path)
     add_option(parser, "reenactment")
     options = parser.parse_args()

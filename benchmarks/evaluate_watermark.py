@@ -1,15 +1,16 @@
 """
-Does the watermark survive what happens to videos, and is anything else ever taken for it?
+Measure whether the watermark survives common treatments of videos, and how often it is found where there is none.
 
     python benchmarks/evaluate_watermark.py --marked TALK.mp4 ... [--numbers 4] [--treatments "crf 28" screen-like]
     python benchmarks/evaluate_watermark.py --real CLIP.mp4 ... [--keys 20000]
 
-Videos to be marked are cut into clips of five seconds, and each is marked with several random numbers, one after the
-other. The first table has a line for each treatment: the share of marks whose number is read exactly, and the least
-and the middle score. Then come the mark's PSNR and its cost beside
-that of copying a frame. The second table is of chance: real clips are asked for the marks of many random keys; a
-Gumbel distribution is fitted to the upper half of the scores, of all clips and of the worst one, and shown beside what
-was counted, and with it the score that chance reaches once in a million.
+Videos to be marked are cut into clips of five seconds, and each clip is marked with several random numbers in turn.
+The first table has a line for each treatment: the number of marks that are read exactly, and the lowest and the median
+score. Below it are the mark's PSNR, and the CPU time of marking and of copying a frame.
+
+The second table shows false alarms: real clips are searched for the marks of many random keys. A Gumbel distribution
+is fitted to the upper half of the scores, of all clips and of the worst one, and compared with the counts. Below it is
+the score that is exceeded by chance once in a million searches.
 """
 
 import argparse
@@ -35,7 +36,8 @@ from dirfa_pipeline.provenance.watermark import Watermark
 
 SECONDS = 5
 CODED = ("-c:v", "libx264", "-preset", "fast", "-pix_fmt", "yuv420p")
-# What ffmpeg is told; a screen's copy is scaled oddly, softened, brightened, noisy and coded twice.
+# Options of ffmpeg. To imitate a screen recording, a video is scaled by an odd factor, softened, brightened, made
+# noisy and encoded twice.
 TREATMENTS = {
     "as written": ("-c", "copy"),
     "crf 28": (*CODED, "-crf", "28"),
@@ -51,7 +53,7 @@ TREATMENTS = {
 
 
 def clips_of(path: Path) -> Iterator[tuple[list[np.ndarray], float]]:
-    """Clips of five seconds and their rate; a rest is left out."""
+    """Clips of five seconds, and their frame rate; a shorter remainder is left out."""
     video = read_video(path)
     count = round(SECONDS * video.fps)
     while len(frames := list(islice(video.frames, count))) == count:
@@ -59,14 +61,14 @@ def clips_of(path: Path) -> Iterator[tuple[list[np.ndarray], float]]:
 
 
 def write(path: Path, frames: list[np.ndarray], fps: float, mark: Watermark) -> None:
-    """As the library writes, with the mark alone."""
+    """Write a video as the library does, but only with the watermark."""
     with VideoWriter(path, fps, mark=mark.mark) as writer:
         for frame in frames:
             writer.write(frame)
 
 
 def treat(source: Path, treatment: tuple[str, ...]) -> Finding:
-    """What is found in a video after a treatment."""
+    """Search a video after a treatment."""
     target = source.with_name(f"treated-{source.name}")
     subprocess.run(["ffmpeg", "-y", "-v", "error", "-i", source, *treatment, target], check=True)
     video = read_video(target)
@@ -83,7 +85,7 @@ def faintness(frames: list[np.ndarray], fps: float, mark: Watermark) -> float:
 
 
 def cost(frames: list[np.ndarray]) -> dict[str, float]:
-    """The processor's milliseconds a frame of 512 pixels, in turn with a copy of it, which is the least."""
+    """CPU time in milliseconds to mark a frame of 512 pixels, and to copy it, measured in turn."""
     frames = [cv2.resize(frame, (512, 512)) for frame in frames]
     times: dict[str, list[float]] = {"mark": [], "copy": []}
     ways = {"mark": Watermark().mark, "copy": lambda frame, seconds: frame.copy()}
@@ -96,7 +98,7 @@ def cost(frames: list[np.ndarray]) -> dict[str, float]:
 
 
 def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Path) -> dict[str, float]:
-    """Print the table of treatments, PSNR and cost; returns its figures by name."""
+    """Print the table of treatments, the PSNR and the CPU time; returns the figures by name."""
     found: dict[str, list[tuple[bool, float]]] = {name: [] for name in treatments}
     ratios: list[float] = []
     frames: list[np.ndarray] = []
@@ -112,7 +114,7 @@ def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Pa
                     own = treat(folder / "marked.mp4", TREATMENTS[name])
                     found[name].append((own.payload == payload and own.found, own.score))
                     print(path.stem, name, *found[name][-1], f"{ratios[-1]:.1f}", file=sys.stderr, flush=True)
-    print(f"| {len(ratios)} marks of {SECONDS} s | read exactly | least score | middle score |\n|---|---|---|---|")
+    print(f"| {len(ratios)} marks of {SECONDS} s | read exactly | lowest score | median score |\n|---|---|---|---|")
     least, middle = min(ratios), float(np.median(ratios))
     values = {"marks": float(len(ratios)), "psnr.least": least, "psnr.median": middle}
     for name, results in found.items():
@@ -123,17 +125,17 @@ def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Pa
         values[f"{key}.median"] = float(np.median(scores))
     print(f"\nPSNR of the mark: {least:.1f} dB in the worst clip, {middle:.1f} in the median")
     costs = cost(frames)
-    print(f"milliseconds of the processor a frame of 512 pixels: mark {costs['mark']:.2f}, copy {costs['copy']:.2f}")
+    print(f"CPU time per frame of 512 pixels in milliseconds: mark {costs['mark']:.2f}, copy {costs['copy']:.2f}")
     return values | {f"ms.{name}": taken for name, taken in costs.items()}
 
 
 def fit_gumbel(scores: np.ndarray) -> tuple[float, float]:
-    """Place and width of the Gumbel distribution that fits the upper half of scores best."""
+    """Location and scale of the Gumbel distribution that fits the upper half of the scores best."""
     start = float(np.median(scores))
     tail = scores[scores > start]
 
     def misfit(parameters: np.ndarray) -> float:
-        """Negative log-likelihood of the upper half, given that it is the upper half."""
+        """Negative log-likelihood of the scores, given that they are in the upper half."""
         place, width = parameters[0], np.exp(parameters[1])
         return -float((gumbel_r.logpdf(tail, place, width) - gumbel_r.logsf(start, place, width)).sum())
 
@@ -142,7 +144,7 @@ def fit_gumbel(scores: np.ndarray) -> tuple[float, float]:
 
 
 def chance(videos: list[Path], keys: int) -> None:
-    """Print what random keys find in real clips that carry no mark."""
+    """Print what random keys find in real clips without a mark."""
     clips = []
     for number, (frames, fps) in enumerate(clip for path in videos for clip in islice(clips_of(path), 1)):
         gathered = gather([detail(frame) for frame in frames], fps)
@@ -150,9 +152,7 @@ def chance(videos: list[Path], keys: int) -> None:
         clips.append(np.array([best_fit(tiles, beacon(keys * number + key + 10**6))[0] for key in range(keys)]))
         print(number, clips[-1].max(), file=sys.stderr, flush=True)
     scores = np.concatenate(clips)
-    print(
-        f"\n{len(scores)} searches for keys that are not there, in {len(clips)} real clips: at most {scores.max():.2f}"
-    )
+    print(f"\n{len(scores)} searches for random keys in {len(clips)} real clips: highest score {scores.max():.2f}")
     print("| score | counted | fitted to all | fitted to the worst clip |\n|---|---|---|---|")
     everywhere, worst = (
         fit_gumbel(scores),
@@ -162,17 +162,17 @@ def chance(videos: list[Path], keys: int) -> None:
         score = gumbel_r.isf(share, *everywhere)
         print(f"| {score:.2f} | {(scores > score).mean():.6f} | {share:.6f} | {gumbel_r.sf(score, *worst):.6f} |")
     for name, fit in (("all", everywhere), ("the worst clip", worst)):
-        print(f"{name}: place {fit[0]:.3f}, width {fit[1]:.4f}; one in a million: {gumbel_r.isf(1e-6, *fit):.2f}")
+        print(f"{name}: location {fit[0]:.3f}, scale {fit[1]:.4f}; one in a million: {gumbel_r.isf(1e-6, *fit):.2f}")
 
 
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--marked", type=Path, nargs="*", default=[], help="videos that are marked and treated")
-    parser.add_argument("--numbers", type=int, default=1, help="random numbers that each clip is marked with")
+    parser.add_argument("--marked", type=Path, nargs="*", default=[], help="videos to mark and treat")
+    parser.add_argument("--numbers", type=int, default=1, help="random numbers to mark each clip with")
     parser.add_argument("--treatments", nargs="+", choices=TREATMENTS, default=list(TREATMENTS))
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="videos without a mark")
-    parser.add_argument("--keys", type=int, default=2000, help="random keys that each real video is asked for")
+    parser.add_argument("--keys", type=int, default=2000, help="random keys to search each real video for")
     add_option(parser, "watermark")
     options = parser.parse_args()
     cv2.setNumThreads(1)

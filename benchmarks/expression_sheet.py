@@ -1,11 +1,11 @@
 """
-Draw photos with every expression preset while they say p, aa, ee, oo, f: a PNG a photo, to be looked at.
+Draw photos with every expression preset while they say p, aa, ee, oo, f: one PNG per photo, for visual inspection.
 
     python benchmarks/expression_sheet.py PHOTO... --weights weights/dirfa-base --output FOLDER [--zoom mouth|eyes]
     python benchmarks/expression_sheet.py FROWN... --neutralize --presets neutral happy --output FOLDER
 
-Rows are presets, columns the photo itself, silence and the phones; beside a preset's name stands how far the lips part
-at p, in hundredths of the inter-ocular distance. `--neutralize` takes the photo's own expression off first.
+Rows are presets; columns are the photo itself, silence and the phones. The number after a preset's name is how far the
+lips part at p, in hundredths of the inter-ocular distance. `--neutralize` first removes the photo's own expression.
 """
 
 import argparse
@@ -30,7 +30,7 @@ LABEL = 14  # pixels
 def sheet(
     portrait: Portrait, presets: list[str], face_model: FaceModel, renderer: FaceRenderer, options: argparse.Namespace
 ) -> NDArray[np.uint8]:
-    """A row a preset."""
+    """Draw one row per preset."""
     prepared, box = renderer.prepare(portrait), box_of(portrait, options.zoom)
     size = (options.cell, round(options.cell * (box[3] - box[1]) / (box[2] - box[0])))
     spoken = np.concatenate([Animation.from_curves(1, **POSES[phone]).coefficients for phone in PHONES])
@@ -53,7 +53,7 @@ def sheet(
 
 
 def main() -> None:
-    """Write a sheet a photo."""
+    """Write one sheet per photo."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))

@@ -1,11 +1,11 @@
 """
-Draw forty hard photos, chosen by a rule and not by eye, in six poses: what breaks there breaks for somebody.
+Draw forty hard photos in six poses, to see what breaks. They are chosen by a rule and not by eye.
 
     python benchmarks/hard_photos.py FOLDER... --weights weights/dirfa-base --output SHEETS
 
-The rule: all JPEG files of the folders, sorted by folder as given and by name, and of these forty at even distances,
-the first one included. Folders that show talking faces' usual examples hold paintings, statues, animals, half faces
-and groups beside portraits. Photos that the pipeline refuses count among the forty and are listed with the reason.
+The rule: sort all JPEG files by folder, in the given order, and by name, and take forty at even intervals, beginning
+with the first. Example folders of talking-face projects contain paintings, statues, animals, partial faces and groups
+as well as portraits. Photos that the pipeline refuses count among the forty and are listed with the reason.
 """
 
 import argparse
@@ -26,7 +26,7 @@ ON_A_SHEET = 5
 
 
 def choose(folders: list[Path]) -> list[Path]:
-    """The forty photos of the rule, or all where there are fewer."""
+    """The forty photos chosen by the rule, or all if there are fewer."""
     photos = [photo for folder in folders for photo in sorted(folder.glob("*.jpg"))]
     return [photos[index * len(photos) // COUNT] for index in range(COUNT)] if len(photos) > COUNT else photos
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="folder for the sheets, of five photos each")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the sheets, with five photos each")
     parser.add_argument("--cell", type=int, default=250, help="width of a cell in pixels")
     parser.add_argument("--max-size", type=int, default=512)
     options = parser.parse_args()

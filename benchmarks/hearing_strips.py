@@ -1,13 +1,13 @@
 """
-Draw strips for judges: frames of a face with the loudness of a sound under them. Which face goes with this sound?
+Draw strips for judges, who decide which face belongs to a sound: frames above the loudness of the sound.
 
     python benchmarks/hearing_strips.py SOUND SOUND ... --photo PHOTO --weights weights/dirfa-base --output STRIPS
 
-For each sound of the first half a PNG `NUMBER.png`: loudness over 3 s, and above it two rows of frames, A and B, of
-one photo and one seed. One row was drawn for this sound, the other for one of the second half, so that no row is seen
-twice and each picture is an answer of its own. A coin of `--seed` says which is on top, and key.txt keeps the answers.
-The lips would tell at once, so the mouth is covered unless `--lips` is given: what is judged is whether head, brows
-and eyes hear.
+For each sound in the first half of the list, it writes `NUMBER.png`: the loudness over 3 s, and above it two rows of
+frames, A and B, with the same photo and seed. One row was sampled for this sound and the other for a sound in the
+second half, so that no row is shown twice and the answers are independent. The order is random (`--seed`), and key.txt
+has the answers. The mouth is covered unless `--lips` is given, because the lips would give the answer away; the
+question is whether head, brows and eyes follow the sound.
 """
 
 import argparse
@@ -28,15 +28,15 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 
 
 SECONDS = 3.0
-STEP = 5  # frames of 40 ms from one picture to the next
-GRAPH = 120  # pixels
-COVER = 0.55  # of the inter-ocular distance: the patch's radius, the same whatever the mouth does
+STEP = 5  # frames of 40 ms between two images of a row
+GRAPH = 120  # height of the graph in pixels
+COVER = 0.55  # radius of the patch over the mouth, in inter-ocular distances; the same whatever the mouth does
 
 Picture = NDArray[np.uint8]
 
 
 def draw(pipe: DirfaPipeline, prepared: PreparedPortrait, sound: AudioClip, start: float, lips: bool) -> list[Picture]:
-    """Frames of a take from `start` on, their mouths covered or not."""
+    """Frames of a take from `start` on, with the mouth covered unless `lips`."""
     take = pipe.sample_animation(sound, torch.Generator().manual_seed(1))
     first = round(start * ANIMATION_FPS)
     shown = take.coefficients[first : first + round(SECONDS * ANIMATION_FPS) : STEP]
@@ -56,7 +56,7 @@ def _cover(frame: Picture, centre: NDArray[np.floating], radius: float) -> Pictu
 
 
 def graph(sound: AudioClip, start: float, width: int) -> Image.Image:
-    """Loudness over the 3 s."""
+    """Draw the loudness over the 3 s."""
     wave = sound.mono(ENCODER_RATE)
     count = int(len(wave) / ENCODER_RATE * ANIMATION_FPS)
     first = round(start * ANIMATION_FPS)
@@ -69,7 +69,7 @@ def graph(sound: AudioClip, start: float, width: int) -> Image.Image:
 
 
 def strip(rows: list[list[Picture]], box: tuple[int, int, int, int], cell: int, below: Image.Image) -> Image.Image:
-    """Rows of cut-out frames, lettered, over a graph."""
+    """Draw lettered rows of cropped frames above a graph."""
     sheet = Image.new("RGB", (cell * len(rows[0]), cell * len(rows) + GRAPH), "white")
     for index, row in enumerate(rows):
         for column, frame in enumerate(row):
@@ -81,12 +81,12 @@ def strip(rows: list[list[Picture]], box: tuple[int, int, int, int], cell: int, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", type=Path, nargs="+", help="an even number: what is judged, then what is not heard")
+    parser.add_argument("sounds", type=Path, nargs="+", help="an even number: those to judge, then those to compare")
     parser.add_argument("--photo", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--start", type=float, default=3.0, help="second at which the 3 s begin (default 3)")
-    parser.add_argument("--seed", type=int, default=0, help="of the coins (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the order of the rows (default 0)")
     parser.add_argument("--cell", type=int, default=170)
     parser.add_argument("--lips", action="store_true", help="leave the mouth uncovered")
     options = parser.parse_args()

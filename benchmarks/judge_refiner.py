@@ -1,14 +1,14 @@
 """
-Is a learned refiner of the mouth preferred on people that it never saw?
+Let judges compare mouths with and without a learned refiner, on people that it was not trained on.
 
     python benchmarks/judge_refiner.py sheets --data DATA --weights weights/dirfa-base --held-out LIST --run RUN
     python benchmarks/judge_refiner.py table --run RUN
 
-DATA, LIST and RUN are those of `try_refiner.py`; DATA holds `video/grid_others`, too. `sheets` draws the photo's mouth
-beside the frame's with and without the refiner, in an order that RUN/key.txt holds, and an open sheet beside real
-mouths, RUN/comparison.jpg. Write a letter for each pair into RUN/votes.txt: l, r, or = for no preference; `table` then
-opens the key. L1 and PSNR are those of the mouth's crop, sharpness is the deviation of its Laplacian, flicker its
-second difference in time, both over the real one's.
+DATA, LIST and RUN are those of `try_refiner.py`; DATA must also hold `video/grid_others`. `sheets` draws the photo's
+mouth next to the frame's with and without the refiner, in an order that is kept in RUN/key.txt, and a labelled sheet
+with real mouths, RUN/comparison.jpg. Write a letter for each pair into RUN/votes.txt: l, r, or = for no preference;
+`table` then evaluates them with the key. L1 and PSNR are computed on the crop of the mouth. Sharpness is the deviation
+of its Laplacian, and flicker its second difference in time, both relative to the real mouth.
 """
 
 import argparse
@@ -33,8 +33,8 @@ from dirfa_pipeline.face.landmarks import INNER_LIPS
 from dirfa_pipeline.rendering.mouth_layer import smooth_outline
 
 
-JUDGED = ("p", "aa", "ee", "oo", "f", "l", "smile", "grin")  # poses that have no truth
-VISIBLE = 12  # of 255, the largest difference in a crop: pairs that differ less are not judged
+JUDGED = ("p", "aa", "ee", "oo", "f", "l", "smile", "grin")  # poses without real frames to compare with
+VISIBLE = 12  # least value, of 255, of the largest difference in a crop; pairs that differ less are not judged
 
 
 def posed(scenes: Scenes, count: int) -> Iterator[Scene]:
@@ -48,7 +48,7 @@ def posed(scenes: Scenes, count: int) -> Iterator[Scene]:
 
 @torch.no_grad()
 def refine(model: nn.Module, portrait: Portrait, inside: bool, row: Array, frame: Picture) -> Picture:
-    """The frame with its mouth refined at the frame's own resolution, `inside` only between the lips."""
+    """The frame with its mouth refined at the frame's own resolution; with `inside`, only between the lips."""
     mouth = find_mouth(portrait, row)
     crops = np.stack([cut(frame, mouth.place), cut(portrait.image, find_mouth(portrait).place)])
     render, photo = (torch.from_numpy(crops).permute(0, 3, 1, 2) / 127.5 - 1.0).split(1)
@@ -62,7 +62,7 @@ def refine(model: nn.Module, portrait: Portrait, inside: bool, row: Array, frame
 
 
 def draw_and_score(options: argparse.Namespace) -> None:
-    """Blind sheets of held-out people with their key, an open sheet beside the real mouths, and the numbers."""
+    """Write blind sheets of held-out people and their key, a labelled sheet with the real mouths, and the numbers."""
     scenes, model = Scenes(options.data, options.weights, options.held_out), Refiner()
     model.load_state_dict(torch.load(options.run / "average.pt", weights_only=True))
     model.eval()
@@ -95,7 +95,7 @@ def draw_and_score(options: argparse.Namespace) -> None:
 
 @torch.no_grad()
 def seconds_a_mouth(model: Refiner, runs: int = 100) -> float:
-    """Processor time of the network for one mouth."""
+    """CPU time of the network for one mouth, in seconds."""
     crop, weights = torch.zeros(1, 3, HEIGHT, WIDTH), torch.zeros(1, model.film.in_features)
     began = time.process_time()
     for _ in range(runs):
@@ -104,7 +104,7 @@ def seconds_a_mouth(model: Refiner, runs: int = 100) -> float:
 
 
 def score(films: Array) -> Array:
-    """L1, PSNR, and sharpness and flicker over the truth's, the last film, of each other one: `(films, 4)`."""
+    """L1, PSNR, relative sharpness and flicker of each film against the last one, which is real: `(films, 4)`."""
 
     def edges(crops: Array) -> float:
         return float(np.mean([cv2.Laplacian(crop.mean(-1), cv2.CV_32F).std() for crop in crops]))
@@ -122,7 +122,7 @@ def score(films: Array) -> Array:
 
 
 def draw_sheets(views: dict[str, list[Picture]], inside: bool, run: Path) -> None:
-    """Blind sheets of eight pairs and their key; an open one: photo, render, refined whole and inside, real."""
+    """Draw blind sheets of eight pairs, their key, and a labelled sheet: photo, render, refined, inside, real."""
     generator = np.random.default_rng(5)
     chosen = [(name, view) for name, rows in views.items() for view in rows[:: max(1, len(rows) // 12)][:12]]
     cells, key = [], []
@@ -154,7 +154,7 @@ def results_folder(options: argparse.Namespace) -> Path:
 
 
 def print_table(options: argparse.Namespace) -> None:
-    """The numbers, and how the blind votes fell."""
+    """Print the numbers and the result of the blind votes."""
     folder = results_folder(options)
     numbers = json.loads((folder / "numbers.json").read_text(encoding="utf-8"))
     print(f"network {numbers['milliseconds']:.1f} ms a mouth")
@@ -175,7 +175,7 @@ def print_table(options: argparse.Namespace) -> None:
 def main() -> None:
     stages = {"sheets": draw_and_score, "table": print_table}
     parser = stage_parser(__doc__, stages)
-    parser.add_argument("--inside", action="store_true", help="refine only between the lips; results in RUN/inside")
+    parser.add_argument("--inside", action="store_true", help="refine only between the lips; writes to RUN/inside")
     options = parser.parse_args()
     torch.set_num_threads(1)
     stages[options.stage](options)

@@ -1,8 +1,8 @@
 """
-The look that is guarded: faces of `tests/faces` in the guarded poses, and how far they are from their goldens.
+Regression test of the look: renders the faces of `tests/faces` in fixed poses and compares them with their goldens.
 
-A golden is a picture of one face in all poses at half its size, without loss: halving takes away what a rounding
-elsewhere changes, and keeps twelve faces under 2 MB. See docs/changing-the-look.md.
+A golden is a lossless image of one face in all poses at half size. Halving the size removes differences in rounding
+between machines, and keeps twelve faces under 2 MB. See docs/changing-the-look.md.
 """
 
 from dataclasses import dataclass
@@ -25,22 +25,22 @@ TESTS: Final = Path(__file__).parents[1] / "tests"
 FACES: Final = tuple(sorted((TESTS / "faces").glob("*.jpg")))
 GOLDENS: Final = TESTS / "goldens"
 
-COLUMNS: Final = 6  # poses beside each other in a golden
+COLUMNS: Final = 6  # poses side by side in a golden
 
-# Inter-ocular distances by which a region reaches beyond its landmarks.
+# Inter-ocular distances by which a region extends beyond its landmarks.
 REACH: Final = {"mouth": 0.12, "eyes": 0.1, "brows": 0.05, "outline": 0.2}
 REGIONS: Final = ("between the lips", "mouth", "eyes", "brows", "cheeks", "outline", "background")
-FEWEST: Final = 100  # pixels between the lips: where there are fewer, they belong to the mouth
+FEWEST: Final = 100  # pixels between the lips; if there are fewer, they are part of the mouth
 
 # Grey levels (0 to 255) by which a region of a pose may differ, on average and at the 95th percentile of its pixels.
 MEAN_TOLERANCE: Final = 0.5
 HIGH_TOLERANCE: Final = 2.0
 
-# Pictures of what differs.
-LOUDER: Final = 8  # how much differences are enlarged
-WIDTH: Final = 1000  # pixels
+# Images of the differences.
+LOUDER: Final = 8  # factor by which differences are amplified
+WIDTH: Final = 1000  # width in pixels
 MARGIN: Final = 6  # pixels around the regions
-LINE: Final = 14  # pixels of a line of text
+LINE: Final = 14  # height of a line of text in pixels
 
 Frames = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -49,12 +49,12 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True, eq=False)
 class Look:
     """
-    A face in the guarded poses.
+    A face rendered in the fixed poses.
 
     Args:
         frames (`np.ndarray` of shape `(poses, height, width, 3)`): uint8, half the photo's size.
-        regions (`list[dict[str, np.ndarray]]`): Each pose's regions of the picture, `(height, width)`, by name; every
-            pixel is in one of them.
+        regions (`list[dict[str, np.ndarray]]`): For each pose, the regions of the frame, bool `(height, width)`, by
+            name; every pixel is in one of them.
     """
 
     frames: Frames
@@ -63,7 +63,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Difference:
-    """How far a region of a pose is from its golden: mean and 95th percentile of its pixels, in grey levels."""
+    """Difference of a region of a pose from its golden: mean and 95th percentile over its pixels, in grey levels."""
 
     pose: str
     region: str
@@ -79,12 +79,12 @@ class Difference:
 
 
 def golden_of(photo: Path) -> Path:
-    """Where a photo's golden lies."""
+    """The path of a photo's golden."""
     return GOLDENS / f"{photo.stem}.webp"
 
 
 def draw_look(photo: Path, face_model: FaceModel, renderer: FaceRenderer) -> Look:
-    """Render a photo in the guarded poses and find the regions of each."""
+    """Render a photo in the fixed poses and find the regions of each frame."""
     portrait = Portrait.from_image(photo, face_model)
     rows = pose_rows(GUARDED, portrait.face)
     frames = renderer.render(renderer.prepare(portrait), rows)
@@ -96,7 +96,7 @@ def draw_look(photo: Path, face_model: FaceModel, renderer: FaceRenderer) -> Loo
 
 
 def find_regions(portrait: Portrait, points: NDArray[np.float32]) -> dict[str, Mask]:
-    """Divide a frame whose landmarks are `points`, `(478, 2)` in pixels."""
+    """Divide a frame with landmarks `points`, `(478, 2)` in pixels, into regions."""
     shape = portrait.mask.shape
     reach = {name: share * portrait.face.scale for name, share in REACH.items()}
 
@@ -129,18 +129,18 @@ def _hull(points: NDArray[np.float32], shape: tuple[int, ...]) -> Mask:
 
 
 def _grown(mask: Mask, pixels: float) -> Mask:
-    """A mask and what is within `pixels` of it."""
+    """A mask dilated by `pixels`."""
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels
 
 
 def write_golden(path: Path, frames: Frames) -> None:
-    """Write frames `(poses, height, width, 3)` side by side as a WebP file without loss."""
+    """Write frames `(poses, height, width, 3)` side by side to a lossless WebP file."""
     rows = [np.concatenate(list(row), axis=1) for row in frames.reshape(-1, COLUMNS, *frames.shape[1:])]
     Image.fromarray(np.concatenate(rows)).save(path, lossless=True, quality=100, method=6)
 
 
 def read_golden(path: Path) -> Frames:
-    """Frames `(poses, height, width, 3)` of a golden."""
+    """Read the frames `(poses, height, width, 3)` of a golden."""
     with Image.open(path) as file:
         picture = np.asarray(file.convert("RGB"))
     rows = len(GUARDED) // COLUMNS
@@ -149,7 +149,7 @@ def read_golden(path: Path) -> Frames:
 
 
 def compare(look: Look, golden: Frames) -> list[Difference]:
-    """Differences of every region of every pose; `golden` as from [`read_golden`]."""
+    """Compute the difference of every region in every pose; `golden` is the result of [`read_golden`]."""
     apart = np.abs(look.frames.astype(np.int16) - golden).mean(-1)
     return [
         Difference(pose, name, float(pixels.mean()), float(np.percentile(pixels, 95)))
@@ -160,7 +160,7 @@ def compare(look: Look, golden: Frames) -> list[Difference]:
 
 
 def draw_difference(look: Look, golden: Frames, differences: list[Difference]) -> Image.Image:
-    """Draw golden, now and what differs, enlarged eightfold around grey, one row a pose, cut to the named regions."""
+    """Draw a row per pose, cropped to the regions that differ: golden, now, and the amplified difference on grey."""
     window = _window(look, differences)
     rows = []
     for pose in dict.fromkeys(difference.pose for difference in differences):
@@ -177,7 +177,7 @@ def draw_difference(look: Look, golden: Frames, differences: list[Difference]) -
 
 
 def _window(look: Look, differences: list[Difference]) -> tuple[slice, slice]:
-    """Rows and columns around all regions that differ."""
+    """The rows and columns around all regions that differ."""
     regions = [look.regions[GUARDED.index(difference.pose)][difference.region] for difference in differences]
     rows, columns = np.nonzero(np.any(regions, axis=0))
     top, left = max(0, rows.min() - MARGIN), max(0, columns.min() - MARGIN)

@@ -192,7 +192,8 @@ def read_clips(folder: Path) -> Split:
             tally.keep()
             clips.append(clip)
         else:
-            tally.leave_out(f"fewer than {MIN_VALID_FRAMES} good frames, or than {MIN_VALID_SHARE:.0%}", clip.name)
+            reason = f"fewer than {MIN_VALID_FRAMES} good frames, or less than {MIN_VALID_SHARE:.0%} of all"
+            tally.leave_out(reason, clip.name)
     logger.info("%s", tally)
     parts = split_clips(clips)
     return check_teaching(folder, parts[0], "train"), check_teaching(folder, parts[1], "validate")

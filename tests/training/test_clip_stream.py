@@ -123,7 +123,7 @@ def test_clips_without_motion_count_for_nothing_and_are_told(
         empty = replace(clip, coefficients=clip.coefficients[:15], valid=clip.valid[:15], features=clip.features[:30])
     for _ in range(2):
         assert not streamed._motion_sample(empty, torch.Generator())["mask"].any()
-    assert caplog.text.count("toy/somebody shows no motion to learn from; 1 such clips") == 1
+    assert caplog.text.count("toy/somebody has no motion to train on; 1 such clips") == 1
     assert streamed._motion_sample(clip, torch.Generator())["mask"].any()
     broken = replace(clip, coefficients=clip.coefficients[:, :20])
     with pytest.raises((IndexError, RuntimeError, ValueError)):
@@ -133,7 +133,7 @@ def test_clips_without_motion_count_for_nothing_and_are_told(
 def test_what_cannot_be_read_is_named(parts: list[ShardPart], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="23 clips cannot be divided among 24 readers"):
         ClipStream(parts, number, 1, Readers(0, 3, 8))
-    with pytest.raises(InputError, match=r"holds no clips.jsonl; shards that are streamed are those of prepare"):
+    with pytest.raises(InputError, match=r"holds no clips.jsonl; to stream shards, first finish"):
         read_table(Address(str(tmp_path)))
-    with pytest.raises(InputError, match=r"gone.tar has gone"):
+    with pytest.raises(InputError, match=r"gone.tar does not exist any more"):
         next(ClipStream([ShardPart(Address(str(tmp_path / "gone.tar")), (0,))], number, 1, Readers()).after(0))

@@ -100,7 +100,7 @@ NOT_FINITE = npz(coefficients=COEFFICIENTS * np.nan, valid=np.ones(5), eye_openn
         ({"npz": b"PK nothing"}, "clip set/a cannot be read"),
         ({"flac": flac(8_000)}, "sound at 8000 Hz"),
         ({"flac": b"fLaC"}, "clip set/a cannot be read"),
-        ({"flac": None}, "clip set/a teaches lips and lacks .flac"),
+        ({"flac": None}, "clip set/a is for training lips but lacks .flac"),
     ],
 )
 def test_bad_clips_are_named(tmp_path: Path, changed: dict[str, bytes | None], message: str) -> None:
@@ -165,8 +165,8 @@ def test_clips_of_one_name_are_refused(tmp_path: Path) -> None:
         (["a/x.mp4"], ["a", "nowhere"], "nowhere holds no video"),
         (["a/one/x.mp4", "b/one/x.mp4"], ["a/one", "b/one"], "two folders are called one"),
         (["a/x.1.mp4", "a/x_1.mp4"], ["a"], r"x.1.mp4 and .*x_1.mp4 would both be called x_1; rename one"),
-        (["a/x.mp4"], ["a", "--lips-only", "b"], "b is none of the sources a"),
-        (["a/x.mp4"], ["a", "--without-sound", "b", "a"], "b is none of the sources a"),
+        (["a/x.mp4"], ["a", "--lips-only", "b"], "b is not one of the sources a"),
+        (["a/x.mp4"], ["a", "--without-sound", "b", "a"], "b is not one of the sources a"),
     ],
 )
 def test_bad_folders_are_named_before_anything_is_tracked(

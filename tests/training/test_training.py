@@ -431,7 +431,7 @@ def test_clips_of_few_good_frames_are_left_out(tracks: Path, tmp_path: Path, cap
     with caplog.at_level("INFO"):
         parts = train_animation_sampler.read_clips(tmp_path / "tracks")
     assert [len(part) for part in parts] == [2, 2]
-    assert "2 left out: 50 good frames, or 60% of all, are missing (mine/lost, ...)" in caplog.text
+    assert "2 left out: fewer than 50 good frames, or less than 60% of all (mine/lost, ...)" in caplog.text
 
 
 @pytest.mark.parametrize(("channel", "kind"), [("lips", "sound"), ("motion", "moving heads")])
