@@ -1,12 +1,12 @@
 """
-How far the phone times of synthetic voices lie from pocketsphinx's: what `training.utterance.CLOCK` rests on.
+Measure the offset of synthetic voices' phone times from pocketsphinx's, on which `training.utterance.CLOCK` is based.
 
     python benchmarks/measure_label_clocks.py --data DATA [--sentences 25]
 
-Each voice says the same sentences; pocketsphinx aligns them. The centres of its p, b, m, on its own clock, less those
-of the nearest ones by the voice's own account, within 80 ms, tell what must be added to the voice's times. Prints a
-line a voice: the median, the middle half, events matched of all, and the same over all voices of each synthesiser. The
-offset that CLOCK already has is taken off before, so the median is what CLOCK should hold.
+Each voice says the same sentences, and pocketsphinx aligns them. Each p, b, m that it finds is matched with the
+nearest one that the voice reports, within 80 ms; the difference of their centres must be added to the voice's times.
+Prints a line per voice (median, quartiles, matched events of all), and the same over all voices of each synthesiser.
+The offset in CLOCK is removed first, so the median is the value that CLOCK should have.
 """
 
 import argparse
@@ -24,13 +24,13 @@ from dirfa_pipeline.training.speech_corpus import CLOSURE
 from dirfa_pipeline.training.utterance import CLOCK, LeftOut, Utterance
 
 
-NEAR = 0.08  # seconds
+NEAR = 0.08  # seconds within which events are matched
 
 Speak = Callable[[str], Utterance | LeftOut]
 
 
 def voices() -> Iterator[tuple[str, str, Speak]]:
-    """Synthesiser, voice and what speaks by it."""
+    """Yield synthesiser, voice, and a function that speaks with it."""
     for voice in FLITE_VOICES:
         yield "flite", voice, partial(speak_with_flite, voice=voice, slowness=1.0)
     for voice in FESTIVAL_VOICES:
@@ -41,7 +41,7 @@ def voices() -> Iterator[tuple[str, str, Speak]]:
 
 
 def lags(speak: Speak, sentences: list[str], offset: float, words_file: Path) -> tuple[list[float], int]:
-    """What to add to each p, b, m that both found, in seconds, and how many the voice made."""
+    """The offset of each matched p, b, m in seconds, and how many the voice reported."""
     found, count = [], 0
     for text in sentences:
         utterance = speak(text)

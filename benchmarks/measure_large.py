@@ -1,12 +1,12 @@
 """
-The large configuration takes its first steps: an encoder of wav2vec2-base's size and a sampler of 100 million weights.
+Train the large configuration for a few steps: an encoder of wav2vec2-base's size, a sampler of 100 million weights.
 
     python benchmarks/measure_large.py DATA/video/grid_s1 --work WORK --record
 
-The commands are those that whoever has a million clips would run, at a toy batch and for a few steps: the encoder is
-trained (with and without gradient checkpointing), clips are prepared with its features, and the sampler learns from
-their shards. What is learned in so few steps is nothing; memory, pace and the way from end to end are real. The
-encoder's labels are drawn: their alignment is not measured here.
+This runs the same commands as for a million clips, with tiny batches and few steps: it trains the encoder (with and
+without gradient checkpointing), prepares clips with its features, and trains the sampler on their shards. Nothing is
+learned in so few steps, but memory, pace and the whole workflow are real. The encoder's labels are random, because
+their quality is not measured here.
 """
 
 import argparse
@@ -33,13 +33,13 @@ from dirfa_pipeline.training.utterance import Utterance
 
 
 HIDDEN, LAYERS = 768, 12  # wav2vec2-base's
-CLIPS, FRAMES = 26, 75  # of two people, the first of whom validates
-BATCH, SECONDS = 2, 4.0  # of the encoder
+CLIPS, FRAMES = 26, 75  # clips of two people, of whom the first is for validation; frames of each clip
+BATCH, SECONDS = 2, 4.0  # crops in a batch of the encoder, and their length
 STEPS: Final = 3
 
 
 def write_corpus(clips: list[Path], path: Path) -> None:
-    """The sound of some clips; which viseme is when is drawn."""
+    """Write a corpus of the sound of some clips, with random visemes."""
     rng, utterances = np.random.default_rng(0), []
     for clip in clips:
         convert = av.AudioResampler(format="s16", layout="mono", rate=RATE)
@@ -54,7 +54,7 @@ def write_corpus(clips: list[Path], path: Path) -> None:
 
 
 def run(name: str, module: str, *words: str) -> dict[str, Any]:
-    """Run a training command; its peak memory, its seconds, and the last pace that it told."""
+    """Run a training command; returns its peak memory, its seconds and the last pace that it logged."""
     began, command = time.monotonic(), [sys.executable, "-m", f"dirfa_pipeline.training.{module}", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
@@ -72,14 +72,14 @@ def run(name: str, module: str, *words: str) -> dict[str, Any]:
 
 
 def weights_of(path: Path, prefix: str = "") -> int:
-    """How many weights a file of tensors holds."""
+    """The number of weights in a file of tensors."""
     with safe_open(path, "pt") as tensors:
         names = [name for name in tensors.keys() if name.startswith(prefix)]  # noqa: SIM118
         return sum(int(np.prod(tensors.get_slice(name).get_shape())) for name in names)
 
 
 def train_encoder(work: Path, checkpointing: bool) -> dict[str, Any]:
-    """Some steps of a new encoder."""
+    """Train a new encoder for a few steps."""
     name = f"encoder{'-checkpointed' if checkpointing else ''}"
     words = ["--corpus", str(work / "corpus"), "--run", str(work / name), "--output", str(work / "weights")]
     words += ["--steps", str(STEPS), "--batch", str(BATCH), "--seconds", str(SECONDS), "--validate-every", "0"]
@@ -89,7 +89,7 @@ def train_encoder(work: Path, checkpointing: bool) -> dict[str, Any]:
 
 
 def train_sampler(work: Path) -> dict[str, Any]:
-    """Some steps of lips and of motion, from shards."""
+    """Train lips and motion on shards for a few steps."""
     paths = {"tracks": work / "shards", "weights": work / "weights", "run": work / "run", "output": work / "sampler"}
     paths["speech-head"] = work / "encoder" / "speech_head.safetensors"
     words = [word for name, path in paths.items() for word in (f"--{name}", str(path))]
@@ -100,10 +100,10 @@ def train_sampler(work: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="folder of clips of people talking, with sound")
-    parser.add_argument("--work", type=Path, required=True, help="folder for all that is made")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the output")
     add_option(parser, "large")
     options = parser.parse_args()
     work: Path = options.work

@@ -1,13 +1,13 @@
 """
-What preparation costs, and that it grows as a straight line: trees shaped like VoxCeleb2, prepared and measured.
+Measure the cost of `prepare` on trees shaped like VoxCeleb2, and whether it grows linearly with their size.
 
     python benchmarks/measure_scale.py DATA/video/grid_s1 --work WORK --record
 
-Real clips, one after another until there are enough frames, are scaled to 224 pixels and laid out again and again as
-`idNNNNN/VIDEO/CLIP.mp4` with the sound in an .m4a beside it: trees of 10, 100, 300 and 1,000 short clips, and one of
-clips as long as VoxCeleb2's. Each is prepared by a process of its own, from nothing. Costs are core seconds, which a
-busy machine changes little, by the stages that the workers tell; memory is the peak of the largest process. A second
-run measures what is not in WORK/rows.jsonl yet.
+Real clips are joined until there are enough frames, scaled to 224 pixels, and copied repeatedly to
+`idNNNNN/VIDEO/CLIP.mp4`, with the sound in an .m4a next to it. This gives trees of 10, 100, 300 and 1,000 short clips,
+and one of clips as long as VoxCeleb2's. Each tree is prepared from scratch in a process of its own. Costs are core
+seconds by stage, as reported by the workers; a busy machine affects them little. Memory is the peak of the largest
+process. A second run measures only what is not yet in WORK/rows.jsonl.
 """
 
 import argparse
@@ -36,14 +36,14 @@ CLIPS_A_VIDEO, VIDEOS_A_PERSON = 5, 4
 CUTS: Final = 10  # different clips in a tree
 RATE: Final = 16_000  # Hz, of the sound
 VOXCELEB2_CLIPS: Final = 1_092_009
-VOXCELEB2_FRAMES: Final = 195  # of the average clip: 7.8 s
-CORE_HOUR: Final = 0.04  # dollars, assumed: about what a rented core with 4 GB of memory costs
-TERABYTE_MONTH: Final = 23.0  # dollars, assumed: about what an object store takes
+VOXCELEB2_FRAMES: Final = 195  # frames of an average clip: 7.8 s
+CORE_HOUR: Final = 0.04  # assumed price in dollars: about that of a rented core with 4 GB of memory
+TERABYTE_MONTH: Final = 23.0  # assumed price in dollars: about that of an object store
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A tree, and who prepares it: processes of this machine, or a Ray that is started for it."""
+    """A tree, and the workers that prepare it: local processes, or a Ray cluster that is started for it."""
 
     clips: int
     frames: int
@@ -56,7 +56,7 @@ class Plan:
 
 
 def cut(sources: Sequence[Path], target: Path, frames: int) -> None:
-    """So many frames of clips one after another at 224 pixels, and their sound in an .m4a."""
+    """Write the given number of frames of joined clips at 224 pixels, and their sound in an .m4a."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(target), "w") as written:
         video = written.add_stream("libx264", rate=25, options={"crf": "23", "preset": "veryfast"})
@@ -78,14 +78,14 @@ def cut(sources: Sequence[Path], target: Path, frames: int) -> None:
 
 
 def pictures(sources: Sequence[Path]) -> Iterator[av.VideoFrame]:
-    """The frames of clips, one clip after another, again and again."""
+    """The frames of clips, one clip after another, in an endless loop."""
     for source in itertools.cycle(sources):
         with av.open(str(source)) as read:
             yield from read.decode(video=0)
 
 
 def sounds(sources: Sequence[Path]) -> Iterator[np.ndarray]:
-    """Their sound, `(1, samples)` in blocks of at least a frame's length."""
+    """The sound of the clips in the same order, `(1, samples)`, in blocks of at least a frame's length."""
     for source in itertools.cycle(sources):
         convert = av.AudioResampler(format="fltp", layout="mono", rate=RATE)
         with av.open(str(source)) as read:
@@ -94,14 +94,14 @@ def sounds(sources: Sequence[Path]) -> Iterator[np.ndarray]:
 
 
 def places() -> Iterator[str]:
-    """Names of clips as VoxCeleb2 has them, without end."""
+    """Endless names of clips in the style of VoxCeleb2."""
     for person in itertools.count():
         for video, clip in itertools.product(range(VIDEOS_A_PERSON), range(CLIPS_A_VIDEO)):
             yield f"id{person:05d}/video{video:06d}/{clip:05d}"
 
 
 def make_tree(sources: list[Path], folder: Path, count: int, frames: int) -> Path:
-    """A tree of `count` clips; the same few, again and again under other names."""
+    """Make a tree of `count` clips, in which a few clips are repeated under other names."""
     tree, cuts = folder / f"vox-{count}-{frames}", folder / f"cuts-{frames}"
     for index in range(CUTS):
         if not (cuts / f"{index}.m4a").exists():
@@ -115,11 +115,11 @@ def make_tree(sources: list[Path], folder: Path, count: int, frames: int) -> Pat
 
 
 def measure(tree: Path, output: Path, plan: Plan) -> dict[str, Any]:
-    """Prepare a tree from nothing."""
+    """Prepare a tree from scratch, and measure the cost."""
     shutil.rmtree(output, ignore_errors=True)
     words = [str(tree), "--source", "vox2", "--output", str(output), "--workers", str(plan.workers)]
     words += ["--address", "local"] if plan.ray else []
-    # A worker holds one clip at a time, whatever a shard holds: small shards give two workers something to share.
+    # The size of shards hardly affects memory, as workers hold one clip at a time; small ones can be shared by two.
     words += ["--speech-features", "--clips-per-shard", str(min(200, max(5, plan.clips // 5)))]
     began, log = time.monotonic(), output.with_name(f"{output.name}.log")
     with open(log, "w") as told:
@@ -136,7 +136,7 @@ def measure(tree: Path, output: Path, plan: Plan) -> dict[str, Any]:
     return asdict(plan) | {
         "wall_seconds": round(wall, 1), "load": round(os.getloadavg()[0], 1), "stages": stages,
         "stage_seconds": round(sum(stages.values()), 2),
-        # Workers of Ray are nobody's children: what they take is known by their stages alone.
+        # Ray's workers are not child processes, so only the cost of their stages is known.
         "core_seconds": None if plan.ray else round(used.ru_utime + used.ru_stime, 1),
         "peak_mib": None if plan.ray else round(used.ru_maxrss / 1024), "shards": len(shards),
         "largest_shard_bytes": max(shards), "bytes_a_clip_in": round(sum(inside) / plan.clips),
@@ -146,10 +146,10 @@ def measure(tree: Path, output: Path, plan: Plan) -> dict[str, Any]:
 
 
 def line_through(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The line through the stages' core seconds by the number of clips, and how far each tree is from it."""
+    """Fit a line to the stages' core seconds over the number of clips; also returns each tree's deviation from it."""
     clips = np.array([row["clips"] for row in rows], float)
     seconds = np.array([row["stage_seconds"] for row in rows])
-    # Each tree counts alike: by what the line is off as a share of it, not by the largest tree's seconds alone.
+    # Minimise relative deviations, so that all trees count equally and the largest one does not dominate.
     design = np.stack([clips, np.ones_like(clips)], axis=1) / seconds[:, None]
     slope, start = np.linalg.lstsq(design, np.ones_like(clips), rcond=None)[0]
     off = (slope * clips + start) / seconds - 1.0
@@ -160,7 +160,7 @@ def line_through(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def extrapolate(long: dict[str, Any]) -> dict[str, float]:
-    """What VoxCeleb2 takes if each of its clips costs what one of the same length did."""
+    """The cost of VoxCeleb2, if each of its clips costs as much as the measured ones of the same length."""
     each = long["stage_seconds"] / long["clips"]
     hours = each * VOXCELEB2_CLIPS / 3600
     stored, read = (long[name] * VOXCELEB2_CLIPS / 1e12 for name in ("bytes_a_clip_out", "bytes_a_clip_in"))
@@ -174,7 +174,7 @@ def extrapolate(long: dict[str, Any]) -> dict[str, float]:
 
 
 def report_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """All that is told: rows, the line through the trees of short clips, and VoxCeleb2."""
+    """The whole report: rows, the line through the trees of short clips, and VoxCeleb2."""
     alone = [row for row in rows if row["workers"] == 1 and not row["ray"]]
     long = max(alone, key=lambda row: row["frames"])
     return {
@@ -185,7 +185,7 @@ def report_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def feature_share(output: Path) -> float:
-    """The share of speech features in the bytes of shards."""
+    """The share of speech features in the size of the shards."""
     sizes: Counter[bool] = Counter()
     for path in output.glob("*.tar"):
         with tarfile.open(path) as shard:
@@ -195,7 +195,7 @@ def feature_share(output: Path) -> float:
 
 
 def values_of(report: dict[str, Any]) -> dict[str, float]:
-    """The report as figures with names."""
+    """The report as named figures."""
     alone, shared = (
         {row["clips"]: row for row in report["rows"] if row["workers"] == n and not row["ray"]} for n in (1, 2)
     )
@@ -206,7 +206,7 @@ def values_of(report: dict[str, Any]) -> dict[str, float]:
         "load.least": min(loads), "load.most": max(loads), "shared": clips,
         "two_over_one": two["stage_seconds"] / alone[clips]["stage_seconds"],
         "landmark_share": long["stages"]["landmarks"] / long["stage_seconds"],
-        # Of a thousand cores at work, in megabytes a second.
+        # Rates of a thousand busy cores, in megabytes per second.
         "read_rate": 1000 * long["bytes_a_clip_in"] / each / 1e6,
         "write_rate": 1000 * long["bytes_a_clip_out"] / each / 1e6,
         "memory_1000": 1000 * long["peak_mib"] / 1024,
@@ -228,14 +228,14 @@ def values_of(report: dict[str, Any]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path, help="folder of clips of people talking, with sound")
-    parser.add_argument("--work", type=Path, required=True, help="folder for trees and shards; the report is in it")
+    parser.add_argument("--work", type=Path, required=True, help="folder for trees, shards and the report")
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 300, 1000])
-    parser.add_argument("--frames", type=int, default=25, help="of a short clip")
-    parser.add_argument("--long-clips", type=int, default=40, help="of the tree of long clips")
-    parser.add_argument("--shared", type=int, default=100, help="the count that two workers prepare, and Ray's, too")
+    parser.add_argument("--frames", type=int, default=25, help="frames of a short clip")
+    parser.add_argument("--long-clips", type=int, default=40, help="number of clips in the tree of long ones")
+    parser.add_argument("--shared", type=int, default=100, help="clips also prepared by two workers and by Ray")
     add_option(parser, "scale")
     options = parser.parse_args()
     sources = sorted(path for path in options.clips.iterdir() if path.suffix in (".mp4", ".mpg"))

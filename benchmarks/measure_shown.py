@@ -1,12 +1,13 @@
 """
-How much of the motion that is asked for do rendered frames show? And how far do the faces of films move?
+Measure how much of the requested motion rendered frames show, and how far faces in videos move.
 
     python benchmarks/measure_shown.py PHOTO_OR_VIDEO... --weights weights/dirfa-base
 
-Photos are rendered with the head turned by steady steps and with the brows raised; landmarks are found on the frames
-anew. Their rows tell the slope of the angles found over those asked for, and how far the brows rose, over what the
-model's landmarks rise by; 1 is all of it. Videos are tracked as `dirfa evaluate` tracks them; their rows tell how far
-heads (degrees), mouths, lids (inter-ocular distances) and brows (hundredths of it) move, and the last row their means.
+Photos are rendered with the head turning steadily and with raised brows, and landmarks are detected in the frames. The
+rows of photos have the slope of the detected angles over the requested ones, and the rise of the brows relative to
+that of the model's landmarks; 1 means all of the motion. Videos are tracked as in `dirfa evaluate`. Their rows have
+the motion of head (degrees), mouth, lids (inter-ocular distances) and brows (hundredths of it); the last row has the
+means.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from dirfa_pipeline.face.measures import brow_height
 STEPS = 12  # frames of each movement
 TURNS = {"yaw": 0.2, "pitch": 0.15, "roll": 0.15}  # radians to either side
 RAISED = 0.8  # weight of the brows in the last frame
-ENDS = 3  # frames at each end whose brows are compared
+ENDS = 3  # frames at each end between which the height of the brows is compared
 SCORES = (
     "yaw_std", "pitch_std", "roll_std", "angular_speed", "aperture_std", "aperture_low", "mouth_width_std",
     "lid_std", "lid_std_awake", "brow_std", "jitter_rigid", "jitter_lips",
@@ -34,7 +35,7 @@ VIDEOS = (".mp4", ".mov", ".webm")
 
 
 def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
-    """The shares of a photo's motion that its frames show."""
+    """The shares of the requested motion that the frames of a photo show."""
     portrait = pipe.prepare_portrait(str(path), 512)
 
     def find(animation: Animation) -> Track:
@@ -54,7 +55,7 @@ def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
 
 
 def rise(heights: np.ndarray) -> float:
-    """From the first frames to the last."""
+    """The rise from the first frames to the last ones."""
     return float(heights[-ENDS:].mean() - heights[:ENDS].mean())
 
 
@@ -62,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--weights", default="weights/dirfa-base")
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each video")
+    parser.add_argument("--seconds", type=float, default=15.0, help="seconds of each video")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)

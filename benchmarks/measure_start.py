@@ -1,11 +1,11 @@
 """
-What a newcomer waits for: the size of an install, the time to import, and the time to the first frame of a command.
+Measure what a new user waits for: the size of an install, the time to import, and the time to a command's first frame.
 
     python benchmarks/measure_start.py
     python benchmarks/measure_start.py --install old=OLD/.venv/bin/python:OLD --install now=.venv/bin/python:.
 
-Each install is a Python and the folder it is started in. Runs of the installs take turns, after one that fills caches;
-medians are shown. Beside the seconds on the clock stand those of the processor, which a busy machine disturbs less.
+Each install is a Python interpreter and the folder to run it in. The installs run in turn, after a first run that
+fills caches. Prints the medians of wall-clock time and of CPU time, which a busy machine affects less.
 """
 
 import argparse
@@ -51,7 +51,7 @@ print(sum(path.stat().st_size for path in paths if path.is_file()), len(seen))
 
 @dataclass(frozen=True)
 class Install:
-    """One environment: its Python, and the folder that it is started in."""
+    """An environment: its Python interpreter, and the folder to run it in."""
 
     name: str
     python: str
@@ -66,7 +66,7 @@ class Install:
         return cls(match[1], os.path.abspath(match[2]), os.path.abspath(match[3]))
 
     def size(self) -> tuple[float, int]:
-        """Megabytes of the packages that a plain install needs, and their number."""
+        """The size of the packages in a plain install in megabytes, and their number."""
         done = subprocess.run(
             [self.python, "-c", SIZE], cwd=self.folder, check=True, capture_output=True, text=True
         ).stdout  # fmt: skip
@@ -74,7 +74,7 @@ class Install:
         return int(size) / 1e6, int(count)
 
     def run_until(self, words: Sequence[str], sign: bytes) -> tuple[float, float]:
-        """Seconds on the clock and of the processor until a process writes a sign to its standard error."""
+        """Seconds of wall-clock time and CPU time until a process writes `sign` to its standard error."""
         environment = os.environ | {"TQDM_MININTERVAL": "0", "PYTHONUNBUFFERED": "1"}
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -107,7 +107,7 @@ class Install:
 
 
 def processor_seconds(process: int) -> float:
-    """What a running process has used, in all its threads; not a number where the system does not tell."""
+    """CPU time that a running process has used, in all its threads; NaN if the system does not report it."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -116,7 +116,7 @@ def processor_seconds(process: int) -> float:
 
 
 def measure(installs: Sequence[Install], runs: int) -> dict[str, dict[str, float]]:
-    """All numbers of all installs."""
+    """Measure all installs."""
     rows: dict[str, dict[str, float]] = {}
     for install in installs:
         size, count = install.size()
@@ -142,7 +142,7 @@ def measure(installs: Sequence[Install], runs: int) -> dict[str, dict[str, float
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--install", type=Install.parse, action="append", metavar="NAME=PYTHON:FOLDER")
-    parser.add_argument("--runs", type=int, default=5, help="of each (default 5)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each install (default 5)")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
     options = parser.parse_args()
     installs = options.install or [Install("now", sys.executable, str(ROOT))]

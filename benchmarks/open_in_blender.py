@@ -1,11 +1,11 @@
 """
-Open a 3D head in Blender: what it finds, pictures from five sides, and USD.
+Open a 3D head in Blender: check the import, render it from five sides, and export USD.
 
     pip install bpy numpy  # in an environment of its own; Blender's own Python module, 5.0 was used
     python benchmarks/open_in_blender.py HEAD.glb --output PICTURES [--frame 12] [--usdz HEAD.usdz]
 
-Prints the objects, the joints, the morph targets, the frames of the animation at 25 frames a second, and every warning
-of the import. Fails where one of them is not as `dirfa export` promises.
+Prints the objects, joints, morph targets, the frames of the animation at 25 frames per second, and all warnings of the
+import. Fails if one of them is not as `dirfa export` documents.
 """
 
 import argparse
@@ -26,7 +26,7 @@ MORPHS = 67
 
 
 def open_head(path: Path) -> "bpy.types.Object":
-    """Import into an empty scene; returns the skin."""
+    """Import a head into an empty scene; returns the object with the skin."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps = FPS
     said = io.StringIO()
@@ -39,7 +39,7 @@ def open_head(path: Path) -> "bpy.types.Object":
 
 
 def describe(skin: "bpy.types.Object") -> None:
-    """Print what was imported, and compare it with what was promised."""
+    """Print what was imported, and compare it with the documentation."""
     print("objects:", sorted(f"{thing.name} ({thing.type})" for thing in bpy.data.objects))
     bones = [bone.name for armature in bpy.data.armatures for bone in armature.bones]
     targets = [block.name for block in skin.data.shape_keys.key_blocks][1:]
@@ -50,7 +50,7 @@ def describe(skin: "bpy.types.Object") -> None:
 
 
 def light(middle: Vector) -> "bpy.types.Object":
-    """A camera and three lamps around a point."""
+    """Add a camera and three lamps around a point; returns the camera."""
     scene = bpy.context.scene
     for number, (x, y, z, watts) in enumerate(LIGHTS):
         lamp = bpy.data.lights.new(f"lamp {number}", "AREA")
@@ -67,7 +67,7 @@ def light(middle: Vector) -> "bpy.types.Object":
 
 
 def draw(middle: Vector, folder: Path, size: int) -> None:
-    """A picture from each side."""
+    """Render an image from each side."""
     scene, camera = bpy.context.scene, light(middle)
     scene.render.engine = "CYCLES"
     scene.cycles.samples, scene.cycles.use_denoising = 16, False
@@ -84,10 +84,10 @@ def draw(middle: Vector, folder: Path, size: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("head", type=Path)
-    parser.add_argument("--output", type=Path, help="folder for pictures; none are drawn if left out")
+    parser.add_argument("--output", type=Path, help="folder for rendered images (default: none)")
     parser.add_argument("--frame", type=int, default=0)
     parser.add_argument("--size", type=int, default=512)
-    parser.add_argument("--usdz", type=Path, help="write the head as USD, too")
+    parser.add_argument("--usdz", type=Path, help="also write the head as USD")
     options = parser.parse_args()
     skin = open_head(options.head)
     describe(skin)

@@ -1,4 +1,4 @@
-"""Single poses that scripts draw and measure: what is said, expressions, gaze and turns of the head, by name."""
+"""Named poses that scripts draw and measure: phones, expressions, gaze and turns of the head."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from dirfa_pipeline.face.fit import FaceFit
 
 
 def both(**weights: float) -> dict[str, float]:
-    """Give a weight to its left and right side."""
+    """Give each weight to both its left and its right shape."""
     return {f"{name}{side}": value for name, value in weights.items() for side in ("Left", "Right")}
 
 
@@ -49,7 +49,7 @@ POSES: Final[dict[str, dict[str, float]]] = {
     "roll-15": {"roll": np.radians(-15)},
     "turn": {"yaw": np.radians(15), "pitch": np.radians(-10), "roll": np.radians(8), "jawOpen": 0.3},
 }
-# What the goldens show of each face, see docs/changing-the-look.md.
+# The poses of the goldens, see docs/changing-the-look.md.
 GUARDED: Final = (
     "rest", "p", "aa", "oo", "ee", "f", "smile", "frown", "brows up", "wide eyes", "blink", "yaw+15",
 )  # fmt: skip
@@ -58,8 +58,8 @@ HELD: Final = 10.0  # seconds for which a pose is held
 
 def pose_rows(names: tuple[str, ...], face: FaceFit) -> NDArray[np.float32]:
     """
-    Coefficients `(poses, 58)` of poses on a face, with as much of its smile as is left while one is held. A pose that
-    names no lip or jaw keeps the photo's own mouth.
+    Coefficients `(poses, 58)` of poses on a face, with the part of its smile that remains while a pose is held. A pose
+    without lip or jaw weights keeps the photo's own mouth.
     """
     return np.stack([_row(POSES[name], face) for name in names])
 

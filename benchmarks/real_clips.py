@@ -1,4 +1,4 @@
-"""Tracked clips of real people, as benchmarks compare with them: read from shards, shown on one face."""
+"""Tracked clips of real people for comparison in benchmarks, read from shards and applied to one face."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ SAMPLES_PER_FRAME = round(ENCODER_RATE / ANIMATION_FPS)
 
 @dataclass(frozen=True, eq=False)
 class RealClip:
-    """The longest stretch of a clip that was tracked well: its motion on the common face, its sound, its phones."""
+    """The longest well-tracked stretch of a clip: its motion on the common face, its sound and its phones."""
 
     name: str
     track: Track
@@ -37,7 +37,7 @@ class RealClip:
 
     @property
     def unseen(self) -> bool:
-        """Whether nothing was trained on it."""
+        """Whether nothing was trained on this clip."""
         return is_held_out(Path(self.name)) or Path(self.name).name in VALIDATION_CLIPS
 
 
@@ -50,14 +50,14 @@ def read_real_clips(
     most: int = 30,
 ) -> Iterator[RealClip]:
     """
-    Clips of a folder of shards that show something with their own sound for `shortest` seconds or more.
+    Read the clips in a folder of shards that show motion with their own sound for at least `shortest` seconds.
 
     Args:
         tracks (`Path`): The folder.
         face ([`FaceFit`]): The face that shows them all.
         shortest, longest (`float`): Seconds; longer clips are cut.
-        shows: The channels that must be the person's own, of `"lips"` and `"motion"`.
-        most (`int`): Clips taken of each source.
+        shows: What clips must be usable for, of `"lips"` and `"motion"`.
+        most (`int`): Most clips of each source.
     """
     taken: Counter[str] = Counter()
     for clip in read_shards(tracks):
@@ -74,9 +74,9 @@ def read_real_clips(
 
 
 def phones_of_clip(clip: TrackedClip, start: float, stop: float) -> list[Phone]:
-    """The phones of a part of a clip, in seconds from its start; none where what is said is not known."""
+    """The phones of a part of a clip, in seconds from its start; empty if the text is not known."""
     name = Path(clip.name).name
-    code = name.rpartition("_")[2]  # of GRID's clips, with the speaker before it where there are several
+    code = name.rpartition("_")[2]  # the code of a GRID clip, which the speaker may precede
     text = grid_sentence(code) if clip.source.startswith("grid") and len(code) == 6 else KNOWN_TEXTS.get(name, "")
     phones = find_phones(clip.audio, text) if text and clip.audio is not None else []
     return [

@@ -1,9 +1,10 @@
 """
-Figures told once: what a benchmark found, with command, commit, machine and the weights' hash, and where it is told.
+Keeps the results of benchmarks in files, and the figures in the documents equal to them.
 
-Each file `results/NAME.json` holds `values`, which a benchmark writes anew with `--record`; `beside`, which it leaves
-(earlier versions, other machines); and `told`: places of the documents, each a page, the beginning of a line
-and a text in which `{name:.2f}` stands for a value. Recording puts the new figures into these places.
+Each file `results/NAME.json` has the command, the commit, the machine and the hash of the weights, and: `values`,
+which a benchmark replaces with `--record`; `beside`, which it does not change (earlier versions, other machines); and
+`told`, the places in the documents that show the figures. A place has a page, the beginning of a line, and a text in
+which `{name:.2f}` stands for a value. Recording updates these places.
 
     python benchmarks/results.py    compares the documents with the results, as the tests do
 """
@@ -27,12 +28,12 @@ import torch
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
-HASH_LENGTH: Final = 16  # hexadecimal digits: enough to tell any two sets of weights apart
+HASH_LENGTH: Final = 16  # hexadecimal digits, enough to distinguish sets of weights
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a figure is told: a page, how its line begins, and the text in it with names for values."""
+    """A place in the documents: a page, the beginning of a line, and a text in it with names for values."""
 
     page: str
     line: str
@@ -41,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Result:
-    """One run of a benchmark, and where its figures are told."""
+    """A run of a benchmark, and the places that show its figures."""
 
     command: str
     commit: str
@@ -54,12 +55,12 @@ class Result:
     told: list[Place] = field(default_factory=list)
 
     def tell(self, place: Place) -> str:
-        """The text of a place with its figures."""
+        """The text of a place, with figures in place of names."""
         return FIGURES.format(place.text, **{"values": self.values | self.beside})
 
 
 class Figures(Formatter):
-    """Formats names with dots; numbers have no zero before the point unless `0.2f` asks for it."""
+    """Formats values whose names contain dots; omits the zero before the point, except with formats like `0.2f`."""
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:
         return kwargs["values"][field_name], field_name
@@ -75,18 +76,18 @@ FIGURES: Final = Figures()
 
 
 def read(path: Path) -> Result:
-    """One file of results."""
+    """Read a file of results."""
     fields = json.loads(path.read_text(encoding="utf-8"))
     return Result(**fields | {"told": [Place(**place) for place in fields["told"]]})
 
 
 def read_all() -> dict[str, Result]:
-    """All results by name."""
+    """Read all results, by name."""
     return {path.stem: read(path) for path in sorted(RESULTS.glob("*.json"))}
 
 
 def write(name: str, result: Result) -> None:
-    """Write one file of results."""
+    """Write a file of results."""
     text = json.dumps(asdict(result), indent=1, ensure_ascii=False)
     (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
@@ -95,22 +96,22 @@ def add_option(parser: argparse.ArgumentParser, name: str) -> None:
     """Add `--record [NAME]` to a benchmark's arguments."""
     parser.add_argument(
         "--record", nargs="?", const=name, metavar="NAME",
-        help=f"keep the figures in benchmarks/results/{name}.json and put them into the documents",
+        help=f"save the figures in benchmarks/results/{name}.json and update the documents",
     )  # fmt: skip
 
 
 def record(name: str | None, values: Mapping[str, float], weights: str | os.PathLike[str], note: str = "") -> None:
     """
-    Keep the figures of this run, if `--record` was given, and put them into the documents.
+    Save the figures of this run, if `--record` was given, and update the documents.
 
     Args:
-        name (`str`, *optional*): What `--record` named; with `None` nothing happens.
-        values: All figures by name, with dots for what belongs together: `ours.lip_error`.
-        weights: The folder whose hash is kept, or the bundled weights' name.
-        note (`str`): What must be known to judge them.
+        name (`str`, *optional*): The name given to `--record`; with `None`, nothing happens.
+        values: All figures by name; dots group them, as in `ours.lip_error`.
+        weights: The folder whose hash is saved, or the name of the bundled weights.
+        note (`str`): A remark that is needed to interpret the figures.
 
     Raises:
-        KeyError: The documents tell a figure that this run has not.
+        KeyError: The documents show a figure that this run does not have.
     """
     if name is None:
         return
@@ -130,10 +131,10 @@ def record(name: str | None, values: Mapping[str, float], weights: str | os.Path
 
 def find_line(place: Place, text: str | None = None) -> tuple[list[str], int]:
     """
-    The lines of a page, and which of them is meant: the one that begins so and, if there are several, holds `text`.
+    The lines of a page, and the index of the one that begins with `place.line` and, if there are several, has `text`.
 
     Raises:
-        LookupError: None, or several.
+        LookupError: There is no such line, or more than one.
     """
     lines = (ROOT / place.page).read_text(encoding="utf-8").split("\n")
     found = [number for number, line in enumerate(lines) if line.startswith(place.line)]
@@ -154,7 +155,7 @@ def put(place: Place, old: str, new: str) -> None:
 
 
 def differences(results: Mapping[str, Result]) -> Iterator[str]:
-    """Where the documents tell something else than the results."""
+    """Where the documents differ from the results."""
     for name, result in results.items():
         for place in result.told:
             try:
@@ -168,7 +169,7 @@ def differences(results: Mapping[str, Result]) -> Iterator[str]:
 
 
 def command_line() -> str:
-    """The command of this run; of paths outside of the repository only the last part."""
+    """The command of this run, in which paths outside the repository are shortened to their last part."""
     words = [sys.argv[0], *sys.argv[1:]]
     shown = []
     for word in words:
@@ -182,7 +183,7 @@ def command_line() -> str:
 
 
 def commit() -> str:
-    """The commit at hand, with a `+` where tracked files differ from it."""
+    """The current commit, with a `+` if tracked files differ from it."""
 
     def git(*words: str) -> str:
         done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
@@ -192,7 +193,7 @@ def commit() -> str:
 
 
 def machine() -> str:
-    """Processor, cores, accelerator, versions, and how busy it was."""
+    """CPU, cores, accelerator, versions and load of this machine."""
     model = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -205,7 +206,7 @@ def machine() -> str:
 
 
 def hash_of(weights: str | os.PathLike[str]) -> str:
-    """A hash of all files of a checkpoint, their names included."""
+    """A hash of the names and contents of all files in a checkpoint."""
     folder = ROOT / "weights" / weights if os.fspath(weights) == "dirfa-base" else Path(weights)
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):

@@ -1,15 +1,15 @@
 """
-The trial of a learned refiner: a small network that should make rendered mouths look more real. Nothing of it ships.
+Try a learned refiner: a small network that should make rendered mouths look more real. It is not part of the package.
 
     python benchmarks/try_refiner.py pairs --data DATA --weights weights/dirfa-base --held-out LIST --run RUN
     python benchmarks/try_refiner.py train --run RUN
 
-DATA holds `video/grid_s1` and `photos` with `photos.csv` (columns file, set, identity); LIST names photos, relative to
-`photos`, whose people are kept for `judge_refiner.py`. A pair is a mouth rendered and the real one: the first frame of
-a GRID clip driven by the clip, a neutral photo by its smiling twin and the other way round, and a smiling photo's
-render with closed lips driven back to the smile. A U-Net learns the difference, told the
-coefficients of the lips and the photo's own mouth; its losses are L1, gradients, a patch discriminator (least squares,
-Mao et al., 2017) and that one's features.
+DATA holds `video/grid_s1` and `photos` with `photos.csv` (columns file, set, identity). LIST names photos, relative to
+`photos`, whose people are held out for `judge_refiner.py`. A pair is a rendered mouth and the real one: the first
+frame of a GRID clip driven by the clip, a neutral photo driven by a smiling one of the same person and vice versa, or
+a smiling photo's render with closed lips driven back to the smile. A U-Net learns the difference, given the
+coefficients of the lips and the photo's own mouth. Its losses are L1, gradients, a patch discriminator (least squares,
+Mao et al., 2017) and the features of the discriminator.
 """
 
 import argparse
@@ -45,16 +45,16 @@ from dirfa_pipeline.training.loop import Schedule, TrainingRun
 Picture = NDArray[np.uint8]
 Array = NDArray[np.float32]
 
-WIDTH, HEIGHT = 128, 96  # of a crop
+WIDTH, HEIGHT = 128, 96  # of a crop, in pixels
 SPAN: Final = 1.4  # inter-ocular distances across a crop
 SIDES: Final = {"Left": "Right", "Right": "Left"}
 MIRRORED = [LIP_NAMES.index(re.sub("Left|Right", lambda side: SIDES[side[0]], name)) for name in LIP_NAMES]
-GRADIENT, FEATURES, ADVERSARIAL = 0.5, 0.2, 0.03  # weights of the losses beside L1
-CLIP_SHARE: Final = 0.4  # of a batch; the rest are photos
+GRADIENT, FEATURES, ADVERSARIAL = 0.5, 0.2, 0.03  # weights of the losses, relative to L1
+CLIP_SHARE: Final = 0.4  # share of clips in a batch; the rest are photos
 
 
 class Refiner(nn.Module):
-    """U-Net at a half, a quarter and an eighth of the crop; coefficients scale and shift its features (FiLM)."""
+    """A U-Net at a half, a quarter and an eighth of the crop's size, conditioned on coefficients (FiLM)."""
 
     def __init__(self, widths: tuple[int, int, int] = (32, 48, 64)) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.leave.weight)
 
     def forward(self, render: Tensor, photo: Tensor, weights: Tensor, strength: Tensor) -> Tensor:
-        """What to add to a render `(batch, 3, 96, 128)` in [-1, 1]; it fades with strength and towards the border."""
+        """The change to add to a render `(batch, 3, 96, 128)` in [-1, 1], scaled by strength, faded at the border."""
         gains = self.film(weights)[..., None, None].split([2 * width for width in self.widths], 1)
         levels = [F.pixel_unshuffle(torch.cat([render, photo], 1), 2)]
         for block, gain in zip(self.down, gains, strict=True):
@@ -83,7 +83,7 @@ class Refiner(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells real mouths from refined ones by patches; it does not see the render, from which real ones stand apart."""
+    """Tells real mouths from refined ones by patches. It does not see the render, which would give the real away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Discriminator(nn.Module):
         self.leave = nn.Conv2d(64, 1, 3, padding=1)
 
     def forward(self, mouth: Tensor) -> list[Tensor]:
-        """Features of each layer, the last ones the verdicts."""
+        """The features of each layer; the last ones are the verdicts."""
         features = [F.pixel_unshuffle(mouth, 2)]
         for layer in self.layers:
             features.append(layer(features[-1]))
@@ -104,7 +104,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Scene:
-    """A photo and its motion `(frames, 58)`, with the real frames where there are any."""
+    """A photo and its motion `(frames, 58)`, with the real frames if there are any."""
 
     name: str
     portrait: Portrait
@@ -114,15 +114,15 @@ class Scene:
 
 @dataclass(frozen=True)
 class Mouth:
-    """Where a frame shows the mouth, and how its lips stand."""
+    """The position of the mouth in a frame, and the weights of its lips."""
 
-    place: Array  # from pixels of the crop to those of the frame, rigid with the head, (2, 3)
-    weights: Array  # of the lip shapes, in the frame and in the photo
-    strength: float  # 0 where the lips are the photo's own, 1 where they have left it
+    place: Array  # affine map from the crop's pixels to the frame's, (2, 3), which moves with the head
+    weights: Array  # weights of the lip shapes in the frame and in the photo
+    strength: float  # from 0, if the lips are as in the photo, to 1, if they have moved far enough
 
 
 def find_mouth(portrait: Portrait, row: Array | None = None) -> Mouth:
-    """The mouth in the frame of one row of coefficients, in the photo without one."""
+    """Find the mouth in the frame of a row of coefficients or, without one, in the photo."""
     face, lips, rest = portrait.face, list(LIPS), portrait.face.rest_coefficients()
     rows = np.stack([rest if row is None else row, rest])
     x, y = face.rotation[:2, 0] / np.linalg.norm(face.rotation[:2, 0])
@@ -138,14 +138,14 @@ def find_mouth(portrait: Portrait, row: Array | None = None) -> Mouth:
 
 
 def cut(frame: Picture, place: Array, zoom: int = 1) -> Picture:
-    """The crop `(96 zoom, 128 zoom, 3)` at a place of a frame."""
+    """The crop `(96 zoom, 128 zoom, 3)` at a position in a frame."""
     place, size = np.column_stack([place[:, :2] / zoom, place[:, 2]]), (zoom * WIDTH, zoom * HEIGHT)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(frame, place, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
 
 
 class Scenes:
-    """Clips and photos to learn from or to judge by; `held_out` lists photos whose people are kept for judging."""
+    """Clips and photos for training or judging; `held_out` lists photos whose people are kept for judging."""
 
     def __init__(self, data: Path, weights: Path, held_out: Path) -> None:
         self.photos = data / "photos"
@@ -166,7 +166,7 @@ class Scenes:
         return self.renderer.render(self.renderer.prepare(scene.portrait), scene.motion)
 
     def clips(self, paths: list[Path], frames: slice) -> Iterator[Scene]:
-        """The first frames of clips, driven by some of the clip's frames."""
+        """The first frame of each clip, driven by some of the clip's frames."""
         for path in paths:
             pictures = np.array(list(islice(read_video(path).frames, 75)))
             try:
@@ -178,12 +178,12 @@ class Scenes:
             yield Scene(path.parent.name, portrait, motion[frames].astype(np.float32), pictures[frames])
 
     def other_look(self, name: str, portrait: Portrait, real: Portrait) -> Scene:
-        """A photo driven to how another one of the same person looks."""
+        """A photo driven to the expression of another photo of the same person."""
         fit = self.face_model.fit_video(np.stack([portrait.landmarks, real.landmarks]))
         return Scene(name, portrait, motion_from(fit, 0, portrait.face)[1:].astype(np.float32), real.image[None])
 
     def looks(self, held_out: bool, step: int = 1) -> Iterator[Scene]:
-        """Of every `step`-th person: twins to each other, single smiles from their own render with closed lips."""
+        """For every `step`-th person: pairs of photos to each other, single smiles from a render with closed lips."""
         for identity, files in list(self.people[held_out].items())[::step]:
             try:
                 portraits = [self.portrait(self.photos / file) for file in files[:2]]
@@ -199,7 +199,7 @@ class Scenes:
 
 
 def make_pairs(options: argparse.Namespace) -> None:
-    """Render what the network learns from: crops of renders, truths and photos in `RUN/pairs-*.npz`, kept if there."""
+    """Render the training data: crops of renders, truths and photos in `RUN/pairs-*.npz`; existing files are kept."""
     scenes = Scenes(options.data, options.weights, options.held_out)
     paths = sorted((options.data / "video" / "grid_s1").glob("*.mp4"))
     paths = paths[:: max(1, len(paths) // options.clips)][: options.clips]
@@ -228,7 +228,7 @@ def collect_pairs(scenes: Scenes, found: Iterable[Scene]) -> dict[str, NDArray]:
 
 
 def draw_batch(pairs: dict[str, Tensor], shares: Tensor, size: int, generator: torch.Generator) -> list[Tensor]:
-    """Render, truth, photo, weights and strength of random pairs, mirrored, moved and tinted at random."""
+    """Render, truth, photo, weights and strength of random pairs, randomly mirrored, moved and tinted."""
     chosen = torch.multinomial(shares, size, replacement=True, generator=generator)
     flip = torch.rand(size, 1, 1, 1, generator=generator) < 0.5
     tint = 0.9 + 0.3 * (torch.rand(size, 3, 1, 1, generator=generator) - 0.5)
@@ -245,7 +245,7 @@ def draw_batch(pairs: dict[str, Tensor], shares: Tensor, size: int, generator: t
 
 
 def mouth_losses(refined: Tensor, truth: Tensor, features: list[Tensor], real: list[Tensor]) -> dict[str, Tensor]:
-    """What the refiner minimises, by name."""
+    """The losses of the refiner, by name."""
     slopes = torch.stack([F.l1_loss(refined.diff(dim=axis), truth.diff(dim=axis)) for axis in (2, 3)])
     matched = torch.stack([F.l1_loss(ours, theirs) for ours, theirs in zip(features[:-1], real[:-1], strict=True)])
     return {
@@ -257,7 +257,7 @@ def mouth_losses(refined: Tensor, truth: Tensor, features: list[Tensor], real: l
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train on what `pairs` made; an interrupted run goes on with a new discriminator."""
+    """Train on the output of `pairs`; an interrupted run resumes with a new discriminator."""
     accelerator = Accelerator()
     torch.manual_seed(0)
     files = [np.load(options.run / f"pairs-{source}.npz") for source in ("photos", "clips")]

@@ -1,14 +1,14 @@
 """
-Score the gates of the lips on the development split: people that nothing reported here is measured on.
+Score settings of the lips' gates on the development split, which is separate from the people in reported results.
 
     python benchmarks/tune_lip_gates.py --corpus CORPUS --tracks TRACKS --weights weights/dirfa-base
 
-`CORPUS` is what `prepare_speech` wrote, `TRACKS` what `track_videos` wrote. A row is one setting of the sampler's
-gates, changed from its configuration: `closure_low` and `closure_high`, the closure probabilities where the lips begin
-to shut and are shut, or `rest_*`, the mean chance of silence at which the mouth comes to rest. Columns: how often the
-lips close at p, b, m of the readers kept for validation, less how often they do at random times; over the clips in the
-wild, how well their opening correlates with that of the real face, of clips that validate and of those that the lip
-decoder has seen; how far it moves in silences against speech.
+`CORPUS` is the output of `prepare_speech`, `TRACKS` that of `track_videos`. Each row is a setting of the sampler's
+gates that differs from its configuration: `closure_low` and `closure_high`, the closure probabilities at which the
+lips begin to shut and are shut, or `rest_*`, the mean probability of silence at which the mouth comes to rest. The
+columns are how often the lips close at p, b, m of the readers kept for validation, minus how often they do at random
+times; for clips in the wild, the correlation of the opening with that of the real face, in validation clips and in
+clips that the lip decoder was trained on; and how far the mouth moves in silence, relative to speech.
 """
 
 import argparse
@@ -47,13 +47,13 @@ SETTINGS: tuple[dict[str, float], ...] = (
     ),
 )
 GATE_NAMES = ("closure_low", "closure_high", "rest_low", "rest_high", "rest_length", "rest_margin")
-READINGS = 40  # of each source
+READINGS = 40  # utterances of each source
 SECONDS = (3, 15)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Posteriors `(1, features, visemes + 1)` of an utterance, and its closures."""
+    """The posteriors `(1, features, visemes + 1)` of an utterance, and its closures."""
 
     source: str
     speech: Tensor
@@ -62,7 +62,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Clip:
-    """A tracked clip with its sound, and whether it validates."""
+    """A tracked clip with its sound, and whether it is a validation clip."""
 
     validates: bool
     example: LipExample
@@ -70,7 +70,7 @@ class Clip:
 
 
 def read_corpus(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler) -> list[Reading]:
-    """Utterances of the readers kept for validation."""
+    """Read utterances of the readers kept for validation."""
     readings = []
     for path in sorted(folder.glob("*.npz")):
         count = 0
@@ -86,7 +86,7 @@ def read_corpus(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler)
 
 
 def read_tracks(folder: Path, encoder: Wav2Vec2Model, sampler: AnimationSampler, face_model: FaceModel) -> list[Clip]:
-    """Clips in the wild whose lips are those of their sound."""
+    """Read clips in the wild whose lips match their sound."""
     clips = []
     for validates, part in zip((False, True), read_clips(folder), strict=True):
         for clip in part:
@@ -106,7 +106,7 @@ def aperture(sampler: AnimationSampler, speech: Tensor, opening: Tensor) -> np.n
 
 
 def score(sampler: AnimationSampler, readings: list[Reading], clips: list[Clip], opening: Tensor) -> str:
-    """All columns of one setting."""
+    """Compute all columns of one setting."""
     closed, correlation, still = defaultdict(list), defaultdict(list), []
     for reading in readings:
         curve = aperture(sampler, reading.speech, opening)
