@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with speech/ and video/, or with recordings")
     parser.add_argument("--output", type=Path, required=True, help="folder for the corpus")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--limit", type=int, help="use at most this many utterances")
+    parser.add_argument("--limit", type=int, help="try only this many utterances")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     path = options.output / f"{corpus_name(options.source, options.data)}.npz"

@@ -127,7 +127,7 @@ def test_a_local_job_is_killed_and_goes_on(tree: Path, tmp_path: Path) -> None:
         process.kill()
         process.wait()
         assert start(words, log).wait(1800) == 0
-        assert "of 20 shards are there already" in log.read_text()
+        assert "of 20 shards exist already" in log.read_text()
         check_account(output, {"not a readable video": 1})
     first, second = ({path.name: path.read_bytes() for path in output.glob("*.*")} for output in outputs.values())
     assert first == second
