@@ -43,8 +43,8 @@ CALIBRATION_ROUNDS: Final = 16
 # Range of the share of the distance from rest that each event takes back. With less, motion would depend on its start
 # for longer than seconds; with more, the head would return at once and look restless.
 LEASHES: Final = (0.25, 0.5)
-# That of roll: some people lean for as long as they speak, but a face that leans for long looks crooked to judges of
-# stills, and makes takes of different speeches alike.
+# The leash of roll is fixed and tighter: some people lean while they speak, but a face that leans for long looks
+# crooked in stills, and makes takes of different speeches look alike.
 ROLL_LEASH: Final = 0.8
 ROLL: Final = MOTION_NAMES.index("roll")
 BROW_CHANNELS: Final = tuple(MOTION_NAMES.index(name) for name in ("browInnerUp", "browOuterUp"))

@@ -311,7 +311,7 @@ def test_visitors_above_capacity_wait_or_are_sent_away(serve: Callable[..., Serv
                         await fourth.until("ready")
                     assert closed.value.rcvd.code == 1013
                 refused = httpx.post(f"{server.http}/offer", json={"type": "offer", "sdp": "v=0"}, timeout=PATIENCE)
-                assert refused.status_code == 503 and "2 conversations" in refused.json()["error"]
+                assert refused.status_code == 503 and "all 2 places" in refused.json()["error"]
                 await first.socket.close()
                 await third.until("ready")  # moved up
             await settle(server, "sessions", 1)
