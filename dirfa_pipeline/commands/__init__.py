@@ -29,5 +29,5 @@ def check_device(name: str) -> None:
             raise NotImplementedError("of another kind")
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not built in, not implemented
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"--device must be cpu, or a cuda or mps that is there, got {name!r} ({reason})") from error

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 DONE, POLICY, TOO_LARGE, FAILED, TRY_LATER = 1000, 1008, 1009, 1011, 1013
 IN_FLIGHT: Final = 0.6  # seconds of frames that may be in transit to a visitor who reports which were shown
 MOST_UNREAD: Final = 64  # messages waiting to be processed; when there are more, the socket is not read
+LONGEST_REASON: Final = 123  # bytes, of what a closing frame has room for (RFC 6455, section 5.5)
 LONGEST_RATE: Final = 10  # sampling rates must have fewer digits than this
 MOST_EVENTS: Final = 256  # events waiting to be sent; a visitor with more is disconnected for not reading them
 
@@ -232,7 +233,7 @@ async def _close(socket: WebSocket, sender: _Sender, code: int, reason: str) -> 
     with suppress(RuntimeError, WebSocketDisconnect, ConnectionError):  # the visitor may have left meanwhile
         if reason:
             await sender.tell_now({"type": "closing", "code": code, "text": reason})
-        await socket.close(code, reason[:100])
+        await socket.close(code, reason.encode()[:LONGEST_REASON].decode(errors="ignore"))
 
 
 def _rate(text: str) -> int:

@@ -261,7 +261,7 @@ class TrainingRun:
 
     def _not_finite(self, what: str, value: object) -> TrainingError:
         saved = self._newest()
-        kept = "none is saved" if saved is None else f"step {saved['step']} is in {self.checkpoint}"
+        kept = "none is saved" if saved is None else f"step {saved['step']} is saved in {self.checkpoint.parent}"
         return TrainingError(f"{self.name}: the {what} of step {self.step + 1} is not finite: {value}; {kept}")
 
     def _finish_step(self) -> None:

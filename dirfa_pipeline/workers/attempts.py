@@ -29,7 +29,9 @@ class Attempts:
         content = self.place.read()
         try:
             found = json.loads(content) if content else {}
-        except ValueError:  # a damaged file counts as empty
+        except ValueError:
+            found = {}
+        if not isinstance(found, dict):  # a damaged file counts as empty
             found = {}
         self.deaths = dict(found.get("deaths", {}))
         if name := found.get("now"):

@@ -84,7 +84,7 @@ def _connected(address: str, count: int) -> Iterator[None]:
         else:
             ray.init(address, **shared)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(
             f"no Ray cluster answers at {address} ({reason}); start one or leave --address out"
         ) from error

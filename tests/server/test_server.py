@@ -506,7 +506,7 @@ def test_strangers_are_refused(serve: Callable[..., Server], name: str) -> None:
     run(scene())
 
 
-@pytest.mark.parametrize("query", ["?face=nobody", "?rate=3", "?rate=fast", "?rate=%C2%B2"])
+@pytest.mark.parametrize("query", ["?face=nobody", f"?face={60 * '%C3%A9'}", "?rate=3", "?rate=fast", "?rate=%C2%B2"])
 def test_bad_queries_are_told(serve: Callable[..., Server], query: str) -> None:
     async def scene() -> None:
         async with visit(server, query) as visitor:

@@ -70,6 +70,6 @@ def test_attempts_count_deaths(tmp_path: Path) -> None:
 
 
 def test_attempts_that_cannot_be_read_are_none(tmp_path: Path) -> None:
-    for content in ("{", json.dumps({"now": ""})):
+    for content in ("{", "[]", "3", json.dumps({"now": ""})):
         (tmp_path / "one.json").write_text(content)
         assert Attempts(Address(str(tmp_path / "one.json"))).begin("a")
