@@ -17,10 +17,11 @@ from ..animation.coefficients import COEFFICIENT_NAMES, LIP_INDICES
 from ..media.audio import FEATURES_PER_FRAME
 from ..media.prosody import NUM_PROSODY
 from .gestures import BEGIN, REACH, compose
-from .listener import AROUSAL, NUM_HEARD, Listener
+from .listener import AROUSAL, NUM_HEARD, SPEAKING, Listener
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head, show_motion
 from .motion_draw import ROWS, BlinkDraw, MotionDraw, start_level
 from .sound_events import PAST, EventFinder, SoundEvent
+from .voice_gate import voice_gate
 
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ class AnimationStream:
     def _assemble(self, known: Tensor, stop: int) -> Tensor:
         """Coefficients of the frames up to `stop`."""
         motion = self._motion(stop)
-        lips = self._lips(known, stop).float()
+        lips = self._lips(known, stop).float() * self._voice(known, stop).unsqueeze(1)
         takes = []
         for blinks, curves in zip(self._blinks, motion, strict=True):
             shown = limit_head(show_motion(curves))
@@ -196,6 +197,12 @@ class AnimationStream:
         low = max(first, self._frame - self._sampler.lip_past)
         heard = known[:, FEATURES_PER_FRAME * (low - first) : FEATURES_PER_FRAME * (end - first)]
         return self._sampler.lips(heard)[0, self._frame - low : stop - low]
+
+    def _voice(self, known: Tensor, stop: int) -> Tensor:
+        """How far the lips of the frames up to `stop` follow what is heard, `(frames,)`."""
+        speaking = known[0, :, SPEAKING - NUM_HEARD].float()
+        begin, ahead = FEATURES_PER_FRAME * self._frame - self._first, FEATURES_PER_FRAME * self._sampler.lip_future
+        return voice_gate(speaking, begin, stop - self._frame, ahead)
 
     def _forget(self) -> None:
         """Drop what no later frame needs."""
