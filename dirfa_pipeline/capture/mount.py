@@ -1,6 +1,6 @@
 """The mount around a round or framed picture, as avatars have it: it stays in front while the head moves behind."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import cv2
@@ -15,6 +15,7 @@ LEAST: Final = 0.03  # of the picture: less of one colour is part of what it sho
 ROUND: Final = 0.02  # of a circle's radius by which a round picture's edge is off it, at most
 CONVEX: Final = 0.98  # share of its convex hull that another picture fills, at least; people before a wall fill less
 EDGE: Final = 20  # levels between mount and picture, typically: a wall goes on more smoothly
+CROSSES: Final = 0.35  # of the person's mask: more is the person
 RIM: Final = 0.008  # of the width: so far the mount's colour bleeds into the picture
 
 
@@ -25,16 +26,28 @@ class Mount:
         cover (`np.ndarray` of shape `(height, width)`): How much of a pixel is the mount's, in [0, 255].
         places (`np.ndarray` of shape `(height, width, 2)`): Row and column that goes on at each pixel: below the mount
             the mirror image at its edge.
+        edge (`np.ndarray` of shape `(height, width, 2)`): Row and column of the nearest pixel of the picture.
         own (`np.ndarray` of shape `(height, width, 3)`): int16, what the photo has over what goes on below.
     """
 
     cover: NDArray[np.uint8]
     places: NDArray[np.int32]
+    edge: NDArray[np.int32]
     own: NDArray[np.int16]
 
     def below(self, picture: NDArray[Value]) -> NDArray[Value]:
         """What of a picture of the same height and width goes on below the mount."""
         return picture[self.places[..., 0], self.places[..., 1]]
+
+    def around(self, image: NDArray[np.uint8], person: NDArray[np.float32]) -> "Mount":
+        """
+        The same mount with the mirror image only where a person, `(height, width)` in [0, 1], goes across its edge.
+
+        What else is at the edge goes on as it is: hair mirrored above it would come into sight with a head that sinks.
+        """
+        across = person[self.edge[..., 0], self.edge[..., 1], None] > CROSSES
+        places = np.where(across, self.places, self.edge)
+        return replace(self, places=places, own=_own(image, self.cover, places))
 
 
 def find_mount(image: NDArray[np.uint8]) -> Mount | None:
@@ -61,8 +74,13 @@ def find_mount(image: NDArray[np.uint8]) -> Mount | None:
     places = np.where(clean[places[..., 0], places[..., 1], None] > 0, places, nearest)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     cover = (255.0 * np.clip(1.0 - (distance - 1.0) / rim, 0.0, 1.0)).astype(np.uint8)
+    return Mount(cover, places, nearest, _own(image, cover, places))
+
+
+def _own(image: NDArray[np.uint8], cover: NDArray[np.uint8], places: NDArray[np.int32]) -> NDArray[np.int16]:
+    """What a photo has over what goes on below its mount, `(height, width, 3)`."""
     bare = (255 - cover[..., None].astype(np.int32)) * image[places[..., 0], places[..., 1]]
-    return Mount(cover, places, (image - (bare + 127) // 255).astype(np.int16))
+    return (image - (bare + 127) // 255).astype(np.int16)
 
 
 def _shape(rest: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

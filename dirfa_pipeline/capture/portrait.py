@@ -87,7 +87,7 @@ class Portrait:
         mount = find_mount(picture)  # else the segmenter takes all of a round picture for the person
         mask = detector.person_mask(mount.below(picture) if mount else picture)
         if mount:
-            mask = np.maximum(mask, mount.below(mask))
+            mask = mount.around(picture, mask).below(mask)
         return cls(picture, mask, chosen.landmarks, fit)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from ..animation.animation import Animation
-from ..animation.coefficients import EXPRESSION_NAMES, check_coefficients
+from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS, check_coefficients
 from ..capture.films import FilmedFace
 from ..capture.mount import Mount, find_mount
 from ..capture.portrait import Portrait
@@ -52,6 +52,11 @@ SMILES, CHEEKS, LIDS = (
 )
 STRONG_SMILE: Final = 0.4  # from which on eyes smile too
 CHEEKS_LIFTED, LIDS_NARROWED = 0.75, 0.35  # by a full one
+
+# Radians: how far from the camera a head turns, with the photo's own turn; how far from the photo it always may; and
+# the share of that room within which turns are as asked for. Seen: beyond, the far side of the nose folds over.
+YAW: Final = NUM_EXPRESSIONS  # place among the coefficients
+FARTHEST_YAW, LEAST_ROOM, FREE_TURN = 0.36, 0.1, 0.7
 
 # What of the picture can move, chosen so that no seam shows (tests/models/test_face_renderer.py).
 LEAST_GIVE: Final = 0.01  # share of the skin's motion: what follows it less stays
@@ -132,8 +137,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         landmarks = soften_relief(flatten(portrait.landmarks, face, zone))
         mesh = hold_at_border(build_mesh(landmarks, _array(self.triangles), width, height), cut_out(portrait.mask))
         mount = find_mount(image)
-        picture = mount.below(image) if mount else image
-        layers = separate(picture, portrait.mask, portrait.landmarks)
+        if mount:
+            mount = mount.around(image, portrait.mask)
+        layers = separate(mount.below(image) if mount else image, portrait.mask, portrait.landmarks)
         person = add_crown(layers.cutout, portrait.landmarks)
         above = len(person) - height
         return PreparedPortrait(
@@ -234,8 +240,24 @@ def _draw(
 def _pose(prepared: PreparedPortrait, row: Array) -> tuple[FrameState, Array]:
     """The pose of a row of coefficients, `(58,)`, and the change of light that it makes."""
     face = prepared.face
-    state = prepared.pose(_with_smiling_eyes(row, face.rest, face.expression))
+    row = _in_sight(_with_smiling_eyes(row, face.rest, face.expression), float(face.head_angles()[0]))
+    state = prepared.pose(row)
     return state, prepared.skin.shading(state.weights, state.transform[:, :3], state.parted)
+
+
+def _in_sight(row: Array, own_yaw: float) -> Array:
+    """
+    A row of coefficients `(58,)` whose head does not turn farther away than one photo can show: a head that is turned
+    in the photo already has less room. Small turns stay as they are.
+    """
+    yaw = float(row[YAW])
+    room = max(FARTHEST_YAW - own_yaw * np.sign(yaw), LEAST_ROOM)
+    free = FREE_TURN * room
+    if abs(yaw) <= free:
+        return row
+    row = row.copy()
+    row[YAW] = np.sign(yaw) * (free + (room - free) * np.tanh((abs(yaw) - free) / (room - free)))
+    return row
 
 
 def _with_smiling_eyes(row: Array, rest: Array, own: Array) -> Array:
