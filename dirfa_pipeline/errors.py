@@ -1,6 +1,11 @@
 """What users can get wrong. Every message states the rule, the value received and what to do."""
 
 
+def how_to_install(extra: str) -> str:
+    """What to type where an extra of the package is missing."""
+    return f"pip install 'dirfa-pipeline[{extra}]', in a checkout pip install -e '.[{extra}]'"
+
+
 class InputError(ValueError):
     """Base of all errors that a user can fix by changing the input."""
 

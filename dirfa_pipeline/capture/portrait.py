@@ -77,7 +77,7 @@ class Portrait:
         if len(faces) > 1 and choice is None:
             _warn(
                 f"{len(faces)} faces found, from left to right: {list_faces(faces)}; the largest one is animated, "
-                f"{chosen.index}; face= chooses another"
+                f"{chosen.index}; choose another by its number (face, --face)"
             )
         fit = face_model.fit_image(chosen.landmarks)
         for doubt in doubts(measure_face(picture, chosen.landmarks, fit, detector)):

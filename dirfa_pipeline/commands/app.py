@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from ..errors import InputError
+from ..errors import InputError, how_to_install
 from . import progress
 from .loading import load_pipeline
 
@@ -73,9 +73,7 @@ def serve(options: argparse.Namespace) -> None:
         from ..demo import build_demo, launch_options
         from ..demo.limits import MAX_WAITING
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"the page needs {error.name}: pip install 'dirfa-pipeline[app]', in a checkout pip install -e '.[app]'"
-        ) from error
+        raise InputError(f"the page needs {error.name}: {how_to_install('app')}") from error
     pipeline = load_pipeline(options.weights, options.device)
     pipeline.set_progress_bar_config(disable=True)  # visitors see the page's own
     voices = dict(voice.split("=", 1) for voice in options.voice) if options.voice else None

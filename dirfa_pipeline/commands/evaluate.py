@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, how_to_install
 from ..media.files import whole_file
 from . import progress
 from .loading import load_pipeline
@@ -111,7 +111,7 @@ def can_align(texts: list[str], lexicon: Path | None) -> bool:
     except ImportError:
         progress(
             f"warning: the phones of {len(texts)} clips with text are not scored: that needs pocketsphinx, "
-            "pip install dirfa-pipeline[train]"
+            f"{how_to_install('train')}"
         )
         return False
     words = unpronounceable(texts, lexicon)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ..errors import InputError
+from ..errors import InputError, how_to_install
 from ..server.settings import Settings
 from . import progress
 from .loading import load_pipeline
@@ -68,9 +68,7 @@ def run(options: argparse.Namespace) -> None:
 
         from ..server.app import build_app
     except ImportError as error:
-        raise InputError(
-            f"serving needs {error.name}: pip install 'dirfa-pipeline[serve]', in a checkout pip install -e '.[serve]'"
-        ) from error
+        raise InputError(f"serving needs {error.name}: {how_to_install('serve')}") from error
     from ..live.voices.choose import open_voice
     from ..server.house import House
     from ..server.people import Ensemble
@@ -90,6 +88,7 @@ def run(options: argparse.Namespace) -> None:
         host, port = listener.getsockname()[:2]
         where = f"[{host}]" if ":" in host else host
         print(f"http://{where}:{port}/" + (f"?token={quote(settings.token)}" if settings.token else ""), flush=True)
+        progress("serving until Ctrl+C")
         sys.setswitchinterval(SWITCH)
         # uvicorn stops gracefully, then raises the signal anew; by itself that would end Python before it cleans up.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))

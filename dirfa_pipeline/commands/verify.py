@@ -49,13 +49,13 @@ def lines(found: "Provenance") -> list[str]:
     if told is None:
         credentials = "none"
     elif told.intact:
-        trust = "an authority that C2PA trusts" if told.trusted else "nobody that C2PA trusts: it may be self-made"
+        trust = "an authority that C2PA trusts" if told.trusted else "nobody that C2PA trusts, as anybody can sign"
         credentials = f"intact; made by {told.software or 'unnamed software'} as {told.source_type or 'unstated'}; "
         credentials += f"signed by {told.signer or 'an unnamed certificate'}, vouched for by {trust}"
     else:
         credentials = f"broken: {', '.join(told.problems)}"
     if mark is None:
-        watermark = "the video is too short to tell"
+        watermark = "not looked for: it takes a video of some seconds"
     elif mark.found:
         number = "its number cannot be read" if mark.payload is None else f"number {mark.payload:#010x}"
         watermark = f"found, {number}; chance gives such a score ({mark.score:.1f}) to one video in a million or fewer"

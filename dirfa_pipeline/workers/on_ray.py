@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from ..errors import InputError
+from ..errors import InputError, how_to_install
 from .work import ONE_THREAD, Item, Make, Result
 
 
@@ -23,8 +23,7 @@ def check_ray() -> None:
         import ray.data  # noqa: F401
     except ImportError as error:
         raise InputError(
-            f"an address of a Ray cluster needs Ray, which is not installed ({error}): "
-            "pip install 'dirfa-pipeline[scale]'"
+            f"an address of a Ray cluster needs Ray, which is not installed ({error}): {how_to_install('scale')}"
         ) from error
 
 

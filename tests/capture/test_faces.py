@@ -69,7 +69,7 @@ def test_points_are_those_of_the_photo_itself(group: Image.Image, face_model: Fa
 
 
 def test_largest_is_taken_and_all_are_named(group: Image.Image, face_model: FaceModel) -> None:
-    words = r"3 faces found, .* 0 at \(1\d\d, \d+\).* the largest one is animated, 2; face="
+    words = r"3 faces found, .* 0 at \(1\d\d, \d+\).* the largest one is animated, 2; choose another by its number"
     with pytest.warns(UserWarning, match=words):
         Portrait.from_image(group, face_model)
 

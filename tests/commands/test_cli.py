@@ -176,3 +176,19 @@ def test_push_shows_its_card_without_a_network(tmp_path: Path, capsys: pytest.Ca
 def test_push_checks_its_files(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["push", "me/mine", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("generate a b -o c.mp4 --expresion happy", "dirfa generate: error: unrecognized arguments: --expresion happy"),
+        ("generate a b -o c.mp4 --expresion happy", "did you mean --expression?"),
+        ("verify a --jsn=1", "did you mean --json?"),
+        ("verify a b", "unrecognized arguments: b\n"),
+        ("generate --gaze camera a b -o c.mp4", "put files before options that take several values"),
+    ],
+)
+def test_mistyped_options_are_answered(words: str, message: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        main(words.split())
+    assert message in capsys.readouterr().err

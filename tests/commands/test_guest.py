@@ -217,5 +217,5 @@ def test_evaluating_needs_no_extras(weights: str, tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == DONE, done.stderr[-3000:]
-    assert "pip install dirfa-pipeline[train]" in done.stderr
+    assert "pip install 'dirfa-pipeline[train]'" in done.stderr
     assert "ours" in done.stdout

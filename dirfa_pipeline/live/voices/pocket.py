@@ -7,7 +7,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, Final
 
-from ...errors import VoiceError
+from ...errors import VoiceError, how_to_install
 from ...media.audio import AudioClip
 from .patience import with_patience
 from .voice import PATIENCE, check_text
@@ -84,6 +84,6 @@ def import_pocket_tts() -> ModuleType:
     try:
         return importlib.import_module("pocket_tts")
     except ImportError as error:
-        raise VoiceError(f'pocket-tts must be installed ({error}): pip install "dirfa-pipeline[voices]"') from error
+        raise VoiceError(f"pocket-tts must be installed ({error}): {how_to_install('voices')}") from error
     finally:
         torch.set_num_threads(threads)
