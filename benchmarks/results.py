@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from string import Formatter
 from typing import Any, Final
@@ -28,6 +29,7 @@ import torch
 
 ROOT: Final = Path(__file__).parents[1]
 RESULTS: Final = ROOT / "benchmarks" / "results"
+MANY_FILES: Final = 20  # arguments in a row that a kept command names one by one
 HASH_LENGTH: Final = 16  # hexadecimal digits, enough to distinguish sets of weights
 
 
@@ -169,17 +171,23 @@ def differences(results: Mapping[str, Result]) -> Iterator[str]:
 
 
 def command_line() -> str:
-    """The command of this run, in which paths outside the repository are shortened to their last part."""
-    words = [sys.argv[0], *sys.argv[1:]]
-    shown = []
-    for word in words:
-        path = Path(word)
-        if path.is_absolute() and path.is_relative_to(ROOT):
-            word = str(path.relative_to(ROOT))
-        elif path.is_absolute() or word.startswith(".."):
-            word = path.name
-        shown.append(word)
-    return " ".join(["python", *shown])
+    """
+    The command of this run, in which paths outside the repository are shortened to their last part, and of many files
+    in a row the first, the last and their number are left.
+    """
+    shown = ["python"]
+    for is_file, words in groupby(sys.argv, os.path.isfile):
+        names = [_shortened(word) for word in words]
+        many = is_file and len(names) > MANY_FILES
+        shown += [names[0], "...", names[-1], f"({len(names)} files)"] if many else names
+    return " ".join(shown)
+
+
+def _shortened(word: str) -> str:
+    path = Path(word)
+    if path.is_absolute() and path.is_relative_to(ROOT):
+        return str(path.relative_to(ROOT))
+    return path.name if path.is_absolute() or word.startswith("..") else word
 
 
 def commit() -> str:
