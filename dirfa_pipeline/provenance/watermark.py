@@ -20,6 +20,7 @@ FREQUENCY: Final = 0.6  # hertz of the alternating sign; what stands still cance
 # visible.
 STRENGTH: Final = 1.5  # root mean square, in levels of 255, where the room is 1
 MOST_ROOM: Final = 1.32  # highest root mean square over a frame; keeps the mark's PSNR above 42 dB in busy frames
+MOST_LIFTED: Final = 1.25  # factor on the room of frames with little of it, up to the same root mean square
 BEACON: Final = 0.3  # share of the mark's power in the beacon; the rest is in the bits
 # Strength in flat areas, and how much is added in busy ones, where noise is not seen. With half as much again in flat
 # areas, people who compared videos noticed mottled walls.
@@ -80,5 +81,5 @@ def _room(frame: NDArray[np.uint8]) -> Array:
     light = frame[::STEP, ::STEP, 1].astype(np.float32)
     rough = cv2.blur(np.abs(light - cv2.blur(light, NEAR)), AROUND)
     room = FLAT + BUSY * np.minimum(rough / BUSY_LEVELS, 1.0)
-    room *= min(1.0, MOST_ROOM / float(np.sqrt(np.square(room).mean())))
+    room *= min(MOST_LIFTED, MOST_ROOM / float(np.sqrt(np.square(room).mean())))
     return np.asarray(cv2.resize(room, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
