@@ -64,8 +64,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=CommandParser)
     for command in COMMANDS:
         command.add_parser(commands)
-    for place in commands.choices.values():
-        place.set_defaults(parser=place)
+    for command_parser in commands.choices.values():
+        command_parser.set_defaults(parser=command_parser)
     for name, place in [("", parser), *commands.choices.items()]:  # before the verb and after it
         default = argparse.SUPPRESS if name else False
         place.add_argument("--debug", action="store_true", default=default, help="show where an error came from")

@@ -92,5 +92,7 @@ def launch_options() -> dict[str, Any]:
     ).set(
         body_text_color_subdued="*neutral_600", body_text_color_subdued_dark="*neutral_300",
         block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300",
+        color_accent="*primary_600", button_primary_background_fill="*primary_600",
+        button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover="*primary_700",
     )  # fmt: skip  # Gradio's own grey has a contrast of 2.6 on white, and 4.5 is what can be read
     return {"theme": theme, "css_paths": [CSS], "max_file_size": MAX_UPLOAD, "ssr_mode": False}

@@ -65,8 +65,8 @@ class Order:
         if not 0 <= self.seed < 2**63 - self.takes:
             raise InputError(f"seed must be a whole number from 0 to 2**63 - 1 less takes, got {self.seed}")
         if not self.photo:
-            raise InputError("a photo is needed; upload one, use the webcam or press the example")
-        check_words(self.speech, self.text, "upload a clip, record one, type a text or press the example")
+            raise InputError("a photo is needed; upload one, use the webcam or press an example")
+        check_words(self.speech, self.text, "upload a clip, record one, type a text or press an example")
 
 
 @dataclass(frozen=True)

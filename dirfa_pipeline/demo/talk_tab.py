@@ -37,7 +37,7 @@ HTML: Final = f"""
     <span>AI-generated</span>
   </div>
   <p data-is="delay"></p>
-  <p data-is="status" role="status">Choose a photo under Create, then type and press Enter, or press Start.</p>
+  <p data-is="status" role="status">With a photo chosen under Create, type and press Enter, or press Start.</p>
   <form>
     <input aria-label="What the face says" placeholder="Type and press Enter" maxlength="{MAX_CHARACTERS}"
       autocomplete="off">
