@@ -9,8 +9,8 @@ from .takes import Take
 NOTHING = "<p>Generate a video under Create first. Its curves appear here, below the sound.</p>"
 
 
-def build_curves(made: gr.State) -> None:
-    """Lay out the tab around the state that holds the finished takes."""
+def build_curves(photo: gr.Image, made: gr.State) -> None:
+    """Lay out the tab around the state that holds the finished takes; a new photo removes the old one's."""
     gr.Markdown(
         'What moves when, below the sound. With the expression "from the voice", head, brows and eyes move '
         "more where the voice is excited and less where it is calm.",
@@ -29,4 +29,8 @@ def build_curves(made: gr.State) -> None:
         return draw_curves(takes[index].animation, takes[index].speech, takes[index].arousal)
 
     made.change(offer, made, [choice, curves], api_visibility="private", show_progress="hidden")
+    # Outside the queue a changed photo empties the state without an event of its own.
+    photo.change(
+        lambda: offer([]), None, [choice, curves], api_visibility="private", show_progress="hidden", queue=False
+    )
     choice.input(show, [made, choice], curves, api_visibility="private", show_progress="hidden")

@@ -56,6 +56,10 @@ def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
         return kept, gr.File(kept, visible=True), show_note(f"The head of seed {take.seed}.")
 
     made.change(offer, made, [choice, build, note], api_visibility="private", show_progress="hidden")
+    # Outside the queue a changed photo empties the state without an event of its own.
+    inputs.photo.change(
+        lambda: offer([]), None, [choice, build, note], api_visibility="private", show_progress="hidden", queue=False
+    )
     build.click(
         write, [made, choice, inputs.photo, inputs.face], [shown, file, note], api_visibility="private",
         concurrency_limit=1, concurrency_id="render",

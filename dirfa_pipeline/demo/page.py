@@ -77,7 +77,7 @@ def build_demo(
         with gr.Tab("Dub"):
             build_dub(dub, offered)
         with gr.Tab("Curves"):
-            build_curves(made)
+            build_curves(inputs.photo, made)
         with gr.Tab("3D"):
             build_head(here, inputs, made)
         with gr.Tab("API"):

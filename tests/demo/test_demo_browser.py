@@ -197,6 +197,13 @@ def test_first_visit_to_finished_video(visit: Visit, tmp_path: Path) -> None:
         assert archive.namelist() == [f"take-{seed}.mp4", f"take-{seed}.csv", f"take-{seed}.npz"]
     page.get_by_role("tab", name="Curves").click()
     assert page.locator("#curves svg polyline").count() == 11
+    # Without its photo the take is gone from every tab.
+    page.get_by_role("tab", name="Create").click()
+    page.get_by_role("button", name="Remove Image").first.click()
+    page.get_by_role("tab", name="Curves").click()
+    page.locator("#curves").get_by_text("Generate a video under Create first").wait_for()
+    page.get_by_role("tab", name="3D").click()
+    page.locator("#build-head[disabled]").wait_for()
 
 
 def test_controls_do_what_they_say(visit: Visit, clip: Path) -> None:
