@@ -1,6 +1,8 @@
 """The page: its tabs, and how it is served."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from .talk_tab import build_talk
 
 
 CSS: Final = Path(__file__).with_name("page.css")
+PATIENCE: Final = 60.0  # seconds
 
 
 class TalkingPage(gr.Blocks):
@@ -55,16 +58,18 @@ def build_demo(
         talker ([`DirfaPipeline`], *optional*): Draws conversations, which last, previews and heads where `pipe`
             computes on a GPU that is lent for single tasks: outside of these nothing may touch it.
     """
-    offered = Voices(voices)
+    offered, drawing = Voices(voices), threading.Lock()
     here = talker or pipe
 
     @on_gpu
     def work(order: Order, folder: Path) -> Iterator[Step | Take]:
-        yield from make_takes(pipe, order, folder, offered)
+        with in_turn(drawing):
+            yield from make_takes(pipe, order, folder, offered)
 
     @on_gpu
     def dub(order: DubOrder, folder: Path) -> Iterator[Step | str]:
-        yield from make_dub(pipe, order, folder, offered)
+        with in_turn(drawing):
+            yield from make_dub(pipe, order, folder, offered)
 
     with TalkingPage(
         title="A photo that speaks", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
@@ -83,6 +88,22 @@ def build_demo(
         with gr.Tab("API"):
             build_api(here, inputs, work, dub, SharedFolder(files))
     return page
+
+
+@contextmanager
+def in_turn(drawing: threading.Lock) -> Iterator[None]:
+    """
+    Wait until nobody else draws.
+
+    Gradio starts the next visitor's work as soon as it cancels somebody's, which may be in the middle of a frame.
+    After a minute it goes on all the same: nobody is kept from the page by work that was never closed.
+    """
+    mine = drawing.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if mine:
+            drawing.release()
 
 
 def launch_options() -> dict[str, Any]:

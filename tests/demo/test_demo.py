@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ from dirfa_pipeline.demo.api import ADDRESS, HELP
 from dirfa_pipeline.demo.create import order_from
 from dirfa_pipeline.demo.curves import draw_curves
 from dirfa_pipeline.demo.label import burn_label
+from dirfa_pipeline.demo.page import in_turn
 from dirfa_pipeline.demo.shared_folder import SharedFolder
 from dirfa_pipeline.demo.synthesis import Voices
 from dirfa_pipeline.demo.takes import Order, Take, make_takes
@@ -410,3 +412,25 @@ def test_a_deadpan_order_is_drawn_deadpan(tmp_path: Path) -> None:
     deadpan, stage = (take.animation["yaw"].std() for take in takes)
     assert deadpan < 1e-4 < stage
     assert takes[0].arousal.shape == (round(takes[0].speech.duration * 25),)
+
+
+def test_work_waits_for_its_turn() -> None:
+    """As when somebody cancels: their work is closed while the next one has begun."""
+    drawing, seen = threading.Lock(), []
+
+    def work(name: str) -> Iterator[str]:
+        with in_turn(drawing):
+            seen.append(f"{name} begins")
+            yield name
+        seen.append(f"{name} ends")
+
+    first = work("first")
+    next(first)
+    second = threading.Thread(target=lambda: list(work("second")))
+    second.start()
+    time.sleep(0.2)
+    assert seen == ["first begins"]
+    first.close()
+    second.join(10.0)
+    assert seen == ["first begins", "second begins", "second ends"]
+    assert list(work("third")) == ["third"]
