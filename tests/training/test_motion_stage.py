@@ -22,6 +22,8 @@ from dirfa_pipeline.training.motion_stage import (
     BEAT_SHARE,
     LEASHES,
     MIRRORED_DRAWN,
+    ROLL,
+    ROLL_LEASH,
     SPREAD_SHARE,
     MotionExample,
     calibrate,
@@ -233,4 +235,6 @@ def test_calibration_leads_towards_the_tracks() -> None:
     for index in (0, 1):  # head and brows
         assert abs(beats[index] - aims[index]) < abs(beats_before[index] - aims[index]) + 0.05
     low, high = LEASHES
-    assert ((sampler.leash >= low - 1e-6) & (sampler.leash <= high + 1e-6)).all()
+    leashes = torch.cat([sampler.leash[:ROLL], sampler.leash[ROLL + 1 :]])
+    assert ((leashes >= low - 1e-6) & (leashes <= high + 1e-6)).all()
+    assert sampler.leash[ROLL] == pytest.approx(ROLL_LEASH)

@@ -218,7 +218,7 @@ def test_videos_become_shards(
     prepared = renderer.prepare(Portrait.from_image(photo, face_model, max_size=384))
     motion = Animation.from_curves(50, jawOpen=0.25 - 0.25 * np.cos(np.arange(50)))
     talk, mute = tmp_path / "talk.mp4", tmp_path / "mute"
-    write_video(str(talk), iter(renderer.render(prepared, motion.coefficients)), 25, speech(2.0))
+    write_video(str(talk), iter(renderer.render(prepared, motion.coefficients)), 25, speech(2.0), preset="fast")
     people = tmp_path / "vox" / "id00017" / "abc"
     people.mkdir(parents=True)
     mute.mkdir()
