@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -191,4 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (InputError, UnfinishedError) as error:  # what the user can mend needs no traceback
+        sys.exit(f"prepare: {error}")
