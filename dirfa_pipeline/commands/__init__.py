@@ -24,10 +24,11 @@ def check_device(name: str) -> None:
     """Raise [`InputError`] unless torch can compute on the named device."""
     import torch
 
+    wrong = f"--device must be cpu, or a cuda or mps that is there, got {name!r}"
     try:
-        if torch.device(name).type not in DEVICES:
-            raise NotImplementedError("of another kind")
-        torch.empty(1, device=name)
+        kind = torch.empty(1, device=name).device.type
     except (RuntimeError, AssertionError, NotImplementedError) as error:  # unknown, not built in, not implemented
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise InputError(f"--device must be cpu, or a cuda or mps that is there, got {name!r} ({reason})") from error
+        raise InputError(f"{wrong} ({reason})") from error
+    if kind not in DEVICES:
+        raise InputError(wrong)
