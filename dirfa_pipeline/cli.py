@@ -40,7 +40,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Add what is known of a frequent mistake to argparse's message, and exit."""
-        if "arguments are required" in message and any(action.nargs == "+" for action in self._actions):
+        if "arguments are required" in message and any(
+            action.option_strings and action.nargs == "+" for action in self._actions
+        ):
             message += "; put files before options that take several values"
         super().error(message)
 

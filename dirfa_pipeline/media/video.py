@@ -41,8 +41,7 @@ AHEAD: Final = 8  # frames that wait for the encoder at most
 PRESETS: Final = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
 )  # fmt: skip
-# Of H.264 where none is asked for: two thirds of the time of "fast" and nine tenths of the size, for 1 dB less exact
-# frames (measured at crf 18 on two rendered photos).
+# Of H.264 where none is asked for: on two cores, a video waits for slower ones (`video_ms` of `dirfa bench`).
 PRESET: Final = "veryfast"
 
 

@@ -21,7 +21,7 @@ from .listener import AROUSAL, NUM_HEARD, SPEAKING, Listener
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head, show_motion
 from .motion_draw import ROWS, BlinkDraw, MotionDraw, start_level
 from .sound_events import PAST, EventFinder, SoundEvent
-from .voice_gate import voice_gate
+from .voice_gate import BEFORE, voice_gate
 
 
 if TYPE_CHECKING:
@@ -209,7 +209,9 @@ class AnimationStream:
         while self._moving and self._frame - self._moving[0][0].row / FEATURES_PER_FRAME > REACH:
             _, moved = self._moving.pop(0)
             self._level = self._level + moved[:, :NUM_MOTIONS]
-        oldest = min(FEATURES_PER_FRAME * (self._frame - self._sampler.lip_past), self._finder.decided - PAST)
+        row = FEATURES_PER_FRAME * self._frame
+        lips = row - FEATURES_PER_FRAME * self._sampler.lip_past
+        oldest = min(lips, row - BEFORE, self._finder.decided - PAST)
         oldest = max(self._first, oldest // FEATURES_PER_FRAME * FEATURES_PER_FRAME)
         self._heard = self._heard[:, oldest - self._first :].clone()
         self._first = oldest

@@ -34,6 +34,25 @@ def test_a_round_picture_has_a_mount(sky: bool) -> None:
         assert mount.below(image).min() >= 130
 
 
+def test_only_what_crosses_the_edge_is_mirrored() -> None:
+    """Of dark hair that lies near the edge and does not reach it, nothing shows above the edge."""
+    image = np.full((160, 160, 3), 220, np.uint8)
+    hair = np.zeros((160, 160), np.float32)
+    hair[16:60, 44:110] = 1.0
+    image[hair > 0] = 20
+    image[~disc(160)] = TEAL
+    mount = find_mount(image)
+    assert mount is not None
+    above = np.s_[:1, 39:42]
+    assert mount.below(image)[above].min() < 60  # mirrored, hair is there
+    around = mount.around(image, hair)
+    assert around.below(image)[above].min() > 200
+    bare = (255 - around.cover[..., None].astype(int)) * around.below(image)
+    np.testing.assert_array_equal((bare + 127) // 255 + around.own, image)
+    hair[:16, 30:110] = 1.0  # a person who reaches the edge goes on
+    assert mount.around(image, hair).below(image)[above].min() < 60
+
+
 def test_a_plain_wall_is_no_mount(portrait: Portrait) -> None:
     image = np.full((160, 160, 3), 240, np.uint8)
     image[40:110, 50:110] = image[110:, 20:140] = 20

@@ -17,7 +17,7 @@ from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, OVAL, RIGHT_EYE
 from dirfa_pipeline.face.measures import eye_openness, lip_aperture
 from dirfa_pipeline.face.rotations import rotation_matrix
-from dirfa_pipeline.models.face_renderer import PreparedPortrait
+from dirfa_pipeline.models.face_renderer import FARTHEST_YAW, LEAST_ROOM, YAW, PreparedPortrait, _in_sight
 from dirfa_pipeline.rendering.mesh import STEEPEST, hold_at_border, soften_relief
 
 
@@ -284,3 +284,16 @@ def test_round_trip(renderer: FaceRenderer, portrait: Portrait, prepared: Prepar
     np.testing.assert_array_equal(
         loaded.render(loaded.prepare(portrait), coefficients), renderer.render(prepared, coefficients)
     )
+
+
+@given(st.floats(-0.6, 0.6), st.floats(-1.0, 1.0))
+def test_a_turned_head_turns_no_farther_than_it_can_be_seen(own: float, asked: float) -> None:
+    row = np.zeros(58, np.float32)
+    row[YAW] = asked
+    shown = float(_in_sight(row, own)[YAW])
+    assert abs(shown) <= abs(asked) + 1e-6 and shown * asked >= 0.0
+    assert abs(own + shown) <= max(FARTHEST_YAW, abs(own) + LEAST_ROOM) + 1e-6
+    if abs(asked) <= 0.05:
+        assert shown == pytest.approx(asked, abs=1e-6)
+    mirrored = -row
+    assert float(_in_sight(mirrored, -own)[YAW]) == pytest.approx(-shown, abs=1e-6)
