@@ -15,8 +15,10 @@ import torch
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.demo import build_demo, launch_options
+from dirfa_pipeline.threads import let_threads_share_memory
 
 
+let_threads_share_memory()
 device = "cuda" if torch.cuda.is_available() else "cpu"
 model = os.environ.get("DIRFA_MODEL", "dirfa-base")
 pipe = DirfaPipeline.from_pretrained(model).to(device)

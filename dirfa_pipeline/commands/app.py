@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from ..errors import InputError, how_to_install
+from ..threads import let_threads_share_memory
 from . import progress
 from .loading import load_pipeline
 
@@ -74,6 +75,7 @@ def serve(options: argparse.Namespace) -> None:
         from ..demo.limits import MAX_WAITING
     except ModuleNotFoundError as error:
         raise InputError(f"the page needs {error.name}: {how_to_install('app')}") from error
+    let_threads_share_memory()
     pipeline = load_pipeline(options.weights, options.device)
     pipeline.set_progress_bar_config(disable=True)  # visitors see the page's own
     voices = dict(voice.split("=", 1) for voice in options.voice) if options.voice else None

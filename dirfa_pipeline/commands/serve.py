@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from ..errors import InputError, how_to_install
 from ..server.settings import Settings
+from ..threads import let_threads_share_memory
 from . import progress
 from .loading import load_pipeline
 
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> None:
     from ..server.house import House
     from ..server.people import Ensemble
 
+    let_threads_share_memory()
     settings = Settings(options.host, options.token, **{name: getattr(options, name) for name in LIMITS})
     if not settings.is_local and settings.token is None:
         progress("warning: everybody who reaches this machine can use the server; --token asks for one")

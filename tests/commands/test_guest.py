@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -30,7 +31,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def bare_environment(**more: str) -> dict[str, str]:
     """The environment without what says how threads wait or where files may be kept."""
-    known = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")
+    known = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "MALLOC_ARENA_MAX")
     return {name: value for name, value in os.environ.items() if name not in known} | more
 
 
@@ -75,6 +76,22 @@ def test_commands_let_threads_sleep_unless_told_otherwise() -> None:
             [sys.executable, "-c", script], env=bare_environment(**told), capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == expected
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="arenas are glibc's")
+@pytest.mark.parametrize(("told", "most"), [({}, 2), ({"MALLOC_ARENA_MAX": "5"}, 5)])
+def test_threads_of_a_server_share_memory(told: dict[str, str], most: int) -> None:
+    script = (
+        "import ctypes, threading\nfrom dirfa_pipeline.threads import let_threads_share_memory\n"
+        "let_threads_share_memory()\nallocated = threading.Barrier(13)\n"
+        "def allocate(): kept = bytearray(5000); allocated.wait()\n"
+        "for _ in range(12): threading.Thread(target=allocate).start()\n"
+        "allocated.wait()\nctypes.CDLL(None).malloc_stats()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=bare_environment(**told), capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count("Arena ") == most
 
 
 def as_nobody(folder: Path) -> list[str]:

@@ -33,6 +33,8 @@ import sys, threading
 sys.path.insert(0, sys.argv[2])
 from tiny import tiny_pipeline
 from dirfa_pipeline.demo import build_demo, launch_options
+from dirfa_pipeline.threads import let_threads_share_memory
+let_threads_share_memory()
 pipe, drawing, lock = tiny_pipeline(), [0, 0], threading.Lock()
 render = pipe.render
 def counted(*arguments, **options):
