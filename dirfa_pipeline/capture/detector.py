@@ -38,6 +38,7 @@ LOOKS: Final = (
 MOST_FACES: Final = 12  # in a photo
 SMALLEST_TILE: Final = 320  # pixels a side: in one of them the smallest face that can be animated is found
 PERSON_SIZE: Final = 256  # pixels a side of the segmenter's input
+PERSON: Final = 0.35  # more of the person's mask is the person; seen: heads turned before plain and busy walls
 
 FACES_FILE: Final = "faces.tflite"
 LANDMARKS_FILE: Final = "landmarks.tflite"

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .detector import PERSON
+
 
 Value = TypeVar("Value", bound=np.generic)
 
@@ -15,7 +17,6 @@ LEAST: Final = 0.03  # of the picture: less of one colour is part of what it sho
 ROUND: Final = 0.02  # of a circle's radius by which a round picture's edge is off it, at most
 CONVEX: Final = 0.98  # share of its convex hull that another picture fills, at least; people before a wall fill less
 EDGE: Final = 20  # levels between mount and picture, typically: a wall goes on more smoothly
-CROSSES: Final = 0.35  # of the person's mask: more is the person
 RIM: Final = 0.008  # of the width: so far the mount's colour bleeds into the picture
 
 
@@ -45,7 +46,7 @@ class Mount:
 
         What else is at the edge goes on as it is: hair mirrored above it would come into sight with a head that sinks.
         """
-        across = person[self.edge[..., 0], self.edge[..., 1], None] > CROSSES
+        across = person[self.edge[..., 0], self.edge[..., 1], None] > PERSON
         places = np.where(across, self.places, self.edge)
         return replace(self, places=places, own=_own(image, self.cover, places))
 

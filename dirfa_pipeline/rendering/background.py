@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.easing import ramp
+from ..capture.detector import PERSON
 from .hair import find_strands, share_pixels
 from .inpainting import inpaint
 from .masks import ellipse, whole
 
 
-# Chosen by eye on turned heads before plain and busy walls.
-THRESHOLD: Final = 0.35  # of the person's mask: more is the person
-MARGIN, FEATHER = 0.005, 0.012  # of the picture's width
+MARGIN, FEATHER = 0.005, 0.012  # of the picture's width; seen: heads turned before plain and busy walls
 UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
 LARGEST: Final = 1024  # pixels of the longer side at which a plate is filled
 EVEN: Final = 8  # rounds of evening out a smooth filling, at each of its sizes
@@ -40,7 +39,7 @@ def cut_out(mask: NDArray[np.float32]) -> NDArray[np.uint8]:
     """
     height, width = mask.shape
     margin, feather = whole(MARGIN * width), whole(FEATHER * width)
-    binary = (mask > THRESHOLD).astype(np.uint8)
+    binary = (mask > PERSON).astype(np.uint8)
     grown = cv2.dilate(binary, ellipse(margin))
     distance = cv2.distanceTransform(1 - grown, cv2.DIST_L2, cv2.DIST_MASK_5)
     alpha = np.clip(1.0 - distance / feather, 0.0, 1.0)
@@ -83,14 +82,14 @@ def separate(image: NDArray[np.uint8], mask: NDArray[np.float32], landmarks: NDA
     size = (round(factor * width), round(factor * height))
     small, faded = (cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in (image, alpha))
     plate, unknown, spread = _fill(small, faded, landmarks * np.float32(factor))
-    sure = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > THRESHOLD
+    sure = cv2.resize(mask, size, interpolation=cv2.INTER_AREA) > PERSON
     body = _body(small, sure)
     if factor < 1.0:
         # What lies between a known and an unknown pixel of the small picture still is the large one's own.
         grown, spread, body = (cv2.resize(a, (width, height)) for a in (unknown.astype(np.float32), spread, body))
         unknown = grown > 0.5
         plate = np.where(unknown[..., None], cv2.resize(plate, (width, height), interpolation=cv2.INTER_CUBIC), image)
-    person, alpha = share_pixels(image, _inside(mask > THRESHOLD), alpha, plate, unknown, spread, body)
+    person, alpha = share_pixels(image, _inside(mask > PERSON), alpha, plate, unknown, spread, body)
     whole = 255 * plate.astype(np.int32) + alpha[..., None] * (person.astype(np.int32) - plate)
     return Layers(np.dstack([person, alpha]), plate, (image - (whole + 127) // 255).astype(np.int16))
 
