@@ -2,7 +2,6 @@
 Time the whole pipeline several times with `dirfa bench`, and record the figures for the documents.
 
     python benchmarks/bench_pipeline.py --record pipeline --runs 3 --sizes 512 --threads 2 --seconds 30
-    python benchmarks/bench_pipeline.py --record stream --runs 3 --sizes 512
     python benchmarks/bench_pipeline.py --record pipeline-sizes --sizes 256 512 1024 --threads 1 2 --seconds 30
     python benchmarks/bench_pipeline.py --record stream-hour --sizes 176 --seconds 5 --threads 1 --live-seconds 3600
 

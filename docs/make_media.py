@@ -1,10 +1,11 @@
 """Make the README's pictures, of three takes and of the demo page: `make media`. Needs Chromium (`make browser`)."""
 
 import argparse
+import itertools
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlretrieve
@@ -15,6 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from dirfa_pipeline import DirfaPipeline, load_audio
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.demo import build_demo, launch_options
 from dirfa_pipeline.media.video import read_video
 
@@ -22,9 +24,9 @@ from dirfa_pipeline.media.video import read_video
 HERE = Path(__file__).parent
 WINDOW = {"width": 1360, "height": 1180}
 PATIENCE = 180_000  # milliseconds
-PREVIEW_SIDE, PREVIEW_SECONDS = 256, 4
+PREVIEW_SIDE, PREVIEW_SECONDS, PREVIEW_STEP = 256, 4, 2  # pixels; every other frame
 EXAMPLES = HERE.parent / "dirfa_pipeline" / "examples"
-TAKE_FRAMES, HEAD = slice(20, 200, 24), (110, 10, 340, 240)  # frames shown, box in the photo
+HEAD = (110, 10, 340, 240)  # box in the photo
 
 
 @contextmanager
@@ -57,30 +59,27 @@ def make_videos(page: Page) -> str:
     return str(page.locator(".take video").first.get_attribute("src"))
 
 
-def save_preview(video: Path, output: Path) -> None:
-    """The first seconds, small, every other frame, as an animated WebP."""
-    source = read_video(video)
-    step = 2
-    frames = [
-        Image.fromarray(frame).resize((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        for index, frame in zip(range(round(PREVIEW_SECONDS * source.fps)), source.frames, strict=False)
-        if index % step == 0
-    ]
-    frames[0].save(
-        output, save_all=True, append_images=frames[1:], duration=round(1000 * step / source.fps), loop=0, quality=60
-    )
+def save_preview(frames: Iterable[Image.Image], fps: float, output: Path) -> None:
+    """The first seconds as an animated WebP."""
+    first, *others = itertools.islice(frames, 0, round(PREVIEW_SECONDS * fps), PREVIEW_STEP)
+    milliseconds = round(1000 * PREVIEW_STEP / fps)
+    first.save(output, save_all=True, append_images=others, duration=milliseconds, loop=0, quality=60)
 
 
-def save_takes(output: Path) -> None:
-    """Three takes of the bundled sentence, a row each: the head at equal steps."""
+def small(frames: Iterable[np.ndarray], box: tuple[int, int, int, int] | None = None) -> Iterator[Image.Image]:
+    """Frames, or a part of them, at the side of the previews."""
+    for frame in frames:
+        yield Image.fromarray(frame).resize((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS, box)
+
+
+def draw_takes() -> Iterator[Image.Image]:
+    """Three takes of the bundled sentence: the heads side by side, frame by frame."""
     pipe = DirfaPipeline.from_pretrained()
     portrait = pipe.prepare_portrait(EXAMPLES / "astronaut.jpg")
     speech = load_audio(EXAMPLES / "speech.flac")
-    rows = []
-    for take in pipe.sample_animations(speech, [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)]):
-        frames = list(pipe.render(portrait, take))[TAKE_FRAMES]
-        rows.append(np.hstack([Image.fromarray(frame).crop(HEAD).resize((180, 180)) for frame in frames]))
-    Image.fromarray(np.vstack(rows)).save(output, quality=80)
+    takes = pipe.sample_animations(speech, [torch.Generator().manual_seed(seed) for seed in (1, 2, 3)])
+    for heads in zip(*(small(pipe.render(portrait, take), HEAD) for take in takes), strict=True):
+        yield Image.fromarray(np.hstack(heads))
 
 
 def main() -> None:
@@ -90,12 +89,13 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("Chromium is needed: make browser, as root, or install it yourself")
-    save_takes(folder / "takes.jpg")
+    save_preview(draw_takes(), ANIMATION_FPS, folder / "takes.webp")
     with open_page(chromium) as page, tempfile.TemporaryDirectory() as temporary:
         address = make_videos(page)
         page.screenshot(path=folder / "demo.jpg", type="jpeg", quality=80)
         urlretrieve(address, f"{temporary}/take.mp4")
-        save_preview(Path(temporary) / "take.mp4", folder / "demo.webp")
+        take = read_video(Path(temporary) / "take.mp4")
+        save_preview(small(take.frames), take.fps, folder / "demo.webp")
 
 
 if __name__ == "__main__":

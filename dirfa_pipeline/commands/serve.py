@@ -45,7 +45,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add `dirfa serve`."""
     serve = commands.add_parser(
         "serve", help="talk with faces in a browser", epilog=EXAMPLES,
-        description="Serve the people of PHOTOs: a page to talk with them, and interfaces for programs.",
+        description="Let visitors talk with the people in PHOTOs, on a page and through interfaces for programs.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     serve.set_defaults(run=run)
