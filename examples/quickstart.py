@@ -13,7 +13,7 @@ from dirfa_pipeline import DirfaPipeline, write_video
 options = parse_arguments(__doc__)
 pipe = DirfaPipeline.from_pretrained("dirfa-base")
 
-# Three steps: whom, how, and the frames of both. The frames come one by one, so memory stays small.
+# Three steps: the face in the photo, a performance of the speech, the frames. These come one by one, to save memory.
 portrait = pipe.prepare_portrait(options.photo, max_size=options.max_size)
 animation = pipe.sample_animation(options.speech, generator=torch.Generator().manual_seed(7))
 frames = pipe.render(portrait, animation)
