@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,7 @@ from dirfa_pipeline.training import train_animation_sampler
 
 
 LIPS, MOTION = 12, 6  # steps
+Launch = Callable[[list[str], Path], "list[subprocess.Popen[bytes]]"]
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +45,25 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def launch(words: list[str], log: Path) -> list[subprocess.Popen[bytes]]:
-    """One launcher a machine, each with a process of its own; both run here."""
-    port, launchers = free_port(), []
-    for rank in range(2):
-        command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
-        command += ["--node-rank", str(rank), "--master-addr", "127.0.0.1", "--master-port", str(port)]
-        command += ["-m", "--", "dirfa_pipeline.training.train_animation_sampler", *words]
-        with open(log.with_suffix(f".{rank}.log"), "ab") as file:
-            launchers.append(subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True))
-    return launchers
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Starts two launchers, one a machine, each with a process of its own; both run here, and end with the test."""
+    launchers: list[subprocess.Popen[bytes]] = []
+
+    def two(words: list[str], log: Path) -> list[subprocess.Popen[bytes]]:
+        port = free_port()
+        for rank in range(2):
+            command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+            command += ["--node-rank", str(rank), "--master-addr", "127.0.0.1", "--master-port", str(port)]
+            command += ["-m", "--", "dirfa_pipeline.training.train_animation_sampler", *words]
+            with open(log.with_suffix(f".{rank}.log"), "ab") as file:
+                launchers.append(subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True))
+        return launchers[-2:]
+
+    yield two
+    for launcher in launchers:
+        if launcher.poll() is None:
+            kill(launcher)
 
 
 def curve(run: Path, name: str) -> dict[int, float]:
@@ -71,7 +82,7 @@ def kill(launcher: "subprocess.Popen[bytes]") -> None:
 
 
 @pytest.mark.long
-def test_one_of_two_launchers_is_killed(data: Path, tmp_path: Path) -> None:
+def test_one_of_two_launchers_is_killed(data: Path, tmp_path: Path, launch: Launch) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for launcher in launch(arguments(data, whole), tmp_path / "whole"):
         assert launcher.wait(900) == 0, (tmp_path / "whole.0.log").read_text()[-2000:]
