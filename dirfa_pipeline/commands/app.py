@@ -16,6 +16,7 @@ from ..errors import InputError, how_to_install
 from ..threads import let_threads_share_memory
 from . import progress
 from .loading import load_pipeline
+from .port import check_port
 
 
 THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
@@ -63,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--files is for clients of this machine, got --host {options.host}; leave one of them out")
     if wrong := [voice for voice in options.voice or () if "=" not in voice]:
         raise InputError(f"--voice must be NAME=VOICE, such as Anna=espeak:de, got {wrong[0]}")
+    check_port(options.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the folder of uploads goes then, too
     with upload_folder():
         serve(options)

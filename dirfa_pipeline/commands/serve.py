@@ -15,9 +15,11 @@ from ..server.settings import Settings
 from ..threads import let_threads_share_memory
 from . import progress
 from .loading import load_pipeline
+from .port import check_port
 
 
 if TYPE_CHECKING:
+    from ..capture.pictures import Photo
     from ..models.face_renderer import PreparedPortrait
     from ..pipeline_dirfa import DirfaPipeline
 
@@ -79,9 +81,9 @@ def run(options: argparse.Namespace) -> None:
     if not settings.is_local and settings.token is None:
         progress("warning: everybody who reaches this machine can use the server; --token asks for one")
     with _listen(options.host, options.port) as listener:
-        voice = open_voice(options.voice)
+        photos, voice = read_photos(options.photos, settings.max_size), open_voice(options.voice)
         pipe = load_pipeline(options.weights, options.device, doing=None)
-        faces = prepare_faces(pipe, options.photos, settings.max_size)
+        faces = prepare_faces(pipe, photos)
         house = House(pipe, Ensemble(faces, voice), settings)
         logging.basicConfig(format="dirfa: %(message)s", level=logging.WARNING)
         config = uvicorn.Config(
@@ -97,21 +99,30 @@ def run(options: argparse.Namespace) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def prepare_faces(pipe: "DirfaPipeline", photos: list[str], max_size: int) -> "dict[str, PreparedPortrait]":
-    """The faces by the names of their files; raises [`InputError`] for two of one name, or a photo without a face."""
+def read_photos(paths: list[str], max_size: int) -> "dict[str, Photo]":
+    """The photos by the names of their files; raises [`InputError`] for two of one name, or one that is no picture."""
+    from ..capture.pictures import read_photo
+
+    photos: dict[str, Photo] = {}
+    for path in paths:
+        name = Path(path).stem
+        if name in photos:
+            raise InputError(f"faces are named after their files, and two are named {name!r}; rename one")
+        photos[name] = read_photo(path, max_size)
+    return photos
+
+
+def prepare_faces(pipe: "DirfaPipeline", photos: "dict[str, Photo]") -> "dict[str, PreparedPortrait]":
+    """The faces by name; raises [`InputError`] for a photo without a face."""
     faces: dict[str, PreparedPortrait] = {}
-    for photo in photos:
-        name = Path(photo).stem
-        if name in faces:
-            raise InputError(f"faces go by their files' names, and two are {name!r}; rename one")
-        progress(f"fitting {photo}")
-        faces[name] = pipe.face_renderer.prepare(pipe.prepare_portrait(photo, max_size))
+    for name, photo in photos.items():
+        progress(f"fitting {name}")
+        faces[name] = pipe.face_renderer.prepare(pipe.prepare_portrait(photo))
     return faces
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not 0 <= port <= 65_535:
-        raise InputError(f"--port must be in [0, 65535], got {port}")
+    check_port(port)
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:

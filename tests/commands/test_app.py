@@ -20,6 +20,7 @@ pytest.importorskip("gradio", reason="the demo is an extra: pip install '.[app]'
 BAD_OPTIONS = {
     "no folder": (["--files", "nowhere"], "--files must be a folder, got nowhere"),
     "files for others": (["--files", ".", "--host", "0.0.0.0"], "got --host 0.0.0.0; leave one of them out"),
+    "no port": (["--port", "65536"], "--port must be in [0, 65535], got 65536"),
     "a voice without a name": (["--voice", "espeak:de"], "--voice must be NAME=VOICE, such as Anna=espeak:de"),
 }
 

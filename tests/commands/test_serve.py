@@ -50,3 +50,4 @@ def test_bad_options_are_told(name: str, astronaut: Path, tmp_path: Path) -> Non
     server = serve(*command, *([] if "--port" in command else ["--port", "0"]))
     _, said = server.communicate(timeout=600)
     assert server.returncode == 2 and message in said and "Traceback" not in said
+    assert "fitting" not in said, "told before the pipeline is loaded"
