@@ -11,7 +11,7 @@ from ..errors import FaceNotFoundError
 from ..face.fit import FaceFit, FaceFitter
 from .detector import FaceDetector
 from .doubts import UPSIDE_DOWN, doubts, is_upside_down, measure_face
-from .faces import FaceChoice, check_choice, choose_face, find_faces, list_faces
+from .faces import FaceChoice, FoundFace, check_choice, choose_face, find_faces, list_faces
 from .fit_picture import draw_fit
 from .mount import find_mount
 from .pictures import ImageInput, Photo, read_photo
@@ -70,10 +70,7 @@ class Portrait:
     def _detect(
         cls, photo: Photo, face_model: FaceFitter, detector: FaceDetector, choice: FaceChoice | None
     ) -> "Portrait":
-        picture, faces = photo.pixels, find_faces(photo, detector)
-        if not faces:
-            raise FaceNotFoundError(why_no_face(photo, detector))
-        chosen = choose_face(faces, choice)
+        picture, (chosen, faces) = photo.pixels, find_chosen(photo, detector, choice)
         if len(faces) > 1 and choice is None:
             _warn(
                 f"{len(faces)} faces found, from left to right: {list_faces(faces)}; the largest one is animated, "
@@ -89,6 +86,14 @@ class Portrait:
         if mount:
             mask = mount.around(picture, mask).below(mask)
         return cls(picture, mask, chosen.landmarks, fit)
+
+
+def find_chosen(photo: Photo, detector: FaceDetector, choice: FaceChoice | None) -> tuple[FoundFace, list[FoundFace]]:
+    """The face to animate, and all that were found; raises [`FaceNotFoundError`] if there is none, or no such one."""
+    faces = find_faces(photo, detector)
+    if not faces:
+        raise FaceNotFoundError(why_no_face(photo, detector))
+    return choose_face(faces, choice), faces
 
 
 def why_no_face(photo: Photo, detector: FaceDetector) -> str:

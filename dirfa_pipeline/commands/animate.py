@@ -44,13 +44,12 @@ def run(options: argparse.Namespace) -> None:
     if not 1 <= options.fps <= 120:
         raise InputError(f"--fps must be in [1, 120], got {options.fps}")
     from ..animation.files import load_animation
-    from ..capture.pictures import read_photo
     from ..direction.controls import neutralize
     from ..media.audio import open_audio
 
-    controls, face = direction.read_controls(options), faces.read_choice(options.face)
+    controls = direction.read_controls(options)
     animation = load_animation(options.animation).resample(options.fps)
-    photo = read_photo(options.photo, output.longest_side(options))
+    photo, face = faces.read_person(options, output.longest_side(options))
     output.tell_size(photo, options)
     sound = open_audio(options.sound) if options.sound else None
     if sound is None:

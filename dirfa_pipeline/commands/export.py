@@ -55,15 +55,13 @@ def run(options: argparse.Namespace) -> None:
     if options.sound and not head:
         raise InputError("--sound is written next to a .glb; leave it out, or let --output end in .glb")
     from ..animation.files import load_animation, save_animation
-    from ..capture.pictures import read_photo
 
     animation = load_animation(options.animation)
-    face = faces.read_choice(options.face)
-    photo = read_photo(options.photo, MAX_TEXTURE) if head else None
+    person = faces.read_person(options, MAX_TEXTURE) if head else None
     if options.fps is not None:
         animation = animation.resample(options.fps)
-    if photo is not None:
-        export_photo(photo, face, animation, options)
+    if person is not None:
+        export_photo(*person, animation, options)
     else:
         save_animation(animation, options.output, translation=not options.no_translation)
     print(options.output, flush=True)

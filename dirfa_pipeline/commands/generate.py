@@ -78,12 +78,11 @@ def run(options: argparse.Namespace) -> None:
         raise InputError("speech or --animation is needed: name a sound file, or an animation to render")
     check_options(options)
     from ..animation.files import load_animation, save_animation
-    from ..capture.pictures import read_photo
     from ..direction.controls import neutralize
     from ..media.audio import open_audio
 
-    controls, face = direction.read_controls(options), faces.read_choice(options.face)
-    photo = read_photo(options.photo, output.longest_side(options))
+    controls = direction.read_controls(options)
+    photo, face = faces.read_person(options, output.longest_side(options))
     output.tell_size(photo, options)
     sound = None if options.speech is None else open_audio(options.speech)
     given = None if options.animation is None else load_animation(options.animation).resample(options.fps)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import generate, progress
+from . import faces, generate, output, progress
 
 
 EXAMPLES = """examples:
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
     text = sys.stdin.read() if options.text == "-" else options.text
     spoken = SpokenText(text, open_voice(options.voice))
+    faces.read_person(options, output.longest_side(options))  # before anything is spoken
     progress("speaking")
     clip = spoken.speak()
     with TemporaryDirectory(prefix="dirfa-") as folder:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import tiny_pipeline
 
 from dirfa_pipeline import Animation
@@ -98,6 +99,8 @@ BAD_COMMANDS = {
     "fps": ([PHOTO, SPEECH, "--fps", "0"], "--fps must be in [1, 120], got 0.0"),
     "takes": ([PHOTO, SPEECH, "--num-videos", "0"], "--num-videos must be in [1, 100], got 0"),
     "size": ([PHOTO, SPEECH, "--max-size", "10"], "max_size must be at least 64 pixels, got 10"),
+    "face": ([PHOTO, SPEECH, "--face", "3"], "there is no face with number 3; found, from left to right: 0 at"),
+    "no face": (["wall.png", SPEECH], "no face found in the 300 x 300 picture"),
 }
 
 
@@ -106,12 +109,15 @@ def test_bad_input_is_one_clear_line(
     name: str, weights: str, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (300, 300), "grey").save("wall.png")
     arguments, words = BAD_COMMANDS[name]
     output = [] if "-o" in arguments else ["-o", str(tmp_path / "talk.mp4")]
     assert main(["generate", *arguments, *output, "--weights", weights]) == BAD_INPUT
-    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("dirfa: error: ")]
+    said = capfd.readouterr().err
+    errors = [line for line in said.splitlines() if line.startswith("dirfa: error: ")]
     assert len(errors) == 1
     assert words in errors[0]
+    assert "loading" not in said, "it could have been told before"
     assert not (tmp_path / "talk.mp4").exists()
 
 

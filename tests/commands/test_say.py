@@ -71,11 +71,22 @@ def test_a_text_is_read_from_the_standard_input(
     ],
 )
 def test_what_cannot_be_said_is_one_line(
-    text: str, voice: str, more: tuple[str, ...], words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert say(text, voice, tmp_path / "talk.mp4", "no-weights", *more) == BAD_INPUT
-    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("dirfa: error: ")]
+    text: str, voice: str, more: tuple[str, ...], words: str, weights: str, tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    assert say(text, voice, tmp_path / "talk.mp4", weights, *more) == BAD_INPUT
+    said = capfd.readouterr().err
+    (line,) = [line for line in said.splitlines() if line.startswith("dirfa: error: ")]
     assert words in line
+    assert "loading" not in said, "it could have been told before"
+
+
+def test_a_face_is_looked_for_before_the_text_is_spoken(
+    voice: str, weights: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert say("Hello.", voice, tmp_path / "talk.mp4", weights, "--face", "3") == BAD_INPUT
+    assert "there is no face with number 3" in capfd.readouterr().err
+    assert not (tmp_path / "heard.txt").exists()
     assert not (tmp_path / "talk.mp4").exists()
 
 
