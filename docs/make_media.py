@@ -46,7 +46,7 @@ def open_page(chromium: str) -> Iterator[Page]:
 
 def make_videos(page: Page) -> str:
     """Two smiling takes of the bundled example; returns the address of the first."""
-    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.get_by_text("An astronaut, recorded").click()
     page.locator("#still img").wait_for()
     page.get_by_label("Expression", exact=True).click()
     page.get_by_role("option", name="happy").click()

@@ -1,5 +1,6 @@
 """The Create tab: photo and speech in, takes side by side out."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,23 +85,25 @@ def order_from(
     )  # fmt: skip
 
 
-def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> tuple[Inputs, gr.State]:
-    """Lay out the tab: what is said and by whom, the results, how; returns the inputs and the finished takes."""
+def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> tuple[Inputs, gr.State, gr.HTML]:
+    """Lay out the tab: who says what, the results, how; returns the inputs, the finished takes and the still."""
     made = gr.State([], time_to_live=KEEP_SECONDS)
+    examples = gr.Column(elem_id="examples")  # above the fields that they fill, where a first visitor looks
     with gr.Row():
         with gr.Column(scale=3, min_width=300):
             photo, face, checked, speech, text, voice = _build_sources(voices)
             with gr.Row():
                 start = gr.Button("Generate", variant="primary", elem_id="generate", scale=2)
                 stop = gr.Button("Cancel", elem_id="cancel", visible=False)
-            _build_examples(photo, speech, text, voice, voices)
+            gr.Markdown(f"**{CONSENT}** {LIMITS}", elem_classes="small")
         with gr.Column(scale=4, min_width=320):
             status = gr.HTML(WELCOME, elem_id="status")
             with gr.Row():
                 results = [_build_result(index) for index in range(MAX_TAKES)]
-            bundle = gr.DownloadButton(
-                "Download all, with animations (.zip)", size="sm", visible=False, elem_id="bundle"
-            )
+            with gr.Row(elem_classes="reserved"):
+                bundle = gr.DownloadButton(
+                    "Download all, with animations (.zip)", size="sm", visible=False, elem_id="bundle"
+                )
             with gr.Row(equal_height=True):
                 seed = gr.Number(1, label="Seed", precision=0, minimum=0, maximum=MAX_SEED, min_width=110)
                 takes = gr.Slider(1, MAX_TAKES, 1, step=1, label="Takes", min_width=160)
@@ -128,6 +131,8 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
                 fps = gr.Slider(10, MAX_FPS, 25, step=1, label="Frames per second")
                 size = gr.Slider(MIN_SIZE, MAX_SIZE, 512, step=64, label="Longest side in pixels")
                 label = gr.Checkbox(True, label="Mark the video as AI-generated", info="A small label in the corner.")
+    with examples:
+        _build_examples(photo, speech, text, voice, voices)
     inputs = Inputs(
         face, photo, speech, text, voice, seed, takes, diversity, expressiveness, fps, size, label, neutral,
         tuple(direction),
@@ -158,18 +163,26 @@ def build_create(pipe: DirfaPipeline, make_takes: MakeTakes, voices: Voices) -> 
             lambda done, index=index: _keep(done[index]), made, [seed, locked, takes, status],
             api_visibility="private", show_progress="hidden",
         )  # fmt: skip
-    return inputs, made
+    return inputs, made, still
 
 
 def _forget_when_changed(photo: gr.Image, speech: gr.Audio, text: gr.Textbox, parts: list[Any]) -> None:
-    """A new photo removes the old one's videos; any change removes messages, but for what is wrong with the clip."""
-    status = parts[0]
-    photo.change(
-        lambda clip: [look_at_speech(clip), [], *_show_results(None, [])], speech, parts, api_visibility="private",
-        show_progress="hidden", queue=False,
-    )  # fmt: skip
-    text.input(lambda: "", None, status, api_visibility="private", queue=False)
-    speech.change(look_at_speech, speech, status, api_visibility="private", show_progress="hidden", queue=False)
+    """
+    A new photo removes the old one's videos, and any change removes messages.
+
+    What is shown changes in the browser alone: an answer of the server could come when a run has begun since, and
+    would wipe its progress.
+    """
+    status, made, *shown = parts
+    gone = gr.update(visible=False)
+    places = [
+        part for index in range(MAX_TAKES)
+        for part in (gr.update(visible=index == 0), gr.update(value=None, label=f"Take {index + 1}"), gone, gone)
+    ]  # fmt: skip
+    empty = json.dumps(["", gone, *places])
+    photo.change(None, None, [status, *shown], js=f"() => {empty}", api_visibility="private")
+    photo.change(lambda: [], None, made, api_visibility="private", show_progress="hidden", queue=False)
+    gr.on([speech.change, text.input], None, None, status, js="() => ''", api_visibility="private")
 
 
 def look_at_speech(path: str | None) -> str:
@@ -184,7 +197,11 @@ def look_at_speech(path: str | None) -> str:
 
 def _build_sources(voices: Voices) -> tuple[gr.Image, gr.Radio, gr.HTML, gr.Audio, gr.Textbox, gr.Dropdown]:
     photo = gr.Image(
-        label="Photo: one face from the front", type="filepath", sources=["upload", "webcam", "clipboard"], height=230
+        label="Photo: one face from the front",
+        type="filepath",
+        sources=["upload", "webcam", "clipboard"],
+        height=230,
+        elem_id="photo",
     )
     face, checked = build_photo_check()
     photo = only_uploads(photo)
@@ -202,11 +219,13 @@ def build_speech(voices: Voices, name: str) -> tuple[gr.Audio, gr.Textbox, gr.Dr
         label=f"Speech, up to {MAX_SECONDS} s", type="filepath", sources=["upload", "microphone"], buttons=["download"]
     )
     speech = only_uploads(speech)
+    heard = gr.HTML("", elem_id=f"{name}-speech", elem_classes="note")
     text = gr.Textbox(
         "", label="Or type what to say, and press Enter", max_length=MAX_CHARACTERS, elem_id=name,
         visible=bool(voices.names),
     )  # fmt: skip
     voice = gr.Dropdown(voices.names, value=voices.first, label="Voice", visible=bool(voices.names))
+    speech.change(look_at_speech, speech, heard, api_visibility="private", show_progress="hidden", queue=False)
     text.input(None, [text, speech], speech, js="(words, clip) => words.trim() ? null : clip")
     gr.on([speech.upload, speech.stop_recording], None, None, text, js="() => ''")
     return speech, text, voice
@@ -218,7 +237,7 @@ def _build_examples(
     """People and languages to begin with; those that need a voice which is not offered are left out."""
     gr.set_static_paths([EXAMPLES])  # served from where they lie: copies would be removed with visitors' files
     first = str(EXAMPLES / "astronaut.jpg"), str(EXAMPLES / "speech.flac")
-    rows: dict[str, list[str | None]] = {"An astronaut and a spoken sentence": [*first, "", voices.first]}
+    rows: dict[str, list[str | None]] = {"An astronaut, recorded": [*first, "", voices.first]}
     for label, (name, language, words) in SPOKEN_EXAMPLES.items():
         speaker = next((offered for offered in voices.names if offered.startswith(language)), None)
         if speaker:
@@ -227,13 +246,12 @@ def _build_examples(
         list(rows.values()), [photo, speech, text, voice], label="Examples", example_labels=list(rows),
         cache_examples=False, api_visibility="private",
     )  # fmt: skip
-    gr.Markdown(f"**{CONSENT}** {LIMITS}", elem_classes="small")
 
 
 def _build_result(index: int) -> tuple[gr.Column, gr.Video, gr.Button, gr.DownloadButton]:
     with gr.Column(visible=index == 0, min_width=220) as column:
         video = gr.Video(label=f"Take {index + 1}", interactive=False, elem_classes="take", buttons=[])
-        with gr.Row():
+        with gr.Row(elem_classes="reserved"):
             keep = gr.Button("Keep this one", size="sm", visible=False)
             download = gr.DownloadButton("Download", size="sm", visible=False)
     return column, video, keep, download
@@ -319,16 +337,15 @@ def _bundle(takes: list[Take], folder: Path) -> str:
     return str(path)
 
 
-def _show_results(order: Order | None, done: list[Take], bundle: str | None = None) -> list[Any]:
+def _show_results(order: Order, done: list[Take], bundle: str | None = None) -> list[Any]:
     """The archive's button; columns, videos and buttons of all places: filled, still empty, or not asked for."""
-    asked = order.takes if order else 1
     values: list[Any] = [gr.DownloadButton(value=bundle, visible=bundle is not None)]
     for index in range(MAX_TAKES):
         take = done[index] if index < len(done) else None
-        label = f"Take {index + 1}: seed {order.seed + index}" if order else f"Take {index + 1}"
+        label = f"Take {index + 1}: seed {order.seed + index}"
         values += [
-            gr.Column(visible=index < asked),
-            gr.Video(take and take.video, label=label, autoplay=asked == 1),  # several would talk all at once
+            gr.Column(visible=index < order.takes),
+            gr.Video(take and take.video, label=label, autoplay=order.takes == 1),  # several would talk all at once
             gr.Button(visible=take is not None),
             gr.DownloadButton(value=take and take.video, visible=take is not None),
         ]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import gradio as gr
 
 from ..errors import InputError
-from .create import build_speech, look_at_speech
+from .create import build_speech
 from .dubs import DubOrder
 from .limits import CONSENT, MAX_FILM_SECONDS, check_film, draw_seed, only_uploads
 from .status import TO_STATUS, show_note, show_problem, show_step
@@ -22,6 +22,8 @@ WELCOME: Final = show_note(
     "Add a film of one face, and what it should say. The film keeps its motion; only lips and jaw are redrawn."
 )
 
+EMPTY: Final = '["", null, {"__type__": "update", "visible": false}]'  # status, film and button without a result
+
 MakeDub = Callable[[DubOrder, Path], Iterator[Step | str]]
 
 
@@ -30,10 +32,11 @@ def build_dub(make_dub: MakeDub, voices: Voices) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=300):
             film = gr.Video(
-                label=f"Film of one face, up to {MAX_FILM_SECONDS} s", sources=["upload", "webcam"], height=300,
+                label=f"Film of one face, up to {MAX_FILM_SECONDS} s", sources=["upload", "webcam"], height=260,
                 elem_id="film",
             )  # fmt: skip
             film = only_uploads(film)
+            seen = gr.HTML("", elem_id="film-check", elem_classes="note")
             speech, text, voice = build_speech(voices, "dub-text")
             with gr.Row():
                 start = gr.Button("Dub", variant="primary", elem_id="dub", scale=2)
@@ -47,8 +50,10 @@ def build_dub(make_dub: MakeDub, voices: Voices) -> None:
             download = gr.DownloadButton("Download", size="sm", visible=False, elem_id="download-dub")
 
     private: dict[str, Any] = {"api_visibility": "private"}
-    film.change(look_at_film, film, [status, result, download], show_progress="hidden", **private)
-    speech.change(look_at_speech, speech, status, show_progress="hidden", **private)
+    film.change(look_at_film, film, seen, show_progress="hidden", queue=False, **private)
+    # In the browser alone: an answer of the server could come when a run has begun since, and would wipe its progress.
+    film.change(None, None, [status, result, download], js=f"() => {EMPTY}", **private)
+    gr.on([speech.change, text.input], None, None, status, js="() => ''", **private)
     begins = [start.click, text.submit]
     gr.on(begins, lambda: gr.Button(visible=True), None, stop, queue=False, **private)
     gr.on(begins, None, None, None, js=TO_STATUS.format(name="dub-status"), **private)
@@ -65,15 +70,14 @@ def build_dub(make_dub: MakeDub, voices: Voices) -> None:
     )  # fmt: skip
 
 
-def look_at_film(path: str | None) -> tuple[str, None, gr.DownloadButton]:
-    """What is wrong with a film, as soon as it is chosen; the result of the one before goes."""
-    problem = WELCOME if path is None else ""
+def look_at_film(path: str | None) -> str:
+    """What is wrong with a film, as soon as it is chosen; nothing if it can be used."""
     try:
         if path is not None:
             check_film(path)
     except InputError as error:
-        problem = show_problem(error)
-    return problem, None, gr.DownloadButton(visible=False)
+        return show_problem(error)
+    return ""
 
 
 def _dubber(make_dub: MakeDub) -> Callable[..., Iterator[tuple[Any, Any, Any]]]:

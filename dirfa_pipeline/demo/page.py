@@ -25,6 +25,7 @@ from .talk_tab import build_talk
 
 
 CSS: Final = Path(__file__).with_name("page.css")
+SCRIPT: Final = Path(__file__).with_name("page.js")
 PATIENCE: Final = 60.0  # seconds
 
 
@@ -74,11 +75,11 @@ def build_demo(
     with TalkingPage(
         title="A photo that speaks", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)
     ) as page:
-        gr.Markdown("# A photo that speaks\nOne photo and one speech clip in, a talking video out.")
+        gr.Markdown("# A photo that speaks\nPhoto and speech in, talking video out.", elem_id="title")
         with gr.Tab("Create"):
-            inputs, made = build_create(here, work, offered)
-        with gr.Tab("Talk"):
-            page.conversations = build_talk(here, inputs, offered)
+            inputs, made, still = build_create(here, work, offered)
+        with gr.Tab("Talk", render_children=True):  # its script takes the still before anybody looks
+            page.conversations = build_talk(here, inputs, still, offered)
         with gr.Tab("Dub"):
             build_dub(dub, offered)
         with gr.Tab("Curves"):
@@ -116,4 +117,5 @@ def launch_options() -> dict[str, Any]:
         color_accent="*primary_600", button_primary_background_fill="*primary_600",
         button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover="*primary_700",
     )  # fmt: skip  # Gradio's own grey has a contrast of 2.6 on white, and 4.5 is what can be read
-    return {"theme": theme, "css_paths": [CSS], "max_file_size": MAX_UPLOAD, "ssr_mode": False}
+    script = SCRIPT.read_text(encoding="utf-8")
+    return {"theme": theme, "css_paths": [CSS], "js": script, "max_file_size": MAX_UPLOAD, "ssr_mode": False}

@@ -9,13 +9,14 @@ from PIL import Image, ImageOps
 
 from ..capture.faces import FoundFace
 from ..errors import InputError
-from ..pipeline_check import Finding, PhotoCheck
+from ..pipeline_check import VERDICTS, Finding, PhotoCheck
 from ..pipeline_dirfa import DirfaPipeline
 from .limits import MAX_SIZE
 from .preview import data_uri
 
 
 SIGNS: Final = {"good": "✓", "works": "○", "poor": "!", "refused": "✗"}
+ADVICE: Final = '<div class="check"><span>Works best: from the front, well lit, lips closed.</span></div>'
 THUMBNAIL: Final = (64, 64)  # pixels of a face to choose
 ROOM: Final = 0.25  # around a face, in its sizes
 
@@ -23,7 +24,7 @@ ROOM: Final = 0.25  # around a face, in its sizes
 def build_photo_check() -> tuple[gr.Radio, gr.HTML]:
     """Lay out the choice of a face, hidden while there is none, and the check."""
     face = gr.Radio([], label="Whose face, from left to right", visible=False, elem_id="faces")
-    return face, gr.HTML("", elem_id="photo-check")
+    return face, gr.HTML(ADVICE, elem_id="photo-check")
 
 
 def connect_photo_check(pipe: DirfaPipeline, photo: gr.Image, face: gr.Radio, shown: gr.HTML) -> None:
@@ -32,13 +33,13 @@ def connect_photo_check(pipe: DirfaPipeline, photo: gr.Image, face: gr.Radio, sh
     def look(path: str | None) -> tuple[gr.Radio, str]:
         told = _told(pipe, path, None)
         if told is None or path is None:
-            return gr.Radio([], value=None, visible=False), ""
+            return gr.Radio([], value=None, visible=False), ADVICE
         names = [(str(one.index + 1), one.index) for one in told.faces]
         return gr.Radio(names, value=told.face, visible=len(names) > 1), show_check(told, path)
 
     def again(path: str | None, chosen: int | None) -> str:
         told = _told(pipe, path, chosen)
-        return "" if told is None or path is None else show_check(told, path)
+        return ADVICE if told is None or path is None else show_check(told, path)
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     photo.change(look, photo, [face, shown], **private)
@@ -55,21 +56,27 @@ def _told(pipe: DirfaPipeline, path: str | None, face: int | None) -> PhotoCheck
 
 
 def show_check(told: PhotoCheck, path: str) -> str:
-    """A line in sum, the faces to choose from, and what stands in the way; all the rest folded away."""
-    worst = ("refused",) if told.verdict == "refused" else ("works", "poor")
+    """
+    A line in sum, the faces to choose from, and what stands in the way; all the rest folded away.
+
+    Of a photo that works only the line is seen at once: what is below it stays where it is.
+    """
+    worst = ("refused",) if told.verdict == "refused" else ("poor",)
     issues = [finding for finding in told.findings if finding.verdict in worst]
     words = {
         "good": "This photo is good.", "works": "This photo works.", "poor": "This photo works, but not well.",
         "refused": "This photo cannot be used.",
     }[told.verdict]  # fmt: skip
     faces = _show_faces(told.faces, told.face, path) if len(told.faces) > 1 else ""
-    listed = "".join(map(_show_line, issues))
-    rest = "".join(_show_line(finding) for finding in told.findings if finding not in issues)
-    more = f"<details><summary>All else</summary><ul>{rest}</ul></details>" if rest else ""
-    return (
-        f'<div class="check {told.verdict}" role="status"><p><b>{SIGNS[told.verdict]} {words}</b></p>{faces}'
-        f"<ul>{listed}</ul>{more}</div>"
-    )
+    listed = f"<ul>{''.join(map(_show_line, issues))}</ul>" if issues else ""
+    others = sorted(
+        (finding for finding in told.findings if finding not in issues),
+        key=lambda finding: VERDICTS.index(finding.verdict), reverse=True,
+    )  # fmt: skip
+    rest = "".join(map(_show_line, others))
+    more = f"<details><summary>Details</summary><ul>{rest}</ul></details>" if rest else ""
+    in_sum = f"<b>{SIGNS[told.verdict]} {words}</b>"
+    return f'<div class="check {told.verdict}" role="status">{in_sum}{faces}{listed}{more}</div>'
 
 
 def _show_line(finding: Finding) -> str:

@@ -9,6 +9,22 @@ function show(text, problem = false) {
   at("status").className = problem ? "problem" : "";
 }
 
+async function rest(source) {
+  if (face) return;  // it lives, and goes on until its end
+  const canvas = at("face"), picture = Object.assign(new Image(), {src: source ?? ""});
+  if (source) await picture.decode();
+  canvas.width = picture.width || 384;
+  canvas.height = picture.height || 384;
+  if (source) canvas.getContext("2d").drawImage(picture, 0, 0);
+  element.querySelector(".talk").classList.toggle("empty", !source);
+}
+
+function live(open) {
+  element.querySelector(".talk").classList.toggle("live", open);
+  at("start").textContent = open ? "End" : "Start";
+  at("stop").disabled = !open;
+}
+
 function start() {
   if (asked) return;
   asked = true;
@@ -29,14 +45,14 @@ async function open(ticket) {
     if (event.type === "closed") close();
   }, address);
   face.sound.resume();
-  at("start").textContent = "End";
+  live(true);
 }
 
 function close() {
   face?.socket.close();
   if (silence) hush();
   face = null;
-  at("start").textContent = "Start";
+  live(false);
   at("delay").textContent = "";
 }
 
@@ -67,6 +83,7 @@ element.addEventListener("submit", (event) => {
   else { first = input.value; start(); }
   input.value = "";
 });
+element.addEventListener("still", ({detail}) => rest(detail));
 element.addEventListener("told", ({detail}) => {
   direction = detail.direction ?? direction;
   if (detail.ticket || detail.problem) asked = false;

@@ -31,26 +31,33 @@ MAX_GUESTS: Final = 16  # whose faces are kept
 MAX_SECONDS: Final = 900.0  # of a conversation
 SCRIPT: Final = Path(__file__).with_name("talk.js")
 HTML: Final = f"""
-<div class="talk">
+<div class="talk empty">
   <div class="stage">
     <canvas data-is="face" width="384" height="384" role="img" aria-label="A synthetic talking face"></canvas>
+    <p>Choose a photo under Create.<br>Its face appears here.</p>
     <span>AI-generated</span>
   </div>
   <p data-is="delay"></p>
-  <p data-is="status" role="status">With a photo chosen under Create, type and press Enter, or press Start.</p>
+  <p data-is="status" role="status">Type and press Enter, or press Start.</p>
   <form>
     <input aria-label="What the face says" placeholder="Type and press Enter" maxlength="{MAX_CHARACTERS}"
       autocomplete="off">
     <button>Say</button>
   </form>
   <button type="button" data-is="start">Start</button>
-  <button type="button" data-is="stop">Stop</button>
   <button type="button" data-is="speak" aria-pressed="false">Speak</button>
+  <button type="button" data-is="stop" disabled>Stop</button>
 </div>"""
 # Gradio passes what its functions return on to scripts; here the tab's own one takes it.
 PASS_ON: Final = """(said) => {
   const face = document.querySelector("#talk [data-is=face]");
   face?.dispatchEvent(new CustomEvent("told", {detail: JSON.parse(said), bubbles: true}));
+}"""
+# The still that Create shows, an `<img>` or words, to the same script.
+PASS_STILL: Final = """(still) => {
+  const face = document.querySelector("#talk [data-is=face]");
+  const picture = new DOMParser().parseFromString(still ?? "", "text/html").querySelector("img")?.src ?? null;
+  face?.dispatchEvent(new CustomEvent("still", {detail: picture, bubbles: true}));
 }"""
 
 
@@ -93,9 +100,9 @@ class Mute:
         raise VoiceError("texts need a voice, and none is offered here: install espeak-ng, or press Speak")
 
 
-def build_talk(pipe: DirfaPipeline, inputs: Inputs, voices: Voices) -> ASGIApp:
+def build_talk(pipe: DirfaPipeline, inputs: Inputs, still: gr.HTML, voices: Voices) -> ASGIApp:
     """
-    Lay out the tab; photo, direction and voice are those of the Create tab.
+    Lay out the tab; photo, direction and voice are those of the Create tab, whose still is shown until a face lives.
 
     Returns:
         The application that the tab talks to, to be mounted at `/talk`.
@@ -132,6 +139,7 @@ def build_talk(pipe: DirfaPipeline, inputs: Inputs, voices: Voices) -> ASGIApp:
         [part.change for part in inputs.direction], direct, [*inputs.direction], told, trigger_mode="always_last",
         queue=False, **private,
     ).then(None, told, None, js=PASS_ON, **private)  # fmt: skip
+    still.change(None, still, None, js=PASS_STILL, **private)
     settings = Settings(host="", max_sessions=MAX_SESSIONS, max_seconds=MAX_SECONDS)
     return build_embedded(House(pipe, guests, settings))
 

@@ -90,6 +90,15 @@ def generate(client: Client, **changes: object) -> list[str]:
     return client.predict(**(arguments | changes), api_name="/generate")
 
 
+@pytest.mark.parametrize("name", ["status", "dub-status"])
+def test_no_late_answer_wipes_the_progress_of_a_run(client: Client, name: str) -> None:
+    """What empties the line when an input changes runs in the browser: the server's answer could come too late."""
+    (status,) = [part["id"] for part in client.config["components"] if part["props"].get("elem_id") == name]
+    writers = [event for event in client.config["dependencies"] if status in event["outputs"]]
+    on_change = [event for event in writers if {"change", "input"} & {how for _, how in event["targets"]}]
+    assert on_change and not any(event["backend_fn"] for event in on_change)
+
+
 @pytest.mark.slow
 def test_takes_come_with_their_animations(client: Client) -> None:
     before = set(Path(tempfile.gettempdir()).glob("dirfa-*"))

@@ -172,14 +172,20 @@ def generate(page: Page) -> list[bytes]:
     return [urlopen(source).read() for source in sources]
 
 
+TOP = "field => field.getBoundingClientRect().top + scrollY"  # of a field in the whole page, in pixels
+
+
 def test_first_visit_to_finished_video(visit: Visit, tmp_path: Path) -> None:
     page = visit()
-    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.get_by_text("An astronaut, recorded").click()
     page.locator("#still img").wait_for()
     photo = page.get_by_role("tabpanel").first.locator("img").first.get_attribute("src")
     assert photo and "examples/astronaut.jpg" in photo, "a copy would be removed after a while"
     choose(page, "Longest side in pixels", 384)
+    below = page.get_by_role("spinbutton", name="Seed")
+    place = below.evaluate(TOP)
     (video,) = generate(page)
+    assert below.evaluate(TOP) == pytest.approx(place, abs=1.0), "the video moves what is below it"
     (tmp_path / "take.mp4").write_bytes(video)
     with av.open(str(tmp_path / "take.mp4")) as container:
         stream = container.streams.video[0]
@@ -270,7 +276,7 @@ def test_unlocked_seed_is_drawn_and_shown(visit: Visit, clip: Path) -> None:
 
 def test_cancel_stops_the_work(visit: Visit) -> None:
     page = visit()
-    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.get_by_text("An astronaut, recorded").click()
     page.locator("#still img").wait_for()
     choose(page, "Takes", 4)  # long enough to be caught at it
     page.get_by_role("button", name="Generate").click()
@@ -288,7 +294,7 @@ def test_cancel_stops_the_work(visit: Visit) -> None:
 )
 def test_typed_text_is_said_on_enter(visit: Visit) -> None:
     page = visit()
-    page.get_by_text("An astronaut and a spoken sentence").click()
+    page.get_by_text("An astronaut, recorded").click()
     page.locator("#still img").wait_for()
     page.locator("#text textarea, #text input").first.press_sequentially("Hello, you.")
     page.keyboard.press("Enter")
@@ -305,7 +311,7 @@ def test_mistakes_are_explained_and_inputs_kept(visit: Visit, clip: Path, tmp_pa
     expect(page.locator("#status [role=alert]")).to_contain_text("A photo is needed")
     soundfile.write(tmp_path / "silence.wav", [0.0] * 16_000, 16_000)
     upload(page, EXAMPLES / "astronaut.jpg", tmp_path / "silence.wav")
-    expect(page.locator("#status [role=alert]")).to_contain_text("The audio is silent")  # in place of the photo's
+    expect(page.locator("#text-speech [role=alert]")).to_contain_text("The audio is silent")
     choose(page, "Seed", 5)
     page.locator("#still img").wait_for()
     page.get_by_role("button", name="Generate").click()
@@ -333,7 +339,7 @@ def test_too_much_is_refused(visit: Visit, tmp_path: Path) -> None:
     page = visit()
     upload(page, tmp_path / "wide.png", tmp_path / "long.wav")
     expect(page.locator("#still [role=alert]")).to_contain_text("Pictures may hold up to 40 megapixels")
-    expect(page.locator("#status [role=alert]")).to_contain_text("Speech may last up to 120 s here, got 121 s")
+    expect(page.locator("#text-speech [role=alert]")).to_contain_text("Speech may last up to 120 s here, got 121 s")
 
 
 def test_large_files_are_refused(browser: Browser, address: str, tmp_path: Path) -> None:
@@ -526,6 +532,7 @@ def test_a_film_is_dubbed(visit: Visit, clip: Path, tmp_path: Path) -> None:
     expect(page.locator("#dub-status [role=alert]")).to_contain_text("A film is needed")
     panel.locator("input[type=file]").first.set_input_files(tmp_path / "film.mp4")
     expect(page.locator("#dub-status [role=alert]")).to_be_hidden()
+    expect(page.locator("#film-check [role=alert]")).to_be_hidden()
     panel.locator("#dub-text textarea, #dub-text input").first.fill("Hello, you.")
     page.keyboard.press("Enter")
     expect(page.locator("#dub-status")).to_contain_text("Done.")
@@ -558,8 +565,10 @@ def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_a_phone(visit: Visit, scheme: str) -> None:
     page = visit(viewport=PHONE, color_scheme=scheme, has_touch=True)
-    lowest = page.locator("#generate").bounding_box()
-    assert lowest and lowest["y"] + lowest["height"] <= PHONE["height"], "the button is not in sight"
+    for name in ("An astronaut, recorded", "Generate"):
+        lowest = page.get_by_role("button", name=name).bounding_box()
+        assert lowest and lowest["y"] + lowest["height"] <= PHONE["height"], f"{name} is not in sight"
+        assert lowest["height"] >= 40, f"{name} is hard to hit"
     for tab in ("Create", "Talk", "Dub", "Curves", "3D", "API"):
         page.get_by_role("tab", name=tab).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -574,3 +583,27 @@ def test_by_keyboard(visit: Visit) -> None:
             break
     page.keyboard.press("Enter")
     expect(page.locator("#status [role=alert]")).to_contain_text("A photo is needed")
+
+
+def test_a_list_closes_when_the_keyboard_leaves_it(visit: Visit) -> None:
+    """Gradio's opens when it is reached; Tab goes on to the next field, and nothing stays open behind it."""
+    page = visit()
+    page.get_by_label("Expression", exact=True).focus()
+    page.get_by_role("listbox").wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("number input for Strength")).to_be_focused()
+    expect(page.get_by_role("listbox")).to_have_count(0)
+
+
+def test_talk_shows_the_photo_before_it_lives(visit: Visit) -> None:
+    page = visit()
+    page.get_by_role("tab", name="Talk").click()
+    expect(page.get_by_text("Choose a photo under Create.")).to_be_visible()
+    expect(page.locator("#talk").get_by_role("button", name="Stop")).to_be_disabled()
+    blank = shown(page)
+    page.get_by_role("tab", name="Create").click()
+    page.get_by_role("tabpanel").first.locator("input[type=file]").nth(0).set_input_files(EXAMPLES / "astronaut.jpg")
+    page.locator("#still img").wait_for()
+    page.get_by_role("tab", name="Talk").click()
+    expect(page.get_by_text("Choose a photo under Create.")).to_be_hidden()
+    assert shown(page) != blank
