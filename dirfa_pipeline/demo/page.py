@@ -78,7 +78,7 @@ def build_demo(
         gr.Markdown("# A photo that speaks\nPhoto and speech in, talking video out.", elem_id="title")
         with gr.Tab("Create"):
             inputs, made, still = build_create(here, work, offered)
-        with gr.Tab("Talk", render_children=True):  # its script takes the still before anybody looks
+        with gr.Tab("Talk"):
             page.conversations = build_talk(here, inputs, still, offered)
         with gr.Tab("Dub"):
             build_dub(dub, offered)

@@ -10,9 +10,9 @@ function show(text, problem = false) {
 }
 
 async function rest(source) {
-  if (face) return;  // it lives, and goes on until its end
   const canvas = at("face"), picture = Object.assign(new Image(), {src: source ?? ""});
   if (source) await picture.decode();
+  if (face) return;  // it lives, and goes on until its end
   canvas.width = picture.width || 384;
   canvas.height = picture.height || 384;
   if (source) canvas.getContext("2d").drawImage(picture, 0, 0);
@@ -91,3 +91,4 @@ element.addEventListener("told", ({detail}) => {
   else if (detail.ticket) open(detail.ticket);
   else face?.send("direct", direction);
 });
+rest(document.querySelector("#still img")?.src);  // this runs when the tab is first opened; changes come as events
