@@ -41,7 +41,7 @@ from ..face.landmarks import (
     NUM_LANDMARKS,
     RIGID,
 )
-from ..face.lids import close_lids, half_shut, open_lids, widen_lids
+from ..face.lids import close_lids, half_shut, open_lids, unroll_lids, widen_lids
 from ..face.measures import lip_aperture, whole_lip_aperture
 from ..face.rotations import procrustes, rotation_angles, rotation_matrix
 from ..face.solve import (
@@ -142,7 +142,8 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
         for eye, blink in half_shut(opened).items():
             expression[BLINKS[eye]] = calm * blink
             opened = open_lids(opened, eye, calm * blink)
-        fitted = widen_lids(close_lids(basis, opened), opened)
+        fitted = unroll_lids(close_lids(basis, opened), opened, rotation)
+        fitted = widen_lids(fitted, opened)
         expression = explain_gap(fitted, expression, local)
         return make_fit(local, fitted, expression, rest, rotation, translation, float(scale))
 

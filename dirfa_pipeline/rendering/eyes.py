@@ -4,7 +4,7 @@ Eyes under their lids: the eyeball stays with the head while lids slide over it,
 What lids hide in the photo is filled in once: the iris from its own visible part, the white around it from its edges.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -46,12 +46,14 @@ CLOSING: Final = (0.05, 0.9)  # share of the photo's opening that is lost: a bli
 ALERT: Final = 0.06  # change of the opening, in eye widths, or turn, in iris radii, from which on the filled eye shows
 SHADOW: Final = 0.30  # what a lowered lid's shadow takes from the eyeball
 SHADOW_REACH: Final = Softness(1.0, 0.08)  # how far down, and how softly
+DIMMED: Final = 0.35  # what shutting lids and their lashes take from all of the eyeball; measured, see `eyelids.py`
+DIMMING: Final = (0.0, 0.6)  # closure over which they do
 SHADOW_ENDS: Final = 1.6  # gain of the light under a lid: from 1 / 1.6 on there is no shadow
 GIVES_WAY: Final = (2.6, -1.5)  # iris radii: the whole iris moves, the white around it gives way as far as this
 
 # The slit between lids that meet.
 SLIT_SHUT: Final = (0.75, 0.2)  # closure over which it is smoothed
-SLIT: Final = 0.05  # eye widths: its strokes
+SLIT: Final = 0.07  # eye widths: its strokes
 SLIT_BLUR: Final = Softness(0.7, 0.02)
 SLIT_SKIN: Final = Softness(1.0, 0.09)  # how far around skin is taken from to fill it
 SLIT_FREE, SLIT_FILLED = 1.5, 1.4  # gains of the slit where skin is not taken from, and where it is filled
@@ -149,13 +151,14 @@ class Eye:
         t = min(1.0, max(abs(opening - self.opening) / ALERT, turn / ALERT))
         patch = self.seen if t == 0.0 else cv2.addWeighted(self.filled, t, self.seen, 1.0 - t, 0.0)
         ball = cv2.remap(patch, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        lid = SHADOW * self._closure(opening)
-        if lid > 0.0:
+        closed = self._closure(opening)
+        if closed > 0.0:
             reach = SHADOW_REACH.of(float(np.ptp(target[list(self.landmarks.outline), 0])))
             lowered = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, reach]])
             below = cv2.warpAffine(mask, lowered, mask.shape[::-1])
             lit = cv2.GaussianBlur(below, (0, 0), reach, borderType=cv2.BORDER_CONSTANT)
-            ball *= 1.0 - lid * (1.0 - np.clip(SHADOW_ENDS * lit, 0.0, 1.0))[..., None]
+            shadow = SHADOW * closed * (1.0 - np.clip(SHADOW_ENDS * lit, 0.0, 1.0))
+            ball *= ((1.0 - DIMMED * ramp(closed, *DIMMING)) * (1.0 - shadow))[..., None]
         part = frame[rows, columns].astype(np.float32)
         frame[rows, columns] = (part + mask[..., None] * (ball - part) + 0.5).astype(np.uint8)
 
@@ -227,7 +230,11 @@ def build_eyes(
         glasses (`float`): How sure glasses are, in [0, 1].
     """
     colour = _iris_colour(image, landmarks, tuple(blinks))
-    return tuple(_build_eye(image, landmarks, eye, blink, colour, glasses) for eye, blink in blinks.items())
+    eyes = tuple(_build_eye(image, landmarks, eye, blink, colour, glasses) for eye, blink in blinks.items())
+    size = eyes[0].lid.lashes.shape[::-1]
+    # Measured alone, the lashes of one eye would often be far darker than those of the other.
+    lashes = np.mean([cv2.resize(eye.lid.lashes, size) for eye in eyes], axis=0)
+    return tuple(replace(eye, lid=replace(eye.lid, lashes=lashes)) for eye in eyes)
 
 
 def _build_eye(

@@ -3,8 +3,19 @@
 import numpy as np
 import pytest
 
+from dirfa_pipeline.face.fit import BLINKS
 from dirfa_pipeline.face.landmarks import LEFT_EYE, RIGHT_EYE, EyeLandmarks
-from dirfa_pipeline.face.lids import AWAKE, CURVE, LIVELY, TALKING, half_shut, open_lids
+from dirfa_pipeline.face.lids import (
+    AWAKE,
+    CURVE,
+    LIVELY,
+    SAG,
+    TALKING,
+    close_lids,
+    half_shut,
+    open_lids,
+    unroll_lids,
+)
 
 
 def face(right: float, left: float) -> np.ndarray:
@@ -51,6 +62,31 @@ def test_shut_lids_open_along_the_common_curve() -> None:
     opened = open_lids(points, RIGHT_EYE, blink)
     gaps = opened[list(RIGHT_EYE.lower), 1] - opened[list(RIGHT_EYE.upper), 1]
     np.testing.assert_allclose(gaps, 10 * AWAKE * CURVE, atol=1.2)
+
+
+@pytest.mark.parametrize("sags", [0.0, 2.0 * SAG])
+def test_lids_of_a_photo_meet_where_lids_on_film_do(sags: float) -> None:
+    """A straight lower lid, as that of a smile, gives way; one that sags anyway meets the other where it is."""
+    points = face(0.7, 0.7)
+    for eye, x in ((RIGHT_EYE, 0.0), (LEFT_EYE, 60.0)):
+        points[eye.outer, 0], points[eye.inner, 0] = x - 3.0, x + 21.0
+        points[[*eye.upper, *eye.lower], 1] += 4.0 * sags * 24.0 * np.tile(_arch(7), 2)
+    closed = close_lids(np.zeros((52, 478, 3)), points)
+    unrolled = unroll_lids(closed, points, np.eye(3))
+    for eye, column in BLINKS.items():
+        upper, lower, before = (
+            points[list(lid), 1] + basis[column, list(lid), 1]
+            for lid, basis in ((eye.upper, unrolled), (eye.lower, unrolled), (eye.lower, closed))
+        )
+        np.testing.assert_allclose(upper, lower, atol=1e-9)
+        np.testing.assert_allclose(lower, np.maximum(before, 4.0 * SAG * 24.0 * _arch(7)), atol=1e-9)
+        assert (unrolled[column, list(eye.crease), 1] < 0.2 * closed[column, list(eye.upper), 1]).all()
+
+
+def _arch(count: int) -> np.ndarray:
+    """s (1 - s) at places between the corners."""
+    s = np.arange(1, count + 1) / (count + 1)
+    return s * (1.0 - s)
 
 
 def test_a_wink_is_meant() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline.face.landmarks import RIGHT_EYE
-from dirfa_pipeline.rendering.eyelids import UpperLid, build_upper_lid
+from dirfa_pipeline.rendering.eyelids import WARM, UpperLid, build_upper_lid
 
 
 SKIN: Final = (200, 150, 120)
@@ -24,9 +24,9 @@ def eye_points(shut: float) -> np.ndarray:
     return landmarks
 
 
-def photo() -> np.ndarray:
+def photo(skin: tuple[int, int, int] = SKIN) -> np.ndarray:
     """Plain skin with dark lashes along the lid, and under the brow a dark bar as of glasses."""
-    image = np.full((120, 160, 3), SKIN, np.uint8)
+    image = np.full((120, 160, 3), skin, np.uint8)
     upper = eye_points(0.0)[list(RIGHT_EYE.upper), :2]
     for x in range(44, 117):
         y = round(float(np.interp(x, upper[:, 0], upper[:, 1])))
@@ -63,6 +63,26 @@ def test_lashes_turn_down() -> None:
     assert half[58 - 4 : 58].min() < 0.6 * np.mean(SKIN)
     assert shut[71:76].mean() < 75.0  # of 90
     assert shut[66 - 6 : 66 - 3].mean() > 0.75 * np.mean(SKIN)
+
+
+def test_a_shut_lid_gets_darker_towards_its_lashes() -> None:
+    """Not at once, as if they were drawn with a pencil: at heights above the margin its light is as measured."""
+    middle = draw(build(0.0), 1.0)[:, 70:90].mean((1, 2))
+    heights = np.array([0.05, 0.10, 0.15, 0.20])
+    light = np.interp(70.0 - 80.0 * heights, np.arange(120), middle) / middle[40:68].max()
+    np.testing.assert_allclose(light, [0.48, 0.78, 0.92, 0.97], atol=0.14)
+
+
+def test_the_line_of_lashes_is_thinner_at_the_corners() -> None:
+    shut = draw(build(0.0), 1.0).mean(2)[71:]
+    inner, middle = ((shut[:, columns] < 85.0).sum(0).mean() for columns in (slice(112, 117), slice(75, 85)))
+    assert 0.0 < inner < 0.7 * middle
+
+
+@pytest.mark.parametrize(("skin", "warm"), [(SKIN, 1.0), ((150, 150, 150), 0.0), ((200, 205, 215), 0.0)])
+def test_lashes_are_warm_on_warm_skin_only(skin: tuple[int, int, int], warm: float) -> None:
+    lid = build_upper_lid(photo(skin), eye_points(0.0), RIGHT_EYE, 0.0, WINDOW)
+    np.testing.assert_allclose(lid.tint, 1.0 + warm * (WARM - 1.0), atol=1e-6)
 
 
 def test_only_glasses_are_over_the_lid() -> None:

@@ -177,6 +177,23 @@ def test_closed_lids_show_no_eye(renderer: FaceRenderer, prepared: PreparedPortr
     assert np.percentile(red[1], 10) > np.percentile(red[0], 10) + 0.03
 
 
+def test_both_eyes_have_the_same_lashes(prepared: PreparedPortrait) -> None:
+    right, left = (eye.lid.lashes for eye in prepared.eyes)
+    np.testing.assert_array_equal(right, left)
+
+
+@pytest.mark.parametrize("eye", [RIGHT_EYE, LEFT_EYE])
+def test_lids_shade_an_eye_before_they_shut_it(
+    renderer: FaceRenderer, prepared: PreparedPortrait, eye: EyeLandmarks
+) -> None:
+    whites = []
+    for blink in (0.0, 0.5):
+        row = pose(**both("eyeBlink", blink))
+        outline = prepared.face.vertices(row)[0][list(eye.outline), :2]
+        whites.append(np.percentile(grey(inside(renderer.render(prepared, row)[0], outline)), 92))
+    assert whites[1] < 0.9 * whites[0]
+
+
 def test_gaze_moves_the_iris_within_still_lids(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
     portrait = prepared.portrait
     look = {"eyeLookOutLeft": 0.8, "eyeLookInRight": 0.8}
