@@ -72,10 +72,18 @@ WHITE_SHADE: Final = 0.97  # what each round keeps of its light: a ball turns aw
 BALL_BLUR: Final = Softness(0.6, 0.05)  # of what is filled in
 BALL_EDGE: Final = Softness(0.7, 0.06)  # between that and what is seen
 
+# Two irises of one person.
+ALIKE: Final = 0.85  # share of the way to one colour; seen: two lights make two colours, which turns set apart
+LEAST_IRIS: Final = 6  # pixels of each by which their colours are compared
+MOST_GAIN: Final = 1.8  # of an iris's light, up or down
+
 # An eyeball for a photo caught in a blink, in iris radii.
 CAUGHT: Final = (0.25, 0.25)  # blink over which the eyeball is ever more made instead of filled in
+HIDDEN: Final = (0.38, 0.04)  # hidden share of both irises over which it is, too: mirrored, half a pupil is a slot
 SHOWN_IRIS: Final = (0.02, 0.10)  # of its disc: what the lids must show of both irises for their colour to be theirs
+IRIS_EDGE: Final = 0.15  # of its radius: over so much at its rim a changed iris passes into the white
 SEEN_IRIS: Final = (0.45, 0.9)  # the iris around its pupil, within the limbus
+UNLIT: Final = 0.8  # share of an iris that is not lid, glint or reflection
 BROWN: Final = np.array([0.42, 0.29, 0.22], np.float32)  # of the skin's light: an iris that the lids hide
 GREY: Final = (3.0, 8.0)  # levels between the channels of skin over which a picture counts as coloured
 MADE_EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
@@ -229,8 +237,13 @@ def build_eyes(
         blinks (`dict[EyeLandmarks, float]`): How far shut each eye is, see [`FaceFit`].
         glasses (`float`): How sure glasses are, in [0, 1].
     """
+    image = _match_irises(image, landmarks, tuple(blinks))
     colour = _iris_colour(image, landmarks, tuple(blinks))
-    eyes = tuple(_build_eye(image, landmarks, eye, blink, colour, glasses) for eye, blink in blinks.items())
+    hidden = ramp(float(np.mean([_hidden_share(landmarks, eye) for eye in blinks])), *HIDDEN)
+    eyes = tuple(
+        _build_eye(image, landmarks, eye, max(ramp(blink, *CAUGHT), hidden), colour, glasses)
+        for eye, blink in blinks.items()
+    )
     size = eyes[0].lid.lashes.shape[::-1]
     # Measured alone, the lashes of one eye would often be far darker than those of the other.
     lashes = np.mean([cv2.resize(eye.lid.lashes, size) for eye in eyes], axis=0)
@@ -238,13 +251,12 @@ def build_eyes(
 
 
 def _build_eye(
-    image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks, blink: float, colour: Array, glasses: float
+    image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks, made: float, colour: Array, glasses: float
 ) -> Eye:
     window = _ball_window(image, landmarks, eye)
     corner, seen = corner_of(window), np.ascontiguousarray(image[window])
     iris, radius = iris_circle(eye, landmarks)
     filled = _fill_ball(seen, landmarks[list(eye.outline), :2] - corner, iris - corner, radius)
-    made = ramp(blink, *CAUGHT)
     if made > 0.0:
         ball = _make_ball(seen.shape, iris - corner, radius, colour, _skin_colour(image, landmarks, eye))
         filled = cv2.addWeighted(ball, made, filled, 1.0 - made, 0.0)
@@ -356,28 +368,69 @@ def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array
 
 def _iris_colour(image: NDArray[np.uint8], landmarks: Array, eyes: tuple[EyeLandmarks, ...]) -> Array:
     """
-    One colour `(3,)` for both irises: of what the lids show of them around the pupil the darker half, not lid or
-    glint; as far as they show too little, brown in the skin's light.
+    One colour `(3,)` for both irises: of what the lids show of them around the pupil; as far as they show too little,
+    brown in the skin's light.
     """
-    shown, discs = [], 0.0
-    for eye in eyes:
-        iris, radius = iris_circle(eye, landmarks)
-        window = _ball_window(image, landmarks, eye)
-        y, x = np.mgrid[window]
-        away = np.hypot(x - iris[0], y - iris[1]) / radius
-        inside = polygon_mask(landmarks[list(eye.outline), :2], window) > SURELY_INSIDE
-        pupil, limbus = SEEN_IRIS
-        shown.append(image[window][inside & (away < limbus) & (away > pupil)].astype(np.float32))
-        discs += np.pi * radius**2
+    shown = [_shown_iris(image, landmarks, eye) for eye in eyes]
+    discs = sum(np.pi * iris_circle(eye, landmarks)[1] ** 2 for eye in eyes)
     skin = np.mean([_skin_colour(image, landmarks, eye) for eye in eyes], axis=0)
     brown = BROWN * skin.mean()
     brown += (1.0 - ramp(float(np.ptp(skin)), *GREY)) * (brown.mean() - brown)
     colours = np.concatenate(shown)
     if len(colours) == 0:
         return brown
+    return np.asarray(brown + ramp(len(colours) / discs, *SHOWN_IRIS) * (_typical(colours) - brown), np.float32)
+
+
+def _match_irises(image: NDArray[np.uint8], landmarks: Array, eyes: tuple[EyeLandmarks, ...]) -> NDArray[np.uint8]:
+    """The photo with irises of nearly one colour, each in the light of the skin over it."""
+    shown = [_shown_iris(image, landmarks, eye) for eye in eyes]
+    if min(map(len, shown)) < LEAST_IRIS:
+        return image
+    colours = [
+        _typical(part) / _skin_colour(image, landmarks, eye).mean() for part, eye in zip(shown, eyes, strict=True)
+    ]
+    common = np.average(colours, axis=0, weights=list(map(len, shown)))
+    matched = image.copy()
+    for eye, colour in zip(eyes, colours, strict=True):
+        window = _ball_window(image, landmarks, eye)
+        gain = np.clip((common / np.maximum(colour, 1e-3)) ** ALIKE, 1.0 / MOST_GAIN, MOST_GAIN)
+        soft = np.clip((1.0 - _from_iris(landmarks, eye, window)) / IRIS_EDGE, 0.0, 1.0)
+        soft *= polygon_mask(landmarks[list(eye.outline), :2], window)
+        part = image[window].astype(np.float32) * (1.0 + soft[..., None] * (gain - 1.0))
+        matched[window] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
+    return matched
+
+
+def _from_iris(landmarks: Array, eye: EyeLandmarks, window: Window) -> Array:
+    """Distance of each pixel from the middle of the iris, in its radii."""
+    iris, radius = iris_circle(eye, landmarks)
+    y, x = np.mgrid[window].astype(np.float32)
+    return np.asarray(np.hypot(x - iris[0], y - iris[1]) / radius, np.float32)
+
+
+def _hidden_share(landmarks: Array, eye: EyeLandmarks) -> float:
+    """Share of the iris's disc that the lids hide."""
+    outline, (iris, radius) = landmarks[list(eye.outline), :2], iris_circle(eye, landmarks)
+    angle = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
+    disc = iris + radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    area, _ = cv2.intersectConvexConvex(cv2.convexHull(outline.astype(np.float32)), disc.astype(np.float32))
+    return float(1.0 - area / (np.pi * radius**2))
+
+
+def _shown_iris(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
+    """What the lids show of the iris around its pupil, `(pixels, 3)`."""
+    window = _ball_window(image, landmarks, eye)
+    away = _from_iris(landmarks, eye, window)
+    inside = polygon_mask(landmarks[list(eye.outline), :2], window) > SURELY_INSIDE
+    pupil, limbus = SEEN_IRIS
+    return image[window][inside & (away < limbus) & (away > pupil)].astype(np.float32)
+
+
+def _typical(colours: Array) -> Array:
+    """Median `(3,)` of the colours `(pixels, 3)` without the lightest: the iris, not what shines on it."""
     light = colours.mean(1)
-    seen = np.median(colours[light <= np.median(light)], axis=0)
-    return np.asarray(brown + ramp(len(colours) / discs, *SHOWN_IRIS) * (seen - brown), np.float32)
+    return np.asarray(np.median(colours[light <= np.quantile(light, UNLIT)], axis=0))
 
 
 def _skin_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:

@@ -17,7 +17,7 @@ from dirfa_pipeline.face.landmarks import (
     EyeLandmarks,
 )
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
-from dirfa_pipeline.rendering.eyes import lid_opening
+from dirfa_pipeline.rendering.eyes import build_eyes, iris_circle, lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
@@ -224,3 +224,46 @@ def test_skin_is_the_photos_at_rest(prepared: PreparedPortrait) -> None:
     turn = portrait.face.head_transforms(pose(yaw=0.3))[0][:, :3]
     lit = skin.shading(weights, turn, 0.0)
     assert 0.01 < np.abs(lit).max() < 0.17
+
+
+def test_irises_are_of_one_colour(portrait: Portrait) -> None:
+    """Light from one side makes one iris greener than the other: both come nearly to the colour between them."""
+    image, landmarks = portrait.image.copy(), portrait.landmarks
+    iris, radius = iris_circle(LEFT_EYE, landmarks)
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    lit = np.hypot(x - iris[0], y - iris[1]) < radius
+    image[lit] = np.clip(image[lit] * [0.7, 1.4, 0.8], 0, 255).astype(np.uint8)
+
+    def apart(colours: list[np.ndarray]) -> float:
+        """How much the shares of green differ."""
+        first, second = (colour[1] / colour.sum() for colour in colours)
+        return float(abs(first - second))
+
+    def seen(patch: np.ndarray, corner: np.ndarray, eye: EyeLandmarks) -> np.ndarray:
+        iris, radius = iris_circle(eye, landmarks)
+        y, x = np.mgrid[: patch.shape[0], : patch.shape[1]]
+        away = np.hypot(x + corner[0] - iris[0], y + corner[1] - iris[1]) / radius
+        return np.median(patch[(away > 0.45) & (away < 0.8)], axis=0)
+
+    eyes = build_eyes(image, landmarks, {RIGHT_EYE: 0.0, LEFT_EYE: 0.0}, glasses=0.0)
+    before = apart([seen(image, np.zeros(2), eye.landmarks) for eye in eyes])
+    for patches in ([eye.seen for eye in eyes], [eye.filled for eye in eyes]):
+        colours = [seen(patch, eye.corner, eye.landmarks) for patch, eye in zip(patches, eyes, strict=True)]
+        assert apart(colours) < 0.5 * before
+
+
+def test_half_hidden_irises_get_a_round_pupil(portrait: Portrait) -> None:
+    """Of an iris whose upper half the photo hides, the mirror image would be a slot."""
+    landmarks = portrait.landmarks.copy()
+    for eye in (RIGHT_EYE, LEFT_EYE):  # lids as low as the iris's middle
+        iris, radius = iris_circle(eye, landmarks)
+        landmarks[list(eye.upper), 1] = np.maximum(landmarks[list(eye.upper), 1], iris[1] - 0.1 * radius)
+    for eye in build_eyes(portrait.image, landmarks, {RIGHT_EYE: 0.0, LEFT_EYE: 0.0}, glasses=0.0):
+        iris, radius = iris_circle(eye.landmarks, landmarks)
+        y, x = np.mgrid[: eye.filled.shape[0], : eye.filled.shape[1]]
+        away = np.hypot(x + eye.corner[0] - iris[0], y + eye.corner[1] - iris[1]) / radius
+        light = grey(eye.filled.astype(float))
+        upper = y + eye.corner[1] < iris[1]
+        above, below = (light[(away < 0.35) & half].mean() for half in (upper, ~upper))
+        ring = light[(away > 0.5) & (away < 0.8)].mean()
+        assert max(above, below) < 0.75 * ring
