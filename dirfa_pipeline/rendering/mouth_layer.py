@@ -46,6 +46,13 @@ ROUNDED: Final = np.array([0.45, 0.52, 0.54], np.float32)  # what protruding lip
 LIP_SHADE: Final = 0.72  # light in it; judged
 SHADE_DOWN, SHADE_BLUR = 0.022, Softness(1.0, 0.022)  # how far down the upper lip's reaches, and how soft it is
 SHADE_ENDS: Final = (0.12, 0.5)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
+# Between narrow lips, next to the lower one, behind which teeth stand, and towards the corners, from which they curve
+# away; seen: without it a strip of teeth seems to lie on the lip.
+CONTACT: Final = 0.5  # of the light, that the lower lip takes at its edge
+CONTACT_UP, CONTACT_BLUR = 0.012, Softness(0.8, 0.012)  # how far up it does, and how soft
+CONTACT_GAP: Final = (0.06, 0.12)  # gap over which it fades
+CORNERS: Final = 0.55  # of the light, that is lost in the corners
+CORNER_REACH: Final = 0.25  # of the mouth's width, in from a corner
 
 # The line between closed lips.
 LINE_GONE: Final = 2.0 * PARTED  # gap from which on there is none
@@ -107,7 +114,7 @@ def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Arr
     light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
     painting = mouth.draw(state, window, teeth ** _toned(TEETH_WARMTH, mouth), light)
     # Little light falls between lips that are narrow or stand far out.
-    shade = _lip_shade(mask, state.camera.scale)[..., None]
+    shade = (_lip_shade(mask, state.camera.scale) * _narrow_shade(mask, state, window, gap))[..., None]
     painting *= shade ** _toned(WARMTH, mouth) * (1.0 - state.rounded * _toned(ROUNDED, mouth))
     return painting
 
@@ -125,6 +132,19 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     inner = cv2.GaussianBlur(shifted, (0, 0), SHADE_BLUR.of(scale))
     start, slope = SHADE_ENDS
     return np.clip(LIP_SHADE + slope * (inner - start), LIP_SHADE, 1.0)
+
+
+def _narrow_shade(mask: Array, state: FrameState, window: Window, gap: float) -> Array:
+    """How light what stands behind the lower lip is next to it, and towards the corners: `(height, width)`."""
+    scale = state.camera.scale
+    raised = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -CONTACT_UP * scale]])
+    inner = cv2.GaussianBlur(cv2.warpAffine(mask, raised, mask.shape[::-1]), (0, 0), CONTACT_BLUR.of(scale))
+    right, left = (state.vertices[corner, :2] for corner in INNER_CORNERS)
+    y, x = np.mgrid[window].astype(np.float32)
+    way = ((x - right[0]) * (left - right)[0] + (y - right[1]) * (left - right)[1]) / ((left - right) ** 2).sum()
+    side = smoothstep(np.minimum(way, 1.0 - way) / CORNER_REACH)
+    contact = CONTACT * (1.0 - ramp(gap, *CONTACT_GAP)) * (1.0 - np.clip(inner, 0.0, 1.0))
+    return np.asarray((1.0 - contact) * (1.0 - CORNERS * (1.0 - side)), np.float32)
 
 
 def _close(patch: Array, state: FrameState, window: Window, shut: float, taken: Array) -> None:
