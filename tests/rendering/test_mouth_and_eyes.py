@@ -267,3 +267,25 @@ def test_half_hidden_irises_get_a_round_pupil(portrait: Portrait) -> None:
         above, below = (light[(away < 0.35) & half].mean() for half in (upper, ~upper))
         ring = light[(away > 0.5) & (away < 0.8)].mean()
         assert max(above, below) < 0.75 * ring
+
+
+def test_teeth_stand_behind_narrow_lips(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Next to the lower lip and in the corners there is shade: otherwise a strip of teeth seems to lie on the lip."""
+    spread = pose(jawOpen=0.1, **both("mouthStretch", 0.5), **both("mouthUpperUp", 0.3), **both("mouthLowerDown", 0.3))
+    frame = renderer.render(prepared, spread)[0]
+    lips = prepared.portrait.face.vertices(spread)[0, list(INNER_LIPS), :2]
+    low, high = lips.min(0), lips.max(0)
+    columns = np.linspace(low[0], high[0], 41)[1:-1]
+    upper, lower = lips[np.argsort(lips[:, 0])], lips[np.argsort(lips[:, 0])]
+    middle = 0.5 * (low[1] + high[1])
+    upper, lower = upper[upper[:, 1] <= middle], lower[lower[:, 1] >= middle]
+    tops, ends = (np.interp(columns, line[:, 0], line[:, 1]) for line in (upper, lower))
+
+    def light(share: float) -> np.ndarray:
+        """Along the mouth, at a share of the way from the upper lip to the lower one."""
+        rows = np.round(tops + share * (ends - tops)).astype(int)
+        return grey(frame[rows, np.round(columns).astype(int)].astype(float))
+
+    half = light(0.5)
+    assert light(0.9)[13:26].mean() < 0.85 * half[13:26].mean()
+    assert half[[2, 3, -4, -3]].mean() < 0.7 * half[13:26].mean()
