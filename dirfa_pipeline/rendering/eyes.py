@@ -74,6 +74,7 @@ BALL_EDGE: Final = Softness(0.7, 0.06)  # between that and what is seen
 
 # Two irises of one person.
 ALIKE: Final = 0.85  # share of the way to one colour; seen: two lights make two colours, which turns set apart
+APART: Final = (0.10, 0.05)  # difference of their hues, as a logarithm, over which that is done; seen: less is light's
 LEAST_IRIS: Final = 6  # pixels of each by which their colours are compared
 MOST_GAIN: Final = 1.8  # of an iris's light, up or down
 
@@ -383,18 +384,23 @@ def _iris_colour(image: NDArray[np.uint8], landmarks: Array, eyes: tuple[EyeLand
 
 
 def _match_irises(image: NDArray[np.uint8], landmarks: Array, eyes: tuple[EyeLandmarks, ...]) -> NDArray[np.uint8]:
-    """The photo with irises of nearly one colour, each in the light of the skin over it."""
+    """The photo with irises whose hues differ of nearly one colour, each in the light of the skin over it."""
     shown = [_shown_iris(image, landmarks, eye) for eye in eyes]
     if min(map(len, shown)) < LEAST_IRIS:
         return image
     colours = [
-        _typical(part) / _skin_colour(image, landmarks, eye).mean() for part, eye in zip(shown, eyes, strict=True)
+        np.maximum(np.median(part, axis=0), 1.0) / max(float(_skin_colour(image, landmarks, eye).mean()), 1.0)
+        for part, eye in zip(shown, eyes, strict=True)
     ]
+    first, second = (colour / colour.mean() for colour in colours)
+    alike = ALIKE * ramp(float(np.abs(np.log(first / second)).max()), *APART)
+    if alike == 0.0:
+        return image
     common = np.average(colours, axis=0, weights=list(map(len, shown)))
     matched = image.copy()
     for eye, colour in zip(eyes, colours, strict=True):
         window = _ball_window(image, landmarks, eye)
-        gain = np.clip((common / np.maximum(colour, 1e-3)) ** ALIKE, 1.0 / MOST_GAIN, MOST_GAIN)
+        gain = np.clip((common / colour) ** alike, 1.0 / MOST_GAIN, MOST_GAIN)
         soft = np.clip((1.0 - _from_iris(landmarks, eye, window)) / IRIS_EDGE, 0.0, 1.0)
         soft *= polygon_mask(landmarks[list(eye.outline), :2], window)
         part = image[window].astype(np.float32) * (1.0 + soft[..., None] * (gain - 1.0))
