@@ -50,9 +50,9 @@ SHADE_ENDS: Final = (0.12, 0.5)  # of the blurred opening: where the shade begin
 # away; seen: without it a strip of teeth seems to lie on the lip.
 CONTACT: Final = 0.5  # of the light, that the lower lip takes at its edge
 CONTACT_UP, CONTACT_BLUR = 0.012, Softness(0.8, 0.012)  # how far up it does, and how soft
-CONTACT_GAP: Final = (0.06, 0.12)  # gap over which it fades
-CORNERS: Final = 0.55  # of the light, that is lost in the corners
+CORNERS: Final = 0.4  # of the light, that is lost in the corners; filmed
 CORNER_REACH: Final = 0.25  # of the mouth's width, in from a corner
+FREE_GAP: Final = (0.06, 0.12)  # gap over which both fade; filmed
 
 # The line between closed lips.
 LINE_GONE: Final = 2.0 * PARTED  # gap from which on there is none
@@ -143,8 +143,9 @@ def _narrow_shade(mask: Array, state: FrameState, window: Window, gap: float) ->
     y, x = np.mgrid[window].astype(np.float32)
     way = ((x - right[0]) * (left - right)[0] + (y - right[1]) * (left - right)[1]) / ((left - right) ** 2).sum()
     side = smoothstep(np.minimum(way, 1.0 - way) / CORNER_REACH)
-    contact = CONTACT * (1.0 - ramp(gap, *CONTACT_GAP)) * (1.0 - np.clip(inner, 0.0, 1.0))
-    return np.asarray((1.0 - contact) * (1.0 - CORNERS * (1.0 - side)), np.float32)
+    narrow = 1.0 - ramp(gap, *FREE_GAP)
+    contact = CONTACT * narrow * (1.0 - np.clip(inner, 0.0, 1.0))
+    return np.asarray((1.0 - contact) * (1.0 - CORNERS * narrow * (1.0 - side)), np.float32)
 
 
 def _close(patch: Array, state: FrameState, window: Window, shut: float, taken: Array) -> None:
