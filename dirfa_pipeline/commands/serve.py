@@ -96,7 +96,10 @@ def run(options: argparse.Namespace) -> None:
         sys.setswitchinterval(SWITCH)
         # uvicorn stops gracefully, then raises the signal anew; by itself that would end Python before it cleans up.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-        uvicorn.Server(config).run(sockets=[listener])
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
+        if server.started:  # once in many times the signal that it raises anew is lost while other threads run
+            raise KeyboardInterrupt
 
 
 def read_photos(paths: list[str], max_size: int) -> "dict[str, Photo]":

@@ -26,7 +26,7 @@ def test_it_serves_and_stops(astronaut: Path) -> None:
         assert "Talk" in httpx.get(address).text
         assert httpx.get(address.partition("?")[0] + "metrics").status_code == 401
         server.send_signal(signal.SIGINT)
-        assert server.wait(60) == 130
+        assert server.wait(60) == 130, server.stderr.read()
         assert "Traceback" not in server.stderr.read()
     finally:
         server.kill()
