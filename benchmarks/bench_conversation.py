@@ -29,7 +29,7 @@ import torch
 from results import add_option, record
 
 from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio, open_voice
-from dirfa_pipeline.animation.coefficients import LIP_INDICES
+from dirfa_pipeline.animation.coefficients import EXPRESSION_NAMES, LIP_INDICES
 from dirfa_pipeline.live.conversation import Conversation
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
 
@@ -37,7 +37,8 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 LIVE_FPS = 25.0
 HELD = 0.95  # share of its frames from which a conversation counts as kept up
 TEXT = "Good morning! How are you today?"
-AT_REST = 0.05  # lips count as at rest if no weight is above the photo's by more
+AT_REST = 0.05  # lips count as at rest if no weight is above the photo's by more; a smile is not speech
+SPEAKING = [index for index in LIP_INDICES if not EXPRESSION_NAMES[index].startswith("mouthSmile")]
 TURN = 5.0  # seconds of speech, and of idling after it
 WINDOW = 15  # frames around a join that it is compared with
 
@@ -299,12 +300,12 @@ async def measure_memory(
 def _watch_lips(face: Conversation) -> list[np.ndarray]:
     """A list whose only item is always the lips of the last frame drawn."""
     assert face._face is not None
-    live, seen = face._face, [np.zeros(len(LIP_INDICES), np.float32)]
+    live, seen = face._face, [np.zeros(len(SPEAKING), np.float32)]
     settle = live._settle
 
     def watched(row: np.ndarray, moment: float) -> np.ndarray:
         row = settle(row, moment)
-        seen[0] = row[list(LIP_INDICES)]
+        seen[0] = row[SPEAKING]
         return row
 
     live._settle = watched  # type: ignore[method-assign]
