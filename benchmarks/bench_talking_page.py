@@ -204,7 +204,7 @@ def serve(options: argparse.Namespace) -> None:
     import uvicorn
 
     from dirfa_pipeline import AudioClip, DirfaPipeline, load_audio
-    from dirfa_pipeline.commands.serve import SWITCH, prepare_faces
+    from dirfa_pipeline.commands.serve import SWITCH, prepare_faces, read_photos
     from dirfa_pipeline.live.conversation import Conversation, ConversationEvent
     from dirfa_pipeline.live.face import AvatarFrame
     from dirfa_pipeline.live.timeline import SOUND_RATE
@@ -253,7 +253,7 @@ def serve(options: argparse.Namespace) -> None:
     sys.setswitchinterval(SWITCH)
     pipe = DirfaPipeline.from_pretrained(options.weights)
     pipe.set_progress_bar_config(disable=True)
-    house = MarkedHouse(pipe, Ensemble(prepare_faces(pipe, [options.photo], options.size), Voice()))
+    house = MarkedHouse(pipe, Ensemble(prepare_faces(pipe, read_photos([options.photo], options.size)), Voice()))
     server = uvicorn.Server(uvicorn.Config(build_app(house), port=0, log_level="error"))
 
     async def run() -> None:

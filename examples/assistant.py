@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import uvicorn
 
 from dirfa_pipeline import AudioClip, DirfaPipeline, open_voice
-from dirfa_pipeline.commands.serve import prepare_faces
+from dirfa_pipeline.commands.serve import prepare_faces, read_photos
 from dirfa_pipeline.errors import VoiceError
 from dirfa_pipeline.live.voices.voice import Voice
 from dirfa_pipeline.server.app import build_app
@@ -121,7 +121,8 @@ def main() -> None:
     if options.model_address:
         model = ChatModel(options.model_address, options.model, os.environ.get("OPENAI_API_KEY"))
     pipe = DirfaPipeline.from_pretrained("dirfa-base")
-    people = Ensemble(prepare_faces(pipe, [options.photo], 512), Assistant(model, open_voice(options.voice)))
+    faces = prepare_faces(pipe, read_photos([options.photo], 512))
+    people = Ensemble(faces, Assistant(model, open_voice(options.voice)))
     print(f"http://127.0.0.1:{options.port}/", flush=True)
     uvicorn.run(build_app(House(pipe, people)), port=options.port, log_level="warning")
 
