@@ -30,7 +30,6 @@ BIT_RATE: Final = 48_000  # bits per second of Opus: enough for speech in one ch
 MOST_SOUND: Final = SOUND_RATE // 2  # most samples waiting to be sent; older ones are dropped to keep the call live
 VIDEO_CLOCK: Final = 90_000
 MOST_HELD: Final = 0.2  # longest time that sound waits for its frame, in seconds
-AFTER: Final = 0.02  # seconds that sound leaves after its frame; measured: bench_talking_page.py, 20 ms too early
 CONNECTS_WITHIN: Final = 20.0  # seconds after which a call that has not connected is given up
 CHANNEL: Final = "dirfa"
 OPUS: Final = [
@@ -63,17 +62,13 @@ class FaceVideo(MediaStreamTrack):
         self._news.set()
         self._held.append(frame)
         while self._held and (not self._is_watched or frame.time - self._held[0].time > MOST_HELD):
-            self._release()
-
-    def _release(self) -> None:
-        """Let the sound of the oldest frame out, a little later: browsers take longer to show a frame than to play."""
-        asyncio.get_running_loop().call_later(AFTER, self._sound.offer, self._held.popleft())
+            self._sound.offer(self._held.popleft())
 
     async def recv(self) -> av.VideoFrame:
         """Wait for the next frame."""
         self._is_watched = True
         while self._held and self._held[0].time <= self._sent:
-            self._release()
+            self._sound.offer(self._held.popleft())
         await self._news.wait()
         self._news.clear()
         if self._frame is None or self.readyState != "live":
