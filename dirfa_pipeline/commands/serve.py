@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
         server = uvicorn.Server(config)
         server.run(sockets=[listener])
-        if server.started:  # once in many times the signal that it raises anew is lost while other threads run
+        if server.started:  # it ends when told to, and raises the signal anew: seen once, that did not arrive here
             raise KeyboardInterrupt
 
 

@@ -70,10 +70,7 @@ RISE, HANG = (1.0, 0.2), 1.6  # measured, of their reach: above the margin, by c
 HANGS: Final = (0.55, 0.45)  # closure over which they do: before, they point at the viewer
 LEAST_LINE: Final = 1.5  # pixels of it, on either side: thinner lines break up
 WARM: Final = np.array([0.93, 1.01, 1.06], np.float32)  # measured: what they and their shadow take of each channel
-WARM_SKIN: Final = (
-    3.0,
-    27.0,
-)  # levels from blue to red of skin over which they do: cold and grey pictures stay so
+WARM_SKIN: Final = (3.0, 27.0)  # levels from blue to red of skin over which they do; cold and grey pictures stay so
 THIN, THICK_FROM = 0.3, 0.35  # of the line's reach at the corners; how far from them it is whole
 WING: Final = 0.06  # how far beyond the outer corner they go
 MARGIN_ENDS: Final = 0.08  # over how much lashes thin out towards both corners

@@ -73,10 +73,11 @@ BALL_BLUR: Final = Softness(0.6, 0.05)  # of what is filled in
 BALL_EDGE: Final = Softness(0.7, 0.06)  # between that and what is seen
 
 # Two irises of one person.
-ALIKE: Final = 0.85  # share of the way to one colour; seen: two lights make two colours, which turns set apart
-APART: Final = (0.10, 0.05)  # difference of their hues, as a logarithm, over which that is done; seen: less is light's
+ALIKE: Final = 0.85  # share of the way to one colour; seen: an iris in other light looks wrong once the head moves
+APART: Final = (0.10, 0.05)  # logarithmic difference of hues over which that is done; seen: smaller ones look right
 LEAST_IRIS: Final = 6  # pixels of each by which their colours are compared
 MOST_GAIN: Final = 1.8  # of an iris's light, up or down
+DISC_CORNERS: Final = 40  # of the polygon that stands for an iris where its hidden share is measured
 
 # An eyeball for a photo caught in a blink, in iris radii.
 CAUGHT: Final = (0.25, 0.25)  # blink over which the eyeball is ever more made instead of filled in
@@ -418,7 +419,7 @@ def _from_iris(landmarks: Array, eye: EyeLandmarks, window: Window) -> Array:
 def _hidden_share(landmarks: Array, eye: EyeLandmarks) -> float:
     """Share of the iris's disc that the lids hide."""
     outline, (iris, radius) = landmarks[list(eye.outline), :2], iris_circle(eye, landmarks)
-    angle = np.linspace(0.0, 2.0 * np.pi, 40, endpoint=False)
+    angle = np.linspace(0.0, 2.0 * np.pi, DISC_CORNERS, endpoint=False)
     disc = iris + radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     area, _ = cv2.intersectConvexConvex(cv2.convexHull(outline.astype(np.float32)), disc.astype(np.float32))
     return float(1.0 - area / (np.pi * radius**2))

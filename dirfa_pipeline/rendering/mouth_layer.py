@@ -114,8 +114,10 @@ def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Arr
     light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
     painting = mouth.draw(state, window, teeth ** _toned(TEETH_WARMTH, mouth), light)
     # Little light falls between lips that are narrow or stand far out.
-    shade = (_lip_shade(mask, state.camera.scale) * _narrow_shade(mask, state, window, gap))[..., None]
-    painting *= shade ** _toned(WARMTH, mouth) * (1.0 - state.rounded * _toned(ROUNDED, mouth))
+    shade, narrow = _lip_shade(mask, state.camera.scale), 1.0 - ramp(gap, *FREE_GAP)
+    if narrow > 0.0:
+        shade *= _narrow_shade(mask, state, window, narrow)
+    painting *= shade[..., None] ** _toned(WARMTH, mouth) * (1.0 - state.rounded * _toned(ROUNDED, mouth))
     return painting
 
 
@@ -134,7 +136,7 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     return np.clip(LIP_SHADE + slope * (inner - start), LIP_SHADE, 1.0)
 
 
-def _narrow_shade(mask: Array, state: FrameState, window: Window, gap: float) -> Array:
+def _narrow_shade(mask: Array, state: FrameState, window: Window, narrow: float) -> Array:
     """How light what stands behind the lower lip is next to it, and towards the corners: `(height, width)`."""
     scale = state.camera.scale
     raised = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -CONTACT_UP * scale]])
@@ -143,7 +145,6 @@ def _narrow_shade(mask: Array, state: FrameState, window: Window, gap: float) ->
     y, x = np.mgrid[window].astype(np.float32)
     way = ((x - right[0]) * (left - right)[0] + (y - right[1]) * (left - right)[1]) / ((left - right) ** 2).sum()
     side = smoothstep(np.minimum(way, 1.0 - way) / CORNER_REACH)
-    narrow = 1.0 - ramp(gap, *FREE_GAP)
     contact = CONTACT * narrow * (1.0 - np.clip(inner, 0.0, 1.0))
     return np.asarray((1.0 - contact) * (1.0 - CORNERS * narrow * (1.0 - side)), np.float32)
 

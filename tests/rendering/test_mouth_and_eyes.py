@@ -276,9 +276,8 @@ def test_teeth_stand_behind_narrow_lips(renderer: FaceRenderer, prepared: Prepar
     lips = prepared.portrait.face.vertices(spread)[0, list(INNER_LIPS), :2]
     low, high = lips.min(0), lips.max(0)
     columns = np.linspace(low[0], high[0], 41)[1:-1]
-    upper, lower = lips[np.argsort(lips[:, 0])], lips[np.argsort(lips[:, 0])]
-    middle = 0.5 * (low[1] + high[1])
-    upper, lower = upper[upper[:, 1] <= middle], lower[lower[:, 1] >= middle]
+    across, above = lips[np.argsort(lips[:, 0])], 0.5 * (low[1] + high[1])
+    upper, lower = across[across[:, 1] <= above], across[across[:, 1] >= above]
     tops, ends = (np.interp(columns, line[:, 0], line[:, 1]) for line in (upper, lower))
 
     def light(share: float) -> np.ndarray:
