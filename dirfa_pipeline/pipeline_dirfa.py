@@ -38,7 +38,7 @@ from .live.clock import Clock
 from .live.conversation import Conversation, ConversationEvent
 from .live.face import LiveFace
 from .live.voices.voice import Voice
-from .media.audio import WHOLE_GRID, AudioClip, AudioFile, AudioInput, check_rate, load_audio, num_frames
+from .media.audio import AudioClip, AudioFile, AudioInput, check_rate, load_audio, num_frames
 from .media.audio_stream import SoundStream
 from .models.animation_sampler import AnimationSampler
 from .models.face_model import FaceModel
@@ -370,7 +370,7 @@ class DirfaPipeline(DiffusionPipeline):
         """
         self._check_can_draw()
         waveform = waveform_of(self, _as_sound(audio, sampling_rate))
-        return torch.cat([features for features, _ in encode(self, waveform, WHOLE_GRID)])
+        return torch.cat(list(encode(self, waveform)))
 
     def sample_animation(
         self,

@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from .animation.frame_rate import ANIMATION_FPS
-from .media.audio import ENCODER_RATE, FEATURES_PER_FRAME, WHOLE_GRID, AudioClip, AudioFile, EncoderGrid
+from .media.audio import ENCODER_RATE, FEATURES_PER_FRAME, WHOLE_GRID, AudioClip, AudioFile
 from .media.audio_stream import encoder_inputs, live_grid, mono_waveform
 from .models.speech_features import encoder_field, speech_features
+from .models.speech_stream import SpeechStream
 
 
 if TYPE_CHECKING:
@@ -27,17 +28,22 @@ def waveform_of(pipe: "DirfaPipeline", audio: AudioClip | AudioFile) -> Iterator
 
 
 @torch.no_grad()
-def encode(
-    pipe: "DirfaPipeline", waveform: Iterable[NDArray[np.float32]], grid: EncoderGrid
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """
-    Yield the features of each window, with its prosody in the last columns, and, provisionally, those of the sound
-    that it hears after them.
-    """
+def encode(pipe: "DirfaPipeline", waveform: Iterable[NDArray[np.float32]]) -> Iterator[torch.Tensor]:
+    """Yield the features of each window, with its prosody in the last columns."""
     encoder = pipe.audio_encoder
-    for samples, keep in encoder_inputs(waveform, grid, encoder_field(encoder)):
-        features = speech_features(encoder, samples, pipe._execution_device)
-        yield features[keep], features[keep.stop :]
+    for samples, keep in encoder_inputs(waveform, WHOLE_GRID, encoder_field(encoder)):
+        yield speech_features(encoder, samples, pipe._execution_device)[keep]
+
+
+@torch.no_grad()
+def encode_live(
+    pipe: "DirfaPipeline", waveform: Iterable[NDArray[np.float32]], lookahead: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the features of each step, and provisional ones of the `lookahead` features after it."""
+    stream = SpeechStream(pipe.audio_encoder, pipe._execution_device)
+    grid = live_grid(lookahead, stream.past)
+    for samples, keep in encoder_inputs(waveform, grid, encoder_field(pipe.audio_encoder)):
+        yield stream.push(samples, keep)
 
 
 @torch.no_grad()
@@ -51,12 +57,14 @@ def draw(
     follow_arousal: bool = False,
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the next coefficients, `(takes, frames, 58)` at 25 fps, as the sound comes."""
-    sampler, grid, frames = pipe.animation_sampler, WHOLE_GRID, None
-    if lookahead is not None:
-        frames = round(lookahead * ANIMATION_FPS)
-        grid = live_grid(FEATURES_PER_FRAME * frames)
+    sampler, device = pipe.animation_sampler, pipe._execution_device
     takes = sampler.start(generators, diversity, expressiveness, follow_arousal)
-    for features, preview in encode(pipe, waveform, grid):
-        features, preview = (part.to(pipe._execution_device, sampler.dtype) for part in (features, preview))
-        yield takes.push(features, None if frames is None else preview).float().cpu().numpy()
+    heard: Iterator[tuple[torch.Tensor, torch.Tensor | None]]
+    if lookahead is None:
+        heard = ((features, None) for features in encode(pipe, waveform))
+    else:
+        heard = encode_live(pipe, waveform, FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS))
+    for features, preview in heard:
+        preview = None if preview is None else preview.to(device, sampler.dtype)
+        yield takes.push(features.to(device, sampler.dtype), preview).float().cpu().numpy()
     yield takes.finish().float().cpu().numpy()

@@ -13,7 +13,8 @@ from ..animation.frame_rate import ANIMATION_FPS
 from ..media.audio import ENCODER_RATE, ENCODER_STRIDE, FEATURES_PER_FRAME, resample
 from ..media.audio_stream import LIVE_HOP, LIVE_PAST
 from ..models.animation_sampler import AnimationSampler
-from ..models.speech_features import encoder_field, speech_features
+from ..models.speech_features import encoder_field
+from ..models.speech_stream import SpeechStream
 from .timeline import SOUND_RATE, Timeline
 
 
@@ -27,8 +28,8 @@ class Hearing:
     """
     Samples motion for a timeline, a little ahead of what is played.
 
-    Motion is sampled for silence, too, so that an idle face keeps moving. The features of silence are encoded once
-    and reused.
+    Motion is sampled for silence, too, so that an idle face keeps moving. Once all that the encoder remembers is
+    silence, its features no longer change and are reused.
 
     Args:
         encoder, sampler: The networks that encode sound and sample motion.
@@ -43,12 +44,13 @@ class Hearing:
         self, encoder: Wav2Vec2Model, sampler: AnimationSampler, timeline: Timeline, lookahead: float,
         generator: torch.Generator | None, follow_arousal: bool, device: torch.device,
     ) -> None:  # fmt: skip
-        self._encoder, self._sampler, self._timeline, self._device = encoder, sampler, timeline, device
-        self._field = encoder_field(encoder)
+        self._sampler, self._timeline, self._device = sampler, timeline, device
+        self._speech, self._field = SpeechStream(encoder, device), encoder_field(encoder)
         self._future = FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS)
         self._take = sampler.start([generator], follow_arousal=follow_arousal)
         self._rows, self._first = np.zeros((0, NUM_COEFFICIENTS), np.float32), 0  # rows from number `_first` on
-        self._silence: tuple[int, torch.Tensor] | None = None  # samples and features of the last silent window
+        self._silent = 0  # features encoded in a row whose sound was silent, as was the sound after them
+        self._silence: tuple[torch.Tensor, torch.Tensor] | None = None  # the last ones of silence
 
     def follow_arousal(self, follow: bool) -> None:
         """Set whether motion sampled from now on is as lively as the voice."""
@@ -70,25 +72,27 @@ class Hearing:
         """Sample the next rows: at least `num_rows`, up to a limit."""
         done = FEATURES_PER_FRAME * (self._first + len(self._rows))
         hop = min(max(LIVE_HOP, FEATURES_PER_FRAME * num_rows), MOST_HOP)
-        features = self._features(done - LIVE_PAST, done + hop + self._future)
-        features = features.to(self._device, self._sampler.dtype)
-        final, preview = features[LIVE_PAST : LIVE_PAST + hop], features[LIVE_PAST + hop :]
+        final, preview = (part.to(self._device, self._sampler.dtype) for part in self._features(done, hop))
         rows = self._take.push(final, preview)[0].float().cpu().numpy()
         self._rows = np.concatenate([self._rows, rows])
 
-    def _features(self, start: int, stop: int) -> torch.Tensor:
-        """Audio features from `start` to `stop`; before the beginning there is silence."""
+    def _features(self, start: int, hop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The next `hop` audio features, from `start` on, and provisional ones of what follows them."""
+        keep = slice(self._speech.past, self._speech.past + hop)
+        waveform = self._sound(start - keep.start, start + hop + self._future)
+        self._silent = 0 if waveform.any() else self._silent + hop
+        known = self._silence
+        if self._silent > LIVE_PAST and known is not None and len(known[0]) == hop:
+            return known
+        features = self._speech.push(waveform, keep)
+        self._silence = features if self._silent > LIVE_PAST else None
+        return features
+
+    def _sound(self, start: int, stop: int) -> Array:
+        """The sound of the features from `start` to `stop` at 16 kHz; before the beginning there is silence."""
         padding = (self._field - ENCODER_STRIDE) // 2
         first, last = start * ENCODER_STRIDE - padding, (stop - 1) * ENCODER_STRIDE + self._field - padding
         begin = first * SOUND_RATE // ENCODER_RATE - EDGE
         end = math.ceil(last * SOUND_RATE / ENCODER_RATE) + EDGE
-        sound = self._timeline.look(begin, end)
-        length, silent = last - first, not sound.any()
-        if silent and self._silence is not None and self._silence[0] == length:
-            return self._silence[1]
         edge = EDGE * ENCODER_RATE // SOUND_RATE
-        waveform = resample(sound, SOUND_RATE, ENCODER_RATE)[edge : edge + length]
-        features = speech_features(self._encoder, waveform, self._device)
-        if silent:
-            self._silence = (length, features)
-        return features
+        return resample(self._timeline.look(begin, end), SOUND_RATE, ENCODER_RATE)[edge : edge + last - first]
