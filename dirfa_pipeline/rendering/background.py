@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from ..animation.easing import ramp
 from ..capture.detector import PERSON
-from .hair import find_strands, share_pixels
-from .inpainting import inpaint
+from .hair import along_edges, find_strands, share_pixels
+from .inpainting import fill_smoothly, inpaint
 from .masks import ellipse, whole
 
 
 MARGIN, FEATHER = 0.005, 0.012  # of the picture's width; seen: heads turned before plain and busy walls
 UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
 LARGEST: Final = 1024  # pixels of the longer side at which a plate is filled
-EVEN: Final = 8  # rounds of evening out a smooth filling, at each of its sizes
 PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, what with texture alone
 FINE, AROUND = 0.005, 0.015  # of the width: what detail is fine, and how far around a strand's wall is known from
 RIM: Final = 0.012  # of the width: so far the mask may have drawn the outline too wide
@@ -89,9 +88,10 @@ def separate(image: NDArray[np.uint8], mask: NDArray[np.float32], landmarks: NDA
         grown, spread, body = (cv2.resize(a, (width, height)) for a in (unknown.astype(np.float32), spread, body))
         unknown = grown > 0.5
         plate = np.where(unknown[..., None], cv2.resize(plate, (width, height), interpolation=cv2.INTER_CUBIC), image)
-    person, alpha = share_pixels(image, _inside(mask > PERSON), alpha, plate, unknown, spread, body)
-    whole = 255 * plate.astype(np.int32) + alpha[..., None] * (person.astype(np.int32) - plate)
-    return Layers(np.dstack([person, alpha]), plate, (image - (whole + 127) // 255).astype(np.int16))
+    person, outline = mask > PERSON, along_edges(image, mask > PERSON)
+    own, alpha = share_pixels(image, _inside(person), alpha, outline, plate, unknown, spread, body)
+    whole = 255 * plate.astype(np.int32) + alpha[..., None] * (own.astype(np.int32) - plate)
+    return Layers(np.dstack([own, alpha]), plate, (image - (whole + 127) // 255).astype(np.int16))
 
 
 def _inside(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -102,7 +102,7 @@ def _inside(person: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _body(image: NDArray[np.uint8], person: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The person's colours, going on smoothly beyond their outline: `(height, width, 3)`."""
     inside = _inside(person).astype(np.float32)
-    return np.clip(_pull(image * inside[..., None], inside), 0.0, 255.0)
+    return np.clip(fill_smoothly(image * inside[..., None], inside), 0.0, 255.0)
 
 
 def _fill(
@@ -115,7 +115,7 @@ def _fill(
     known = (~near).astype(np.float32)
     if known.mean() < LEAST_WALL:
         return image.copy(), np.zeros(alpha.shape, np.bool_), np.zeros(alpha.shape, np.float32)
-    smooth = np.clip(_pull(image * known[..., None], known), 0.0, 255.0)
+    smooth = np.clip(fill_smoothly(image * known[..., None], known), 0.0, 255.0)
     depth = cv2.distanceTransform(near.astype(np.uint8), cv2.DIST_L2, 5)
     top, chin = landmarks[:, 1].min(), landmarks[:, 1].max()
     below = ramp(np.arange(len(image), dtype=np.float64), chin, chin - top)[:, None]
@@ -135,22 +135,4 @@ def _variation(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[
         share = cv2.GaussianBlur(known, (0, 0), width)
         local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
         squares.append(np.square(image - local).mean(-1) * known)
-    return np.sqrt(np.maximum(_pull(np.dstack(squares), known), 0.0))
-
-
-def _pull(colour: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out."""
-    height, width = weight.shape
-    if min(height, width) <= 2:
-        return colour / max(float(weight.sum()), 1e-6) if weight.sum() else colour
-    size = ((width + 1) // 2, (height + 1) // 2)
-    coarse_colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
-    coarse_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
-    share = np.maximum(coarse_weight, 1e-6)[..., None]
-    grown = np.minimum(1.0, 4.0 * coarse_weight)
-    coarse = _pull(coarse_colour / share * grown[..., None], grown)
-    up = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    filled = colour + (1.0 - weight[..., None]) * up
-    for _ in range(EVEN):  # towards the membrane that known pixels span (Laplace's equation)
-        filled = colour + (1.0 - weight[..., None]) * cv2.blur(filled, (3, 3))
-    return filled
+    return np.sqrt(np.maximum(fill_smoothly(np.dstack(squares), known), 0.0))

@@ -2,7 +2,9 @@
 Filling holes of a picture with its own texture, from coarse to fine.
 
 Every patch that reaches into the hole is matched to one of the known part (PatchMatch: Barnes et al., 2009), then each
-hole pixel becomes the mean of what its patches propose (Wexler et al., 2007). The same picture gives the same filling.
+hole pixel becomes the mean of what its patches propose (Wexler et al., 2007). Where these do not match what is known
+around the hole, their light and colour are shifted (as Pérez et al., "Poisson image editing", 2003, do). The same
+picture gives the same filling.
 """
 
 from typing import Final
@@ -25,6 +27,7 @@ FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a 
 FARNESS: Final = 600.0  # squared levels of colour that a match from the picture's other end must be better by
 LEAST_WEIGHT: Final = 1e-3  # of a pixel deep in the hole
 TRUSTED: Final = 75  # percentile of the matches' costs; a patch that costs twice as much has a weight of 1 / e
+EVEN: Final = 8  # rounds of evening out a smooth filling, at each of its sizes
 SEEDING: Final = 2654435761  # spreads seeds over 32 bits (Knuth, 1973: the golden ratio's share of them)
 
 
@@ -52,12 +55,13 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[n
         if len(sources) == 0 or len(targets) == 0:
             continue
         weight = _weight(missing)
+        trust = np.ones(len(targets), np.float32)
         rounds = ROUNDS * 2 if field is None else ROUNDS if index else ROUNDS // 2
         if field is None:
             field = _nearest(np.moveaxis(np.indices(missing.shape), 0, -1), sources)
         else:
             field = _nearest(_doubled(field, missing.shape), sources)
-            level = _vote(level, missing, weight, targets, field, np.ones(len(targets), np.float32))
+            level = _vote(level, missing, weight, targets, field, trust)
         if max(missing.shape) <= FINEST:
             valid = np.zeros(missing.shape, np.bool_)
             valid[sources[:, 0], sources[:, 1]] = True
@@ -65,8 +69,38 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[n
                 cost = match_patches(level, weight, valid, targets, field, FARNESS / max(missing.shape), seed + 1)
                 trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, TRUSTED)), 1.0)).astype(np.float32)
                 level = _vote(level, missing, weight, targets, field, trust)
-        picture = level if index == 0 else picture
+        if index == 0:
+            picture = _without_seam(level, missing, weight, targets, field, trust)
     return picture
+
+
+def fill_smoothly(colour: Array, weight: Array) -> Array:
+    """Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out."""
+    height, width = weight.shape
+    if min(height, width) <= 2:
+        return colour / max(float(weight.sum()), 1e-6) if weight.sum() else colour
+    size = ((width + 1) // 2, (height + 1) // 2)
+    coarse_colour = cv2.resize(colour, size, interpolation=cv2.INTER_AREA)
+    coarse_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
+    share = np.maximum(coarse_weight, 1e-6)[..., None]
+    grown = np.minimum(1.0, 4.0 * coarse_weight)
+    coarse = fill_smoothly(coarse_colour / share * grown[..., None], grown)
+    up = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    filled = colour + (1.0 - weight[..., None]) * up
+    for _ in range(EVEN):  # towards the membrane that known pixels span (Laplace's equation)
+        filled = colour + (1.0 - weight[..., None]) * cv2.blur(filled, (3, 3))
+    return filled
+
+
+def _without_seam(
+    picture: Array, hole: NDArray[np.bool_], weight: Array, targets: NDArray[np.int32], field: NDArray[np.int32],
+    trust: Array,
+) -> Array:  # fmt: skip
+    """The picture with a filling that meets what is known around: what patches have wrong there is taken from it."""
+    around = _dilate(hole) & ~hole
+    proposed = _vote(picture, hole | around, weight, targets, field, trust)
+    wrong = around[..., None] * (proposed - picture)
+    return np.asarray(picture - hole[..., None] * fill_smoothly(wrong, around.astype(np.float32)), np.float32)
 
 
 def _halve(

@@ -33,6 +33,17 @@ def test_a_pattern_goes_on() -> None:
     assert np.abs(filled - image)[hole].mean() < 10  # a smooth filling misses by 90
 
 
+def test_a_filling_meets_the_light_around() -> None:
+    """In a place that is lighter than any that it can be copied from."""
+    rows, columns = np.indices((120, 120))
+    away = np.hypot(rows - 60, columns - 60)
+    light = 60.0 + 110.0 * np.exp(-np.square(away / 35.0))
+    image = light + np.random.default_rng(0).normal(0.0, 6.0, away.shape)
+    filled = fill(np.repeat(np.clip(image, 0, 255).astype(np.uint8)[..., None], 3, axis=2), away < 24)[..., 0]
+    off = cv2.blur(filled - light, (5, 5))
+    assert np.abs(off[(away > 22) & (away < 24)]).mean() < 10  # copied only: over 12
+
+
 def test_same_filling_every_time() -> None:
     image = stripes()
     hole = hole_of(image.shape)
