@@ -308,7 +308,7 @@ def _watch_lips(face: Conversation) -> list[np.ndarray]:
         seen[0] = row[SPEAKING]
         return row
 
-    live._settle = watched  # type: ignore[method-assign]
+    live._settle = watched  # type: ignore[method-assign, assignment]
     return seen
 
 

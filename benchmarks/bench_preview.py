@@ -11,6 +11,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -31,7 +32,8 @@ def main() -> None:
     frame = Animation.from_curves(1, jawOpen=0.2).coefficients
     stills, frames = [], []
     for strength in np.linspace(0.0, 2.0, options.changes):
-        stills.append(spent(lambda s=strength: draw_preview(pipe, face, controls_from("happy", s, 1, "up", 1, 0))))
+        controls = controls_from("happy", strength, 1, "up", 1, 0)
+        stills.append(spent(partial(draw_preview, pipe, face, controls)))
         frames.append(spent(lambda: pipe.face_renderer.render(face, frame)))
     for name, times in (("still", stills), ("frame", frames)):
         (wall, cpu), (slow, _) = np.median(times, axis=0), np.percentile(times, 95, axis=0)

@@ -77,7 +77,7 @@ def main() -> None:
     portrait = Portrait.from_image(read_image(options.photo, max_size=max(options.sizes)), face_model)
     coefficients = talk(options.frames)
     cv2.setNumThreads(1)  # so that OpenCV adds no threads to those measured
-    values = {}
+    values: dict[str, float] = {}
     for size in options.sizes:
         scaled = resized(portrait, size)
         renderer.render(renderer.prepare(scaled), coefficients[:1])  # compiles

@@ -25,6 +25,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -344,7 +345,7 @@ class Delay:
     async def _relay(self, host: str) -> "Relay":
         relay = Relay(self)
         for side in (0, 1):
-            end = await self.loop.create_datagram_endpoint(lambda side=side: _End(relay, side), local_addr=(host, 0))
+            end = await self.loop.create_datagram_endpoint(partial(_End, relay, side), local_addr=(host, 0))
             relay.ends.append(end[0])
         return relay
 

@@ -32,7 +32,7 @@ from dirfa_pipeline.evaluation import metrics
 from dirfa_pipeline.evaluation.metrics import Phone
 from dirfa_pipeline.evaluation.phone_shapes import at_phones, width_contrasts
 from dirfa_pipeline.evaluation.rows import format_columns
-from dirfa_pipeline.evaluation.scores import mean_scores
+from dirfa_pipeline.evaluation.scores import Scores, mean_scores
 from dirfa_pipeline.evaluation.tracking import Track
 from dirfa_pipeline.face.fit import FaceFit
 from dirfa_pipeline.face.measures import lip_aperture, mouth_width
@@ -82,7 +82,7 @@ def speak(engine: Espeak, language: str, voice: tuple[str, int, int]) -> tuple[N
     if isinstance(said, LeftOut):
         raise RuntimeError(f"{said.name}: {said.reason}")
     phones = [Phone(NAMES[VISEME_NAMES[kind]], start, end) for kind, start, end in said.segments]
-    return said.samples.astype(np.float32) / 32768, phones
+    return said.samples.astype(np.float32) / np.float32(32768), phones
 
 
 def score(track: Track, phones: Sequence[Phone]) -> dict[str, float]:
@@ -136,9 +136,9 @@ def measure(weights: Path, photo: Path) -> dict[str, list[dict[str, float]]]:
     return rows
 
 
-def told(rows: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, float]:
+def told(rows: Mapping[str, Sequence[Scores]]) -> dict[str, float]:
     """The figures for the documents: means over languages, lengths in inter-ocular distances, the worst language."""
-    found = {}
+    found: dict[str, float] = {}
     for name, languages in rows.items():
         scores = mean_scores(languages)
         found |= {f"{name}.{key}": value / 100 if key in HUNDREDTHS else value for key, value in scores.items()}

@@ -83,7 +83,7 @@ def main() -> None:
     for path in options.clips:
         for group, rows in compare(path, options.frames, face_model, renderer).items():
             groups.setdefault(group, []).append(np.median(rows, axis=0))
-    found = {}
+    found: dict[str, float] = {}
     for group, clips in sorted(groups.items()):
         print(f"lips parted by {PARTED[group - 1]} to {PARTED[group]}, {len(clips)} clips")
         for name, values in zip(("real", "ours"), np.split(np.median(clips, axis=0), 2), strict=True):

@@ -117,7 +117,7 @@ def main() -> None:
         cells += [mouth_of(smiling.image, smiling.landmarks), mouth_of(frame, place)]
         cells.append(mouth_of(neutral.image, neutral.landmarks))
     print(" " * 6, *(f"{name:>9}" for name in COLUMNS))
-    found = {}
+    found: dict[str, float] = {}
     for name, values in zip(("ours", "neutral", "smiling"), np.median(rows, axis=0), strict=True):
         print(f"{name:7}", *(f"{value:9.3f}" for value in values))
         found |= {f"{name}.{column.replace(' ', '_')}": value for column, value in zip(COLUMNS, values, strict=True)}

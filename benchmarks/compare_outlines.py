@@ -19,11 +19,10 @@ from evaluate_renderer import motion_from, read_frames, track
 from numpy.typing import NDArray
 
 from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
-from dirfa_pipeline.capture.detector import FaceDetector
+from dirfa_pipeline.capture.detector import PERSON, FaceDetector
 from dirfa_pipeline.capture.portrait import Portrait
 from dirfa_pipeline.models.face_model import FaceModel
 from dirfa_pipeline.models.face_renderer import FaceRenderer
-from dirfa_pipeline.rendering.background import THRESHOLD
 
 
 LEAST_TURN = 7.0  # degrees by which a frame must be turned
@@ -67,11 +66,11 @@ def main() -> None:
                 print(f"{path.stem}: turns by less than {LEAST_TURN:g} degrees")
                 continue
             for frame, render in zip(chosen, renderer.render(renderer.prepare(portrait), motion[chosen]), strict=True):
-                truth = detector.person_mask(frames[frame]) > THRESHOLD
+                truth = detector.person_mask(frames[frame]) > PERSON
                 chin = int(np.clip(landmarks[frame, CHIN, 1], 1, len(truth)))
                 pictures = {"ours": render, "still": frames[photo]}
                 for name, picture in pictures.items():
-                    outline = detector.person_mask(picture) > THRESHOLD
+                    outline = detector.person_mask(picture) > PERSON
                     scores[name].append(compare(outline, truth, chin, portrait.face.scale))
                 print(path.stem, angles[frame].round().astype(int), *np.round([scores["ours"][-1]], 3), flush=True)
     for name, values in scores.items():

@@ -73,7 +73,7 @@ def viseme_table(ours: Sequence[Curve], real: Sequence[Curve], phones: Sequence[
         lines.append([name, f"{own[name]:.3f}", f"{true[name]:.3f}", ratio, shuffled, ""])
     common = [name for name in true if name in chance]
     columns = [[row[name] for name in common] for row in (own, chance, true)]
-    agreement = np.corrcoef(columns)[2] if len(common) > 2 else np.full(3, np.nan)
+    agreement = np.atleast_2d(np.corrcoef(columns))[2] if len(common) > 2 else np.full(3, np.nan)
     lines.append(["correlation with real", f"{agreement[0]:.2f}", "", "", f"{agreement[1]:.2f}", ""])
     return format_columns(lines)
 
@@ -107,7 +107,7 @@ def main() -> None:
     print("\nlips as movements relative to their own rest")
     rows = [channel_spreads(side) for side in zip(*told, strict=True)]
     print(format_spreads(*({name: row[name] for name in row if name.startswith(("jaw", "mouth"))} for row in rows)))
-    found = {}
+    found: dict[str, float] = {}
     for way, pair in (("tracked", tracked), ("retold", rows)):
         for who, spreads in zip(("ours", "real"), pair, strict=True):
             found |= {f"{way}.{who}.{name}": spread.high for name, spread in spreads.items()}

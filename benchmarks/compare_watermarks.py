@@ -78,8 +78,8 @@ def try_method(method: str, videos: list[Path], every: int, most: int | None, fo
             for frame in marked:
                 writer.write(frame)
         for name, treatment in TREATMENTS.items():
-            command = ["ffmpeg", "-y", "-v", "error", "-i", folder / "marked.mp4", *treatment, folder / "treated.mp4"]
-            subprocess.run(command, check=True)
+            command = ["ffmpeg", "-y", "-v", "error", "-i", str(folder / "marked.mp4")]
+            subprocess.run([*command, *treatment, str(folder / "treated.mp4")], check=True)
             right[name].append(right_bits(folder / "treated.mp4", method, bits, frames[0].shape[1::-1], every))
             print(method, number, name, right[name][-1], file=sys.stderr, flush=True)
     print(f"| {method}, {len(ratios)} clips | read exactly | middle of the bits read rightly, of 32 |\n|---|---|---|")

@@ -108,7 +108,7 @@ def summary(kind: str, rows: Sequence[Mapping[str, float]], means: Mapping[str, 
     if kind == "closures":
         presets = [value for name, value in means.items() if name != "neutral"]
         return {"closures.neutral": means["neutral"], "closures.least": min(presets), "closures.most": max(presets)}
-    found = {}
+    found: dict[str, float] = {}
     for fit in ("loop", "stretch"):
         found |= {f"{fit}.{name}": means[f"{fit} {name}"] for name in ANGLES}
         found[f"{fit}.least"] = min(row[f"{fit} {name}"] for row in rows for name in ANGLES)

@@ -56,7 +56,8 @@ def excerpt(clip: Path, seconds: float, max_side: int, folder: Path) -> Path:
 
 def flicker(film: FilmedFace, source: Frames, dubbed: Frames) -> float:
     """Mean change from frame to frame where the mask fades, relative to that of the film."""
-    own, ours = [], []
+    own: list[float] = []
+    ours: list[float] = []
     for index in range(1, len(source)):
         if film.shown[index] and film.shown[index - 1]:
             window, mask = lower_face(film.landmarks[index], film.face(index).scale, source.shape[1:3])
@@ -159,7 +160,7 @@ def main() -> None:
         print(line, flush=True)
         sheets.append(sheet)
         rows.append(told)
-    record(options.record, {name: np.mean([row[name] for row in rows]) for name in rows[0]}, options.weights)
+    record(options.record, {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}, options.weights)
     if options.sheet:
         Image.fromarray(np.concatenate(sheets)).save(options.sheet)
 

@@ -94,7 +94,7 @@ def main() -> None:
             print(
                 path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, sharp[-1], strict=True)), flush=True
             )
-    values = {}
+    values: dict[str, float] = {}
     for kind, cosines in likeness.items():
         distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * np.array(cosines)))
         print(
@@ -102,7 +102,7 @@ def main() -> None:
             f" distance mean {distances.mean():.3f}, largest {distances.max():.3f} ({len(cosines)} frames)"
         )
         name = {"head still": "still", "head moves": "moving", "head turned": "turned"}[kind]
-        values |= {f"cosine.{name}": np.mean(cosines), f"distance.{name}": distances.mean()}
+        values |= {f"cosine.{name}": float(np.mean(cosines)), f"distance.{name}": float(distances.mean())}
         values["distance.largest"] = max(values.get("distance.largest", 0.0), distances.max())
     print("sharpness:", *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)))
     values |= {f"sharpness.{name}": value for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)}

@@ -10,7 +10,6 @@ windows.
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,79 +18,55 @@ from evaluate_audio_encoder import closure_events, count_matches, held_out_recor
 from results import add_option, record
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline.animation.coefficients import LIP_NAMES
+from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
-from dirfa_pipeline.media.audio import (
-    ENCODER_STRIDE,
-    WHOLE_GRID,
-    EncoderGrid,
-    EncoderWindow,
-    encoder_windows,
-    num_frames,
-    pad_for_encoder,
-)
-from dirfa_pipeline.media.audio_stream import live_grid
+from dirfa_pipeline.media.audio import FEATURES_PER_FRAME, WHOLE_GRID
+from dirfa_pipeline.media.audio_stream import encoder_inputs, live_grid
+from dirfa_pipeline.media.prosody import NUM_PROSODY
 from dirfa_pipeline.models.animation_sampler import AnimationSampler
+from dirfa_pipeline.models.speech_features import encoder_field, speech_features
+from dirfa_pipeline.models.speech_stream import SpeechStream
 from dirfa_pipeline.training.speech_alignment import align_recording
 from dirfa_pipeline.training.speech_corpus import frame_labels
 from dirfa_pipeline.training.utterance import Utterance
 
 
-BATCH = 32  # windows encoded at a time
-
-
 @torch.no_grad()
-def read_windows(
-    wave: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler, grid: EncoderGrid
+def read(
+    wave: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler, lookahead: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posteriors `(features, visemes + 1)` and jaw openings `(frames,)` for a float waveform at 16 kHz."""
-    num_features = 2 * num_frames(len(wave), 16_000, ANIMATION_FPS)
-    padded = torch.from_numpy(pad_for_encoder(wave, num_features // 2))
-    windows = list(encoder_windows(num_features, grid))
-    read: list[torch.Tensor] = [torch.empty(0)] * len(windows)
-    lengths = [window.samples.stop - window.samples.start for window in windows]
-    for length in set(lengths):
-        alike = [index for index, other in enumerate(lengths) if other == length]
-        for start in range(0, len(alike), BATCH):
-            group = alike[start : start + BATCH]
-            inputs = torch.stack([padded[windows[index].samples] for index in group])
-            for index, speech in zip(group, sampler.speech(encoder(inputs).last_hidden_state), strict=True):
-                read[index] = speech
-    final = torch.cat([speech[window.keep] for window, speech in zip(windows, read, strict=True)])
-    if grid == WHOLE_GRID:
-        lips = sampler.lips(final[None])[0]
+    field, take = encoder_field(encoder), sampler.start([torch.Generator().manual_seed(0)])
+    final, lips = [], []
+    if lookahead is None:
+        for samples, keep in encoder_inputs([wave], WHOLE_GRID, field):
+            final.append(speech_features(encoder, samples, "cpu")[keep])
+            lips.append(take.push(final[-1]))
     else:
-        lips = torch.cat(list(live_lips(windows, read, final, sampler)))
-    return final.numpy(), lips[:, LIP_NAMES.index("jawOpen")].numpy()
-
-
-def live_lips(
-    windows: list[EncoderWindow], read: list[torch.Tensor], final: torch.Tensor, sampler: AnimationSampler
-) -> Iterator[torch.Tensor]:
-    """Lips as [`AnimationStream`] decides them, from final features of the past and provisional ones of the future."""
-    context = 2 * sampler.lip_past
-    for window, speech in zip(windows, read, strict=True):
-        start = window.samples.start // ENCODER_STRIDE + window.keep.start
-        stop = start + window.keep.stop - window.keep.start
-        low = max(0, start - context)
-        heard = torch.cat([final[low:stop], speech[window.keep.stop :]])
-        yield sampler.lips(heard[None])[0, (start - low) // 2 : (stop - low) // 2]
+        stream = SpeechStream(encoder, "cpu")
+        grid = live_grid(FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS), stream.past)
+        for samples, keep in encoder_inputs([wave], grid, field):
+            features, preview = stream.push(samples, keep)
+            final.append(features)
+            lips.append(take.push(features, preview))
+    lips.append(take.finish())
+    speech = sampler.speech(torch.cat(final)[:, :-NUM_PROSODY])
+    return speech.numpy(), torch.cat(lips, dim=1)[0, :, COEFFICIENT_NAMES.index("jawOpen")].numpy()
 
 
 def score(
     utterances: list[Utterance], encoder: Wav2Vec2Model, sampler: AnimationSampler, lookahead: float | None
 ) -> dict[str, float]:
     """All scores of one set."""
-    grid = WHOLE_GRID if lookahead is None else live_grid(round(50 * lookahead))
     gate = (sampler.config.closure_low + sampler.config.closure_high) / 2
     right = total = silent = heard_silent = 0
     events = np.zeros(4, int)
     openings: list[tuple[np.ndarray, np.ndarray]] = []
     for utterance in utterances:
         wave = utterance.samples.astype(np.float32) / 32768
-        speech, opening = read_windows(wave, encoder, sampler, grid)
+        speech, opening = read(wave, encoder, sampler, lookahead)
         if lookahead is not None:
-            openings.append((opening, read_windows(wave, encoder, sampler, WHOLE_GRID)[1]))
+            openings.append((opening, read(wave, encoder, sampler, None)[1]))
         classes = np.array([segment[0] for segment in utterance.segments], np.int8)
         times = np.array([segment[1:] for segment in utterance.segments], np.float32)
         labels, closure = frame_labels(classes, times, (np.arange(len(speech)) + 0.5) * 0.02)
@@ -132,7 +107,7 @@ def main() -> None:
             sets.setdefault(name, []).append(utterance)
         else:
             print(f"left out: {utterance.name}, {utterance.reason}")
-    values = {}
+    values: dict[str, float] = {}
     for lookahead in (None, *options.lookahead):
         for name, utterances in sets.items():
             scores = score(utterances, encoder, sampler, lookahead)

@@ -68,7 +68,9 @@ def graph(sound: AudioClip, start: float, width: int) -> Image.Image:
     return picture
 
 
-def strip(rows: list[list[Picture]], box: tuple[int, int, int, int], cell: int, below: Image.Image) -> Image.Image:
+def strip(
+    rows: list[list[Picture]], box: tuple[float, float, float, float], cell: int, below: Image.Image
+) -> Image.Image:
     """Draw lettered rows of cropped frames above a graph."""
     sheet = Image.new("RGB", (cell * len(rows[0]), cell * len(rows) + GRAPH), "white")
     for index, row in enumerate(rows):

@@ -44,7 +44,7 @@ def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
     shares = {}
     for index, (name, most) in enumerate(TURNS.items()):
         asked = np.linspace(-most, most, STEPS)
-        found = find(Animation.from_curves(STEPS, **{name: asked})).rotations[:, index]
+        found = find(Animation.from_curves(STEPS).replace(**{name: asked})).rotations[:, index]
         shares[name] = float(np.polyfit(asked, found, 1)[0])
     raised = np.linspace(0.0, RAISED, STEPS)
     animation = Animation.from_curves(STEPS, browInnerUp=raised, browOuterUpLeft=raised, browOuterUpRight=raised)

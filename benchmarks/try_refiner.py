@@ -209,7 +209,7 @@ def make_pairs(options: argparse.Namespace) -> None:
         file = options.run / f"pairs-{source}.npz"
         if not file.exists():
             columns = collect_pairs(scenes, found)
-            np.savez(file, **columns)
+            np.savez(file, **columns)  # type: ignore[arg-type]  # the stub takes any keyword for allow_pickle
             print(*(f"{name}: {count} pairs" for name, count in Counter(columns["scene"].tolist()).items()), sep="\n")
 
 

@@ -44,7 +44,7 @@ class Hearing:
         self, encoder: Wav2Vec2Model, sampler: AnimationSampler, timeline: Timeline, lookahead: float,
         generator: torch.Generator | None, follow_arousal: bool, device: torch.device,
     ) -> None:  # fmt: skip
-        self._sampler, self._timeline, self._device = sampler, timeline, device
+        self._timeline, self._device, self._dtype = timeline, device, sampler.dtype
         self._speech, self._field = SpeechStream(encoder, device), encoder_field(encoder)
         self._future = FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS)
         self._take = sampler.start([generator], follow_arousal=follow_arousal)
@@ -72,7 +72,7 @@ class Hearing:
         """Sample the next rows: at least `num_rows`, up to a limit."""
         done = FEATURES_PER_FRAME * (self._first + len(self._rows))
         hop = min(max(LIVE_HOP, FEATURES_PER_FRAME * num_rows), MOST_HOP)
-        final, preview = (part.to(self._device, self._sampler.dtype) for part in self._features(done, hop))
+        final, preview = (part.to(self._device, self._dtype) for part in self._features(done, hop))
         rows = self._take.push(final, preview)[0].float().cpu().numpy()
         self._rows = np.concatenate([self._rows, rows])
 
