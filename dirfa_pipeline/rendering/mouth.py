@@ -13,6 +13,7 @@ from ..face.fit import FaceFit
 from ..face.landmarks import INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
 from .frame_state import Camera, FrameState
 from .masks import Window, colours_at, corner_of, polygon, shape_of
+from .sharpness import blur_of
 from .teeth import find_upper_teeth
 from .tooth_rows import (
     ARCH,
@@ -51,12 +52,14 @@ class Behind(NamedTuple):
 
 BEHIND: Final = Behind()
 # Of the upper teeth, below the closed lip line: 1.9 in men, 3.4 in women (Vig, Brundo, 1978).
-INCISAL_EDGE: Final = 3.0
+INCISAL_EDGE: Final = 2.6
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral
-LOWER_EDGE: Final = 3.0  # of the lower teeth, below the closed lip line, with the jaw shut
+LOWER_EDGE: Final = 2.0  # of the lower teeth, below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
+TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
+JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
 LIP_LEFT: Final = 12.0  # way of the chin at which a wide open mouth has left the lip behind
 TONGUE_SIZE: Final = (54.0, 14.0)
 TONGUE_RISE, TONGUE_LIFT = 7.0, 0.5  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
@@ -95,22 +98,27 @@ EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: h
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
 LOWER_SHADE: Final = 0.88  # light of lower teeth over that of upper ones; filmed
-WARMTH: Final = np.array([0.92, 1.03, 1.05], np.float32)  # exponents of shade: what reaches the back is reddish
+WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
 CROWN: Final = 5.0  # of a lower tooth's height that no gum covers
 LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
+# To each side of the middle: where the light begins to fade on a row that curves away behind the lips, over how much
+# it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a strip.
+SIDES, SIDE_LIGHT = (10.0, 11.0), 0.45
+ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
+CAST, CAST_REACH = 0.4, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
 
 # Tongue and throat, over half the width and over the height of their textures.
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels
-THROAT_DARK, THROAT_LIGHTER = 0.5, -0.25  # shade in the middle, and what it gains to the sides; filmed
+THROAT_DARK, THROAT_LIGHTER = 0.5, -0.2  # shade in the middle, and what it gains to the sides; filmed
 THROAT_MIDDLE, THROAT_UPRIGHT = 0.1, 0.5  # how far below the centre it is darkest, and the gain up and down
 TONGUE_TOP: Final = (0.03, 0.3, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
 TONGUE_EDGE, TONGUE_SIDES = 3.5, 2.5  # slopes of its alpha along the top and at the sides
 TONGUE_BENDS: Final = 1.2  # slope at which its light grows from the top
-BACK_SHADE, BLADE_SHADE = 0.4, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
+BACK_SHADE, BLADE_SHADE = 0.42, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
 GROOVE_DEPTH, GROOVE_WIDTH = 0.09, 0.10  # of its light, and half-width
-TONGUE_ROUND: Final = 0.22  # of its light that it loses at the sides
+TONGUE_ROUND: Final = 0.25  # of its light that it loses at the sides
 
 _TONGUE_OUT = EXPRESSION_NAMES.index("tongueOut")
 
@@ -182,7 +190,10 @@ class MouthInterior:
             share = min(1.0, BLADE_COMES * lift) if texture is self.blade else 1.0
             placement = self._placement(texture, extent, top, behind, camera, corner)
             if texture is self.upper or texture is self.lower:
-                _lay(painting, texture, _around_arch(placement, texture, camera, shape_of(window)), share, teeth_light)
+                tilt = TILT + drop / JAW if texture is self.lower else 0.0
+                cast = CAST_REACH * MILLIMETRE * camera.scale if texture is self.upper else 0.0
+                places = _around_arch(placement, texture, camera, tilt, shape_of(window))
+                _lay(painting, texture, places, share, teeth_light, cast)
             else:
                 _lay(painting, texture, placement, share, light)
         return painting
@@ -210,18 +221,22 @@ class MouthInterior:
         return np.column_stack([axes, offset]).astype(np.float32)
 
 
-def _around_arch(placement: Array, texture: Array, camera: Camera, size: tuple[int, int]) -> tuple[Array, Array]:
+def _around_arch(
+    placement: Array, texture: Array, camera: Camera, tilt: float, size: tuple[int, int]
+) -> tuple[Array, Array]:
     """
     Where each pixel of a window shows a row of teeth, in the texture's pixels, `(height, width)` for x and for y.
 
-    Teeth lie in an arch: the farther to the side, the farther back, so that a turned head shows more of one side.
+    Teeth lie in an arch: the farther to the side, the farther back, so that a turned head shows more of one side; and
+    the higher, by `tilt` for each way back.
     """
     inverse = cv2.invertAffineTransform(placement)
     x, y = np.arange(size[1], dtype=np.float32), np.arange(size[0], dtype=np.float32)[:, None]
     column, row = (by_x * x + by_y * y + start for by_x, by_y, start in inverse)
     # Way of a point in the picture, in the texture's pixels, for each square of a pixel to the side.
     pixel = TEETH_EXTENT[0] / texture.shape[1]
-    depth = ARCH * pixel**2 * MILLIMETRE * camera.scale * camera.rotation[:2, 2]
+    back = camera.rotation[:2, 2] - tilt * camera.rotation[:2, 1]
+    depth = ARCH * pixel**2 * MILLIMETRE * camera.scale * back
     right, down = inverse[:, :2] @ depth
     middle = 0.5 * (texture.shape[1] - 1)
     aside = column - middle
@@ -230,9 +245,13 @@ def _around_arch(placement: Array, texture: Array, camera: Camera, size: tuple[i
 
 
 def _lay(
-    painting: Array, texture: Array, placement: Array | tuple[Array, Array], share: float, lit: Array | float
-) -> None:
-    """Lay a share of an RGBA texture over the painting, with a share of its light; moved flat, or pixel by pixel."""
+    painting: Array, texture: Array, placement: Array | tuple[Array, Array], share: float, lit: Array | float,
+    cast: float = 0.0,
+) -> None:  # fmt: skip
+    """
+    Lay a share of an RGBA texture over the painting, with a share of its light; moved flat, or pixel by pixel. Its
+    shadow on the painting reaches `cast` pixels.
+    """
     if share == 0.0:
         return
     if isinstance(placement, tuple):
@@ -241,6 +260,8 @@ def _lay(
         size = painting.shape[1::-1]
         warped = cv2.warpAffine(texture, placement, size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
     alpha = warped[..., 3:] * (share / 255.0)
+    if cast > 0.0:
+        painting *= 1.0 - CAST * cv2.GaussianBlur(alpha, (0, 0), cast)[..., None]
     painting *= 1.0 - alpha
     painting += lit * alpha * warped[..., :3]
 
@@ -269,10 +290,10 @@ def build_mouth(
     enamel = _faded(enamel, chroma)
     gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
     edge = float(np.clip(row.edge, *EDGE_RANGE))
-    size = face.scale * TEETH_EXTENT[0] * MILLIMETRE
+    size, blur = face.scale * TEETH_EXTENT[0] * MILLIMETRE, blur_of(image, landmarks)
     return MouthInterior(
-        upper=_coloured(row.picture, enamel, gum, chroma, size),
-        lower=_coloured(_without_gums(dentition.lower), LOWER_SHADE * enamel, gum, chroma, size),
+        upper=_coloured(row.picture, enamel, gum, chroma, size, blur),
+        lower=_coloured(_without_gums(dentition.lower), LOWER_SHADE * enamel, gum, chroma, size, blur),
         tongue=_tongue(tongue, BACK_SHADE),
         blade=_tongue(tongue, BLADE_SHADE),
         throat=_throat(throat),
@@ -323,16 +344,20 @@ def _without_gums(row: Array) -> Array:
     return row
 
 
-def _coloured(row: Array, enamel: NDArray[np.float64], gum: NDArray[np.float64], chroma: float, width: float) -> Array:
-    """Teeth and gums in their colours, no finer than the `width` pixels at which the photo shows them."""
-    brightness, share, alpha = np.dsplit(row, 3)
+def _coloured(
+    row: Array, enamel: NDArray[np.float64], gum: NDArray[np.float64], chroma: float, width: float, blur: float
+) -> Array:
+    """Teeth and gums in their colours, `width` pixels wide, as in a photo with such a blur."""
+    brightness, share, alpha = np.dsplit(row.copy(), 3)
+    aside = np.abs(np.arange(row.shape[1]) + 0.5 - 0.5 * row.shape[1]) / PER_MM
+    brightness *= (1.0 - (1.0 - SIDE_LIGHT) * smoothstep((aside - SIDES[0]) / SIDES[1]))[:, None]
     colour = brightness ** (1.0 + chroma * (WARMTH - 1.0)) * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
     if width < texture.shape[1]:
         height = width * texture.shape[0] / texture.shape[1]
         size = (max(LEAST_ROW[0], round(width)), max(LEAST_ROW[1], round(height)))
         texture = cv2.resize(texture, size, interpolation=cv2.INTER_AREA)
-    return texture
+    return np.asarray(cv2.GaussianBlur(texture, (0, 0), ROW_BLUR * blur * texture.shape[1] / width), np.float32)
 
 
 def _throat(colour: NDArray[np.float64]) -> Array:

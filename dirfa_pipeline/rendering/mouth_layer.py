@@ -24,10 +24,10 @@ Array = NDArray[np.float32]
 # The opening.
 ROOM: Final = 4  # pixels drawn around the inner lips
 PARTED: Final = 0.02  # gap of the inner lips from which on the mouth is open
-EDGE: Final = Softness(0.7, 0.008)  # of what is seen between the lips
+EDGE: Final = Softness(0.7, 0.012)  # of what is seen between the lips
 LEAST_COVER: Final = 0.02  # of a pixel: less of the interior is not drawn
 CURVE_STEPS: Final = 4  # points of the outline for each landmark
-TOUCHING: Final = 0.008  # gap up to which lips touch more or less
+TOUCHING, CLINGING = 0.008, 0.03  # gaps up to which lips touch more or less, and up to which they cling together
 _UPPER_EDGE, _LOWER_EDGE = (
     np.array([INNER_CORNERS[0], *rows[-1], INNER_CORNERS[1]]) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS)
 )
@@ -35,24 +35,22 @@ _MIDDLE = len(_UPPER_EDGE) // 2
 
 # The light inside.
 WIDE: Final = 0.25  # gap from which on light falls in freely; filmed
-FREE, NARROW = 0.38, 0.3  # what a wide mouth adds to the interior's light, what is left in the narrowest; filmed
-SHADED, LIT = 0.75, 0.16  # of their light that reaches teeth in closed lips, and gap from which on all does; judged
+FREE, NARROW = 0.45, 0.3  # what a wide mouth adds to the interior's light, what is left in the narrowest; filmed
+SHADED, LIT = 0.55, 0.12  # of their light that reaches teeth in closed lips, and gap from which on all does; judged
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
-ROUNDED: Final = np.array([0.45, 0.52, 0.54], np.float32)  # what protruding lips take, red least of all; filmed
+ROUNDED: Final = np.array([0.52, 0.59, 0.61], np.float32)  # what protruding lips take, red least of all; filmed
 
 # The lips' shade on what is next to them, most of all from above.
 LIP_SHADE: Final = 0.72  # light in it; judged
 SHADE_DOWN, SHADE_BLUR = 0.022, Softness(1.0, 0.022)  # how far down the upper lip's reaches, and how soft it is
-SHADE_ENDS: Final = (0.12, 0.5)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
-# Between narrow lips, next to the lower one, behind which teeth stand, and towards the corners, from which they curve
-# away; seen: without it a strip of teeth seems to lie on the lip.
-CONTACT: Final = 0.5  # of the light, that the lower lip takes at its edge
+SHADE_ENDS: Final = (0.12, 0.58)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
+# Between narrow lips, next to the lower one, behind which teeth stand; seen: without it a strip of teeth seems to lie
+# on the lip.
+CONTACT: Final = 0.45  # of the light, that the lower lip takes at its edge
 CONTACT_UP, CONTACT_BLUR = 0.012, Softness(0.8, 0.012)  # how far up it does, and how soft
-CORNERS: Final = 0.4  # of the light, that is lost in the corners; filmed
-CORNER_REACH: Final = 0.25  # of the mouth's width, in from a corner
-FREE_GAP: Final = (0.06, 0.12)  # gap over which both fade; filmed
+FREE_GAP: Final = (0.06, 0.12)  # gap over which it fades; filmed
 
 # The line between closed lips.
 LINE_GONE: Final = 2.0 * PARTED  # gap from which on there is none
@@ -61,7 +59,7 @@ OWN_LINE: Final = 0.4  # of that, where the photo's own line is there already
 ROLLED: Final = 0.3  # share of a lip rolled out of sight from which on none of the photo's own line is left
 LINE: Final = 0.008  # the stroke
 CORE_BLUR, SHADOW_BLUR = Softness(0.6, 0.006), Softness(1.2, 0.02)
-CORE, SHADOW = 0.7, 0.8  # darkness of both
+CORE, SHADOW = 0.9, 0.8  # darkness of both
 LINE_END, LINE_START = 0.12, 0.35  # way from the corners over which the line grows, and its strength there
 SLIT_BLUR: Final = Softness(1.0, 0.014)  # of what is under it
 
@@ -83,7 +81,9 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
     window = window_around(state.vertices[list(INNER_LIPS), :2], frame.shape, ROOM)
     if window is None or state.parted == 0.0:
         return
-    outline = smooth_outline(_opening(state))
+    # First of all: what is drawn between the lips is as sharp as the photo.
+    _sharpen(frame, state)
+    outline = smooth_outline(opening_of(state))
     patch, gap = frame[window].astype(np.float32), state.gap
     mask = polygon_mask(outline, window, EDGE.of(state.camera.scale)) * min(1.0, gap / PARTED)
     if mask.max() > LEAST_COVER:
@@ -93,18 +93,18 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
     if shut > 0.0:
         _close(patch, state, window, shut, _toned(LIP_LINE, mouth))
     frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
-    _sharpen(frame, state)
 
 
-def _opening(state: FrameState) -> Array:
+def opening_of(state: FrameState) -> Array:
     """The inner lips, `(20, 2)`, up to where they touch: the polygon would show as a line in lips sealed beside it."""
     upper, lower = state.vertices[_UPPER_EDGE, :2], state.vertices[_LOWER_EDGE, :2]
     line, half = 0.5 * (upper + lower), 0.5 * (lower - upper)
-    apart = ramp(state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1], 0.0, TOUCHING)
+    gaps = state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1]
+    apart, free = ramp(gaps, 0.0, TOUCHING), ramp(gaps, 0.0, min(CLINGING, max(float(gaps[_MIDDLE]), TOUCHING)))
     for side in (slice(_MIDDLE, None), slice(_MIDDLE, None, -1)):
         shown = np.minimum.accumulate(apart[side])[:, None]
         line[side][1:] = line[_MIDDLE] + np.cumsum(shown[:-1] * np.diff(line[side], axis=0), axis=0)
-        half[side] *= shown
+        half[side] *= np.minimum.accumulate(free[side])[:, None]
     return np.concatenate([line - half, (line + half)[-2:0:-1]])
 
 
@@ -116,7 +116,7 @@ def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Arr
     # Little light falls between lips that are narrow or stand far out.
     shade, narrow = _lip_shade(mask, state.camera.scale), 1.0 - ramp(gap, *FREE_GAP)
     if narrow > 0.0:
-        shade *= _narrow_shade(mask, state, window, narrow)
+        shade *= _narrow_shade(mask, state.camera.scale, narrow)
     painting *= shade[..., None] ** _toned(WARMTH, mouth) * (1.0 - state.rounded * _toned(ROUNDED, mouth))
     return painting
 
@@ -136,17 +136,11 @@ def _lip_shade(mask: Array, scale: float) -> Array:
     return np.clip(LIP_SHADE + slope * (inner - start), LIP_SHADE, 1.0)
 
 
-def _narrow_shade(mask: Array, state: FrameState, window: Window, narrow: float) -> Array:
-    """How light what stands behind the lower lip is next to it, and towards the corners: `(height, width)`."""
-    scale = state.camera.scale
+def _narrow_shade(mask: Array, scale: float, narrow: float) -> Array:
+    """How light what stands behind the lower lip is next to it: `(height, width)`."""
     raised = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -CONTACT_UP * scale]])
     inner = cv2.GaussianBlur(cv2.warpAffine(mask, raised, mask.shape[::-1]), (0, 0), CONTACT_BLUR.of(scale))
-    right, left = (state.vertices[corner, :2] for corner in INNER_CORNERS)
-    y, x = np.mgrid[window].astype(np.float32)
-    way = ((x - right[0]) * (left - right)[0] + (y - right[1]) * (left - right)[1]) / ((left - right) ** 2).sum()
-    side = smoothstep(np.minimum(way, 1.0 - way) / CORNER_REACH)
-    contact = CONTACT * narrow * (1.0 - np.clip(inner, 0.0, 1.0))
-    return np.asarray((1.0 - contact) * (1.0 - CORNERS * narrow * (1.0 - side)), np.float32)
+    return np.asarray(1.0 - CONTACT * narrow * (1.0 - np.clip(inner, 0.0, 1.0)), np.float32)
 
 
 def _close(patch: Array, state: FrameState, window: Window, shut: float, taken: Array) -> None:

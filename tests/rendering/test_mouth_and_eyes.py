@@ -20,6 +20,7 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.rendering.eyes import build_eyes, iris_circle, lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
+from dirfa_pipeline.rendering.mouth_layer import opening_of
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
 from dirfa_pipeline.rendering.teeth import find_upper_teeth
 
@@ -288,3 +289,27 @@ def test_teeth_stand_behind_narrow_lips(renderer: FaceRenderer, prepared: Prepar
     half = light(0.5)
     assert light(0.9)[13:26].mean() < 0.85 * half[13:26].mean()
     assert half[[2, 3, -4, -3]].mean() < 0.7 * half[13:26].mean()
+
+
+def test_rows_of_teeth_fade_to_their_ends(prepared: PreparedPortrait) -> None:
+    """Canines are darker than incisors, and the row's ends far darker: an evenly lit row is a strip."""
+    for row in (prepared.mouth.upper, prepared.mouth.lower):
+        columns = np.linspace(-32.0, 32.0, row.shape[1])
+        height = slice(row.shape[0] * 3 // 4, row.shape[0] * 9 // 10) if row is prepared.mouth.upper else slice(4, 12)
+        lights = grey(row[height, :, :3].mean(0))
+        middle, canines, ends = (
+            lights[(np.abs(columns) >= start) & (np.abs(columns) < start + 4.0)].mean() for start in (2.0, 15.0, 20.0)
+        )
+        assert ends < canines < 0.8 * middle
+        assert ends < 0.5 * middle
+
+
+def test_narrow_lips_cling_together_beside_their_middle(prepared: PreparedPortrait) -> None:
+    """What is seen between them tapers to the corners faster than the lips, but is not narrower in the middle."""
+    state = prepared.pose(pose(jawOpen=0.12)[0])
+    upper, lower = (state.vertices[list(rows[-1]), 1] for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+    outline = opening_of(state)
+    above, below = outline[1:10, 1], outline[:10:-1, 1]
+    shown = (below - above) / (lower - upper)
+    assert shown[4] == pytest.approx(1.0, abs=0.01)
+    assert max(shown[0], shown[-1]) < 0.7
