@@ -28,8 +28,8 @@ TURNS = {"yaw": 0.2, "pitch": 0.15, "roll": 0.15}  # radians to either side
 RAISED = 0.8  # weight of the brows in the last frame
 ENDS = 3  # frames at each end between which the height of the brows is compared
 SCORES = (
-    "yaw_std", "pitch_std", "roll_std", "angular_speed", "aperture_std", "aperture_low", "mouth_width_std",
-    "lid_std", "lid_std_awake", "brow_std", "jitter_rigid", "jitter_lips",
+    "yaw_std", "pitch_std", "roll_std", "angular_speed", "angular_speed_peak", "aperture_std", "aperture_low",
+    "mouth_width_std", "lid_std", "lid_std_awake", "brow_std", "jitter_rigid", "jitter_lips",
 )  # fmt: skip
 VIDEOS = (".mp4", ".mov", ".webm")
 

@@ -167,11 +167,14 @@ def lip_distance(lips: Array, reference: Array) -> float:
 
 
 def head_motion(rotations: Array, fps: float) -> dict[str, float]:
-    """Spread of yaw, pitch and roll and mean angular speed, in degrees (a second), from radians `(frames, 3)`."""
+    """
+    Spread of yaw, pitch and roll, and the angular speed's mean and 99th percentile over frames, in degrees (a second),
+    from radians `(frames, 3)`.
+    """
     degrees = np.degrees(rotations)
-    speed = np.linalg.norm(np.diff(degrees, axis=0), axis=-1).mean() * fps if len(degrees) > 1 else 0.0
+    speeds = np.linalg.norm(np.diff(degrees, axis=0), axis=-1) * fps if len(degrees) > 1 else np.zeros(1)
     spread = dict(zip(("yaw_std", "pitch_std", "roll_std"), map(float, degrees.std(0)), strict=True))
-    return spread | {"angular_speed": float(speed)}
+    return spread | {"angular_speed": float(speeds.mean()), "angular_speed_peak": float(np.percentile(speeds, 99))}
 
 
 def blink_spans(openness: Array, level: float = BLINK_LEVEL) -> list[tuple[int, int]]:

@@ -63,6 +63,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "pitch_std": Metric("deviation of pitch, degrees", 2.5, 4.0, 1),
     "roll_std": Metric("deviation of roll, degrees", 2.5, 3.5, 1),
     "angular_speed": Metric("mean speed of the head, degrees a second", 18.0, 23.0, 1),
+    "angular_speed_peak": Metric("its 99th percentile over frames", None, 90.0, 0),
     "blinks_a_minute": Metric("dips of the eye aspect ratio under .55 of its usual value", 15.0, 30.0, 1),
     "blink_frames": Metric("length of a blink, frames", 4.0, 7.0, 1),
     "quiet_blinks": Metric("share of blinks in the quietest quarter of the clip; .25 by chance", averaged=True),

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .motion_channels import GAZE, GESTURE_CHANNELS, NUM_MOTIONS
+from .motion_channels import GAZE, GESTURE_CHANNELS, MOTION_NAMES, NUM_MOTIONS
 
 
 NUM_GESTURES: Final = len(GESTURE_CHANNELS)
@@ -23,6 +23,18 @@ STEP, SLOW_STEP = 7.0, 24.0  # length after accents and ends of phrases; of tick
 SACCADE_BEGIN, SACCADE = -1.0, 2.0  # gaze jumps
 ATTACK, RELEASE = 5.0, 16.0  # of gestures
 REACH: Final = 22  # frames after an event within which everything has come to rest
+# About how far one event moves each channel at most, as tracks have it: radians, inter-ocular distances, weights. The
+# 99.5th percentile of what talkers move within seven frames, for gestures within five (measured:
+# benchmarks/measure_moves.py).
+MOST_STEPS: Final[dict[str, float]] = {
+    "yaw": 0.24, "pitch": 0.17, "roll": 0.12, "x": 0.32, "y": 0.17, "z": 0.35, "gazeYaw": 0.34, "gazePitch": 0.36,
+    "browDown": 0.46, "browInnerUp": 0.73, "browOuterUp": 0.55, "eyeSquint": 0.57, "cheekSquint": 0.32, "smile": 0.66,
+    "eyeWide": 0.64, "noseSneer": 0.18, "lids": 1.0,
+}  # fmt: skip
+MOST_GESTURES: Final[dict[str, float]] = {
+    "yaw": 0.20, "pitch": 0.14, "roll": 0.09, "browDown": 0.43, "browInnerUp": 0.64, "browOuterUp": 0.47,
+    "eyeSquint": 0.55, "cheekSquint": 0.31, "smile": 0.53, "eyeWide": 0.57, "noseSneer": 0.17, "lids": 1.0,
+}  # fmt: skip
 
 
 def minimum_jerk(share: Tensor) -> Tensor:
@@ -46,6 +58,19 @@ def step_curves(since: Tensor, slow: Tensor) -> Tensor:
     curves = minimum_jerk((since - BEGIN) / length).unsqueeze(-1).repeat_interleave(NUM_MOTIONS, -1)
     curves[..., GAZE] = minimum_jerk((since - SACCADE_BEGIN) / SACCADE).unsqueeze(-1)
     return curves
+
+
+def bound_moves(drawn: Tensor, scale: Tensor) -> Tensor:
+    """
+    Bend what events move, `(..., drawn)`, towards `scale * (MOST_STEPS, MOST_GESTURES)`; small moves stay as they are.
+
+    How far moves go is told by how an event sounds, log-linearly. A voice that sounds further from its mean than those
+    of the training would throw its head from one side to the other within a frame or two.
+    """
+    names = (*MOTION_NAMES, *(MOTION_NAMES[channel] for channel in GESTURE_CHANNELS))
+    most = [MOST_STEPS[name] for name in names[:NUM_MOTIONS]] + [MOST_GESTURES[name] for name in names[NUM_MOTIONS:]]
+    limit = scale * drawn.new_tensor(most)
+    return limit * torch.tanh(drawn / limit)
 
 
 def gesture_curve(since: Tensor) -> Tensor:

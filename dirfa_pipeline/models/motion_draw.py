@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .gestures import NUM_DRAWN, NUM_GESTURES
+from .gestures import NUM_DRAWN, NUM_GESTURES, bound_moves
 from .motion_channels import FACE, NUM_MOTIONS
 from .sound_events import makes_gestures
 
@@ -114,6 +114,7 @@ class MotionDraw:
             distribution, self._caches = sampler.motion_prior.step(past, told, here, self._style, self._caches)
             self._last = distribution.sample(self._diversity, self._event_noise(gestural[index]).unsqueeze(1))[:, 0]
             drawn = amplitude[index] * (mean[index] + spread[index] * self._last)
+            drawn = bound_moves(drawn, amplitude[index].clamp_min(1.0))
             steps = self._bounded(drawn[:, :NUM_MOTIONS], float(amplitude[index]))
             self._level = self._level + steps
             gestures = drawn[:, NUM_MOTIONS:] if gestural[index] else torch.zeros_like(drawn[:, NUM_MOTIONS:])

@@ -149,6 +149,8 @@ def test_head_motion() -> None:
     assert motion["angular_speed"] == pytest.approx(4 * np.degrees(0.1), rel=0.02)
     turning = np.radians(np.arange(10.0))[:, None] * [1, 0, 0]
     assert head_motion(turning, 25)["angular_speed"] == pytest.approx(25)
+    turning[5:] += np.radians(12.0)  # a jerk in one frame of ten is in the peak and hardly in the mean
+    assert head_motion(np.repeat(turning, 2, axis=0), 25)["angular_speed_peak"] > 250
     assert head_motion(turning[:1], 25)["angular_speed"] == 0.0
 
 

@@ -7,14 +7,17 @@ from hypothesis import strategies as st
 
 from dirfa_pipeline.models.gestures import (
     BEGIN,
+    MOST_GESTURES,
+    MOST_STEPS,
     NUM_DRAWN,
     REACH,
+    bound_moves,
     compose,
     gesture_curve,
     minimum_jerk,
     step_curves,
 )
-from dirfa_pipeline.models.motion_channels import FACE, GAZE, GESTURE_CHANNELS, HEAD, NUM_MOTIONS
+from dirfa_pipeline.models.motion_channels import FACE, GAZE, GESTURE_CHANNELS, HEAD, MOTION_NAMES, NUM_MOTIONS
 
 
 SINCE = torch.linspace(-10.0, 40.0, 1001)
@@ -51,6 +54,19 @@ def test_steps_rise_once_and_stay(slow: float) -> None:
     assert (curves.diff(dim=0) >= 0).all()
     assert (curves[SINCE <= BEGIN] == 0).all()
     torch.testing.assert_close(curves[SINCE >= REACH], torch.ones_like(curves[SINCE >= REACH]))
+
+
+@given(st.integers(0, 1000), st.floats(0.01, 100.0), st.floats(1.0, 2.0))
+def test_moves_are_bounded_in_order(seed: int, size: float, scale: float) -> None:
+    """However loudly an event sounds it moves nothing further than talkers do, and small moves stay as they are."""
+    moves, factor = size * drawn(5, seed), torch.tensor(scale)
+    bounded = bound_moves(moves, factor)
+    gestures = [MOST_GESTURES[MOTION_NAMES[channel]] for channel in GESTURE_CHANNELS]
+    most = factor * torch.tensor([*(MOST_STEPS[name] for name in MOTION_NAMES), *gestures])
+    assert (bounded.abs() <= most).all() and (bounded.abs() <= moves.abs() + 1e-7).all()
+    assert (bounded * moves >= 0.0).all()
+    small = moves.abs() < 0.1 * most
+    torch.testing.assert_close(bounded[small], moves[small], rtol=0.01, atol=1e-6)
 
 
 def test_gestures_come_and_go() -> None:

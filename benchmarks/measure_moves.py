@@ -1,0 +1,56 @@
+"""
+Measure how far and how fast talkers move head, brows and lids: where `gestures.py` has its bounds from.
+
+    python benchmarks/measure_moves.py VIDEO... [--weights weights/dirfa-base]
+
+For each channel it prints the 99.5th percentile over frames of the change in one frame and within a step's and a
+gesture's rise, each the median over the videos, because some have jumps in their tracks; and the bounds that follow. A
+step or gesture goes no further than talkers do in its time, and is at its fastest moment no faster than they are: a
+move of minimum jerk is then 1.875 times as fast as on average.
+Radians, inter-ocular distances and weights.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dirfa_pipeline import DirfaPipeline
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
+from dirfa_pipeline.models.gestures import ATTACK, STEP
+from dirfa_pipeline.models.motion_channels import MOTION_NAMES, motion_from_coefficients
+
+
+PERCENTILE = 99.5
+PEAK = 1.875  # of minimum jerk: its greatest speed over its mean
+
+
+def change(motions: list[np.ndarray], frames: int) -> np.ndarray:
+    """How far each channel moves within some frames, `(channels,)`: the median over the videos."""
+    return np.median([np.percentile(abs(rows[frames:] - rows[:-frames]), PERCENTILE, axis=0) for rows in motions], 0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", nargs="+", type=Path)
+    parser.add_argument("--weights", type=Path, default=Path("weights/dirfa-base"))
+    options = parser.parse_args()
+    pipe = DirfaPipeline.from_pretrained(options.weights)
+    motions = []
+    for video in options.videos:
+        track = pipe.track(video)
+        rows = track.resample(ANIMATION_FPS).coefficients
+        motions.append(motion_from_coefficients(torch.from_numpy(rows)).numpy())
+    fastest = change(motions, 1)
+    lengths = (round(STEP), round(ATTACK))
+    far = [change(motions, length) for length in lengths]
+    bounds = [np.minimum(most, fastest * length / PEAK) for most, length in zip(far, lengths, strict=True)]
+    print(f"{'':12s} one frame  {lengths[0]} frames  {lengths[1]} frames  step  gesture")
+    for index, name in enumerate(MOTION_NAMES):
+        row = [fastest[index], *(most[index] for most in far), *(bound[index] for bound in bounds)]
+        print(f"{name:12s}", *(f"{value:8.3f}" for value in row))
+
+
+if __name__ == "__main__":
+    main()
