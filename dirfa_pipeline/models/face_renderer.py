@@ -230,7 +230,7 @@ def _draw(
     for state, frame, cut in in_threads(partial(_warp, prepared, alpha), posed, others):
         draw_mouth(frame, prepared.mouth, state)
         for eye in prepared.eyes:
-            eye.draw(frame, state.vertices, state.transform)
+            eye.draw(frame, state.vertices, state.motion.around(eye.place))
         if prepared.mount:
             window, mount = prepared.window, prepared.mount
             lay_over(frame[window], mount.cover[window], mount.own[window])
@@ -242,7 +242,7 @@ def _pose(prepared: PreparedPortrait, row: Array) -> tuple[FrameState, Array]:
     face = prepared.face
     row = _in_sight(_with_smiling_eyes(row, face.rest, face.expression), float(face.head_angles()[0]))
     state = prepared.pose(row)
-    return state, prepared.skin.shading(state.weights, state.transform[:, :3], state.parted)
+    return state, prepared.skin.shading(state.weights, state.motion.rigid[:, :3], state.parted)
 
 
 def _in_sight(row: Array, own_yaw: float) -> Array:

@@ -123,6 +123,11 @@ class Eye:
     lid: UpperLid
     opening: float
 
+    @property
+    def place(self) -> Array:
+        """Between its corners in the photo, `(3,)` in pixels."""
+        return np.asarray(self.source[[self.landmarks.outer, self.landmarks.inner]].mean(0), np.float32)
+
     def draw(self, frame: NDArray[np.uint8], target: Array, transform: Array) -> None:
         """
         Paint the eye into a frame, in place.
@@ -130,7 +135,7 @@ class Eye:
         Args:
             frame (`np.ndarray` of shape `(height, width, 3)`): Already warped by the mesh.
             target (`np.ndarray` of shape `(478, 3)`): Landmarks of the frame.
-            transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the photo.
+            transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the photo, as seen there.
         """
         eye = self.landmarks
         outline = target[list(eye.outline), :2]
@@ -172,17 +177,12 @@ class Eye:
         part = frame[rows, columns].astype(np.float32)
         frame[rows, columns] = (part + mask[..., None] * (ball - part) + 0.5).astype(np.uint8)
 
-    @property
-    def _depth(self) -> float:
-        eye = self.landmarks
-        return float(self.source[[eye.outer, eye.inner], 2].mean())
-
     def _rigid_map(self, transform: Array, window: Window) -> tuple[Array, Array]:
         """Where in the photo each pixel of the window comes from by the head's motion alone."""
         y, x = np.mgrid[window].astype(np.float32)
         inverse = np.linalg.inv(transform[:2, :2]).astype(np.float32)
-        dx = x - (transform[0, 2] * self._depth + transform[0, 3])
-        dy = y - (transform[1, 2] * self._depth + transform[1, 3])
+        dx = x - (transform[0, 2] * self.place[2] + transform[0, 3])
+        dy = y - (transform[1, 2] * self.place[2] + transform[1, 3])
         return inverse[0, 0] * dx + inverse[0, 1] * dy, inverse[1, 0] * dx + inverse[1, 1] * dy
 
     def _ball_map(self, target: Array, transform: Array, window: Window) -> tuple[Array, Array, float]:
@@ -191,7 +191,7 @@ class Eye:
         turn in iris radii.
         """
         eye, source = self.landmarks, self.source
-        depth = self._depth
+        depth = self.place[2]
         inverse = np.linalg.inv(transform[:2, :2]).astype(np.float32)
         source_x, source_y = self._rigid_map(transform, window)
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.easing import smoothstep
-from ..face.fit import FaceFit, roundness
+from ..face.fit import CAMERA_DISTANCE, FaceFit, roundness
 from ..face.landmarks import INNER_MIDDLE, LIPS
 from ..face.measures import whole_lip_aperture
 from .eyes import Eye
+from .head_motion import HeadMotion
 from .lips import LipShape
 from .masks import Window, shape_of
 from .mesh import HeadMesh
@@ -74,21 +75,29 @@ class Rig:
         head = lips.shape(head, weights, parted)
         vertices = scale[0] * head @ rotation[0].T + translation[0]
         vertices = vertices + self.forward[:, None] * transform[:, 2]
-        rigid = self.landmarks @ transform[:, :3].T + transform[:, 3]
-        vertices += self.stiff[:, None] * (rigid - vertices)
-        lip_line = translation[0] + self.forward[list(INNER_MIDDLE)].mean() * transform[:, 2]
+        motion = HeadMotion(transform, translation[0, :2], CAMERA_DISTANCE * face.scale - float(face.translation[2]))
+        vertices = motion.see(vertices, self.landmarks)
+        vertices += self.stiff[:, None] * (motion.move(self.landmarks) - vertices)
         source = lips.roll(self.mesh.source[:, :2], weights, parted)
         return FrameState(
             rig=self,
             weights=weights,
             head=head,
             vertices=vertices,
-            camera=Camera(rotation[0], lip_line, float(scale[0])),
-            transform=transform,
+            camera=self._lip_camera(rotation[0], motion),
+            motion=motion,
             parted=parted,
-            target=self.mesh.deform(vertices, transform),
+            target=self.mesh.deform(vertices, motion.move),
             source=source,
         )
+
+    def _lip_camera(self, rotation: Array, motion: HeadMotion) -> Camera:
+        """The camera of what goes with the lips."""
+        lips = list(INNER_MIDDLE)
+        origin = self.face.translation + np.array([0.0, 0.0, self.forward[lips].mean()], np.float32)
+        there = motion.around(self.landmarks[lips].mean(0))
+        scale = self.face.scale * float(np.linalg.norm(there[0, :3]))
+        return Camera(rotation, there[:, :3] @ origin + there[:, 3], scale)
 
 
 class Warped(NamedTuple):
@@ -109,7 +118,7 @@ class FrameState:
         weights (`np.ndarray` of shape `(52,)`): The expression.
         head, vertices (`np.ndarray` of shape `(478, 3)`): Landmarks in the head's own frame, and in pixels.
         camera ([`Camera`]): What brings the mouth from the one to the other.
-        transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the picture.
+        motion ([`HeadMotion`]): The head's since the picture.
         parted (`float`): How far the lips have left the picture's, in [0, 1]; 0 leaves the picture's mouth.
         target (`np.ndarray` of shape `(vertices, 3)`): The mesh now, in pixels.
         source (`np.ndarray` of shape `(vertices, 2)`): What of the picture its vertices show.
@@ -120,7 +129,7 @@ class FrameState:
     head: Array
     vertices: Array
     camera: Camera
-    transform: Array
+    motion: HeadMotion
     parted: float
     target: Array
     source: Array

@@ -1,5 +1,6 @@
 """The mesh that moves a whole picture: the face's triangles, and rings around it that carry hair, ears and neck."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -24,7 +25,7 @@ RING_SCALES: Final = (1.08, 1.2, 1.38, 1.62, 1.95, 2.4, 3.0)  # from the middle;
 OUTERMOST, CORNERS_BEYOND = 4.0, 1.5  # the last ring: at least, and over the way to the picture's farthest corner
 # Of the face's height, for each distance: beside the face, above it, below; and at most, where a skull's outline is.
 # Outlines of renders were compared with filmed ones of people who turn and nod (benchmarks/compare_outlines.py).
-DEPTH_BESIDE, DEPTH_ABOVE, DEPTH_BELOW, MOST_DEPTH = 0.4, 0.8, 0.04, 0.38
+DEPTH_BESIDE, DEPTH_ABOVE, DEPTH_BELOW, MOST_DEPTH = 0.4, 0.8, 0.2, 0.38
 
 # What follows the head.
 NECK, HAIR = (0.08, 0.95), (0.63, 2.25)  # all that is nearer and nothing farther, below the chin, above the forehead
@@ -59,20 +60,19 @@ class HeadMesh:
     sway: Array
     hold: Array
 
-    def deform(self, vertices: Array, transform: Array) -> Array:
+    def deform(self, vertices: Array, move: Callable[[Array], Array]) -> Array:
         """
         Vertices of one frame, `(vertices, 3)`.
 
         Args:
             vertices (`np.ndarray` of shape `(478, 3)`): The frame's landmarks.
-            transform (`np.ndarray` of shape `(3, 4)`): The head's rigid motion since the photo.
+            move: Says where places `(n, 3)` of the photo would be if they were the head's, see [`HeadMotion`].
         """
-        rings = self.source[NUM_FACE_VERTICES:]
-        rigid = rings @ transform[:, :3].T + transform[:, 3]
-        oval = self.source[_OVAL]
-        residual = vertices[_OVAL] - (oval @ transform[:, :3].T + transform[:, 3])
-        moved = rings + self.follow[:, None] * (rigid - rings)
-        moved += self.sway[:, None] * (oval @ transform[:, :3].T + transform[:, 3] - oval).mean(0)
+        rings, oval = self.source[NUM_FACE_VERTICES:], self.source[_OVAL]
+        carried = move(oval)
+        residual = vertices[_OVAL] - carried
+        moved = rings + self.follow[:, None] * (move(rings) - rings)
+        moved += self.sway[:, None] * (carried - oval).mean(0)
         moved += self.give[:, None] * np.tile(residual, (len(rings) // len(_OVAL), 1))
         way = moved[:, :2] - rings[:, :2]
         moved[:, :2] -= self.hold[0] * np.maximum(way, 0.0) + self.hold[1] * np.minimum(way, 0.0)
@@ -94,7 +94,8 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         beyond = scale - 1.0
         ring = centre + rays * scale
         # A head's outline lies far behind the face, where the head is widest: in the plane of the forehead it would be
-        # squashed by nods, and sheared by turns, did ears and crown not lie about equally deep.
+        # squashed by nods, and sheared by turns, did ears and crown not lie about equally deep. A neck as near as the
+        # chin would lean to where the chin turns.
         slope = DEPTH_BESIDE + np.where(up > 0.0, DEPTH_ABOVE - DEPTH_BESIDE, DEPTH_BESIDE - DEPTH_BELOW) * up
         ring[:, 2] = oval[:, 2] + face_height * np.minimum(slope * beyond, MOST_DEPTH)
         above = 0.5 * (up + 1.0)

@@ -176,8 +176,7 @@ def test_no_holes_in_a_turned_face(
     turned = pose(prepared.portrait, yaw=yaw, pitch=pitch, roll=roll)
     green = np.uint8([0, 255, 0])
     frame = renderer.render(replace(prepared, plate=np.full_like(prepared.plate, green)), turned)[0].astype(int)
-    transform = prepared.portrait.face.head_transforms(turned)[0]
-    outline = (prepared.landmarks @ transform[:, :3].T + transform[:, 3])[list(OVAL), :2]
+    outline = prepared.pose(turned[0]).motion.move(prepared.landmarks[list(OVAL)])[:, :2]
     inside = np.zeros(frame.shape[:2], np.uint8)
     cv2.fillPoly(inside, [outline.round().astype(np.int32)], 1)
     inside = cv2.erode(inside, np.ones((5, 5), np.uint8)) > 0
@@ -200,7 +199,7 @@ def test_shoulders_follow_a_little(renderer: FaceRenderer, prepared: PreparedPor
     mesh, portrait = prepared.mesh, prepared.portrait
     face = portrait.face
     moved = pose(portrait, x=0.5)
-    shift = (mesh.deform(face.vertices(moved)[0], face.head_transforms(moved)[0]) - mesh.source)[:, 0]
+    shift = (prepared.pose(moved[0]).target - mesh.source)[:, 0]
     chin, height = portrait.landmarks[152, 1], np.ptp(portrait.landmarks[:, 1])
     shoulders = np.abs(mesh.source[:, 1] - chin - height) < 0.5 * height
     assert shoulders.sum() > 5
@@ -212,7 +211,13 @@ def test_what_the_border_cuts_off_stays_there(prepared: PreparedPortrait) -> Non
     """The photo does not show what comes in from beyond it; what goes out is free, and so are heads, with a crown."""
     mesh, (height, width) = prepared.mesh, prepared.portrait.image.shape[:2]
     rings = mesh.source[468:]
-    up, down = (np.hstack([np.eye(3), [[0.0], [way], [0.0]]]).astype(np.float32) for way in (-30.0, 30.0))
+
+    def up(places: np.ndarray) -> np.ndarray:
+        return places - np.array([0.0, 30.0, 0.0], np.float32)
+
+    def down(places: np.ndarray) -> np.ndarray:
+        return places + np.array([0.0, 30.0, 0.0], np.float32)
+
     vertices = prepared.landmarks
     free = hold_at_border(mesh, np.zeros((height, width), np.uint8))
     held = hold_at_border(mesh, np.full((height, width), 255, np.uint8))
