@@ -84,7 +84,7 @@ class Flesh(NamedTuple):
 
 
 GUM: Final = Flesh(0.60, 0.50, (1.0, 0.60, 0.60))
-TONGUE: Final = Flesh(0.42, 0.54, (1.0, 0.52, 0.50))  # filmed
+TONGUE: Final = Flesh(0.42, 0.48, (1.0, 0.56, 0.56))  # filmed
 THROAT: Final = Flesh(0.32, 0.30, (1.0, 0.42, 0.38))  # filmed
 CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colour is taken
 CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
@@ -97,7 +97,7 @@ EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eye
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
-LOWER_SHADE: Final = 0.88  # light of lower teeth over that of upper ones; filmed
+LOWER_SHADE: Final = np.array([0.92, 0.88, 0.85])  # light of lower teeth over that of upper ones; filmed
 WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
@@ -115,8 +115,8 @@ THROAT_DARK, THROAT_LIGHTER = 0.5, -0.2  # shade in the middle, and what it gain
 THROAT_MIDDLE, THROAT_UPRIGHT = 0.1, 0.5  # how far below the centre it is darkest, and the gain up and down
 TONGUE_TOP: Final = (0.03, 0.3, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
 TONGUE_EDGE, TONGUE_SIDES = 3.5, 2.5  # slopes of its alpha along the top and at the sides
-TONGUE_BENDS: Final = 1.2  # slope at which its light grows from the top
-BACK_SHADE, BLADE_SHADE = 0.42, 0.8  # how light the upper edge is of the tongue's back, and of its blade; filmed
+TONGUE_BENDS: Final = 1.6  # slope at which its light grows from the top
+BACK_SHADE, BLADE_SHADE = 0.34, 0.92  # how light the upper edge is of the tongue's back, and of its blade; filmed
 GROOVE_DEPTH, GROOVE_WIDTH = 0.09, 0.10  # of its light, and half-width
 TONGUE_ROUND: Final = 0.25  # of its light that it loses at the sides
 
@@ -287,13 +287,13 @@ def build_mouth(
     teeth = find_upper_teeth(image, landmarks, light) if own else None
     row = personal_row(dentition, None if teeth is None else see_row(image, teeth, face), face)
     enamel += row.sure * (_own_enamel(row.colour, enamel) - enamel)
-    enamel = _faded(enamel, chroma)
+    enamel, lower = (_faded(colour, chroma) for colour in (enamel, LOWER_SHADE * enamel))
     gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
     edge = float(np.clip(row.edge, *EDGE_RANGE))
     size, blur = face.scale * TEETH_EXTENT[0] * MILLIMETRE, blur_of(image, landmarks)
     return MouthInterior(
         upper=_coloured(row.picture, enamel, gum, chroma, size, blur),
-        lower=_coloured(_without_gums(dentition.lower), LOWER_SHADE * enamel, gum, chroma, size, blur),
+        lower=_coloured(_without_gums(dentition.lower), lower, gum, chroma, size, blur),
         tongue=_tongue(tongue, BACK_SHADE),
         blade=_tongue(tongue, BLADE_SHADE),
         throat=_throat(throat),

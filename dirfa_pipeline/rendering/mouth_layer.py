@@ -43,9 +43,9 @@ TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of li
 ROUNDED: Final = np.array([0.52, 0.59, 0.61], np.float32)  # what protruding lips take, red least of all; filmed
 
 # The lips' shade on what is next to them, most of all from above.
-LIP_SHADE: Final = 0.72  # light in it; judged
-SHADE_DOWN, SHADE_BLUR = 0.022, Softness(1.0, 0.022)  # how far down the upper lip's reaches, and how soft it is
-SHADE_ENDS: Final = (0.12, 0.58)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
+LIP_SHADE: Final = 0.56  # light in it; filmed
+SHADE_DOWN, SHADE_BLUR = 0.026, Softness(1.0, 0.022)  # how far down the upper lip's reaches, and how soft it is
+SHADE_ENDS: Final = (0.14, 0.9)  # of the blurred opening: where the shade begins to fade, and how steeply; filmed
 # Between narrow lips, next to the lower one, behind which teeth stand; seen: without it a strip of teeth seems to lie
 # on the lip.
 CONTACT: Final = 0.45  # of the light, that the lower lip takes at its edge
