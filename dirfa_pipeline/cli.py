@@ -4,8 +4,8 @@ import argparse
 import difflib
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
 
 from .commands import (
     animate,
@@ -36,27 +36,45 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class CommandParser(argparse.ArgumentParser):
-    """The parser of one command; its errors say what may help."""
+    """The parser of one command; its errors are one line each and say what may help."""
+
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Keep what was given, which an error may be about."""
+        self._given = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Add what is known of a frequent mistake to argparse's message, and exit."""
-        if "arguments are required" in message and any(
-            action.option_strings and action.nargs == "+" for action in self._actions
-        ):
+        _, _, missing = message.partition("arguments are required: ")
+        if any(not name.startswith("-") for name in missing.split(", ") if name) and self._takes_several():
             message += "; put files before options that take several values"
-        super().error(message)
+        hint = "" if message.endswith("?") else f"; {self.prog} --help tells more"
+        progress(f"error: {message}{hint}")
+        raise SystemExit(BAD_INPUT)
 
     def reject(self, unknown: Sequence[str]) -> NoReturn:
         """Exit for arguments that this command does not have, naming the nearest option."""
-        message = f"unrecognized arguments: {' '.join(unknown)}"
         option = unknown[0].partition("=")[0]
-        near = difflib.get_close_matches(option, self._option_string_actions, n=1) if option[:1] == "-" else []
-        self.error(message + (f"; did you mean {near[0]}?" if near else ""))
+        near = self._option_string_actions if option[:1] == "-" else ()
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(option, near)}")
+
+    def _takes_several(self) -> bool:
+        """Whether an option that takes several values was given: it takes a file for one of them."""
+        several = {name for action in self._actions if action.nargs == "+" for name in action.option_strings}
+        return any(word in several for word in self._given)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Words that name the nearest of what is known; empty if none is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def build_parser() -> CommandParser:
     """The command line, with a help that teaches."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="dirfa",
         description="Make a video in which the person of a photo says a speech clip.",
         epilog=generate.EXAMPLES,
@@ -76,7 +94,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options of a command line; exits with a message for one that cannot be used."""
-    options, unknown = build_parser().parse_known_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser()
+    if not given:
+        parser.print_help(sys.stderr)
+        raise SystemExit(BAD_INPUT)
+    names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+    name = next((word for word in given if not word.startswith("-")), None)
+    if name is not None and name not in names:
+        parser.error(f"there is no command {name!r}{did_you_mean(name, names)}")
+    options, unknown = parser.parse_known_args(given)
     if unknown:
         options.parser.reject(unknown)
     return options

@@ -313,7 +313,7 @@ class DirfaPipeline(DiffusionPipeline):
             image: The photo, as [`prepare_portrait`] takes it.
             max_size (`int`, *optional*), face (`int` or `tuple[float, float]`, *optional*): As for
                 [`prepare_portrait`].
-            timed (`bool`, *optional*, defaults to `True`): Whether to draw and encode 12 frames to measure the
+            timed (`bool`, *optional*, defaults to `True`): Whether to draw and encode up to 12 frames to measure the
                 speed, which takes most of the time.
 
         Raises:

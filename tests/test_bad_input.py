@@ -326,4 +326,4 @@ def test_no_command(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([])
     assert stop.value.code == 2
-    check_words(capfd.readouterr().err, "usage: dirfa COMMAND")
+    check_words(capfd.readouterr().err, "usage: dirfa COMMAND examples: dirfa generate photo.jpg speech.wav")

@@ -1,7 +1,8 @@
 """What a photo is good for is told, with a verdict and advice; nothing about a photo raises."""
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ BAD: dict[str, tuple[Callable[[Portrait], Any], str, str]] = {
     "no picture": (lambda p: b"words", "picture", "cannot be read"),
     "no array": (lambda p: np.zeros((4, 4, 4, 4)), "picture", "must have shape"),
     "upside down": (lambda p: p.image[::-1, ::-1].copy(), "turn", ""),
-    "covered": (covered, "mouth", "shows the mouth"),
+    "covered": (covered, "mouth", "shows the whole mouth"),
     "tiny": (lambda p: np.array(Image.fromarray(p.image).resize((280, 280))), "size", "larger or closer"),
 }
 
@@ -72,6 +73,7 @@ def test_bad_photos_are_told(pipe: DirfaPipeline, portrait: Portrait, kind: str)
     refused = [finding for finding in told.findings if finding.verdict == "refused"]
     assert any(finding.name == name or kind == "upside down" for finding in refused), refused
     assert words in refused[0].advice + refused[0].found
+    assert refused[0].found not in refused[0].advice
     if kind == "upside down":
         assert "upside down" in refused[0].found + refused[0].advice
     json.dumps(told.as_dict())
@@ -98,15 +100,50 @@ def test_colours_and_orientation(pipe: DirfaPipeline, astronaut: Path, tmp_path:
     assert abs(float(told["turn"].values["roll"])) < 10
 
 
-def test_the_command(astronaut: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_photo_is_checked_as_large_as_its_video_would_be(
+    astronaut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.open(astronaut).resize((3000, 3000)).save(tmp_path / "phone.jpg")
+    assert main(["check", str(tmp_path / "phone.jpg"), "--no-speed"]) == DONE
+    assert "3000 x 3000 pixels, animated at 1920 x 1920" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "phone.jpg"), "--no-speed", "--max-size", "0"]) == DONE
+    assert "3000 x 3000 pixels\n" in capsys.readouterr().out
+
+
+def test_timing_a_large_photo_ends_soon(pipe: DirfaPipeline, astronaut: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = 0
+    frames = pipe.face_renderer.frames
+
+    def counted(*arguments: Any) -> Iterator[Any]:
+        nonlocal drawn
+        for frame in frames(*arguments):
+            drawn += 1
+            yield frame
+
+    monkeypatch.setattr(pipe.face_renderer, "frames", counted)
+    monkeypatch.setattr("dirfa_pipeline.pipeline_check.TIMED_SECONDS", 0.0)
+    assert float(pipe.check(astronaut, 384)["speed"].values["fps"]) > 0
+    assert drawn == 2, "one that does not count, and the first of twelve"
+
+
+def test_the_command(astronaut: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(astronaut), "--json", "--max-size", "384"]) == DONE
     told = json.loads(capsys.readouterr().out)
     assert told["faces"][0]["index"] == told["face"] == 0
     speed = told["findings"][-1]
     assert speed["name"] == "speed" and speed["values"]["fps"] > 0
+    assert re.match(r"1 s of video takes \d+\.\d\d s here", speed["found"]), speed
+    seconds = float(speed["found"].split()[5])
+    assert seconds == pytest.approx(25 / speed["values"]["fps"], rel=0.05)
     assert main(["check", str(astronaut), "--no-speed"]) == DONE
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["good", "picture"] and lines[-1].endswith("in all")
     assert lines[-2].startswith("asks     consent   Is this a photo of you")
     assert main(["check", "nowhere.jpg"]) == BAD_INPUT
+    refused = str(tmp_path / "wall.png")
+    Image.new("RGB", (300, 300), "grey").save(refused)
+    assert main(["check", refused]) == BAD_INPUT
+    printed = capsys.readouterr()
+    assert "refused  faces     no face found in the 300 x 300 picture: pass a photo" in printed.out
+    assert f"dirfa: error: {refused} cannot be animated" in printed.err
     assert main(["check", str(astronaut), "--face", "left"]) == BAD_INPUT

@@ -176,7 +176,7 @@ class FilmedFace:
         if sound.duration >= duration + 1.0 / self.fps:
             raise InputError(
                 f"the speech may not be longer than the video, got {sound.duration:.2f} s for {duration:.2f} s; "
-                "cut the speech, pass a longer video, or use fit_lengths (--fit)"
+                "cut the speech, pass a longer video, or fit them: --fit cut, hold or loop, in Python fit_lengths"
             )
         missing = max(0, round(duration * sound.sampling_rate) - sound.num_samples)
         return replace(sound, samples=np.pad(sound.samples, ((0, 0), (0, missing))))

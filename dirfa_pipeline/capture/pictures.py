@@ -22,6 +22,7 @@ BROKEN: Final = (
     OSError, Image.DecompressionBombError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError,
     struct.error,
 )  # fmt: skip
+SMALLER: Final = "pass max_size=512 or so (dirfa: --max-size 512)"  # a JPEG is decoded at a part of its size
 HEIF_BRANDS: Final = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # in bytes 8 to 12
 
 
@@ -158,7 +159,7 @@ def _open(source: Any, max_size: int | None) -> tuple[Image.Image, tuple[int, in
         if _is_heif(file):
             raise ImageError(f"{name} is a HEIC picture, which cannot be read; save it as JPEG") from error
         raise ImageError(f"{name} cannot be read as a picture ({error}); pass a JPEG, PNG or WebP file") from error
-    _check_area(picture, "pass max_size" if picture.format == "JPEG" else "scale it down first")
+    _check_area(picture, SMALLER if picture.format == "JPEG" else "scale it down first, or save it as JPEG")
     return picture, own
 
 

@@ -4,7 +4,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from . import faces
+from ..errors import InputError
+from . import faces, output
 from .files import check_files
 from .loading import load_pipeline
 
@@ -17,7 +18,7 @@ EXAMPLES = """examples:
   dirfa check group.jpg --face 1 --max-size 512
   dirfa check photo.jpg --json --no-speed
 
-A bad photo is no error: the exit code is 0 if the file exists."""
+The exit code is 2 for a photo that is refused, and 0 for one that is merely poor."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,19 +31,26 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     check.set_defaults(run=run)
     check.add_argument("photo", help="the photo to check")
     faces.add_option(check)
-    check.add_argument("--max-size", type=int, help="longest side of the video in pixels; the photo's own if left out")
+    output.add_max_size(check)
     check.add_argument("--json", action="store_true", help="print JSON")
     check.add_argument("--no-speed", action="store_true", help="do not measure the speed, which is quicker")
     check.add_argument("--weights", help="folder or hub id of a trained pipeline; the bundled one if left out")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run `dirfa check`; the networks that draw are not loaded."""
+    """
+    Run `dirfa check`; the networks that draw are not loaded.
+
+    Raises:
+        InputError: The photo is refused, as the printed findings tell, or an option cannot be used.
+    """
     check_files(".", photo=options.photo)
     face = faces.read_choice(options.face)
     pipeline = load_pipeline(options.weights, doing=None, draws=False)
-    told = pipeline.check(options.photo, options.max_size, face, timed=not options.no_speed)
+    told = pipeline.check(options.photo, output.longest_side(options), face, timed=not options.no_speed)
     print(json.dumps(told.as_dict(), indent=2) if options.json else as_text(told), flush=True)
+    if told.verdict == "refused":
+        raise InputError(f"{options.photo} cannot be animated; what is marked as refused says why and what to do")
 
 
 def as_text(told: "PhotoCheck") -> str:

@@ -1,6 +1,7 @@
 """`dirfa generate`: photo and speech to mp4."""
 
 import argparse
+import mimetypes
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -145,6 +146,8 @@ def check_options(options: argparse.Namespace) -> None:
     sources = {name: getattr(options, name) for name in ("photo", "speech", "animation", "motion_from")}
     output.check_options(options)
     check_files(options.output, **sources)
+    if _kind(options.photo) in ("audio", "video") and _kind(options.speech) == "image":
+        raise InputError(f"the photo comes before the speech, got {options.photo} {options.speech}; swap them")
     marks.check_options(options)
     if options.preset not in PRESETS:
         raise InputError(f"--preset must be one of {', '.join(PRESETS)}, got {options.preset!r}")
@@ -168,6 +171,11 @@ def check_options(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if not low <= value <= high:
             raise InputError(f"--{name.replace('_', '-')} must be in [{low}, {high}], got {value}")
+
+
+def _kind(path: str | None) -> str:
+    """What a file is by its ending: image, audio, video ..., or an empty string."""
+    return (mimetypes.guess_type(path)[0] or "").partition("/")[0] if path else ""
 
 
 def output_paths(path: str, count: int) -> list[str]:

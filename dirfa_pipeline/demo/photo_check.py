@@ -34,7 +34,7 @@ def connect_photo_check(pipe: DirfaPipeline, photo: gr.Image, face: gr.Radio, sh
         told = _told(pipe, path, None)
         if told is None or path is None:
             return gr.Radio([], value=None, visible=False), ADVICE
-        names = [(str(one.index + 1), one.index) for one in told.faces]
+        names = [(str(one.index), one.index) for one in told.faces]
         return gr.Radio(names, value=told.face, visible=len(names) > 1), show_check(told, path)
 
     def again(path: str | None, chosen: int | None) -> str:
@@ -93,7 +93,7 @@ def _show_faces(faces: tuple[FoundFace, ...], chosen: int | None, path: str) -> 
         left, top, right, bottom = face.box
         room = round(ROOM * max(right - left, bottom - top))
         crop = picture.crop((left - room, top - room, right + room, bottom + room))
-        number, frame = face.index + 1, ' class="chosen"' if face.index == chosen else ""
+        number, frame = face.index, ' class="chosen"' if face.index == chosen else ""
         source = data_uri(np.asarray(ImageOps.fit(crop, THUMBNAIL)))
         shown.append(
             f'<figure{frame}><img alt="Face {number}" src="{source}"><figcaption>{number}</figcaption></figure>'

@@ -183,8 +183,11 @@ def test_huge_jpegs_are_read_where_a_size_is_given(tmp_path: Path) -> None:
     assert photo.pixels.shape == (384, 512, 3) and photo.size == (8000, 6000)
     assert photo.scale == pytest.approx(512 / 8000)
     assert np.abs(photo.pixels.astype(int) - [200, 90, 60]).max() <= 3
-    with pytest.raises(ImageError, match="40 megapixels, got 8000 x 6000; pass max_size"):
+    with pytest.raises(ImageError, match="40 megapixels, got 8000 x 6000; pass max_size=512 .*--max-size 512"):
         read_photo(tmp_path / "phone.jpg")
+    Image.new("L", (8000, 6000)).save(tmp_path / "phone.png")
+    with pytest.raises(ImageError, match="got 8000 x 6000; scale it down first, or save it as JPEG"):
+        read_photo(tmp_path / "phone.png", max_size=512)
 
 
 def test_heic_is_named(tmp_path: Path) -> None:
@@ -283,7 +286,7 @@ def test_a_hidden_mouth_is_refused(portrait: Portrait, face_model: FaceModel) ->
     x0, y0 = (low - margin).astype(int)
     x1, y1 = (high + margin).astype(int)
     picture[y0:y1, x0:x1] = (120, 160, 200)
-    with pytest.raises(FaceNotFoundError, match=r"mouth is hidden: .* differ by \d+\.\d%"):
+    with pytest.raises(FaceNotFoundError, match="the mouth is hidden by a hand, a mask, hair"):
         Portrait.from_image(picture, face_model)
 
 

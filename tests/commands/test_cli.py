@@ -91,6 +91,7 @@ BAD_COMMANDS = {
     "no photo": (["nobody.jpg", SPEECH], "photo not found: nobody.jpg"),
     "no speech": ([PHOTO, "silence.wav"], "speech not found: silence.wav"),
     "nothing to say": ([PHOTO], "speech or --animation is needed"),
+    "swapped": ([SPEECH, PHOTO], f"the photo comes before the speech, got {SPEECH} {PHOTO}; swap them"),
     "photo is no picture": ([SPEECH, SPEECH], "cannot be read as a picture"),
     "speech is no sound": ([PHOTO, PHOTO], "audio"),
     "extension": ([PHOTO, SPEECH, "-o", "talk.avi"], "must end in .mp4, .mov, .webm or .png, got 'talk.avi'"),
@@ -187,14 +188,19 @@ def test_push_checks_its_files(arguments: list[str], message: str, capsys: pytes
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("generate a b -o c.mp4 --expresion happy", "dirfa generate: error: unrecognized arguments: "),
+        ("generate a b -o c.mp4 --expresion happy", "dirfa: error: unrecognized arguments: --expresion happy; did"),
         ("generate a b -o c.mp4 --expresion happy", "did you mean --expression?"),
         ("verify a --jsn=1", "did you mean --json?"),
-        ("verify a b", "unrecognized arguments: b\n"),
+        ("verify a b", "dirfa: error: unrecognized arguments: b; dirfa verify --help tells more\n"),
+        ("generat a b -o c.mp4", "dirfa: error: there is no command 'generat'; did you mean generate?\n"),
+        ("make a b", "dirfa: error: there is no command 'make'; dirfa --help tells more\n"),
+        ("generate a b", "dirfa: error: the following arguments are required: -o/--output; dirfa generate --help"),
+        ("generate a b --gaze camera", "are required: -o/--output; dirfa generate --help tells more"),
         ("generate --gaze camera a b -o c.mp4", "put files before options that take several values"),
     ],
 )
 def test_mistyped_options_are_answered(words: str, message: str, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit):
         main(words.split())
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1

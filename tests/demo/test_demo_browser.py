@@ -557,8 +557,8 @@ def test_a_face_is_chosen(visit: Visit, tmp_path: Path) -> None:
     expect(page.locator("#photo-check figure")).to_have_count(3)
     page.locator("#still img").wait_for()
     shown = page.locator("#still img").get_attribute("src")
-    page.locator("#faces").get_by_role("radio", name="2").check()
-    page.locator("#photo-check figure.chosen img[alt='Face 2']").wait_for()
+    page.locator("#faces").get_by_role("radio", name="1").check()
+    page.locator("#photo-check figure.chosen img[alt='Face 1']").wait_for()
     expect(page.locator("#still img")).not_to_have_attribute("src", shown or "")
 
 

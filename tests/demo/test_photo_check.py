@@ -35,4 +35,4 @@ def test_faces_are_numbered_and_the_chosen_one_is_marked(tmp_path: Path) -> None
     told = PhotoCheck((Finding("faces", "works", "two"),), (face(0), face(1)), face=1)
     shown = show_check(told, str(path))
     assert shown.count("<figure") == 2
-    assert '<figure class="chosen"><img alt="Face 2"' in shown
+    assert '<figure class="chosen"><img alt="Face 1"' in shown
