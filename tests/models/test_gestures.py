@@ -58,15 +58,15 @@ def test_steps_rise_once_and_stay(slow: float) -> None:
 
 @given(st.integers(0, 1000), st.floats(0.01, 100.0), st.floats(1.0, 2.0))
 def test_moves_are_bounded_in_order(seed: int, size: float, scale: float) -> None:
-    """However loudly an event sounds it moves nothing further than talkers do, and small moves stay as they are."""
+    """However loudly an event sounds it moves nothing further than talkers do, and lesser moves stay."""
     moves, factor = size * drawn(5, seed), torch.tensor(scale)
     bounded = bound_moves(moves, factor)
     gestures = [MOST_GESTURES[MOTION_NAMES[channel]] for channel in GESTURE_CHANNELS]
     most = factor * torch.tensor([*(MOST_STEPS[name] for name in MOTION_NAMES), *gestures])
-    assert (bounded.abs() <= most).all() and (bounded.abs() <= moves.abs() + 1e-7).all()
+    assert (bounded.abs() <= most * 1.0001).all() and (bounded.abs() <= moves.abs() + 1e-7).all()
     assert (bounded * moves >= 0.0).all()
-    small = moves.abs() < 0.1 * most
-    torch.testing.assert_close(bounded[small], moves[small], rtol=0.01, atol=1e-6)
+    small = moves.abs() < 0.5 * most
+    torch.testing.assert_close(bounded[small], moves[small], rtol=0.02, atol=1e-6)
 
 
 def test_gestures_come_and_go() -> None:

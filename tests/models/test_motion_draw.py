@@ -12,6 +12,7 @@ from dirfa_pipeline import DirfaPipeline, load_audio
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.beats import beat_scores, loudness_of
 from dirfa_pipeline.evaluation.hearing import likeness, pose_curves
+from dirfa_pipeline.evaluation.metrics import head_motion
 from dirfa_pipeline.media.audio import ENCODER_RATE, AudioClip
 from dirfa_pipeline.models.motion_channels import FACE, NUM_MOTIONS
 from dirfa_pipeline.models.motion_draw import FURTHEST, MotionDraw
@@ -111,3 +112,13 @@ def test_heads_move_with_the_speech_and_not_with_its_reverse(pipeline: DirfaPipe
     own, reverse = beats
     assert own[0] > reverse[0] + 0.1
     assert own.mean() > reverse.mean() + 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("emphasis", [1.0, 1.8])
+def test_heads_turn_no_faster_than_talkers(pipeline: DirfaPipeline, wave: np.ndarray, emphasis: float) -> None:
+    """Tracked talkers reach 150 degrees a second in their fastest frames; so do takes, for emphatic voices, too."""
+    loud = np.abs(wave) ** emphasis * np.sign(wave)
+    takes = takes_of(pipeline, (loud * np.abs(wave).max() / np.abs(loud).max()).astype(np.float32), range(6))
+    fastest = [head_motion(take[:, -6:-3], ANIMATION_FPS)["angular_speed_peak"] for take in takes]
+    assert max(fastest) < 150.0 and np.mean(fastest) > 30.0, fastest
