@@ -17,9 +17,11 @@ from .takes import Take
 
 ABOUT: Final = (
     "The head of the photo in 3D, moving as in the take. Drag to turn it, scroll to come nearer. The .glb file is for "
-    "Blender, Unreal Engine and browsers: 52 ARKit morph targets, joints for neck and head, eyes, teeth and tongue. "
-    "What the photo does not show is guessed."
+    "Blender, Unreal Engine and browsers: 67 morph targets (52 of ARKit, 15 visemes), joints for neck and head, eyes, "
+    "teeth and tongue. What the photo does not show is guessed."
 )
+# Degrees around and from straight above, and a distance; None is the viewer's own. It would look down on the head.
+CAMERA: Final = (None, 90, None)
 NOTHING: Final = "Generate a video under Create first. Its head appears here."
 
 
@@ -29,7 +31,10 @@ def build_head(pipe: DirfaPipeline, inputs: Inputs, made: gr.State) -> None:
     choice = gr.Radio([], label="Take", visible=False)
     build = gr.Button("Build the head", variant="primary", elem_id="build-head", interactive=False)
     note = gr.HTML(show_note(NOTHING), elem_id="head-status")
-    shown = gr.Model3D(label="Head", height=480, clear_color=(0.55, 0.6, 0.65, 1.0), elem_id="head", interactive=False)
+    shown = gr.Model3D(
+        label="Head", height=480, clear_color=(0.55, 0.6, 0.65, 1.0), camera_position=CAMERA, elem_id="head",
+        interactive=False,
+    )  # fmt: skip
     file = gr.File(label="Download: .glb", visible=False, interactive=False, elem_id="head-file")
 
     def offer(takes: list[Take]) -> tuple[gr.Radio, gr.Button, str]:

@@ -9,6 +9,7 @@ viewer, its unit is the metre; an inter-ocular distance is taken as 63 mm.
 import os
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,17 +17,18 @@ from ..animation.animation import Animation
 from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
 from ..animation.gaze import Side, eye_angles
 from ..errors import AnimationError
-from ..face.landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE, EyeLandmarks
+from ..face.landmarks import INNER_LIPS, INNER_MIDDLE, LEFT_EYE, OVAL, RIGHT_EYE
 from ..face.rotations import rotation_matrix
 from ..media.files import whole_file
 from ..models.face_renderer import PreparedPortrait
 from ..rendering.eyes import Eye
 from ..rendering.mesh import NUM_FACE_VERTICES
 from ..rendering.mouth import CHIN, LOWER_EDGE
-from ..rendering.tooth_rows import MILLIMETRE, TEETH_EXTENT
+from ..rendering.tooth_rows import ARCH, LUMINANCE, MILLIMETRE, PER_MM, SIZE, TEETH_EXTENT
 from ..version import __version__
 from .glb import GlbWriter, vertex_normals
-from .shell import COLUMNS, HeadShell, build_shell, to_picture
+from .lids import lid_morphs, lid_places, lid_vertices, with_lids
+from .shell import COLUMNS, HeadShell, build_shell, oval_loop, to_picture
 from .skeleton import NECK_SHARE, Skeleton
 from .visemes import MORPH_NAMES, with_visemes
 
@@ -36,23 +38,30 @@ Array = NDArray[np.float32]
 METRES: Final = 0.063  # an inter-ocular distance
 AXES: Final = np.array([1.0, -1.0, -1.0], np.float32)  # from the picture's axes to glTF's
 NECK_GIVE: Final = 0.12  # of the way to the back, over which the head follows the face's expressions
-LID: Final = 6.0 * MILLIMETRE  # how far lids reach back along the eyeball
+GUTTER: Final = 32  # pixels by which both parts of the picture go on, so that smaller copies of it do not mix them
 EYEBALL: Final = (12.0 * MILLIMETRE, 28.0 * MILLIMETRE)  # radius of a real one, and of one that fills a flat opening
 EYE_REACH: Final = 19.0 * MILLIMETRE  # from the iris to the edges of what is there of the ball
-ARCH: Final = 24.0 * MILLIMETRE  # radius of the rows of teeth
-TEETH_DEPTH, LOWER_TEETH_DEPTH = 4.0 * MILLIMETRE, 8.0 * MILLIMETRE  # behind the lips
+TEETH_DEPTH, LOWER_TEETH_DEPTH = 4.0 * MILLIMETRE, 6.0 * MILLIMETRE  # behind the lips
+# Rows are painted dark to their ends, for a mouth seen from the front: when the head turns, these come to the front.
+# How smooth that fall of light is in millimetres, the power of it that they get back, and the greatest gain. These and
+# the two below were chosen by eye on pictures of exported heads.
+ROW_SMOOTH, EVENED, MOST_EVENED = 3.0, 0.7, 3.0
+LOWER_SHOWN: Final = 7.0 * MILLIMETRE  # of the lower teeth over their lip with jawOpen at 1
 LOWER_CROWNS: Final = 0.5  # of the lower row's picture: what is below would come out over the chin
 # The mouth's inside, ring by ring behind the lips: depth and greatest half height in millimetres, width in that of the
-# lips, how far it follows the lips, and its lower half the jaw.
-CAVITY: Final = ((5.0, 4.0, 0.95, 1.0, 0.0), (14.0, 13.0, 0.95, 0.0, 0.9), (27.0, 12.0, 0.8, 0.0, 0.6),
-                 (36.0, 8.0, 0.5, 0.0, 0.2), (40.0, 0.0, 0.0, 0.0, 0.0))  # fmt: skip
+# lips, how far it follows the lips, and its lower half the jaw, and its light. The first ring is the inner side of the
+# lips and reaches into the opening: teeth would show as a pale line between lips that hardly part.
+CAVITY: Final = (
+    (1.5, -1.0, 0.97, 1.0, 0.0, 0.0), (5.0, 4.0, 0.95, 1.0, 0.0, 0.85), (14.0, 13.0, 0.95, 0.0, 0.9, 0.65),
+    (27.0, 12.0, 0.8, 0.0, 0.6, 0.3), (36.0, 8.0, 0.5, 0.0, 0.2, 0.1), (40.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+)  # fmt: skip
 TONGUE: Final = (16.0, 40.0)  # millimetres: half its width, its length
 TONGUE_TIP, TONGUE_TOP = 11.0, 1.0  # millimetres behind the lips, and over the edge of the lower teeth
 TONGUE_BEND: Final = 8.0  # millimetres that its edges lie lower than its middle
 TONGUE_OUT: Final = (4.0, 20.0)  # millimetres that tongueOut lifts the tip and brings it forward
 GRID: Final = 17
-# Roughness: of skin as renderers take it, of what saliva and tears cover, of the throat.
-SKIN, WET, DULL = 0.6, 0.25, 0.9
+# Roughness: of skin as renderers take it, of what saliva covers, of eyes, whose glints the photo has, of the throat.
+SKIN, WET, EYES, DULL = 0.6, 0.25, 0.5, 0.9
 
 
 def export_head(prepared: PreparedPortrait, animation: Animation | None, path: str | os.PathLike[str]) -> None:
@@ -81,8 +90,10 @@ def build_glb(prepared: PreparedPortrait, animation: Animation | None = None) ->
     resting, face = _resting(prepared), prepared.portrait.face
     shell = build_shell(prepared, resting, _to_head(prepared, prepared.portrait.landmarks))
     skeleton = Skeleton.of(shell.vertices, resting[list(CHIN)].mean(0))
-    jaw = face.basis[:, list(CHIN)].mean(1)  # teeth and tongue go with the chin
-    with_jaw = [add(glb, prepared, jaw) for add in (_add_lower_teeth, _add_tongue, _add_cavity)]
+    jaw = face.basis[:, list(CHIN)].mean(1)  # what is inside goes with the chin
+    raised = _raised(jaw, face.basis[:, INNER_MIDDLE[1]])
+    with_jaw = [_add_lower_teeth(glb, prepared, raised), _add_tongue(glb, prepared, jaw)]
+    with_jaw.append(_add_cavity(glb, prepared, jaw))
     eyes = [_add_eye(glb, prepared, eye) for eye in prepared.eyes]
     inside = [*with_jaw, *eyes, _add_upper_teeth(glb, prepared)]
     head_frame = glb.add("nodes", {"name": "HeadFrame", "children": inside, "translation": _place(-skeleton.head)})
@@ -146,31 +157,31 @@ def _add_skin(
     face, resting = prepared.portrait.face, _resting(prepared)
     rings = len(shell.vertices)
     around = np.concatenate([shell.vertices, shell.vertices[:, :1]], axis=1)  # the picture's edges meet
-    inner = [*RIGHT_EYE.outline, *LEFT_EYE.outline]
-    vertices = np.concatenate([resting[:NUM_FACE_VERTICES], around.reshape(-1, 3), resting[inner] + [0.0, 0.0, LID]])
+    seam = oval_loop(resting)
+    around[0] = np.concatenate([seam, seam[:1]])  # to the last bit: a rounding error would be a crack
+    vertices = np.concatenate(
+        [resting[:NUM_FACE_VERTICES], around.reshape(-1, 3), lid_vertices(resting), seam[1::2]]
+    )  # fmt: skip
     give = np.exp(-shell.share / NECK_GIVE)
     give[give < 0.02] = 0.0
-    oval = face.basis[:, list(OVAL)]
-    loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=1))], axis=2).reshape(NUM_EXPRESSIONS, COLUMNS, 3)
-    loop = np.concatenate([loop, loop[:, :1]], axis=1)
-    follow = (give[:, None, None] * loop[:, None]).reshape(NUM_EXPRESSIONS, -1, 3)
-    morphs = np.concatenate([face.basis[:, :NUM_FACE_VERTICES], follow, face.basis[:, inner]], axis=1)
+    loop = oval_loop(face.basis)
+    closed = np.concatenate([loop, loop[:, :1]], axis=1)
+    follow = (give[:, None, None] * closed[:, None]).reshape(NUM_EXPRESSIONS, -1, 3)
+    morphs = np.concatenate(
+        [face.basis[:, :NUM_FACE_VERTICES], follow, lid_morphs(face.basis), loop[:, 1::2]], axis=1
+    )  # fmt: skip
 
     picture, corner = _join_pictures(prepared, shell)
     size, band = np.array(picture.shape[1::-1]), np.array(shell.picture.shape[1::-1])
     down, right = np.mgrid[0:rings, 0 : COLUMNS + 1]
     beyond = np.stack([right / COLUMNS, down / (rings - 1)], axis=-1).reshape(-1, 2)
     beyond = 0.5 + beyond * (band - 1.0) + [0, size[1] - band[1]]
-    places = np.concatenate([
-        prepared.portrait.landmarks[:NUM_FACE_VERTICES, :2] - corner, beyond,
-        prepared.portrait.landmarks[inner, :2] - corner,
-    ])  # fmt: skip
+    marks = prepared.portrait.landmarks[:, :2] - corner
+    places = np.concatenate([marks[:NUM_FACE_VERTICES], beyond, lid_places(marks), oval_loop(marks)[1::2]])
     grid = NUM_FACE_VERTICES + _grid_triangles(rings, COLUMNS + 1)[:, ::-1]
-    walls, start = [], NUM_FACE_VERTICES + around.shape[0] * around.shape[1]
-    for eye in (RIGHT_EYE, LEFT_EYE):
-        walls.append(_lid_triangles(eye, start))
-        start += len(eye.outline)
-    triangles = np.concatenate([_face_triangles(prepared), grid, *walls]).astype(np.int32)
+    face_triangles = with_lids(_face_triangles(prepared), NUM_FACE_VERTICES + around.shape[0] * around.shape[1])
+    face_triangles = _halved_along_oval(face_triangles, len(vertices) - len(OVAL))
+    triangles = np.concatenate([face_triangles, grid]).astype(np.int32)
     material = glb.add_material("Skin", picture, SKIN)
     shares, normals = skeleton.shares(vertices), vertex_normals(_metres(vertices), triangles)
     for values in (shares, normals):
@@ -187,13 +198,26 @@ def _add_skin(
 
 def _hold_seam(values: Array) -> None:
     """
-    Give the head's first ring, in place, the values `(vertices, channels)` of the face's oval and means between them.
-
-    Only every second of its vertices is one of the face's, too: anything else would be a crack or a crease.
+    Give both sides of the seam between face and head, in place, the values `(vertices, channels)` of the face's oval
+    and means between them: anything else would be a crack or a crease.
     """
-    oval = values[list(OVAL)]
-    ring = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=0))], axis=1).reshape(COLUMNS, -1)
+    ring = oval_loop(values)
     values[NUM_FACE_VERTICES : NUM_FACE_VERTICES + COLUMNS + 1] = np.concatenate([ring, ring[:1]])
+    values[-len(OVAL) :] = ring[1::2]
+
+
+def _halved_along_oval(triangles: NDArray[np.int32], start: int) -> NDArray[np.int32]:
+    """
+    The face's triangles, of which those along its oval meet the head's in every vertex of its first ring.
+
+    Between two of the oval's landmarks the ring has one vertex more, the face's own copy of which is one from `start`
+    on: without it there would be pinholes along the seam.
+    """
+    for middle, (here, after) in enumerate(zip(OVAL, np.roll(OVAL, -1), strict=True), start):
+        at_edge = np.isin(triangles, (here, after)).sum(1) == 2
+        halves = [np.where(triangles[at_edge] == end, middle, triangles[at_edge]) for end in (here, after)]
+        triangles = np.concatenate([triangles[~at_edge], *halves])
+    return triangles
 
 
 def _join_pictures(prepared: PreparedPortrait, shell: HeadShell) -> tuple[NDArray[np.uint8], NDArray]:
@@ -204,7 +228,10 @@ def _join_pictures(prepared: PreparedPortrait, shell: HeadShell) -> tuple[NDArra
     high = np.clip(np.ceil(places.max(0)) + 4, low + 1, limits).astype(int)
     cut = shell.photo[low[1] : high[1], low[0] : high[0]]
     width = max(cut.shape[1], shell.picture.shape[1])
-    parts = [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), mode="edge") for part in (cut, shell.picture)]
+    parts = [
+        np.pad(part, (rows, (0, width - part.shape[1]), (0, 0)), mode="edge")
+        for part, rows in ((cut, (0, GUTTER)), (shell.picture, (GUTTER, 0)))
+    ]
     return np.concatenate(parts), low
 
 
@@ -217,14 +244,6 @@ def _face_triangles(prepared: PreparedPortrait) -> NDArray[np.int32]:
     return face
 
 
-def _lid_triangles(eye: EyeLandmarks, start: int) -> NDArray[np.int32]:
-    """A strip from the lids' margin to the same number of vertices from `start` on."""
-    outer = np.array(eye.outline)
-    inner = start + np.arange(len(outer))
-    after, inner_after = np.roll(outer, -1), np.roll(inner, -1)
-    return np.concatenate([np.stack([outer, after, inner], 1), np.stack([inner, after, inner_after], 1)])
-
-
 def _resting(prepared: PreparedPortrait) -> Array:
     return prepared.portrait.face.head_vertices(np.zeros((1, NUM_EXPRESSIONS + 6), np.float32))[0]
 
@@ -233,16 +252,23 @@ def _add_upper_teeth(glb: GlbWriter, prepared: PreparedPortrait) -> int:
     mouth = prepared.mouth
     bottom = mouth.centre + [0.0, mouth.incisal_edge, TEETH_DEPTH]
     vertices, places, triangles = _arch(bottom - [0.0, TEETH_EXTENT[1] * MILLIMETRE, 0.0])
-    material = glb.add_material("UpperTeeth", _picture(mouth.upper), WET, "MASK")
+    material = glb.add_material("UpperTeeth", _row(mouth.upper), WET, "MASK")
     return glb.add(
         "nodes", {"name": "UpperTeeth", "mesh": glb.add_mesh("UpperTeeth", vertices, places, triangles, material)}
     )
 
 
+def _raised(jaw: Array, lip: Array) -> Array:
+    """The jaw's moves `(52, 3)`, in which jawOpen leaves the teeth in sight over the lip, which moves by `lip`."""
+    raised, opens = jaw.copy(), EXPRESSION_NAMES.index("jawOpen")
+    raised[opens, 1] = min(jaw[opens, 1], lip[opens, 1] - LOWER_SHOWN - LOWER_EDGE * MILLIMETRE)
+    return raised
+
+
 def _add_lower_teeth(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     mouth = prepared.mouth
     vertices, places, triangles = _arch(mouth.centre + [0.0, LOWER_EDGE * MILLIMETRE, LOWER_TEETH_DEPTH], LOWER_CROWNS)
-    material = glb.add_material("LowerTeeth", _picture(mouth.lower), WET, "MASK")
+    material = glb.add_material("LowerTeeth", _row(mouth.lower), WET, "MASK")
     morphs = with_visemes(_metres(np.repeat(jaw[:, None], len(vertices), axis=1)))
     mesh = glb.add_mesh("LowerTeeth", vertices, places, triangles, material, morphs, MORPH_NAMES)
     return glb.add("nodes", {"name": "LowerTeeth", "mesh": mesh})
@@ -275,13 +301,13 @@ def _add_cavity(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     upwards = np.sin(2.0 * np.pi * np.arange(len(lips)) / len(lips))[:, None]  # from corner over upper lip to corner
     follow: list[NDArray[np.floating]] = [basis]
     rings, bright = [lips], [1.0]
-    for depth, height, width, with_lips, with_jaw in CAVITY:
+    for depth, height, width, with_lips, with_jaw, light in CAVITY:
         ring = middle + width * (lips - middle)
         ring[:, 1:2] -= height * MILLIMETRE * upwards
         ring[:, 2] += depth * MILLIMETRE
         rings.append(ring)
         follow.append(with_lips * basis + with_jaw * np.maximum(-upwards, 0.0) * jaw[:, None])
-        bright.append(1.0 - depth / CAVITY[-1][0])
+        bright.append(light)
     # The picture is light at its border and dark in its middle.
     turn = 2.0 * np.pi * np.arange(len(lips)) / len(lips)
     circle = np.stack([-np.cos(turn), -np.sin(turn)], axis=-1)
@@ -310,7 +336,7 @@ def _add_eye(glb: GlbWriter, prepared: PreparedPortrait, eye: Eye) -> int:
     name = "RightEye" if eye.landmarks is RIGHT_EYE else "LeftEye"
     mesh = glb.add_mesh(
         name, _metres(vertices), np.clip(places, 0.0, 1.0).astype(np.float32), _grid_triangles(GRID, GRID),
-        glb.add_material(name, eye.filled, WET),
+        glb.add_material(name, eye.filled, EYES),
     )  # fmt: skip
     return glb.add("nodes", {"name": name, "mesh": mesh, "translation": _place(centre)})
 
@@ -330,13 +356,29 @@ def _eyeball(prepared: PreparedPortrait, eye: Eye) -> tuple[NDArray, float]:
 
 
 def _arch(top: NDArray, share: float = 1.0) -> tuple[Array, Array, NDArray[np.int32]]:
-    """The upper `share` of a row of teeth around a circle: vertices in metres, places in its picture, triangles."""
-    width, height = (extent * MILLIMETRE for extent in TEETH_EXTENT)
+    """The upper `share` of a row, from the front as in its picture: vertices in metres, places, triangles."""
+    width, height = TEETH_EXTENT
     across, down = np.meshgrid(np.linspace(-0.5, 0.5, GRID), [0.0, share])
-    angle = across * width / ARCH
-    bent = np.stack([ARCH * np.sin(angle), down * height, ARCH * (1.0 - np.cos(angle))], axis=-1).reshape(-1, 3)
+    aside = across * width
+    bent = MILLIMETRE * np.stack([aside, down * height, ARCH * aside**2], axis=-1).reshape(-1, 3)
     places = np.stack([across + 0.5, down], axis=-1).reshape(-1, 2)
     return _metres(bent + top), places.astype(np.float32), _grid_triangles(2, GRID)
+
+
+def _row(texture: Array) -> NDArray[np.uint8]:
+    """A row of teeth `(height, width, 4)` lit to its ends, and enlarged, since it is cut out at half its alpha."""
+    # There is nothing beyond its edges: their half covered pixels would count as wholly covered.
+    row = np.pad(texture, ((1, 1), (0, 0), (0, 0)), mode="edge")
+    row[[0, -1], :, 3] = 0.0
+    larger = SIZE[1] / texture.shape[1]
+    border = round(larger)
+    row = cv2.resize(row, (SIZE[1], round(texture.shape[0] * larger) + 2 * border), interpolation=cv2.INTER_CUBIC)
+    row = np.clip(row[border:-border], 0.0, 255.0)
+    light = (row[..., :3] @ LUMINANCE).max(0)
+    light = cv2.GaussianBlur(0.5 * (light + light[::-1])[None], (0, 0), ROW_SMOOTH * PER_MM)[0]
+    gain = np.minimum((light.max() / np.maximum(light, 1.0)) ** EVENED, MOST_EVENED)
+    row[..., :3] *= gain[:, None]
+    return _picture(row)
 
 
 def _grid_triangles(rows: int, columns: int) -> NDArray[np.int32]:

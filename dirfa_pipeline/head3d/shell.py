@@ -76,8 +76,7 @@ def build_shell(prepared: PreparedPortrait, resting: Array, shown: Array) -> Hea
 
 def fit_head(head: Array, face: Array) -> Array:
     """The mean head `(rings, 72, 3)` moved and scaled to a face's oval, and bent to meet it."""
-    oval = face[list(OVAL)]
-    loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=0))], axis=1).reshape(-1, 3)
+    loop = oval_loop(face)
     scale = np.ptp(loop, axis=0) / np.ptp(head[0], axis=0)
     scale[2] = np.sqrt(scale[0] * scale[1])  # a photo says little about depth
     moved = (head - head[0].mean(0)) * scale + loop.mean(0)
@@ -248,3 +247,10 @@ def to_picture(prepared: PreparedPortrait, points: NDArray) -> Array:
     """Where the photo shows points `(..., 3)` of the head's own frame: `(..., 2)` in pixels."""
     face = prepared.portrait.face
     return (face.scale * points @ face.rotation.T + face.translation)[..., :2].astype(np.float32)
+
+
+def oval_loop(values: Array) -> Array:
+    """Of a face's values `(..., vertices, channels)` those on its oval and halfway between: `(..., 72, channels)`."""
+    oval = values[..., list(OVAL), :]
+    loop = np.stack([oval, 0.5 * (oval + np.roll(oval, -1, axis=-2))], axis=-2)
+    return loop.reshape(*values.shape[:-2], COLUMNS, -1)

@@ -2,14 +2,16 @@
 
 import json
 import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dirfa_pipeline import EXPRESSION_NAMES, Animation, AnimationError, FaceRenderer, Portrait, load_audio
 from dirfa_pipeline.cli import BAD_INPUT, DONE, main
-from dirfa_pipeline.face.landmarks import OVAL
+from dirfa_pipeline.face.landmarks import OVAL, RIGHT_EYE
 from dirfa_pipeline.head3d.export import build_glb, export_head
 from dirfa_pipeline.head3d.visemes import MORPH_NAMES
 
@@ -64,6 +66,10 @@ class Glb:
 
     def mesh(self, name: str) -> dict:
         return next(mesh for mesh in self.content["meshes"] if mesh["name"] == name)
+
+    def image_of(self, name: str) -> int:
+        material = self.content["materials"][self.mesh(name)["primitives"][0]["material"]]
+        return self.content["textures"][material["pbrMetallicRoughness"]["baseColorTexture"]["index"]]["source"]
 
     def node(self, name: str) -> int:
         return next(index for index, node in enumerate(self.content["nodes"]) if node["name"] == name)
@@ -141,6 +147,47 @@ def test_the_head_is_closed_but_for_eyes_and_mouth(glb: Glb) -> None:
     for morph in part["targets"]:
         moved = glb.accessor(morph["POSITION"])
         np.testing.assert_allclose(moved[468 : 468 + 72 : 2], moved[list(OVAL)], atol=1e-7)
+
+
+def test_the_seam_around_the_face_has_no_pinholes(glb: Glb) -> None:
+    """Every vertex of the head's first ring is, to the last bit, one of the face's triangles', at rest and moved."""
+    (part,) = glb.mesh("Skin")["primitives"]
+    vertices, triangles = glb.accessor(part["attributes"]["POSITION"]), glb.accessor(part["indices"]).reshape(-1, 3)
+    ring = 468 + np.arange(72)
+    others = np.setdiff1d(triangles, 468 + np.arange(33 * 73))
+    for values in (vertices, *(vertices + glb.accessor(morph["POSITION"]) for morph in part["targets"][:52])):
+        beside = {place.tobytes() for place in values[others]}
+        assert all(place.tobytes() in beside for place in values[ring])
+    edges = {frozenset(edge) for a, b, c in triangles.tolist() for edge in ((a, b), (b, c), (c, a))}
+    assert not any(frozenset(edge) in edges for edge in zip(OVAL, np.roll(OVAL, -1).tolist(), strict=True))
+
+
+def test_lids_unroll_from_under_their_crease(glb: Glb) -> None:
+    """What the photo shows between crease and lashes keeps its height as an eye shuts."""
+    (part,) = glb.mesh("Skin")["primitives"]
+    vertices, triangles = glb.accessor(part["attributes"]["POSITION"]), glb.accessor(part["indices"]).reshape(-1, 3)
+    blink = glb.accessor(part["targets"][EXPRESSION_NAMES.index("eyeBlinkRight")]["POSITION"])
+    margin, crease = RIGHT_EYE.upper[3], RIGHT_EYE.crease[3]
+    beside = np.unique(triangles[(triangles == margin).any(1)])
+    band = next(index for index in beside if (vertices[index] == vertices[crease]).all())
+    assert blink[margin, 1] < -0.004
+    np.testing.assert_allclose(blink[band], blink[margin], atol=1e-6)
+    assert abs(blink[crease, 1]) < 0.5 * abs(blink[margin, 1])
+
+
+def test_rows_of_teeth_fill_the_mouth_to_both_sides(glb: Glb) -> None:
+    """As wide as the renderer's, and as light beside the middle."""
+    skin = glb.accessor(glb.mesh("Skin")["primitives"][0]["attributes"]["POSITION"])
+    for name in ("UpperTeeth", "LowerTeeth"):
+        row = glb.accessor(glb.mesh(name)["primitives"][0]["attributes"]["POSITION"])
+        assert row[:, 0].min() < skin[78, 0] and row[:, 0].max() > skin[308, 0]
+        assert row[:, 2].max() < skin[13, 2]
+        image = glb.content["bufferViews"][glb.content["images"][glb.image_of(name)]["bufferView"]]
+        content = glb.binary[image["byteOffset"] : image["byteOffset"] + image["byteLength"]]
+        light = np.asarray(Image.open(BytesIO(content)))[..., 1].max(0).astype(float)
+        assert len(light) == 384
+        for side in (light[84:108], light[-108:-84]):  # 14 to 18 mm from the middle
+            assert side.mean() > 0.5 * light[170:214].mean()
 
 
 def test_joints_move_the_head_as_the_animation_says(glb: Glb, portrait: Portrait, talk: Animation) -> None:
