@@ -8,6 +8,12 @@ RUN := $(VENV)/bin/python
 EXAMPLES := dirfa_pipeline/examples
 GLTF := tests/head3d/gltf/node_modules
 
+# On Linux PyPI has torch for CUDA, gigabytes larger; here is the CPU build, of which pip prefers the same version. Where
+# the address cannot be reached pip says so and goes on. For CUDA: make demo TORCH_INDEX=
+ifeq ($(shell uname -s),Linux)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+endif
+
 # Threads that spin while they wait slow small machines down.
 export OMP_WAIT_POLICY = PASSIVE
 export GOMP_SPINCOUNT = 0
@@ -79,7 +85,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): about 3 GB, some minutes"
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --constraint constraints.txt torch
+	$(RUN) -m pip install --quiet --constraint constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,docs,scale,serve,test,train,voices]"
 	touch $@
 

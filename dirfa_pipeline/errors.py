@@ -3,7 +3,7 @@
 
 def how_to_install(extra: str) -> str:
     """What to type where an extra of the package is missing."""
-    return f"pip install 'dirfa-pipeline[{extra}]', in a checkout pip install -e '.[{extra}]'"
+    return f"in a checkout pip install -e '.[{extra}]', elsewhere pip install 'dirfa-pipeline[{extra}]'"
 
 
 class InputError(ValueError):

@@ -96,7 +96,11 @@ def big_picture() -> Image.Image:
 
 
 AUDIO: list[tuple[str, Callable[[Files], Any], str]] = [
-    ("text file", lambda f: load_audio(f.text("speech.wav")), "cannot be read as audio; pass wav"),
+    (
+        "text file",
+        lambda f: load_audio(f.text("speech.wav")),
+        "speech.wav cannot be read as audio (it is damaged, or no sound); pass wav",
+    ),
     ("text file without a name", lambda f: load_audio(f.text("speech")), "cannot be read as audio"),
     ("picture named wav", lambda f: load_audio(f.picture("speech.wav", Image.fromarray(NOISE))), "no audio stream"),
     ("video without sound", lambda f: load_audio(f.silent_video()), "no audio stream; pass a file with sound"),
@@ -117,7 +121,7 @@ AUDIO: list[tuple[str, Callable[[Files], Any], str]] = [
     ("empty array", lambda f: load_audio((16000, [])), "empty 0.2 seconds"),
     ("NaN", lambda f: load_audio((16000, spoilt(np.nan))), "finite nan sample 77"),
     ("infinity", lambda f: load_audio((16000, spoilt(np.inf))), "finite inf sample 77"),
-    ("silent array", lambda f: load_audio((16000, 0 * TONE)), "silent peak microphone"),
+    ("silent array", lambda f: load_audio((16000, 0 * TONE)), "silent loudest 0.0001 got 0; microphone"),
     ("silent int16", lambda f: load_audio((16000, np.zeros(16000, np.int16))), "silent"),
     ("silent uint8", lambda f: load_audio((16000, np.full(16000, 128, np.uint8))), "silent"),
     ("three axes", lambda f: load_audio((16000, TONE[None, None])), "(samples,) (channels, samples) (1, 1, 16000)"),

@@ -66,4 +66,4 @@ def run(options: argparse.Namespace) -> None:
         animation = neutralize(animation, portrait.face)
     frames = pipeline.render(portrait, animation, alpha=options.alpha)
     write_video(options.output, frames, animation.fps, sound, marks=marks.read_marks(options))
-    print(options.output, flush=True)
+    output.tell_written(options.output, len(animation))

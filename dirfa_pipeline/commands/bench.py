@@ -30,11 +30,12 @@ MICROPHONE_BLOCK: Final = 0.02  # seconds
 MEMORY_READINGS: Final = 12  # over a stream, evenly: an hour is read every five minutes
 HEAD_SHARE: Final = 2.2  # faces that a picture is high
 COLUMNS: Final = {
-    "size": "size", "seconds": "sound s", "threads": "threads", "load_s": "load s", "fit_s": "fit s",
-    "encode_ms": "encode", "sample_ms": "sample", "render_ms": "render", "video_ms": "mp4", "rtf": "RTF",
+    "size": "size px", "seconds": "sound s", "threads": "threads", "load_s": "load s", "fit_s": "fit s",
+    "encode_ms": "encode ms", "sample_ms": "sample ms", "render_ms": "render ms", "video_ms": "mp4 ms", "rtf": "RTF",
     "cpu_rtf": "CPU RTF", "peak_gib": "peak GiB", "first_frame_s": "1st frame s", "live_rtf": "live RTF",
-    "live_late_ms": "late p99", "live_growth_mib": "growth MiB",
+    "live_late_ms": "late p99 ms", "live_growth_mib": "growth MiB",
 }  # fmt: skip
+WIDTH: Final = max(map(len, COLUMNS.values()))  # characters of a column
 
 T = TypeVar("T")
 
@@ -91,7 +92,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             "latest 1 % of frames come after the sound that they need, in milliseconds at a microphone's pace, and "
             "how much memory grew after its first twelfth. "
             "Each size is measured with each length and number of threads; the two default settings take about "
-            "a minute."
+            "a minute on two idle cores, and several minutes where others work or code is compiled first."
         ),
     )
     bench.set_defaults(run=run)
@@ -123,17 +124,20 @@ def run(options: argparse.Namespace) -> None:
             raise InputError(f"--{name.replace('_', '-')} must be {low} or more, got {given:g}")
     weights = str(options.weights or bundled_weights())
     if not options.json:
-        print("  ".join(f"{title:>9s}" for title in COLUMNS.values()))
+        print("  ".join(f"{title:>{WIDTH}s}" for title in COLUMNS.values()))
     settings = list(itertools.product(options.threads, options.sizes, options.seconds))
+    began = time.perf_counter()
     for number, (threads, size, seconds) in enumerate(settings, 1):
         on = f"{threads} thread{'s' * (threads > 1)}"
-        progress(f"{number} of {len(settings)}: {seconds:g} s of sound at {size} pixels on {on}")
+        left = (time.perf_counter() - began) * (len(settings) - number + 1) / max(1, number - 1)
+        wait = f", about {left:.0f} s to go" if number > 1 else ", half a minute to minutes"
+        progress(f"{number} of {len(settings)}: {seconds:g} s of sound at {size} pixels on {on}{wait}")
         case = Case(photo, speech, weights, options.device, size, seconds, options.live_seconds, threads)
         result = measure_apart(case)
         if options.json:
             print(json.dumps(result), flush=True)
         else:
-            print("  ".join(f"{format(result[name], '.3g'):>9s}" for name in COLUMNS), flush=True)
+            print("  ".join(f"{format(result[name], '.3g'):>{WIDTH}s}" for name in COLUMNS), flush=True)
 
 
 def measure_apart(case: Case) -> dict[str, Any]:

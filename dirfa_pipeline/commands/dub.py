@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
     frames = pipeline.dub(film, sound, generator=torch.Generator().manual_seed(seed))
     said = marks.read_marks(options, redrawn=film.shown)
     write_video(options.output, frames, film.fps, sound, options.crf, options.preset, said)
-    print(options.output, flush=True)
+    output.tell_written(options.output, len(film))
 
 
 def check_options(options: argparse.Namespace) -> None:

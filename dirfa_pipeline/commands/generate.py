@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> None:
         if options.neutralize:
             animation = neutralize(animation, portrait.portrait.face)
         save_take(pipeline, portrait, animation, sound, path, options)
-        print(path, flush=True)
+        output.tell_written(path, len(animation))
 
 
 def draw_takes(

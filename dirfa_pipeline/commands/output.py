@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from ..animation.frame_rate import ANIMATION_FPS
-from ..media.video_formats import check_output_path
+from ..media.video_formats import check_output_path, is_sequence, picture_name
 from . import progress
 
 
@@ -58,6 +58,13 @@ def tell_size(photo: "Photo", options: argparse.Namespace) -> None:
             f"the video has {made} pixels, which every phone plays; --max-size 512 is several times faster, "
             f"--max-size 0 keeps the photo's own {own}"
         )
+
+
+def tell_written(path: str, frames: int) -> None:
+    """Print the name of what was written, and say how many pictures that are if it stands for several."""
+    print(path, flush=True)
+    if is_sequence(path):
+        progress(f"{frames} pictures, {picture_name(path, 1)} to {picture_name(path, frames)}")
 
 
 def _rate(text: str) -> float:

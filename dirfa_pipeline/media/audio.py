@@ -252,7 +252,8 @@ class SoundCheck:
             raise AudioError(f"audio must last at least {MIN_SECONDS} s, got {duration:.3f} s; pass a longer clip")
         if self._peak < SILENT_PEAK:
             raise AudioError(
-                f"the audio is silent (peak {self._peak:.1e} of 1.0); check the recording or the microphone"
+                f"the audio is silent: the loudest sample may not be under {SILENT_PEAK:g} of full scale, got "
+                f"{self._peak:.2g}; check the recording or the microphone"
             )
         clipped = self._clipped / (self.num_samples * self.num_channels)
         if clipped > CLIPPED_SHARE:

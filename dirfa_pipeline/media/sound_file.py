@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import av
 import numpy as np
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from numpy.typing import NDArray
 
 from ..errors import AudioError, InputError
@@ -252,6 +252,9 @@ def _open_sound(path: str, source: str | BytesIO) -> Iterator[tuple[Any, Any]]:
     except (FFmpegError, ValueError, EOFError) as error:
         if isinstance(error, InputError):
             raise
+        reason = (
+            "it is damaged, or no sound" if isinstance(error, InvalidDataError) else getattr(error, "strerror", error)
+        )
         raise AudioError(
-            f"{path} cannot be read as audio ({error}); pass wav, mp3, m4a, opus, flac or a video"
+            f"{path} cannot be read as audio ({reason}); pass wav, mp3, m4a, opus, flac or a video"
         ) from error

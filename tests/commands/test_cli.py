@@ -87,6 +87,16 @@ def test_animation_without_speech(weights: str, tmp_path: Path) -> None:
     assert (tmp_path / "open.mp4").stat().st_size > 1000
 
 
+def test_pictures_are_counted(weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Animation.from_curves(3, jawOpen=0.4).save_npz(tmp_path / "open.npz")
+    pattern = str(tmp_path / "take-%03d.png")
+    arguments = ["generate", PHOTO, "--animation", str(tmp_path / "open.npz"), "-o", pattern, "--max-size", "384"]
+    assert main([*arguments, "--weights", weights]) == DONE
+    printed = capsys.readouterr()
+    assert printed.out == f"{pattern}\n"
+    assert f"dirfa: 3 pictures, {tmp_path / 'take-001.png'} to {tmp_path / 'take-003.png'}\n" in printed.err
+
+
 BAD_COMMANDS = {
     "no photo": (["nobody.jpg", SPEECH], "photo not found: nobody.jpg"),
     "no speech": ([PHOTO, "silence.wav"], "speech not found: silence.wav"),
