@@ -30,7 +30,7 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # than those that were drawn, and the tracks' were found on filmed ones (measured: benchmarks/measure_shown.py). Heads
 # lean more to make up for what the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.25, "pitch": 1.1, "roll": 1.15, "browDown": 1.8, "browInnerUp": 1.8, "browOuterUp": 1.8, "eyeWide": 1.9,
+    "yaw": 1.2, "pitch": 1.1, "roll": 1.2, "browDown": 1.8, "browInnerUp": 1.8, "browOuterUp": 1.8, "eyeWide": 1.9,
     "lids": 1.8,
 }  # fmt: skip
 

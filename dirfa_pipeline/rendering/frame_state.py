@@ -75,7 +75,8 @@ class Rig:
         head = lips.shape(head, weights, parted)
         vertices = scale[0] * head @ rotation[0].T + translation[0]
         vertices = vertices + self.forward[:, None] * transform[:, 2]
-        motion = HeadMotion(transform, translation[0, :2], CAMERA_DISTANCE * face.scale - float(face.translation[2]))
+        away = CAMERA_DISTANCE * face.scale - float(face.translation[2])
+        motion = HeadMotion(transform, self.landmarks.mean(0), away)
         vertices = motion.see(vertices, self.landmarks)
         vertices += self.stiff[:, None] * (motion.move(self.landmarks) - vertices)
         source = lips.roll(self.mesh.source[:, :2], weights, parted)

@@ -13,7 +13,7 @@ def motion(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> HeadMotion:
     """A turn about the point that stays where it is seen."""
     turn, centre = rotation_matrix(np.array([[yaw, pitch, roll]]))[0], np.array([100.0, 120.0, 0.0])
     rigid = np.column_stack([turn, centre - turn @ centre]).astype(np.float32)
-    return HeadMotion(rigid, centre[:2].astype(np.float32), 500.0)
+    return HeadMotion(rigid, centre.astype(np.float32), 500.0)
 
 
 def test_what_comes_nearer_grows() -> None:
@@ -22,7 +22,7 @@ def test_what_comes_nearer_grows() -> None:
     turned = motion(0.3)
     flat, seen = cheeks @ turned.rigid[:, :3].T + turned.rigid[:, 3], turned.move(cheeks)
     near, far = np.argsort(flat[:, 2])
-    away = np.abs(seen[:, :2] - turned.centre) / np.abs(flat[:, :2] - turned.centre)
+    away = np.abs(seen[:, :2] - turned.middle[:2]) / np.abs(flat[:, :2] - turned.middle[:2])
     np.testing.assert_allclose(away[near], 500.0 / (500.0 + flat[near, 2]), rtol=1e-4)
     assert (away[near] > 1.02).all() and (away[far] < 0.98).all()
     np.testing.assert_array_equal(seen[:, 2], flat[:, 2])
