@@ -103,16 +103,22 @@ class FaceSound(MediaStreamTrack):
         self._waiting = np.zeros(0, np.float32)
         self._sent = 0
         self._news = asyncio.Event()
+        self._is_heard = False
 
     def offer(self, frame: AvatarFrame) -> None:
-        """Play the sound of this frame next; sound that nobody takes within half a second is dropped."""
+        """
+        Play the sound of this frame next. Sound that nobody takes within half a second is dropped; at once before the
+        connection stands, because a receiver plays all that it gets and would begin late.
+        """
+        most = MOST_SOUND if self._is_heard else PACKET
         waiting = np.concatenate([self._waiting, frame.audio.mean(0)])
-        self._sent += max(0, len(waiting) - MOST_SOUND)
-        self._waiting = waiting[-MOST_SOUND:]
+        self._sent += max(0, len(waiting) - most)
+        self._waiting = waiting[-most:]
         self._news.set()
 
     async def recv(self) -> av.Packet:
         """Wait for the next Opus packet."""
+        self._is_heard = True
         while True:
             while len(self._waiting) < PACKET:
                 self._news.clear()
