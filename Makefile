@@ -8,11 +8,9 @@ RUN := $(VENV)/bin/python
 EXAMPLES := dirfa_pipeline/examples
 GLTF := tests/head3d/gltf/node_modules
 
-# On Linux PyPI has torch for CUDA, gigabytes larger; here is the CPU build, of which pip prefers the same version. Where
-# the address cannot be reached pip says so and goes on. For CUDA: make demo TORCH_INDEX=
-ifeq ($(shell uname -s),Linux)
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-endif
+# On Linux PyPI has torch for CUDA, gigabytes larger than the CPU build, which is enough. For that one:
+# make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
 
 # Threads that spin while they wait slow small machines down.
 export OMP_WAIT_POLICY = PASSIVE
@@ -83,7 +81,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUPPORTED)' \
 		|| { echo "Python 3.11 to 3.14 is needed; name one: make PYTHON=/path/to/python3.13"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV): about 3 GB, some minutes"
+	@echo "Installing into $(VENV): some minutes and 3 GB, or twice that where torch comes for CUDA"
 	$(RUN) -m pip install --quiet --upgrade pip
 	$(RUN) -m pip install --quiet --constraint constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,docs,scale,serve,test,train,voices]"
