@@ -34,6 +34,10 @@ SHOWN: Final[dict[str, float]] = {
     "lids": 1.8,
 }  # fmt: skip
 
+# Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards
+# for each radian, beyond what is drawn of them anyway (measured: benchmarks/measure_moves.py, less that of takes).
+ABOUT_NECK: Final[dict[tuple[str, str], float]] = {("roll", "x"): 0.5, ("pitch", "y"): -0.12}
+
 # Each named pair of weights moves together; the photo's own asymmetry stays.
 PAIRED: Final[dict[str, tuple[str, ...]]] = {
     "browDown": ("browDownLeft", "browDownRight"),
@@ -69,8 +73,11 @@ def limit_head(motion: Tensor) -> Tensor:
 
 
 def show_motion(motion: Tensor) -> Tensor:
-    """Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`]."""
-    return motion * motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
+    """Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`], and about the neck."""
+    shown = motion * motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
+    for (turn, shift), slope in ABOUT_NECK.items():
+        shown[:, MOTION_NAMES.index(shift)] += slope * shown[:, MOTION_NAMES.index(turn)]
+    return shown
 
 
 def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
