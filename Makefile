@@ -83,7 +83,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): some minutes and 3 GB, or twice that where torch comes for CUDA"
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet --constraint constraints.txt $(addprefix --extra-index-url ,$(TORCH_INDEX)) torch
+	$(RUN) -m pip install --quiet $(addprefix --extra-index-url ,$(TORCH_INDEX)) --constraint constraints.txt torch
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,docs,scale,serve,test,train,voices]"
 	touch $@
 
