@@ -27,7 +27,7 @@ from .channels import VoiceMix
 PIECE: Final = 16_384  # samples handled at a time, however long a chunk is
 LIVE_HOP: Final = 4  # features of a live step: two frames
 # Features that a step attends to before itself: four seconds. With half of them 1.2 % fewer are recognised, with twice
-# as many no more (measured: benchmarks/evaluate_lookahead.py on nine clips of native speakers).
+# as many no more (measured with these here: benchmarks/evaluate_lookahead.py, on nine of its native speakers' clips).
 LIVE_PAST: Final = 200
 
 

@@ -67,9 +67,8 @@ def bound_moves(drawn: Tensor, scale: Tensor) -> Tensor:
     How far moves go is told by how an event sounds, log-linearly. A voice that sounds further from its mean than those
     of the training would throw its head from one side to the other within a frame or two.
     """
-    names = (*MOTION_NAMES, *(MOTION_NAMES[channel] for channel in GESTURE_CHANNELS))
-    most = [MOST_STEPS[name] for name in names[:NUM_MOTIONS]] + [MOST_GESTURES[name] for name in names[NUM_MOTIONS:]]
-    limit = scale * drawn.new_tensor(most)
+    gestures = (MOST_GESTURES[MOTION_NAMES[channel]] for channel in GESTURE_CHANNELS)
+    limit = scale * drawn.new_tensor([*(MOST_STEPS[name] for name in MOTION_NAMES), *gestures])
     return drawn / (1.0 + (drawn / limit) ** 4) ** 0.25
 
 

@@ -42,8 +42,8 @@ class FaceVideo(MediaStreamTrack):
     A video track that gives the newest frame whenever it is asked for one.
 
     Args:
-        sound ([`FaceSound`]): Given the sound of a frame once its image has been sent. Receivers play together what
-            arrives together, and encoding an image takes time.
+        sound ([`FaceSound`]): Given the sound of a frame once its image has been sent, or has taken [`MOST_HELD`]
+            seconds. Receivers play together what arrives together, and encoding an image takes time.
     """
 
     kind = "video"
