@@ -30,6 +30,7 @@ EXAMPLES = Path(__file__).parents[2] / "dirfa_pipeline" / "examples"
 PHONE = {"width": 390, "height": 844}
 SECONDS = 1.5
 PATIENCE = 120_000  # milliseconds: busy machines are slow
+TRIES, SETTLING = 5, 300  # to type a value, and milliseconds after which it is still there
 expect.set_options(timeout=PATIENCE)
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -148,8 +149,13 @@ def choose(page: Page, label: str, value: float) -> None:
     box = page.get_by_role("spinbutton", name=label)
     if not box.is_visible():
         page.get_by_role("button", name="Video").click()
-    box.fill(str(value))
-    box.press("Tab")
+    for _ in range(TRIES):  # a section that opens on a busy machine may write its first values over what is typed
+        box.fill(str(value))
+        box.press("Tab")
+        page.wait_for_timeout(SETTLING)
+        if box.input_value() == str(value):
+            return
+    raise AssertionError(f"{label} stays {box.input_value()}")
 
 
 def pictures(videos: list[bytes]) -> list[bytes]:
