@@ -3,13 +3,13 @@
 import asyncio
 import json
 import logging
-from collections import deque
 from fractions import Fraction
 from typing import Any, Final
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.clock import current_ntp_time
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ from .framing import Heard
 from .house import House
 from .people import Person
 from .talk import Talk, TooManyFaultsError, event_message
+from .timed_track import TimedTrack
 
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ PACKET: Final = SOUND_RATE // 50  # samples in 20 ms, the usual length of an Opu
 BIT_RATE: Final = 48_000  # bits per second of Opus: enough for speech in one channel
 MOST_SOUND: Final = SOUND_RATE // 2  # most samples waiting to be sent; older ones are dropped to keep the call live
 VIDEO_CLOCK: Final = 90_000
-MOST_HELD: Final = 0.06  # seconds that sound waits for its frame at most: receivers buffer as much from then on
 CONNECTS_WITHIN: Final = 20.0  # seconds after which a call that has not connected is given up
 CHANNEL: Final = "dirfa"
 OPUS: Final = [
@@ -37,43 +37,27 @@ OPUS: Final = [
 ]
 
 
-class FaceVideo(MediaStreamTrack):
-    """
-    A video track that gives the newest frame whenever it is asked for one.
-
-    Args:
-        sound ([`FaceSound`]): Given the sound of a frame once its image has been sent, or has taken [`MOST_HELD`]
-            seconds. Receivers play together what arrives together, and encoding an image takes time.
-    """
+class FaceVideo(TimedTrack):
+    """A video track that gives the newest frame whenever it is asked for one."""
 
     kind = "video"
 
-    def __init__(self, sound: "FaceSound") -> None:
-        super().__init__()
+    def __init__(self, begin: int) -> None:
+        super().__init__(begin)
         self._frame: AvatarFrame | None = None
         self._news = asyncio.Event()
-        self._sound, self._held = sound, deque[AvatarFrame]()
-        self._is_watched = False
-        self._sent = -1.0  # time of the last frame given out; when the next one is requested, it has been sent
 
     def offer(self, frame: AvatarFrame) -> None:
         """Show this frame from now on."""
         self._frame = frame
         self._news.set()
-        self._held.append(frame)
-        while self._held and (not self._is_watched or frame.time - self._held[0].time > MOST_HELD):
-            self._sound.offer(self._held.popleft())
 
-    async def recv(self) -> av.VideoFrame:
+    async def next(self) -> av.VideoFrame:
         """Wait for the next frame."""
-        self._is_watched = True
-        while self._held and self._held[0].time <= self._sent:
-            self._sound.offer(self._held.popleft())
         await self._news.wait()
         self._news.clear()
         if self._frame is None or self.readyState != "live":
             raise MediaStreamError
-        self._sent = self._frame.time
         picture = self._frame.image[: self._frame.image.shape[0] // 2 * 2, : self._frame.image.shape[1] // 2 * 2]
         video = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         video.pts, video.time_base = round(self._frame.time * VIDEO_CLOCK), Fraction(1, VIDEO_CLOCK)
@@ -85,7 +69,7 @@ class FaceVideo(MediaStreamTrack):
         self._news.set()
 
 
-class FaceSound(MediaStreamTrack):
+class FaceSound(TimedTrack):
     """
     An audio track that gives the sound of the frames in packets of 20 ms.
 
@@ -95,8 +79,8 @@ class FaceSound(MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, begin: int) -> None:
+        super().__init__(begin)
         self._encoder = av.CodecContext.create("libopus", "w")
         self._encoder.format, self._encoder.layout, self._encoder.sample_rate = "s16", "mono", SOUND_RATE
         self._encoder.bit_rate, self._encoder.options = BIT_RATE, {"application": "voip"}
@@ -116,7 +100,7 @@ class FaceSound(MediaStreamTrack):
         self._waiting = waiting[-most:]
         self._news.set()
 
-    async def recv(self) -> av.Packet:
+    async def next(self) -> av.Packet:
         """Wait for the next Opus packet."""
         self._is_heard = True
         while True:
@@ -191,13 +175,13 @@ class Calls:
     async def _talk(
         self, connection: RTCPeerConnection, sdp: str, person: Person, answered: "asyncio.Future[dict[str, str]]"
     ) -> None:
-        house, sound = self._house, FaceSound()
-        video = FaceVideo(sound)
+        house, begin = self._house, current_ntp_time()
+        video, sound = FaceVideo(begin), FaceSound(begin)
         channel = _Channel(connection)
         async with house.open(person.face, lambda event: channel.tell(event_message(event))) as conversation:
             talk = Talk(conversation, person.voice, SOUND_RATE, house.settings, house.metrics, channel.tell)
             over = _watch(connection)
-            parts = [talk.speak(), over.wait(), _pump(conversation, video, talk, house), channel.read(talk)]
+            parts = [talk.speak(), over.wait(), _pump(conversation, video, sound, talk, house), channel.read(talk)]
             tasks: list[asyncio.Task[Any]] = [asyncio.create_task(part) for part in parts]
             connection.on("track", lambda track: tasks.append(asyncio.create_task(_hear(track, talk))))
             try:
@@ -245,11 +229,11 @@ class _Channel:
             self.tell({"type": "error", "text": "messages arrive faster than they are processed; some are dropped"})
 
 
-async def _negotiate(connection: RTCPeerConnection, sdp: str, tracks: tuple[MediaStreamTrack, ...]) -> None:
+async def _negotiate(connection: RTCPeerConnection, sdp: str, tracks: tuple[TimedTrack, ...]) -> None:
     try:
         await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         for track in tracks:
-            connection.addTrack(track)
+            track.add_to(connection)
         for transceiver in connection.getTransceivers():
             if transceiver.kind == "audio":
                 transceiver.setCodecPreferences(OPUS)
@@ -275,9 +259,10 @@ def _watch(connection: RTCPeerConnection) -> asyncio.Event:
     return over
 
 
-async def _pump(conversation: Conversation, video: FaceVideo, talk: Talk, house: House) -> None:
+async def _pump(conversation: Conversation, video: FaceVideo, sound: FaceSound, talk: Talk, house: House) -> None:
     async for frame in conversation:
         video.offer(frame)
+        sound.offer(frame)
         house.metrics.saw_delay(conversation.now - frame.time)
         talk.tell_delay(frame.time)
         house.metrics.add("frames_total")

@@ -30,13 +30,13 @@ def moments(sound: FaceSound, count: int) -> list[int]:
 
 def test_nothing_waits_for_a_listener() -> None:
     """Sound from before the connection would come at once and be played late from then on."""
-    sound = FaceSound()
+    sound = FaceSound(0)
     offer(sound, 0, 25)
     assert moments(sound, 1) == [SOUND_RATE - PACKET]
 
 
 def test_all_that_is_heard_comes_once_and_in_order() -> None:
-    sound = FaceSound()
+    sound = FaceSound(0)
     offer(sound, 0, 1)
     begin = moments(sound, 1)[0]
     offer(sound, 1, 5)
@@ -44,7 +44,7 @@ def test_all_that_is_heard_comes_once_and_in_order() -> None:
 
 
 def test_sound_that_waits_too_long_is_dropped_from_its_beginning() -> None:
-    sound = FaceSound()
+    sound = FaceSound(0)
     offer(sound, 0, 1)
     moments(sound, 1)
     offer(sound, 1, 50)

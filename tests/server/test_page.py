@@ -154,6 +154,24 @@ def test_a_call_by_webrtc(page: Page, address: str) -> None:
     said(page, "Stopped after")
 
 
+def test_in_a_call_what_is_ahead_waits(page: Page, address: str) -> None:
+    """The image is ahead by 400 ms, then behind by 400 ms; a browser that does not know changes nothing."""
+    page.goto(address)
+    waits = page.evaluate("""async () => {
+      const {Call} = await import("/call.js"), receivers = [{track: {kind: "video"}}, {track: {kind: "audio"}}];
+      const call = Object.assign(Object.create(Call.prototype), {connection: {getReceivers: () => receivers}});
+      const noted = [], align = (video, audio) => {
+        call.align({estimatedPlayoutTimestamp: video}, {estimatedPlayoutTimestamp: audio});
+        noted.push(receivers.map(({jitterBufferTarget}) => jitterBufferTarget));
+      };
+      call.wait(0);
+      align(undefined, 1000);
+      for (const time of [1400, 1400, 600, 600, 600]) align(time, 1000);
+      return noted;
+    }""")
+    assert waits == [[200, 200], [300, 200], [400, 200], [300, 200], [200, 200], [200, 300]]
+
+
 def test_the_face_alone_for_a_browser_source(page: Page, address: str) -> None:
     page.goto(f"{address}&bare")
     page.wait_for_function("() => document.getElementById('face').width > 350", timeout=PATIENCE)

@@ -1,5 +1,10 @@
 /** The same face over WebRTC: a video element plays it, and events arrive over a data channel. */
-const WAIT = 200; // milliseconds that frames wait in the browser's jitter buffer
+// All in milliseconds.
+const WAIT = 200; // least time that frames and sound wait in the browser's jitter buffers
+const MOST = 1000; // most time that one waits longer than the other
+const STEP = 100; // by how much a wait changes in a second: browsers let frames wait no faster than that
+const NEAR = 10; // smaller offsets are left alone
+const SPEAKERS = 30; // from where the browser says that sound is played until it is heard: Chromium's outputLatency
 export class Call {
   constructor(video, onEvent, address) {
     Object.assign(this, {video, onEvent, connection: new RTCPeerConnection()});
@@ -23,9 +28,20 @@ export class Call {
     const answer = await (await fetch(address, {method: "POST", body})).json();
     if (answer.error) throw new Error(answer.error);
     await this.connection.setRemoteDescription(answer);
-    // Let frames wait about as long as sound from the start; the browser takes ten seconds to adapt by itself.
-    const pictures = this.connection.getReceivers().find(({track}) => track.kind === "video");
-    if (pictures) pictures.jitterBufferTarget = WAIT;
+    this.wait(0);
+  }
+  /** Lets frames wait this much longer than sound, or sound longer than frames if it is negative. */
+  wait(longer) {
+    this.longer = Math.max(-MOST, Math.min(MOST, longer));
+    for (const receiver of this.connection.getReceivers()) {
+      const more = receiver.track.kind === "video" ? this.longer : -this.longer;
+      receiver.jitterBufferTarget = WAIT + Math.max(0, more);
+    }
+  }
+  /** Keeps image and sound together. The browser does so, too, but takes ten seconds and more after each change. */
+  align(video, sound) {
+    const early = video.estimatedPlayoutTimestamp - sound.estimatedPlayoutTimestamp + SPEAKERS; // the image is ahead
+    if (Math.abs(early) > NEAR) this.wait(this.longer + Math.max(-STEP, Math.min(STEP, early)));
   }
   send(type, more = {}) { if (this.channel.readyState === "open") this.channel.send(JSON.stringify({type, ...more})); }
   say(text) { this.video.muted = false; this.video.play(); this.send("say", {text}); }
@@ -34,7 +50,9 @@ export class Call {
   async heard(event) {
     if (event.type !== "delay") return this.onEvent(event);
     const stats = [...(await this.connection.getStats()).values()];
-    const video = stats.find(({type, kind}) => type === "inbound-rtp" && kind === "video") ?? {};
+    const [video, sound] = ["video", "audio"].map(
+      (wanted) => stats.find(({type, kind}) => type === "inbound-rtp" && kind === wanted) ?? {});
+    this.align(video, sound);
     const trip = stats.find(({type, nominated}) => type === "candidate-pair" && nominated)?.currentRoundTripTime ?? 0;
     const {jitterBufferDelay: all, jitterBufferEmittedCount: count} = video;
     const {all: before, count: old} = this.last ?? {all: 0, count: 0};
