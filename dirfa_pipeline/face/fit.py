@@ -43,8 +43,9 @@ BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGH
 LOOKS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("eyeLook")])
 _REPLACED = np.concatenate([LIP_COLUMNS, list(BLINKS.values()), LOOKS])
 _ADDED = np.setdiff1d(np.arange(NUM_EXPRESSIONS), _REPLACED)
-# High brows are fitted as raised ones, as far as that goes: they can rise by this share of it more.
-BROW_ROOM: Final = 0.6
+# What brows can do, the photo's own raise or frown among it: those that are up already rise by less. Seen: farther up,
+# hair is squeezed against the hairline.
+BROW_MOST: Final = 1.25
 _BROWS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("brow")])
 
 
@@ -93,12 +94,14 @@ class FaceFit:
     def expressions(self, coefficients: ArrayLike) -> Array:
         """
         Expression weights `(frames, 52)`: lips and jaw are added to their rest, the others but blinks to the photo's.
-        They lie in [0, 1], those of brows that the photo shows raised up to 1.6.
+        They lie in [0, 1], those of brows that the photo shows raised up to 1.25.
         """
         weights = check_coefficients(coefficients)[:, :NUM_EXPRESSIONS] + self.rest
+        own = self.expression[_BROWS]
+        weights[:, _BROWS] *= np.where(weights[:, _BROWS] > 0.0, np.minimum(BROW_MOST - own, 1.0), 1.0)
         weights[:, _ADDED] += self.expression[_ADDED]
         most = np.ones(NUM_EXPRESSIONS, np.float32)
-        most[_BROWS] += BROW_ROOM * self.expression[_BROWS]
+        most[_BROWS] += np.minimum(own, BROW_MOST - 1.0)
         return np.clip(weights, 0.0, most).astype(np.float32)
 
     def head_vertices(self, coefficients: ArrayLike) -> Array:

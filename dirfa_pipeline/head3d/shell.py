@@ -145,7 +145,10 @@ def _without_background(prepared: PreparedPortrait) -> NDArray[np.uint8]:
 
     Cheeks lose their detail towards the ears: stretched over the side of the head it would be streaks.
     """
-    picture = _spread(prepared.relaxed[prepared.above :, :, :3].astype(np.float32), _person(prepared))
+    relaxed = prepared.relaxed[prepared.above :, :, :3]
+    if prepared.rims:
+        relaxed = prepared.rims.put_back(relaxed)
+    picture = _spread(relaxed.astype(np.float32), _person(prepared))
     rows, columns = prepared.skin.window
     window = picture[rows, columns]
     normals = cv2.resize(prepared.skin.normals, window.shape[1::-1], interpolation=cv2.INTER_LINEAR)

@@ -21,6 +21,7 @@ from ..animation.coefficients import (
     NUM_EXPRESSIONS,
 )
 from ..errors import ImageError
+from ..face.brows import INNER_UP, rigid_brows
 from ..face.fit import (
     BLINKS,
     CAMERA_DISTANCE,
@@ -143,7 +144,7 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             expression[BLINKS[eye]] = calm * blink
             opened = open_lids(opened, eye, calm * blink)
         fitted = unroll_lids(close_lids(basis, opened), opened, rotation)
-        fitted = widen_lids(fitted, opened)
+        fitted = rigid_brows(widen_lids(fitted, opened), opened, float(expression[INNER_UP]))
         expression = explain_gap(fitted, expression, local)
         return make_fit(local, fitted, expression, rest, rotation, translation, float(scale))
 

@@ -28,7 +28,7 @@ from ..rendering.background import cut_out, reach_of, separate
 from ..rendering.compositing import OPAQUE, blend_over_plate, lay_over
 from ..rendering.crown import add_crown
 from ..rendering.eyes import build_eyes
-from ..rendering.eyewear import eyewear_zone, find_glasses, flatten, without_lids
+from ..rendering.eyewear import FLAT, eyewear_zone, find_glasses, flatten, stiff_skin
 from ..rendering.frame_state import FrameState, Rig
 from ..rendering.lips import build_lips
 from ..rendering.masks import Window
@@ -37,6 +37,7 @@ from ..rendering.mouth import MouthInterior, build_mouth
 from ..rendering.mouth_layer import draw_mouth
 from ..rendering.redraw import redraw_lips
 from ..rendering.relaxed_photo import relax
+from ..rendering.rims import Rims, find_rims
 from ..rendering.skin import SkinShading, build_skin
 from ..rendering.threads import in_threads
 from ..rendering.tooth_rows import Dentition
@@ -69,13 +70,15 @@ class PreparedPortrait(Rig):
     What of a photo is worked out once: what moves of it, see [`Rig`], and what is drawn.
 
     Args:
-        cutout (`np.ndarray` of shape `(above + height, width, 4)`): The person, with a crown, see [`add_crown`].
+        cutout (`np.ndarray` of shape `(above + height, width, 4)`): The person, with a crown, see [`add_crown`], and
+            without the rims of their glasses.
         plate, remainder: What is behind, and what the photo has over them, see [`Layers`].
         above (`int`): Rows of the crown.
         relaxed (`np.ndarray` of shape `(above + height, width, 4)`): The cut-out without its smile: no teeth or
             creases stick to lips that have left their place.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
+        rims: Those of glasses, if any are found.
         mount: What frames a round picture, if any.
     """
 
@@ -89,6 +92,7 @@ class PreparedPortrait(Rig):
     skin: SkinShading
     window: Window
     head: Array
+    rims: Rims | None
     mount: Mount | None
 
 
@@ -133,8 +137,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         image, face = portrait.image, portrait.face
         height, width = image.shape[:2]
         glasses = find_glasses(image, portrait.landmarks)
+        rims = find_rims(image, portrait.landmarks, face) if glasses > 0.0 else None
         zone = glasses * eyewear_zone(face)
-        landmarks = soften_relief(flatten(portrait.landmarks, face, zone))
+        landmarks = soften_relief(flatten(portrait.landmarks, face, FLAT * zone))
         mesh = hold_at_border(build_mesh(landmarks, _array(self.triangles), width, height), cut_out(portrait.mask))
         mount = find_mount(image)
         if mount:
@@ -142,11 +147,13 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         layers = separate(mount.below(image) if mount else image, portrait.mask, portrait.landmarks)
         person = add_crown(layers.cutout, portrait.landmarks)
         above = len(person) - height
+        if rims:
+            person = rims.taken_off(person, above)
         return PreparedPortrait(
             face=face,
             landmarks=landmarks,
             forward=landmarks[:, 2] - portrait.landmarks[:, 2],
-            stiff=without_lids(zone),
+            stiff=stiff_skin(zone, face, rims.sure if rims else 0.0),
             mesh=mesh,
             lips=build_lips(face, whole_lip_aperture(portrait.landmarks) / face.scale),
             eyes=build_eyes(image, landmarks, face.blinks, glasses),
@@ -160,6 +167,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             skin=build_skin(image, portrait.landmarks, face),
             window=_moving_window(mesh, width, height),
             head=_array(self.head),
+            rims=rims,
             mount=mount,
         )
 
@@ -296,6 +304,8 @@ def _warp(
         warped, alpha, light, prepared.cutout, prepared.plate, prepared.remainder, map_x, map_y,
         *corner, above, margin, frame,
     )  # fmt: skip
+    if prepared.rims:
+        prepared.rims.put_on(frame, state)
     return state, frame, person
 
 

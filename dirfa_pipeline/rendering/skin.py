@@ -43,15 +43,32 @@ class Fold:
     weights: tuple[tuple[str, float], ...]
 
 
+@dataclass(frozen=True)
+class OwnLines:
+    """
+    Lines that a photo shows already and that deepen; where skin is smooth, it stays so.
+
+    Args:
+        outline: The landmarks around them on the subject's right side.
+        upright (`bool`): Whether they run up and down, or across.
+        weights: As a [`Fold`]'s.
+    """
+
+    outline: Line
+    upright: bool
+    weights: tuple[tuple[str, float], ...]
+
+
 # Numbers were chosen by eye on contact sheets of smiles, frowns, raised brows and turns.
 
 # From the nose to the mouth, across the forehead, between the brows, crow's feet, under the eyes, under the corners of
 # the mouth. Ekman and Friesen (1978) describe which muscles draw them; depths, widths and weights were chosen by eye.
-FOLDS: Final[tuple[Fold, ...]] = (
+# Seen: lines drawn on smooth foreheads and between brows look like pencil strokes.
+FOLDS: Final[tuple[Fold | OwnLines, ...]] = (
     Fold(((129, 203, 206, 216, 212),), 0.09, 0.060, (("mouthSmile", 0.9), ("cheekSquint", 0.2), ("noseSneer", 0.5))),
-    Fold(((104, 69, 108, 151), ((63, 104), (105, 69), (107, 108), 9)), 0.07, 0.024,
-         (("browInnerUp", 0.6), ("browOuterUp", 0.5))),
-    Fold((((107, 9), (55, 8), (193, 168)),), 0.10, 0.030, (("browDown", 0.9),)),
+    OwnLines(((63, 104), (105, 69), (107, 108), 9, (151, 10), (108, 109), (69, 67), (104, 103)), False,
+             (("browInnerUp", 0.6), ("browOuterUp", 0.5))),
+    OwnLines(((107, 9), (55, 8), (193, 168), 168, 8, 9), True, (("browDown", 0.9),)),
     Fold(((33, (130, 143)), ((25, 130), (35, 111))), 0.05, 0.020,
          (("cheekSquint", 0.7), ("eyeSquint", 0.4), ("mouthSmile", 0.3))),
     Fold(((31, 228, 229, 230, 231, 232),), 0.06, 0.040, (("cheekSquint", 0.7), ("eyeSquint", 0.5))),
@@ -60,13 +77,20 @@ FOLDS: Final[tuple[Fold, ...]] = (
 LEFT_SIDE: Final = {
     129: 358, 203: 423, 206: 426, 216: 436, 212: 432, 104: 333, 69: 299, 108: 337, 151: 151, 63: 293, 105: 334,
     107: 336, 9: 9, 55: 285, 8: 8, 193: 417, 168: 168, 33: 263, 130: 359, 143: 372, 25: 255, 35: 265, 111: 340,
-    31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430,
+    31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430, 10: 10, 109: 338,
+    67: 297, 103: 332,
 }  # fmt: skip
 FOLD_STEPS: Final = 8  # strokes a landmark
 FOLD_FADES: Final = 0.7  # exponent of the sine by which a line fades towards its ends
 FOLD_CORE: Final = 0.5  # of its width: the stroke
 FOLD_BLUR: Final = Softness(0.7, 0.5)  # of its width
 RIDGE_WIDTH, RIDGE_LIGHT = 2.6, 0.75  # of that blur and of the fold's depth: the skin beside it catches light
+DEEPER: Final = 1.0  # what own lines gain at weight 1, of their depth
+LINE, SKIN_AROUND = Softness(0.7, 0.010), 0.05  # inter-ocular distances: their width; what they are darker than
+ALONG: Final = 0.05  # inter-ocular distances along which a line goes on: pores and hairs do not
+MOST_DEEP, MOST_RIDGE = 0.05, 0.03  # share of the light that they lose, and that the skin between them catches
+HAIR_DARK: Final = 0.10  # share of the light: what is darker is hair
+LINES_END: Final = 0.05  # inter-ocular distances over which they end at their outline
 LEAST_DRAWN: Final = 1e-3  # change of light that no pixel shows
 
 FACE_FADES: Final = 0.14  # inter-ocular distances over which shading fades in from the face's outline
@@ -90,7 +114,7 @@ class SkinShading:
 
     Args:
         window (`tuple[slice, slice]`): Rows and columns of the face.
-        folds (12 pairs): Change of light that each fold makes at weight 1, right side first, and where in the window.
+        folds (12 pairs): Where in the window each fold is, right side first, and the change of light at weight 1.
         own (`np.ndarray` of shape `(12,)`): How far the photo shows each one already.
         smoothed (`float`): What share of them is gone where the photo is relaxed.
         normals (`np.ndarray` of shape `(24, 24, 3)`): Where the skin faces, in the photo.
@@ -170,8 +194,13 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> Ski
     inside = np.pad(polygon(oval - corner, shape), 1)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
     soft = np.clip(distance / (FACE_FADES * face.scale), 0.0, 1.0)
+    grey = cv2.cvtColor(image[window], cv2.COLOR_RGB2GRAY).astype(np.float32)
     folds = [
-        _draw_fold(fold, landmarks, corner, shape, face.scale, side) for fold in FOLDS for side in ("Right", "Left")
+        _draw_fold(fold, landmarks, corner, shape, face.scale, side)
+        if isinstance(fold, Fold)
+        else _deepen(fold, grey, landmarks, corner, face.scale, side)
+        for fold in FOLDS
+        for side in ("Right", "Left")
     ]
     normals = _normals(landmarks, corner, shape)
     return SkinShading(
@@ -214,6 +243,21 @@ def _draw_fold(
     dark, wide = (cv2.GaussianBlur(drawing, (0, 0), width) for width in (blur, RIDGE_WIDTH * blur))
     profile = RIDGE_LIGHT * wide - dark
     return fold.depth * profile / max(1e-6, float(-profile.min()))
+
+
+def _deepen(
+    lines: OwnLines, grey: Array, landmarks: Array, corner: Array, scale: float, side: str
+) -> NDArray[np.float32]:
+    """What lines of the photo are darker, and the skin between them lighter, than what is around them."""
+    outline = np.array([_point(landmarks, place, side) for place in lines.outline]) - corner
+    mask = cv2.GaussianBlur(polygon(outline, grey.shape).astype(np.float32), (0, 0), LINES_END * scale)
+    fine, around = (cv2.GaussianBlur(grey, (0, 0), sigma) + 1.0 for sigma in (LINE.of(scale), SKIN_AROUND * scale))
+    own = fine / around - 1.0
+    skin = np.exp(-np.square(own / HAIR_DARK))
+    across, along = LINE.of(scale), ALONG * scale
+    sigmas = (across, along) if lines.upright else (along, across)
+    own = cv2.GaussianBlur(own * skin, (0, 0), sigmaX=sigmas[0], sigmaY=sigmas[1])
+    return np.asarray(DEEPER * mask * np.clip(own, -MOST_DEEP, MOST_RIDGE), np.float32)
 
 
 def _crop(drawing: Array) -> tuple[Window, Array]:

@@ -10,6 +10,7 @@ from dirfa_pipeline import FaceRenderer, Portrait
 from dirfa_pipeline.animation.animation import Animation
 from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, RIGHT_EYE
 from dirfa_pipeline.rendering.eyewear import eyewear_zone, find_glasses
+from dirfa_pipeline.rendering.rims import find_rims
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +40,44 @@ def test_the_zone_is_around_the_eyes(portrait: Portrait) -> None:
     assert zone[[*LIPS, 152, 10]].max() == 0.0
 
 
+def drawn_rims(portrait: Portrait, spectacled: Portrait) -> np.ndarray:
+    """Where the glasses are that were drawn on."""
+    return np.abs(spectacled.image.astype(int) - portrait.image).max(2) > 60
+
+
+def test_rims_are_found_and_nothing_else(portrait: Portrait, spectacled: Portrait) -> None:
+    rims = find_rims(spectacled.image, spectacled.landmarks, spectacled.face)
+    assert rims is not None and rims.sure == 1.0
+    covered = np.zeros(portrait.image.shape[:2], np.float32)
+    covered[rims.window] = rims.layer[..., 3]
+    assert covered[drawn_rims(portrait, spectacled)].min() > 0.5
+    foreheads, irises = [9, 151, 104, 333, *LIPS], [RIGHT_EYE.iris[0], LEFT_EYE.iris[0]]
+    points = portrait.landmarks[[*foreheads, *irises], :2].round().astype(int)
+    assert covered[points[:, 1], points[:, 0]].max() == 0.0
+
+
+def test_no_rims_on_a_bare_face(portrait: Portrait, renderer: FaceRenderer) -> None:
+    assert renderer.prepare(portrait).rims is None
+
+
+def test_glasses_at_rest_are_the_photo(renderer: FaceRenderer, portrait: Portrait, spectacled: Portrait) -> None:
+    """The rims and the skin behind them add up to what was taken apart."""
+    frame = renderer.render(renderer.prepare(spectacled), spectacled.face.rest_coefficients()[None])[0]
+    changed = np.abs(frame.astype(int) - spectacled.image).max(2)
+    assert changed[drawn_rims(portrait, spectacled)].max() <= 1
+
+
 def test_rims_stay_while_the_face_moves(renderer: FaceRenderer, portrait: Portrait, spectacled: Portrait) -> None:
-    """Raised brows and a squint move the skin at the rims, but no glasses."""
+    """Raised brows and a squint move the skin at the rims, but no glasses; brows above them rise as without."""
     sides = ("Left", "Right")
     raised = {f"{name}{side}": 0.8 for name in ("browOuterUp", "cheekSquint") for side in sides}
     coefficients = portrait.face.rest_coefficients() + Animation.from_curves(1, browInnerUp=0.8, **raised).coefficients
-    rims = [247, 27, 190, 467, 257, 414, 119, 348, 101, 330]
-    points = portrait.landmarks[rims, :2].round().astype(int)
-    changes = []
+    rims = drawn_rims(portrait, spectacled)
+    changes, brows = [], []
     for photo in (portrait, spectacled):
-        frame = renderer.render(renderer.prepare(photo), coefficients)[0]
-        changed = np.abs(frame.astype(int) - photo.image).max(2)
-        changes.append(cv2.blur(changed.astype(np.float32), (5, 5))[points[:, 1], points[:, 0]].mean())
-    assert changes[1] < 0.25 * changes[0]
+        prepared = renderer.prepare(photo)
+        changed = np.abs(renderer.render(prepared, coefficients)[0].astype(int) - photo.image).max(2)
+        changes.append(float(changed[rims].mean()))
+        brows.append(prepared.pose(coefficients[0]).vertices[[66, 105, 296, 334], 1])
+    assert changes[1] < 1.0 < changes[0]
+    np.testing.assert_allclose(brows[1], brows[0], atol=0.02 * portrait.face.scale)
