@@ -28,7 +28,7 @@ from ..rendering.background import cut_out, reach_of, separate
 from ..rendering.compositing import OPAQUE, blend_over_plate, lay_over
 from ..rendering.crown import add_crown
 from ..rendering.eyes import build_eyes
-from ..rendering.eyewear import FLAT, eyewear_zone, find_glasses, flatten, stiff_skin
+from ..rendering.eyewear import DOUBTFUL, FLAT, eyewear_zone, find_glasses, flatten, stiff_skin
 from ..rendering.frame_state import FrameState, Rig
 from ..rendering.lips import build_lips
 from ..rendering.masks import Window
@@ -137,7 +137,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         image, face = portrait.image, portrait.face
         height, width = image.shape[:2]
         glasses = find_glasses(image, portrait.landmarks)
-        rims = find_rims(image, portrait.landmarks, face) if glasses > 0.0 else None
+        rims = find_rims(image, portrait.landmarks, face) if glasses > DOUBTFUL else None
         zone = glasses * eyewear_zone(face)
         landmarks = soften_relief(flatten(portrait.landmarks, face, FLAT * zone))
         mesh = hold_at_border(build_mesh(landmarks, _array(self.triangles), width, height), cut_out(portrait.mask))

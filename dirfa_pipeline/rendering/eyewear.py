@@ -27,6 +27,7 @@ RIMS: Final = np.s_[118:158, 75:125], np.s_[118:158, 175:225]  # where rims pass
 # Contrast of bar and rims: none below, over so much more certainly glasses. Chosen between photos of bare faces and of
 # glasses.
 CONTRAST: Final = (0.11, 0.05)
+DOUBTFUL: Final = 0.25  # seen: rims that are looked for where glasses are less sure than this are brows or wrinkles
 
 # The face behind glasses, in inter-ocular distances; pairs for `ramp`, chosen by eye on photos of glasses: how far
 # from the middle of the eyes it ends.

@@ -55,7 +55,8 @@ TEMPLES: Final = 36  # the same outwards, where temples begin
 ABOVE: Final = 0.75  # rise over run, from the middle of the lens: what is above, where brows are
 BROW_EDGE, LID_EDGE = 3, 8  # how far around brows and eyes what is dark is theirs
 OUTLINE: Final = 6  # how far inside the face's outline it is hair's
-SURE: Final = (0.4, 0.2)  # share of both upper halves' way that is a rim, a ramp: with less something else was found
+SURE: Final = (0.4, 0.2)  # share of a way's upper half that is a rim, a ramp: with less something else was found
+DISTINCT: Final = (0.115, 0.03)  # median contrast along each whole way, a ramp: fainter ones were brows' and shadows'
 TURNED: Final = (0.40, -0.15)  # radians: the far lens of a head that is turned is hardly seen
 
 # The layer.
@@ -158,13 +159,12 @@ def find_rims(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> Rims
     head = np.zeros((HEIGHT, WIDTH), np.uint8)
     _fill(head, points[list(OVAL)])
     head = cv2.erode(head, ellipse(OUTLINE))
-    frame, shares = np.zeros((HEIGHT, WIDTH), np.bool_), []
+    frame, sure = np.zeros((HEIGHT, WIDTH), np.bool_), ramp(abs(float(face.head_angles()[0])), *TURNED)
     for eye, _ in _SIDES:
         middle = points[[eye.outer, eye.inner]].mean(0) + np.array([0.0, LOWER], np.float32)
         lens = _around(grey, middle, brows, cv2.dilate(eyes, ellipse(LASHES)))
         frame |= lens.frame(grey, brows, cv2.dilate(eyes, ellipse(LID_EDGE)), head)
-        shares.append(lens.seen_above())
-    sure = ramp(min(shares), *SURE) * ramp(abs(float(face.head_angles()[0])), *TURNED)
+        sure = min(sure, lens.sure())
     rims = _cut_out(image, frame, brows, level) if sure > 0.0 else None
     if rims is None:
         return None
@@ -181,9 +181,10 @@ class _Lens:
     contrast: Array
     sign: int
 
-    def seen_above(self) -> float:
-        """Share of its upper half that is a rim."""
-        return float((self.contrast[ANGLES // 2 :] > SEEN).mean())
+    def sure(self) -> float:
+        """How sure it is a rim's, in [0, 1]."""
+        above = float((self.contrast[ANGLES // 2 :] > SEEN).mean())
+        return ramp(above, *SURE) * ramp(float(np.median(self.contrast)), *DISTINCT)
 
     def frame(
         self, grey: Array, brows: NDArray[np.uint8], eyes: NDArray[np.uint8], head: NDArray[np.uint8]

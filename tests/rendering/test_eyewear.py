@@ -57,6 +57,7 @@ def test_rims_are_found_and_nothing_else(portrait: Portrait, spectacled: Portrai
 
 
 def test_no_rims_on_a_bare_face(portrait: Portrait, renderer: FaceRenderer) -> None:
+    assert find_rims(portrait.image, portrait.landmarks, portrait.face) is None
     assert renderer.prepare(portrait).rims is None
 
 
