@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,7 @@ from dirfa_pipeline import AudioClip, FaceModel, FaceRenderer, Portrait
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = ROOT / "weights" / "dirfa-base"
+LEFT_OUT = pytest.StashKey[int]()  # tests that options leave out, where several processes run the others
 
 # Busy machines are slow; what fails once must fail again.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -23,10 +25,25 @@ settings.load_profile("steady")
 def skips(config: pytest.Config) -> dict[str, list[str]]:
     """The tests that were skipped, by the reason."""
     tests = defaultdict(list)
-    for report in config.pluginmanager.get_plugin("terminalreporter").stats.get("skipped", []):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")  # none in a process that runs a part of them
+    for report in reporter.stats.get("skipped", []) if reporter else []:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         tests[reason.removeprefix("Skipped: ")].append(report.nodeid)
     return tests
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """A process that runs a part of the tests leaves the same ones out as the others: they are counted once."""
+    config = items[0].config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = config.workeroutput.get("left_out", 0) + len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object | None) -> None:
+    """What a process tells as it ends."""
+    told = getattr(node, "workeroutput", {})  # nothing, if it crashed
+    node.config.stash[LEFT_OUT] = told.get("left_out", 0)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -42,10 +59,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     skipped = skips(config)
     options = {"-m": config.option.markexpr, "-k": config.option.keyword}
     chosen = " ".join(f"{name} {words!r}" for name, words in options.items() if words)
+    left_out = config.stash.get(LEFT_OUT, len(stats.get("deselected", [])))
     terminalreporter.section("what ran")
     terminalreporter.write_line(
-        f"tests run: {ran}, skipped: {sum(map(len, skipped.values()))}, "
-        f"left out: {len(stats.get('deselected', []))}" + (f" by {chosen}" if chosen else "")
+        f"tests run: {ran}, skipped: {sum(map(len, skipped.values()))}, left out: {left_out}"
+        + (f" by {chosen}" if chosen else "")
     )
     for reason, tests in skipped.items():
         terminalreporter.write_line(f"skipped: {reason}", yellow=True)

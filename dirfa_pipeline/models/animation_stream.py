@@ -94,7 +94,8 @@ class AnimationStream:
         # the others with what they move, `(takes, drawn)`.
         self._heard = sampler.leash.new_zeros(1, 0, sampler.heard_dim)
         self._first = self._frame = 0
-        self._level = start_level(sampler, diversity, expressiveness).repeat(len(generators), 1)
+        self._start = start_level(sampler, diversity, expressiveness)
+        self._level = self._start.repeat(len(generators), 1)
         self._moving: list[tuple[SoundEvent, Tensor]] = []
 
     @torch.no_grad()
@@ -170,7 +171,7 @@ class AnimationStream:
         lips = self._lips(known, stop).float() * self._voice(known, stop).unsqueeze(1)
         takes = []
         for blinks, curves in zip(self._blinks, motion, strict=True):
-            shown = limit_head(show_motion(curves))
+            shown = limit_head(show_motion(curves, self._start.float()))
             take = coefficients_from_motion(shown, blinks.curve(self._frame, stop).float())
             smile = take[:, SMILE_INDICES]
             take[:, LIP_INDICES] = lips * lips.new_tensor(SPREADS)

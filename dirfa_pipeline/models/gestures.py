@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from .motion_channels import GAZE, GESTURE_CHANNELS, MOTION_NAMES, NUM_MOTIONS
+from .motion_channels import GAZE, GESTURE_CHANNELS, HEAD, MOTION_NAMES, NUM_MOTIONS, bend
 
 
 NUM_GESTURES: Final = len(GESTURE_CHANNELS)
@@ -22,6 +22,8 @@ BEGIN: Final = -3.0
 STEP, SLOW_STEP = 7.0, 24.0  # length after accents and ends of phrases; of ticks, when nothing is said
 SACCADE_BEGIN, SACCADE = -1.0, 2.0  # gaze jumps
 ATTACK, RELEASE = 5.0, 16.0  # of gestures
+# The head takes longer for both: so it goes as far and as fast as in close films (benchmarks/measure_shown.py).
+HEAD_STEP, HEAD_ATTACK = 10.0, 6.0
 REACH: Final = 22  # frames after an event within which everything has come to rest
 # About how far one event moves each channel at most: radians, inter-ocular distances, weights. No further than lively
 # talkers move in its time, nor faster (measured: benchmarks/measure_moves.py on 15 clips of ten people).
@@ -53,29 +55,32 @@ def step_curves(since: Tensor, slow: Tensor) -> Tensor:
     Returns:
         `Tensor` of shape `(..., motions)` in [0, 1].
     """
-    length = STEP + slow * (SLOW_STEP - STEP)
-    curves = minimum_jerk((since - BEGIN) / length).unsqueeze(-1).repeat_interleave(NUM_MOTIONS, -1)
+    length = since.new_full((NUM_MOTIONS,), STEP)
+    length[HEAD] = HEAD_STEP
+    length = length + slow.unsqueeze(-1) * (SLOW_STEP - length)
+    curves = minimum_jerk((since - BEGIN).unsqueeze(-1) / length)
     curves[..., GAZE] = minimum_jerk((since - SACCADE_BEGIN) / SACCADE).unsqueeze(-1)
     return curves
 
 
 def bound_moves(drawn: Tensor, scale: Tensor) -> Tensor:
     """
-    Bend what events move, `(..., drawn)`, towards `scale * (MOST_STEPS, MOST_GESTURES)`; up to half of it stays as it
-    is.
+    [`bend`] what events move, `(..., drawn)`, towards `scale * (MOST_STEPS, MOST_GESTURES)`.
 
     How far moves go is told by how an event sounds, log-linearly. A voice that sounds further from its mean than those
     of the training would throw its head from one side to the other within a frame or two.
     """
     gestures = (MOST_GESTURES[MOTION_NAMES[channel]] for channel in GESTURE_CHANNELS)
     limit = scale * drawn.new_tensor([*(MOST_STEPS[name] for name in MOTION_NAMES), *gestures])
-    return drawn / (1.0 + (drawn / limit) ** 4) ** 0.25
+    return bend(drawn, limit)
 
 
-def gesture_curve(since: Tensor) -> Tensor:
-    """How much of a gesture is there, in [0, 1], some frames since its event."""
-    rise = minimum_jerk((since - BEGIN) / ATTACK)
-    return rise * (1.0 - minimum_jerk((since - BEGIN - ATTACK) / RELEASE))
+def gesture_curves(since: Tensor) -> Tensor:
+    """How much of each gesture is there, `(..., gestures)` in [0, 1], some frames `(...)` since its event."""
+    head = torch.tensor([channel < HEAD.stop for channel in GESTURE_CHANNELS], device=since.device)
+    attack = torch.where(head, HEAD_ATTACK, ATTACK).to(since)
+    begun = since.unsqueeze(-1) - BEGIN
+    return minimum_jerk(begun / attack) * (1.0 - minimum_jerk((begun - attack) / RELEASE))
 
 
 def compose(since: Tensor, slow: Tensor, drawn: Tensor) -> Tensor:
@@ -92,6 +97,6 @@ def compose(since: Tensor, slow: Tensor, drawn: Tensor) -> Tensor:
     """
     steps, gestures = drawn[..., :NUM_MOTIONS], drawn[..., NUM_MOTIONS:]
     motion = torch.einsum("fem,...em->...fm", step_curves(since, slow.expand_as(since)), steps)
-    added = torch.einsum("fe,...eg->...fg", gesture_curve(since), gestures)
+    added = torch.einsum("feg,...eg->...fg", gesture_curves(since), gestures)
     motion[..., list(GESTURE_CHANNELS)] += added
     return motion

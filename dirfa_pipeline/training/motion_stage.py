@@ -21,7 +21,7 @@ from ..media.audio import ENCODER_RATE, FEATURES_PER_FRAME
 from ..models.animation_sampler import AnimationSampler
 from ..models.animation_stream import event_windows
 from ..models.face_model import FaceModel
-from ..models.gestures import BEGIN, NUM_DRAWN, compose, gesture_curve, step_curves
+from ..models.gestures import BEGIN, NUM_DRAWN, compose, gesture_curves, step_curves
 from ..models.listener import NUM_HEARD
 from ..models.motion_channels import FACE, GESTURE_CHANNELS, HEAD, MIRRORED, MOTION_NAMES, NUM_MOTIONS, PAIRED
 from ..models.motion_draw import ROWS, MotionDraw
@@ -111,7 +111,7 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
     gestures of each event, `(events, drawn)`, and the level of the channels before each event, `(events, motions)`.
     """
     since, slow = (values.double() for values in _since(len(motion), events))
-    steps, gestures = step_curves(since, slow.expand_as(since)), gesture_curve(since)
+    steps, gestures = step_curves(since, slow.expand_as(since)), gesture_curves(since)
     count, weight = len(events), valid.double().unsqueeze(1)
     gestural = makes_gestures(torch.from_numpy(np.stack([event.cues for event in events]))).double()
     drawn, level = torch.zeros(count, NUM_DRAWN), torch.zeros(count, NUM_MOTIONS)
@@ -119,7 +119,7 @@ def explain_motion(motion: Tensor, valid: Tensor, events: list[SoundEvent]) -> t
         parts = [torch.ones(len(motion), 1, dtype=torch.float64), steps[..., channel]]
         ridge = [1e-6, *[STEP_RIDGE] * count]
         if channel in GESTURE_CHANNELS:
-            parts.append(gestures * gestural)
+            parts.append(gestures[..., GESTURE_CHANNELS.index(channel)] * gestural)
             ridge += [GESTURE_RIDGE] * count
         design = torch.cat(parts, dim=1) * weight
         normal = design.T @ design + len(motion) * torch.diag(torch.tensor(ridge, dtype=torch.float64))

@@ -13,7 +13,7 @@ from dirfa_pipeline.models.gestures import (
     REACH,
     bound_moves,
     compose,
-    gesture_curve,
+    gesture_curves,
     minimum_jerk,
     step_curves,
 )
@@ -69,14 +69,23 @@ def test_moves_are_bounded_in_order(seed: int, size: float, scale: float) -> Non
     torch.testing.assert_close(bounded[small], moves[small], rtol=0.02, atol=1e-6)
 
 
-def test_gestures_come_and_go() -> None:
-    curve = gesture_curve(SINCE)
+@pytest.mark.parametrize("channel", GESTURE_CHANNELS)
+def test_gestures_come_and_go(channel: int) -> None:
+    curve = gesture_curves(SINCE)[:, GESTURE_CHANNELS.index(channel)]
     assert (curve[(SINCE <= BEGIN) | (SINCE >= REACH)].abs() < 1e-6).all()
     assert curve.max() == pytest.approx(1.0, abs=1e-3)
     assert curve.min() >= 0.0
     top = int(curve.argmax())
     assert (curve[: top + 1].diff() >= -1e-6).all()
     assert (curve[top:].diff() <= 1e-6).all()
+
+
+def test_heads_take_longer_than_faces() -> None:
+    """A head is heavy: it reaches the end of a step, and the top of a gesture, after brows and lids."""
+    steps, gestures = step_curves(SINCE, torch.zeros_like(SINCE)), gesture_curves(SINCE)
+    assert (steps[..., HEAD].sum(0) < steps[..., FACE].sum(0).min()).all()
+    tops = gestures.argmax(0)
+    assert tops[:3].min() > tops[3:].max()
 
 
 def test_ticks_move_slowly_and_gaze_jumps() -> None:

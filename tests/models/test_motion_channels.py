@@ -3,16 +3,64 @@
 import pytest
 import torch
 
-from dirfa_pipeline.models.motion_channels import ABOUT_NECK, MOTION_NAMES, NUM_MOTIONS, SHOWN, show_motion
+from dirfa_pipeline.models.motion_channels import (
+    ABOUT_NECK,
+    APART,
+    BROW_RAISE,
+    MOTION_NAMES,
+    NUM_MOTIONS,
+    SHOWN,
+    show_motion,
+)
 
 
-@pytest.mark.parametrize("name", MOTION_NAMES)
+def motion_of(**channels: float) -> torch.Tensor:
+    motion = torch.zeros(1, NUM_MOTIONS)
+    for name, value in channels.items():
+        motion[0, MOTION_NAMES.index(name)] = value
+    return motion
+
+
+def shown_of(start: float = 0.0, **channels: float) -> dict[str, float]:
+    """What is shown of one frame's channels where the brows began at `start`."""
+    began = motion_of(browInnerUp=start, browOuterUp=start)[0]
+    return dict(zip(MOTION_NAMES, show_motion(motion_of(**channels), began)[0].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name in MOTION_NAMES if name not in BROW_RAISE])
 def test_each_channel_is_scaled_and_turns_take_the_head_with_them(name: str) -> None:
     """Leaning and nodding shift the head, because the neck is below; nothing else moves another channel."""
-    motion = torch.zeros(1, NUM_MOTIONS)
-    motion[0, MOTION_NAMES.index(name)] = 0.1
-    shown = dict(zip(MOTION_NAMES, show_motion(motion)[0].tolist(), strict=True))
+    shown = shown_of(**{name: 0.1})
     own = shown.pop(name)
     assert own == pytest.approx(0.1 * SHOWN.get(name, 1.0))
     expected = {shift: slope * own for (turn, shift), slope in ABOUT_NECK.items() if turn == name}
     assert {other: value for other, value in shown.items() if value} == pytest.approx(expected)
+
+
+def test_brows_rise_as_one() -> None:
+    """Their height stays as drawn, and what sets the parts apart shrinks."""
+    inner, outer = ("browInnerUp", "browOuterUp")
+    shown = shown_of(browInnerUp=0.1, browOuterUp=0.02)
+    height = sum(share * shown[name] for name, share in BROW_RAISE.items())
+    assert height == pytest.approx(SHOWN[inner] * (0.1 * BROW_RAISE[inner] + 0.02 * BROW_RAISE[outer]), rel=1e-3)
+    assert shown[inner] - shown[outer] == pytest.approx(SHOWN[inner] * APART * 0.08, rel=1e-3)
+
+
+def test_brows_rise_and_fall_about_where_they_began() -> None:
+    rested = shown_of(start=0.1, browInnerUp=0.1, browOuterUp=0.1)
+    assert not any(rested[name] for name in ("browInnerUp", "browOuterUp", "browDown"))
+    fallen = shown_of(start=0.1)
+    assert fallen["browDown"] > 0.1 and fallen["browInnerUp"] < 0.0
+
+
+def test_raised_brows_are_not_lowered_as_well() -> None:
+    lowered = shown_of(browDown=0.3)["browDown"]
+    assert shown_of(browDown=0.3, browInnerUp=0.8, browOuterUp=0.8)["browDown"] < 0.5 * lowered
+
+
+def test_brows_bend_towards_their_limit() -> None:
+    """Where weights are cut off, brows would stand still at their highest."""
+    drawn = [value / SHOWN["browInnerUp"] for value in (0.3, 0.8, 1.2, 1.6)]
+    heights = [shown_of(browInnerUp=value, browOuterUp=value)["browInnerUp"] for value in drawn]
+    assert heights[0] == pytest.approx(0.3, abs=0.01)
+    assert heights[0] < heights[1] < heights[2] < heights[3] < 1.0

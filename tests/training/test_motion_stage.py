@@ -213,6 +213,9 @@ def test_short_clips_fill_their_crop_with_zeros() -> None:
     assert (crop["drawn"][:, -5:] == 0).all()
 
 
+SCATTER = 0.1  # of the beats of a few drawn takes
+
+
 @pytest.mark.slow
 def test_calibration_leads_towards_the_tracks() -> None:
     sampler, examples = tiny_sampler(), [example_of(seed) for seed in range(4)]
@@ -233,7 +236,7 @@ def test_calibration_leads_towards_the_tracks() -> None:
     after, beats = measured()
     assert after < 0.5 * before
     for index in (0, 1):  # head and brows
-        assert abs(beats[index] - aims[index]) < abs(beats_before[index] - aims[index]) + 0.05
+        assert abs(beats[index] - aims[index]) < abs(beats_before[index] - aims[index]) + SCATTER
     low, high = LEASHES
     leashes = torch.cat([sampler.leash[:ROLL], sampler.leash[ROLL + 1 :]])
     assert ((leashes >= low - 1e-6) & (leashes <= high + 1e-6)).all()
