@@ -1,7 +1,7 @@
 /** The same face over WebRTC: a video element plays it, and events arrive over a data channel. */
 // All in milliseconds.
 const WAIT = 200; // least time that frames and sound wait in the browser's jitter buffers
-const MOST = 1000; // most time that one waits longer than the other
+const MOST = 500; // most time that one waits longer than the other: with networks and drawing, images come within a second
 const STEP = 100; // by how much a wait changes in a second: browsers let frames wait no faster than that
 const NEAR = 10; // smaller offsets are left alone
 const SPEAKERS = 30; // from where the browser says that sound is played until it is heard: Chromium's outputLatency
