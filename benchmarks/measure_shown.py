@@ -1,13 +1,13 @@
 """
 Measure how much of the requested motion rendered frames show, and how far faces in videos move.
 
-    python benchmarks/measure_shown.py PHOTO_OR_VIDEO... --weights weights/dirfa-base
+    python benchmarks/measure_shown.py PHOTO_OR_VIDEO... [--beside VIDEO...] --weights weights/dirfa-base
 
 Photos are rendered with the head turning steadily and with raised brows, and landmarks are detected in the frames. The
 rows of photos have the slope of the detected angles over the requested ones, and the rise of the brows relative to
 that of the model's landmarks; 1 means all of the motion. Videos are tracked as in `dirfa evaluate`. Their rows have
-the motion of head (degrees), mouth, lids (inter-ocular distances) and brows (hundredths of it); the last row has the
-means.
+the motion of head (degrees), mouth, lids (inter-ocular distances) and brows (hundredths of it); the last rows have the
+means, and those of the videos after `--beside`, which are others of the same people and sounds.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, record
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.animation.animation import Animation
@@ -62,20 +63,27 @@ def rise(heights: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--beside", nargs="*", type=Path, default=[], help="videos to compare them with")
     parser.add_argument("--weights", default="weights/dirfa-base")
     parser.add_argument("--seconds", type=float, default=15.0, help="seconds of each video")
+    add_option(parser, "shown")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pipe = DirfaPipeline.from_pretrained(options.weights)
-    films = []
-    for path in options.files:
-        if path.suffix.lower() in VIDEOS:
-            scores = motion_scores(track_video(path, options.seconds, pipe.face_model))
-            films.append({name: scores[name] for name in SCORES})
-        row = films[-1] if path.suffix.lower() in VIDEOS else shown(pipe, path)
-        print(f"{path.parent.name}/{path.name}:", *(f"{name} {value:.3f}" for name, value in row.items()))
-    if films:
-        print("mean:", *(f"{name} {np.nanmean([row[name] for row in films]):.3f}" for name in SCORES))
+    means: dict[str, float] = {}
+    for name, files in (("ours", options.files), ("beside", options.beside)):
+        films = []
+        for path in files:
+            if path.suffix.lower() in VIDEOS:
+                scores = motion_scores(track_video(path, options.seconds, pipe.face_model))
+                films.append({score: scores[score] for score in SCORES})
+            row = films[-1] if path.suffix.lower() in VIDEOS else shown(pipe, path)
+            print(f"{path.parent.name}/{path.name}:", *(f"{score} {value:.3f}" for score, value in row.items()))
+        if films:
+            mean = {score: float(np.nanmean([row[score] for row in films])) for score in SCORES}
+            print(f"mean, {name}:", *(f"{score} {value:.3f}" for score, value in mean.items()))
+            means |= {f"{name}.{score}": value for score, value in mean.items()}
+    record(options.record, means, options.weights)
 
 
 if __name__ == "__main__":
