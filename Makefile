@@ -84,7 +84,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV): some minutes and 3 GB, or twice that where torch comes for CUDA"
 	$(RUN) -m pip install --quiet --upgrade pip
+	@echo "1 of 2: torch"
 	$(RUN) -m pip install --quiet $(addprefix --extra-index-url ,$(TORCH_INDEX)) --constraint constraints.txt torch
+	@echo "2 of 2: the package and what it needs"
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[app,docs,scale,serve,test,train,voices]"
 	touch $@
 

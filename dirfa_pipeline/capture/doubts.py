@@ -110,8 +110,9 @@ def doubts(face: SeenFace) -> Iterator[Doubt]:
     elif face.rest_differs > UNLIKE_A_FACE:
         yield Doubt(
             "likeness",
-            f"the face must be a human one that is not covered: looks at it differ by {face.rest_differs:.1%} of the "
-            f"distance between the eyes, of human faces by up to {UNLIKE_A_FACE:.1%}; pass a photo of a person",
+            "the face must be a human one that is not covered, and this does not look like one (measured twice, it "
+            f"differs by {face.rest_differs:.1%} of the distance between the eyes, human faces by up to "
+            f"{UNLIKE_A_FACE:.1%}); pass a photo of a person",
             refused=True,
         )
     elif face.lips_differ > COVERED_MOUTH:

@@ -16,6 +16,8 @@ def check_files(output: str, **sources: str | None) -> None:
 
 def check_source(name: str, path: str) -> None:
     """Raise [`InputError`] unless a source is a file."""
+    if os.path.isdir(path):
+        raise InputError(f"{name.replace('_', '-')} must be a file, and this is a folder: {path}; name a file in it")
     if not os.path.isfile(path):
         raise InputError(f"{name.replace('_', '-')} not found: {path}")
 

@@ -1,10 +1,12 @@
 """`dirfa say`: photo and text to mp4."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..errors import InputError
 from . import faces, generate, output, progress
 
 
@@ -39,6 +41,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa say`: the text becomes a sound file, and that a video as by `dirfa generate`."""
     options.speech = None
+    if os.path.isfile(options.text) and not os.path.isfile(options.photo):
+        raise InputError(f"the photo comes before the text, got {options.photo!r} {options.text!r}; swap them")
+    if os.path.isfile(options.text):
+        raise InputError(
+            f"the text is the name of a file, {options.text}; dirfa generate takes sound, and - reads a text: "
+            f"dirfa say PHOTO - < TEXT"
+        )
     generate.check_options(options)
     from ..live.voices.choose import open_voice
     from ..live.voices.voice import SpokenText

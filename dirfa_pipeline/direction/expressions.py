@@ -30,6 +30,8 @@ def _both(**weights: float) -> dict[str, float]:
     return {f"{name}{side}": value for name, value in weights.items() for side in ("Left", "Right")}
 
 
+ALIKE: Final = 0.8  # difflib's ratio from which on a preset's name is suggested: joyful is not fearful
+
 # At strength 1 an expression reads at a glance; 0.5 is a mood. The choice of muscles follows the action units of Ekman
 # and Friesen (1978): happy 6 + 12, sad 1 + 4 + 15, angry 4 + 5 + 7 + 23, surprised 1 + 2 + 5 + 26, disgusted 9 + 10 +
 # 15, fearful 1 + 2 + 4 + 5 + 20, contempt 14 on one side; the weights are ours.
@@ -73,10 +75,9 @@ def expression_weights(expression: Weights) -> Array:
     """
     if isinstance(expression, str):
         if expression not in PRESETS:
-            nearest = difflib.get_close_matches(expression, PRESETS, n=1, cutoff=0.0)[0]
-            raise AnimationError(
-                f"unknown expression {expression!r}; did you mean {nearest!r}? There are {', '.join(PRESETS)}"
-            )
+            near = difflib.get_close_matches(expression, PRESETS, n=1, cutoff=ALIKE)
+            hint = f"did you mean {near[0]!r}? There" if near else "there"
+            raise AnimationError(f"unknown expression {expression!r}; {hint} are {', '.join(PRESETS)}")
         expression = PRESETS[expression]
     if not isinstance(expression, Mapping):
         raise AnimationError(

@@ -93,7 +93,9 @@ def check_output_path(path: str | os.PathLike[str], transparent: bool = False) -
     text, ending = os.fspath(path), ending_of(path)
     folder = os.path.dirname(text) or "."
     if ending not in FORMATS and ending != PICTURES:
-        raise InputError(f"the video's name must end in {', '.join(FORMATS)} or {PICTURES}, got {text!r}")
+        raise InputError(
+            f"the video's name must end in {', '.join(FORMATS)} or {PICTURES} (take-%05d.png), got {text!r}"
+        )
     if ending == PICTURES and len(_NUMBER.findall(os.path.basename(text))) != 1:
         raise InputError(f"pictures are numbered: write the place of the number into the name, as in take-%05d.png, "
                          f"got {text!r}")  # fmt: skip

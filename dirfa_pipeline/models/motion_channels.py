@@ -87,10 +87,10 @@ def limit_head(motion: Tensor) -> Tensor:
 
 def show_motion(motion: Tensor, start: Tensor) -> Tensor:
     """
-    Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`], brows as one and heads about the neck.
-    `start` is where the channels began, `(17,)`.
+    Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`]: brows as one and heads about the neck.
+    `start` is where the channels began, `(17,)`, which is the photo's own look.
     """
-    shown = _move_brows_as_one(motion, start)
+    shown = _move_about_start(motion, start)
     shown *= motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
     raises = [MOTION_NAMES.index(name) for name in BROW_RAISE]
     shown[:, raises] = bend(shown[:, raises], 1.0)  # cut off, they would stand still at their highest
@@ -99,16 +99,17 @@ def show_motion(motion: Tensor, start: Tensor) -> Tensor:
     return shown
 
 
-def _move_brows_as_one(motion: Tensor, start: Tensor) -> Tensor:
-    """Motion `(frames, 17)` whose brows rise and fall as one, see [`BROW_RAISE`]."""
+def _move_about_start(motion: Tensor, start: Tensor) -> Tensor:
+    """Motion `(frames, 17)` whose brows move as one, see [`BROW_RAISE`], and whose eyes are not always wide."""
     parts, shares = [MOTION_NAMES.index(name) for name in BROW_RAISE], motion.new_tensor(list(BROW_RAISE.values()))
     moved = motion[:, parts] - start[parts]
     raised = (moved @ shares).unsqueeze(1)
     shown = motion.clone()
     shown[:, parts] = raised + APART * (moved - raised)
-    down = [MOTION_NAMES.index("browDown")]
-    shown[:, down] *= 1.0 - LOWERED * raised.clamp(0.0, 1.0)
-    shown[:, down] += LOWERS * (-raised).clamp_min(0.0)
+    down, wide = [MOTION_NAMES.index("browDown")], MOTION_NAMES.index("eyeWide")
+    lowered = (motion[:, down] - start[down]).clamp_min(0.0)
+    shown[:, down] = (1.0 - LOWERED * raised.clamp(0.0, 1.0)) * lowered + LOWERS * (-raised).clamp_min(0.0)
+    shown[:, wide] -= start[wide]
     return shown
 
 

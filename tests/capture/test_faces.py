@@ -98,7 +98,7 @@ GOOD = {
         ({"mouth_inside": False}, "crop", True, "the mouth reaches out of the picture; pass"),
         ({"lips_differ": 0.025}, "mouth", False, "part of the mouth may be hidden by a hand, .*; pass a photo"),
         ({"lips_differ": 0.05}, "mouth", True, "the mouth is hidden by a hand, .*; pass a photo"),
-        ({"lips_differ": 0.05, "rest_differs": 0.05}, "likeness", True, "human one .* 5.0% .* 3.4%; pass"),
+        ({"lips_differ": 0.05, "rest_differs": 0.05}, "likeness", True, "human one .* 5.0% .* 3.4%\\); pass"),
         ({"lips_differ": 0.05, "rest_differs": 0.05, "upside_down": True}, "turn", True, "upside down; turn it"),
     ],
 )

@@ -99,12 +99,13 @@ def test_pictures_are_counted(weights: str, tmp_path: Path, capsys: pytest.Captu
 
 BAD_COMMANDS = {
     "no photo": (["nobody.jpg", SPEECH], "photo not found: nobody.jpg"),
+    "a folder": ([str(Path(PHOTO).parent), SPEECH], "this is a folder"),
     "no speech": ([PHOTO, "silence.wav"], "speech not found: silence.wav"),
     "nothing to say": ([PHOTO], "speech or --animation is needed"),
     "swapped": ([SPEECH, PHOTO], f"the photo comes before the speech, got {SPEECH} {PHOTO}; swap them"),
     "photo is no picture": ([SPEECH, SPEECH], "cannot be read as a picture"),
     "speech is no sound": ([PHOTO, PHOTO], "audio"),
-    "extension": ([PHOTO, SPEECH, "-o", "talk.avi"], "must end in .mp4, .mov, .webm or .png, got 'talk.avi'"),
+    "extension": ([PHOTO, SPEECH, "-o", "talk.avi"], "or .png (take-%05d.png), got 'talk.avi'"),
     "folder": ([PHOTO, SPEECH, "-o", "nowhere/talk.mp4"], "'nowhere'"),
     "diversity": ([PHOTO, SPEECH, "--diversity", "3"], "--diversity must be in [0.0, 2.0], got 3.0"),
     "fps": ([PHOTO, SPEECH, "--fps", "0"], "--fps must be in [1, 120], got 0.0"),

@@ -96,3 +96,11 @@ def test_a_face_is_looked_for_before_the_text_is_spoken(
 def test_espeak_is_the_voice_where_none_is_named(weights: str, tmp_path: Path) -> None:
     arguments = ["say", PHOTO, "Hello.", "-o", str(tmp_path / "talk.mp4"), "--weights", weights, "--fps", "5"]
     assert main([*arguments, "--max-size", "448"]) == DONE
+
+
+def test_files_are_not_read_aloud(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Speech in the place of the text would have its name said; photo and text may be swapped."""
+    assert main(["say", PHOTO, PHOTO, "-o", str(tmp_path / "talk.mp4")]) == BAD_INPUT
+    assert "dirfa generate takes sound" in capsys.readouterr().err
+    assert main(["say", "Hello, you.", PHOTO, "-o", str(tmp_path / "talk.mp4")]) == BAD_INPUT
+    assert "swap them" in capsys.readouterr().err

@@ -219,6 +219,7 @@ def test_streams_are_directed_frame_by_frame(astronaut: Path) -> None:
 
 BAD_CONTROLS = {
     "preset": ({"expression": "hapy"}, "did you mean 'happy'"),
+    "no preset": ({"expression": "joyful"}, "'joyful'; there are"),
     "weight's name": ({"expression": {"mouthSmilLeft": 0.3}}, "did you mean 'mouthSmileLeft'"),
     "no expression": ({"expression": {"yaw": 0.3}}, "yaw is no expression"),
     "weight": ({"expression": {"jawOpen": 3}}, r"jawOpen must be a number in \[-1, 1\], got 3"),
