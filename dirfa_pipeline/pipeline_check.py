@@ -55,6 +55,7 @@ GREY: Final = 2  # levels between the channels of a grey picture, at most
 CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's light is taken
 TIMED_FRAMES: Final = 12
 TIMED_SECONDS: Final = 3.0  # after which no further frame is timed: a large photo takes seconds for each
+SMALLER, WORTH_IT = 512, 0.8  # pixels of the video that is advised, and share of the time up to which it is
 LIVE: Final = (2 / 3, 1.0)  # seconds that one second of video takes, at most
 
 
@@ -303,11 +304,12 @@ def _speed(pipe: "DirfaPipeline", photo: Photo, chosen: FoundFace) -> Finding:
                     break
         fps = drawn / (time.perf_counter() - began)
     takes = ANIMATION_FPS / fps
-    least = (512 / max(portrait.image.shape[:2])) ** 2  # of the pixels
+    share = (SMALLER / max(portrait.image.shape[:2])) ** 2  # of the pixels
+    smaller = f"max_size={SMALLER} (--max-size {SMALLER}) takes about {share:.0%} of that"
     return Finding(
         "speed", _grade(takes, LIVE),
         f"1 s of video takes {takes:.2f} s here to draw and encode, without the work on the sound",
-        "" if takes <= LIVE[0] or least > 0.8 else f"max_size=512 (--max-size 512) takes about {least:.0%} of that",
+        "" if takes <= LIVE[0] or share > WORTH_IT else smaller,
         {"fps": round(fps, 2), "times": round(fps / ANIMATION_FPS, 2)},
     )  # fmt: skip
 

@@ -3,7 +3,7 @@ What one event in a voice adds to the motion: steps that stay, and gestures that
 
 A head moves in overlapping submovements of minimum jerk (Flash and Hogan, 1985, "The coordination of arm movements";
 Flash and Henis, 1991, for their superposition). Each begins three frames before its event, which a stream knows in
-time, and is fastest about there.
+time. Faces are fastest half a frame after it, and heads, which are heavier, two frames.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ from .motion_channels import GAZE, GESTURE_CHANNELS, HEAD, MOTION_NAMES, NUM_MOT
 NUM_GESTURES: Final = len(GESTURE_CHANNELS)
 NUM_DRAWN: Final = NUM_MOTIONS + NUM_GESTURES  # a step of every channel, then the gestures
 
-# Frames of 40 ms. Rises of loudness precede the head's fastest moment by about 30 ms (Fotedar and Ghosh, 2017).
+# Frames of 40 ms. Rises of loudness precede the head's fastest moment (by about 30 ms: Fotedar and Ghosh, 2017).
 BEGIN: Final = -3.0
 STEP, SLOW_STEP = 7.0, 24.0  # length after accents and ends of phrases; of ticks, when nothing is said
 SACCADE_BEGIN, SACCADE = -1.0, 2.0  # gaze jumps

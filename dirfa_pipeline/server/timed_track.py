@@ -1,5 +1,6 @@
 """Tracks whose sender reports say which moment of the conversation an RTP timestamp stands for."""
 
+from abc import abstractmethod
 from fractions import Fraction
 from typing import Final
 
@@ -45,9 +46,9 @@ class TimedTrack(MediaStreamTrack):
         self._time = frame.pts * frame.time_base
         return frame
 
+    @abstractmethod
     async def next(self) -> av.VideoFrame | av.Packet:
         """Make the next frame; its time counts from `begin`."""
-        raise NotImplementedError
 
     def _report(self) -> None:
         """Set the time of the last frame that was sent. An encoder may leave frames out; their time does not count."""
