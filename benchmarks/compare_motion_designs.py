@@ -1,7 +1,7 @@
 """
 Compare designs of the sampler's random part, trained equally on the same tracks: does it help to hear the voice?
 
-    python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 60]
+    python benchmarks/compare_motion_designs.py --tracks TRACKS --weights weights/dirfa-base [--steps 60] [--record]
 
 `events` is the design in use: motion is sampled at the accents, ends of phrases and ticks of a voice, depending on the
 sound of each. `deaf` knows the time and kind of each event but nothing else about the sound. `clock` hears, but
@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
+from results import add_option, record
 from torch import Tensor
 from transformers import Wav2Vec2Model
 
@@ -141,12 +142,12 @@ def motion_row(examples: list[MotionExample], motions: list[Tensor], reference: 
         for both in zip(one, other, strict=True)  # pairs of takes with the same seed
     ]
     heads = [head_motion(take[:, :3], ANIMATION_FPS) for take in takes if len(take) >= SHORTEST]
-    beats = dict(zip(("head beat", "brow beat", "nods"), mean_beats(examples, motions), strict=True))
+    beats = dict(zip(("head_beat", "brow_beat", "nods"), mean_beats(examples, motions), strict=True))
     likeness = dict(zip(("yaw", "pitch", "roll", "brows"), np.mean(pairs, axis=0), strict=True))
     features = np.concatenate([window_features(take) for take in takes])
     return (
         beats
-        | {f"likeness of {name}": float(value) for name, value in likeness.items()}
+        | {f"likeness.{name}": float(value) for name, value in likeness.items()}
         | {"distance": frechet_distance(features, reference)}
         | {name: float(np.mean([head[name] for head in heads])) for name in heads[0]}
     )
@@ -181,10 +182,10 @@ def evaluate(
         with tempfile.TemporaryDirectory() as folder:
             start = partial(TrainingRun, accelerator=Accelerator(cpu=True), folder=Path(folder), seed=seed)
             train_motion(sampler, training, held_out, motion_schedule(steps), start)
-        row[f"loss, seed {seed}"] = flow_loss(sampler, held_out, held_out)
-        row[f"loss, seed {seed}, other sound"] = flow_loss(sampler, held_out, other)
-    row["likelihood"] = likelihood(sampler, held_out, held_out)
-    row["likelihood, other sound"] = likelihood(sampler, held_out, other)
+        row[f"loss.{seed}.own"] = flow_loss(sampler, held_out, held_out)
+        row[f"loss.{seed}.other"] = flow_loss(sampler, held_out, other)
+    row["likelihood.own"] = likelihood(sampler, held_out, held_out)
+    row["likelihood.other"] = likelihood(sampler, held_out, other)
     calibrate(sampler, training, face_model)
     reference = np.concatenate([window_features(example.motion.numpy()) for example in held_out])
     return row | motion_row(held_out, [roll_out(sampler, example, 0) for example in held_out], reference)
@@ -195,6 +196,7 @@ def main() -> None:
     parser.add_argument("--tracks", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=60)
+    add_option(parser, "motion-designs")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
@@ -215,10 +217,14 @@ def main() -> None:
     tracked = [example.motion[None] for example in held_out]
     reference = np.concatenate([window_features(motion[0].numpy()) for motion in tracked])
     rows["tracked"] = motion_row(held_out, tracked, reference)
-    print(f"{len(held_out)} of {len(clips)} clips held out, {sum(m.shape[1] for m in tracked) / ANIMATION_FPS:.0f} s")
+    seconds = sum(motion.shape[1] for motion in tracked) / ANIMATION_FPS
+    print(f"{len(held_out)} of {len(clips)} clips held out, {seconds:.0f} s")
     print(f"{'':28s}" + "".join(f"{name:>10s}" for name in rows))
     for name in rows["events"]:
         print(f"{name:28s}" + "".join(f"{row.get(name, float('nan')):10.3f}" for row in rows.values()))
+    found = {f"{design}.{name}": value for design, row in rows.items() for name, value in row.items()}
+    sizes = {"clips": len(clips), "held_out": len(held_out), "seconds": seconds}
+    record(options.record, found | sizes, options.weights)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """
 Evaluate the audio encoder on recorded speech that it was not trained on.
 
-    python benchmarks/evaluate_audio_encoder.py --data DATA --weights weights/dirfa-base
+    python benchmarks/evaluate_audio_encoder.py --data DATA --weights weights/dirfa-base [--record]
 
 Prints, for each set and noise level: frame accuracy over visemes; recall and precision of p, b, m within 40 ms, for
 several gates on the closure output averaged over 80 ms ("raw" is without averaging); and recall of silence. Then, for
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import add_option, record
 from transformers import Wav2Vec2Model
 
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
@@ -43,6 +44,8 @@ LIP_CLASSES = {
     "open": ("open", "open_front"),
     "spread": ("close_front", "near_close", "mid_front"),
 }
+READ_AS = (*LIP_CLASSES, "other")
+CONDITIONS = {"clean": None, "noisy": 10.0}  # signal-to-noise ratios in dB
 
 
 def held_out_recordings(data: Path) -> Iterator[tuple[str, Recording]]:
@@ -116,7 +119,7 @@ def score(readings: list[Reading]) -> dict[str, float]:
     for gate in GATES:
         recall, precision = score_closures(readings, gate, CLOSURE_FEATURES)
         scores |= {f"recall@{gate}": recall, f"precision@{gate}": precision}
-    scores["recall@0.3 raw"], scores["precision@0.3 raw"] = score_closures(readings, 0.3, 1)
+    scores["raw_recall@0.3"], scores["raw_precision@0.3"] = score_closures(readings, 0.3, 1)
     return scores
 
 
@@ -130,25 +133,24 @@ def score_closures(readings: list[Reading], gate: float, features: int) -> tuple
     return hits[0] / max(hits[1], 1), hits[2] / max(hits[3], 1)
 
 
-def confusions(readings: list[Reading]) -> str:
-    """Share of the frames of each class that matters for the lips (row) that are read as each class (column)."""
+def confusions(readings: list[Reading]) -> dict[str, np.ndarray]:
+    """Shares of the frames of each class that matters for the lips that are read as each class, and as others."""
     groups = np.full(len(VISEME_NAMES), len(LIP_CLASSES))
     for index, members in enumerate(LIP_CLASSES.values()):
         groups[[VISEME_NAMES.index(name) for name in members]] = index
     labels = groups[np.concatenate([reading.labels for reading in readings])]
     guesses = groups[np.concatenate([reading.speech[:, :-1].argmax(1) for reading in readings])]
-    names = [*LIP_CLASSES, "other"]
-    lines = [" " * 9 + "".join(f"{name:>9s}" for name in names)]
-    for index, name in enumerate(names):
-        shares = np.bincount(guesses[labels == index], minlength=len(names)) / max((labels == index).sum(), 1)
-        lines.append(f"{name:9s}" + "".join(f"{share:9.2f}" for share in shares))
-    return "\n".join(lines)
+    return {
+        name: np.bincount(guesses[labels == index], minlength=len(READ_AS)) / max((labels == index).sum(), 1)
+        for index, name in enumerate(LIP_CLASSES)
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--weights", type=Path, required=True)
+    add_option(parser, "encoder")
     options = parser.parse_args()
     torch.set_num_threads(1)
     encoder = Wav2Vec2Model.from_pretrained(options.weights / "audio_encoder", dtype=torch.float32).eval()
@@ -162,14 +164,21 @@ def main() -> None:
         else:
             print(f"left out: {utterance.name}, {utterance.reason}")
     clean: list[Reading] = []
+    found: dict[str, float] = {}
     for name, utterances in sets.items():
-        for snr in (None, 10.0):
+        found[f"{name}.utterances"] = len(utterances)
+        for condition, snr in CONDITIONS.items():
             readings = read_utterances(utterances, encoder, sampler, snr)
             clean += readings if snr is None else []
-            condition = "clean" if snr is None else f"{snr:.0f} dB"
+            scores = score(readings)
+            found |= {f"{name}.{condition}.{key}": value for key, value in scores.items()}
             print(f"{name:7s}{condition:6s} n={len(utterances):3d}  ", end="")
-            print("  ".join(f"{key} {value:.2f}" for key, value in score(readings).items()), flush=True)
-    print(confusions(clean))
+            print("  ".join(f"{key} {value:.2f}" for key, value in scores.items()), flush=True)
+    print(" " * 9 + "".join(f"{name:>9s}" for name in READ_AS))
+    for said, shares in confusions(clean).items():
+        print(f"{said:9s}" + "".join(f"{share:9.2f}" for share in shares))
+        found |= {f"{said} as {read}": share for read, share in zip(READ_AS, shares, strict=True)}
+    record(options.record, found, options.weights)
 
 
 if __name__ == "__main__":

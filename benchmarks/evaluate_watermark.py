@@ -2,7 +2,7 @@
 Measure whether the watermark survives common treatments of videos, and how often it is found where there is none.
 
     python benchmarks/evaluate_watermark.py --marked TALK.mp4 ... [--numbers 4] [--treatments "crf 28" screen-like]
-    python benchmarks/evaluate_watermark.py --real CLIP.mp4 ... [--keys 20000]
+    python benchmarks/evaluate_watermark.py --real CLIP.mp4 ... [--keys 20000] [--record watermark-alarms]
 
 Videos to be marked are cut into clips of five seconds, and each clip is marked with several random numbers in turn.
 The first table has a line for each treatment: the number of marks that are read exactly, and the lowest and the median
@@ -50,6 +50,12 @@ TREATMENTS = {
         *CODED, "-crf", "26",
     ),
 }  # fmt: skip
+SHARES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)  # of searches, for which the table of false alarms has a line
+
+
+def key_of(treatment: str) -> str:
+    """A treatment's name in the results."""
+    return treatment.split(",")[0].replace(" ", "_")
 
 
 def clips_of(path: Path) -> Iterator[tuple[list[np.ndarray], float]]:
@@ -120,9 +126,8 @@ def survival(videos: list[Path], numbers: int, treatments: list[str], folder: Pa
     for name, results in found.items():
         exact, scores = zip(*results, strict=True)
         print(f"| {name} | {sum(exact)} | {min(scores):.1f} | {np.median(scores):.1f} |")
-        key = name.split(",")[0].replace(" ", "_")
-        values |= {f"{key}.exact": float(sum(exact)), f"{key}.least": min(scores)}
-        values[f"{key}.median"] = float(np.median(scores))
+        values |= {f"{key_of(name)}.exact": float(sum(exact)), f"{key_of(name)}.least": min(scores)}
+        values[f"{key_of(name)}.median"] = float(np.median(scores))
     print(f"\nPSNR of the mark: {least:.1f} dB in the worst clip, {middle:.1f} in the median")
     costs = cost(frames)
     print(f"CPU time per frame of 512 pixels in milliseconds: mark {costs['mark']:.2f}, copy {costs['copy']:.2f}")
@@ -143,8 +148,8 @@ def fit_gumbel(scores: np.ndarray) -> tuple[float, float]:
     return float(place), float(np.exp(log_width))
 
 
-def chance(videos: list[Path], keys: int) -> None:
-    """Print what random keys find in real clips without a mark."""
+def chance(videos: list[Path], keys: int) -> dict[str, float]:
+    """Print what random keys find in real clips without a mark; returns the figures by name."""
     clips = []
     for number, (frames, fps) in enumerate(clip for path in videos for clip in islice(clips_of(path), 1)):
         gathered = gather([detail(frame) for frame in frames], fps)
@@ -158,15 +163,21 @@ def chance(videos: list[Path], keys: int) -> None:
         fit_gumbel(scores),
         max(map(fit_gumbel, clips), key=lambda fit: float(gumbel_r.isf(1e-6, *fit))),
     )
-    for share in (0.1, 0.01, 1e-3, 1e-4, 1e-5):
+    values = {"clips": len(clips), "keys": keys, "searches": len(scores), "highest": scores.max()}
+    for share in SHARES:
         score = gumbel_r.isf(share, *everywhere)
-        print(f"| {score:.2f} | {(scores > score).mean():.6f} | {share:.6f} | {gumbel_r.sf(score, *worst):.6f} |")
-    for name, fit in (("all", everywhere), ("the worst clip", worst)):
-        print(f"{name}: location {fit[0]:.3f}, scale {fit[1]:.4f}; one in a million: {gumbel_r.isf(1e-6, *fit):.2f}")
+        exceeded, of_worst = int((scores > score).sum()), gumbel_r.sf(score, *worst)
+        print(f"| {score:.2f} | {exceeded} | {share:.6f} | {of_worst:.6f} |")
+        values |= {f"{share:.0e}.score": score, f"{share:.0e}.exceeded": exceeded, f"{share:.0e}.worst": of_worst}
+    for name, fit in (("all", everywhere), ("worst", worst)):
+        rare = gumbel_r.isf(1e-6, *fit)
+        print(f"{name}: location {fit[0]:.3f}, scale {fit[1]:.4f}; one in a million: {rare:.2f}")
+        values |= {f"{name}.location": fit[0], f"{name}.scale": fit[1], f"{name}.one_in_a_million": rare}
+    return {name: float(value) for name, value in values.items()}
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--marked", type=Path, nargs="*", default=[], help="videos to mark and treat")
     parser.add_argument("--numbers", type=int, default=1, help="random numbers to mark each clip with")
@@ -176,12 +187,13 @@ def main() -> None:
     add_option(parser, "watermark")
     options = parser.parse_args()
     cv2.setNumThreads(1)
+    values: dict[str, float] = {}
     if options.marked:
         with tempfile.TemporaryDirectory() as folder:
-            values = survival(options.marked, options.numbers, options.treatments, Path(folder))
-        record(options.record, values, "dirfa-base")
+            values |= survival(options.marked, options.numbers, options.treatments, Path(folder))
     if options.real:
-        chance(options.real, options.keys)
+        values |= chance(options.real, options.keys)
+    record(options.record, values, "dirfa-base")
 
 
 if __name__ == "__main__":
