@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -132,8 +133,23 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         progress("stopped; nothing half-written is left")
         return INTERRUPTED
+    if isinstance(error, BrokenPipeError) and _reader_left():
+        return FAILED
     progress(f"failed: {type(error).__name__}: {error}; --debug shows where")
     return FAILED
+
+
+def _reader_left() -> bool:
+    """
+    Whether what reads the standard output, such as `head`, has seen enough; the rest then goes nowhere, or the
+    interpreter would fail to write it when it ends.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from .direction.controls import neutralize as without_own_expression
 from .direction.expressions import Expression
 from .direction.resting_smile import RestingSmile
 from .errors import CheckpointError, InputError
+from .face.fit import FaceFit
 from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
 from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
@@ -516,7 +517,8 @@ class DirfaPipeline(DiffusionPipeline):
 
         The photo is prepared before this returns; chunks of sound are taken as frames are requested. Memory does not
         grow. Frames depend on `lookahead`, but not on how the sound is cut: they are those of [`sample_animation`]
-        with the same `lookahead` and [`render`]. Closing the iterator frees everything.
+        with the same `lookahead`, directed by [`Controls.apply`], and [`render`]. Closing the iterator frees
+        everything.
 
         Args:
             image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or [`PreparedPortrait`]): A photo, or one
@@ -554,6 +556,7 @@ class DirfaPipeline(DiffusionPipeline):
         prepared = self._prepared(
             image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size, face)
         )
+        pieces = self._direct_pieces(pieces, direct(controls), fps, prepared.face)
         # The very first frame compiles loops, which takes seconds, so draw one before somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
         return steps.frames(self._render_pieces(prepared, pieces, fps), total=float("inf"))
@@ -585,7 +588,7 @@ class DirfaPipeline(DiffusionPipeline):
         pieces = self._stream_pieces(
             audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
         )
-        return (row for piece in pieces for row in piece)
+        return (row for piece in self._direct_pieces(pieces, direct(controls), fps) for row in piece)
 
     def _stream_pieces(
         self,
@@ -598,7 +601,7 @@ class DirfaPipeline(DiffusionPipeline):
         controls: Controls | None,
         expressiveness: float,
     ) -> Iterator[NDArray[np.float32]]:
-        """Check the arguments of a stream; the coefficients of its frames, `(frames, 58)` each."""
+        """Check the arguments of a stream; what is drawn for it, `(frames, 58)` each, to be directed."""
         self._check_can_draw()
         check_motion(diversity, fps, expressiveness)
         check_chunks(audio_chunks)
@@ -608,18 +611,17 @@ class DirfaPipeline(DiffusionPipeline):
         sound = SoundStream(sampling_rate)
         waveform = sound.waveform(audio_chunks)
         drawn = draw(self, waveform, generators, diversity, lookahead, expressiveness, directed.follows_arousal)
-        pieces = change_frame_rate(
+        return change_frame_rate(
             (pieces[0] for pieces in drawn), ANIMATION_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
         )  # fmt: skip
-        return self._direct_pieces(pieces, directed, fps)
 
     def _direct_pieces(
-        self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float
+        self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float, face: FaceFit | None = None
     ) -> Iterator[NDArray[np.float32]]:
         done = 0
         for piece in pieces:
-            yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps).coefficients
+            yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps, face=face).coefficients
             done += len(piece)
 
     def converse(
@@ -837,10 +839,11 @@ class DirfaPipeline(DiffusionPipeline):
             directed = replace(directed, motion_from=self.track(motion_from))
 
         sounds, portraits = batch.for_each_video(batch.sounds), batch.for_each_video(portraits)
+        drawn = self._draw_takes(batch, diversity, fps, expressiveness, directed)
         takes = [
-            directed.apply(take, self.face_model, sound)
-            for take, sound in zip(
-                self._draw_takes(batch, diversity, fps, expressiveness, directed), sounds, strict=True
+            directed.apply(take, self.face_model, sound, face=portrait.face if portrait and not given else None)
+            for take, sound, portrait, given in zip(
+                drawn, sounds, portraits, batch.for_each_video(batch.animations), strict=True
             )
         ]
         if neutralize:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeGuard
 
 import numpy as np
 import torch
+from PIL import Image
 
 from .animation.animation import Animation
 from .animation.frame_rate import ANIMATION_FPS
@@ -18,6 +19,7 @@ from .errors import AnimationError, InputError
 from .live.voices.choose import open_voice
 from .live.voices.voice import SpokenText, Voice
 from .media.audio import AudioClip, AudioFile, load_audio
+from .media.kinds import kind_of
 from .media.sound_file import check_audio_file
 from .media.video import read_video
 from .models.face_renderer import PreparedPortrait
@@ -109,6 +111,8 @@ def pair_up(
         raise InputError(f"num_videos_per_prompt must be a whole number from 1, got {num_videos_per_prompt!r}")
     images = [None] if output_type == "animation" else _as_list(image)
     sounds, animations = _as_list(audio), _as_list(animation)
+    if any(map(_is_sound, images)) and any(map(_is_picture, sounds)):
+        raise InputError("image and audio are swapped: the photo comes before the speech, pipe(image, audio)")
     size = _common_size(image=images, audio=sounds, animation=animations)
     for index, pair in enumerate(zip(_spread(sounds, size), _spread(animations, size), strict=True)):
         if pair[0] is None and pair[1] is None:
@@ -227,6 +231,14 @@ def one_for_each(
 def is_path(value: Any) -> TypeGuard[str | os.PathLike[str]]:
     """Whether it names a file."""
     return isinstance(value, str | os.PathLike)
+
+
+def _is_sound(value: Any) -> bool:
+    return isinstance(value, AudioClip | AudioFile | tuple) or kind_of(value) in ("audio", "video")
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, Image.Image | Portrait | PreparedPortrait) or kind_of(value) == "image"
 
 
 def _checked_sound(sound: Any, sampling_rate: int | None, controls: Controls) -> Any:

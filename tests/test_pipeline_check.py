@@ -53,6 +53,13 @@ def covered(portrait: Portrait) -> np.ndarray:
     return picture
 
 
+def test_hair_that_the_border_cuts_is_told(pipe: DirfaPipeline, portrait: Portrait) -> None:
+    assert pipe.check(portrait.image, timed=False)["crop"].verdict == "good"
+    top, chin = portrait.landmarks[10, 1], portrait.landmarks[152, 1]
+    crop = pipe.check(portrait.image[int(top - 0.1 * (chin - top)) :], timed=False)["crop"]
+    assert crop.verdict == "works" and "hair reaches the upper border" in crop.found and "room" in crop.advice
+
+
 BAD: dict[str, tuple[Callable[[Portrait], Any], str, str]] = {
     "no face": (lambda p: np.zeros((96, 96, 3), np.uint8), "faces", "pass a photo that shows one face"),
     "no file": (lambda p: "nowhere.jpg", "picture", "not found: nowhere.jpg"),
@@ -146,4 +153,12 @@ def test_the_command(astronaut: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     printed = capsys.readouterr()
     assert "refused  faces     no face found in the 300 x 300 picture: pass a photo" in printed.out
     assert f"dirfa: error: {refused} cannot be animated" in printed.err
+    assert main(["check", refused, str(astronaut), "--no-speed"]) == BAD_INPUT
+    printed = capsys.readouterr()
+    titles = [line for line in printed.out.splitlines() if line in (refused, str(astronaut))]
+    assert titles == [refused, str(astronaut)] and f"{refused} cannot be animated" in printed.err
+    assert main(["check", refused, str(astronaut), "--no-speed", "--json"]) == BAD_INPUT
+    verdicts = {photo: told["verdict"] for photo, told in json.loads(capsys.readouterr().out).items()}
+    assert list(verdicts) == [refused, str(astronaut)] and verdicts[refused] == "refused"
+    assert verdicts[str(astronaut)] in ("good", "works")
     assert main(["check", str(astronaut), "--face", "left"]) == BAD_INPUT

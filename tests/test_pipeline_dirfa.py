@@ -199,6 +199,11 @@ BAD_CALLS = {
     "animation": ({"animation": np.zeros((4, 58))}, "must be an Animation or a list of them, got ndarray; wrap"),
     "gap": ({"audio": [(16_000, tone()), None]}, "item 1 of 2 has neither"),
     "fps of letters": ({"fps": "25"}, "must be a number in .*, got '25'"),
+    "swapped": ({"image": "talk.wav", "audio": "me.jpg", "output_type": "pil"}, "swapped: the photo comes before the"),
+    "swapped things": (
+        {"image": (16_000, tone()), "audio": Image.new("RGB", (8, 8)), "output_type": "pil"},
+        "are swapped",
+    ),
     "empty list": ({"audio": []}, "audio must not be an empty list"),
 }
 

@@ -26,6 +26,7 @@ COVERED_MOUTH: Final = 0.03
 # rules up to .027, four dogs and a monkey from .036; these are few, and the limit was set by them. Seven more animals
 # (cats, llamas, a dog) are found to have no face at all.
 UNLIKE_A_FACE: Final = 0.034
+TOP, CHIN = 10, 152  # landmarks: the forehead's upper end
 # Of the face's outline, as a share.
 CUT, CUT_TOO_FAR = 0.05, 0.4
 
@@ -41,6 +42,7 @@ class SeenFace:
         size (`float`): Pixels across.
         yaw, pitch, roll (`float`): Degrees: turned to the right of the picture, raised, tilted clockwise.
         cut (`float`): Share of its outline that lies outside of the picture.
+        above (`float`): Room between the forehead's upper end and the picture's border, in lengths of the face.
         mouth_inside (`bool`): Whether all of its mouth lies inside.
         lips_differ, rest_differs (`float`): How far looks at the lips, and at all else, differ, see
             [`FaceDetector.disagreement`].
@@ -52,6 +54,7 @@ class SeenFace:
     pitch: float
     roll: float
     cut: float
+    above: float
     mouth_inside: bool
     lips_differ: float
     rest_differs: float
@@ -82,6 +85,7 @@ def measure_face(
         pitch=pitch,
         roll=roll,
         cut=float(np.mean(((oval < 0) | (oval > limits)).any(1))),
+        above=float(landmarks[TOP, 1] / max(np.linalg.norm(landmarks[CHIN, :2] - landmarks[TOP, :2]), 1e-6)),
         mouth_inside=bool(((lips >= 0) & (lips <= limits)).all()),
         lips_differ=differ.lips,
         rest_differs=differ.rest,

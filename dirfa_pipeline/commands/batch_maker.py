@@ -134,7 +134,7 @@ class VideoMaker:
                 sound, [torch.Generator().manual_seed(seed)], job.diversity, settings.fps,
                 expressiveness=job.expressiveness, follow_arousal=controls.follows_arousal,
             )  # fmt: skip
-            animation = controls.apply(drawn, self.pipeline.face_model, sound)
+            animation = controls.apply(drawn, self.pipeline.face_model, sound, face=portrait.face)
             with (settings.output / job.video).handed() as path:
                 frames = self.pipeline.render(portrait, animation)
                 write_video(path, frames, animation.fps, sound, settings.crf, settings.preset, settings.marks)

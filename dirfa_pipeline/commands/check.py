@@ -1,4 +1,4 @@
-"""`dirfa check`: what a photo is good for."""
+"""`dirfa check`: what photos are good for."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from . import faces, output
-from .files import check_files
+from .files import check_source
 from .loading import load_pipeline
 
 
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   dirfa check photo.jpg
   dirfa check group.jpg --face 1 --max-size 512
-  dirfa check photo.jpg --json --no-speed
+  dirfa check *.jpg --no-speed
+  dirfa check photo.jpg --json
 
-The exit code is 2 for a photo that is refused, and 0 for one that is merely poor."""
+The exit code is 2 if a photo is refused, and 0 for one that is merely poor. With --json several photos make an object
+whose keys are their names."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `dirfa check`."""
     check = commands.add_parser(
-        "check", help="check how well a photo will work", epilog=EXAMPLES,
-        description="Look at PHOTO: faces, turn, size, mouth, teeth, eyes, colours, speed, each with a verdict.",
+        "check", help="check how well photos will work", epilog=EXAMPLES,
+        description="Look at each PHOTO: faces, turn, size, mouth, teeth, eyes, colours, speed, each with a verdict.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     check.set_defaults(run=run)
-    check.add_argument("photo", help="the photo to check")
+    check.add_argument("photos", nargs="+", metavar="PHOTO", help="a photo to check")
     faces.add_option(check)
     output.add_max_size(check)
     check.add_argument("--json", action="store_true", help="print JSON")
@@ -42,15 +44,25 @@ def run(options: argparse.Namespace) -> None:
     Run `dirfa check`; the networks that draw are not loaded.
 
     Raises:
-        InputError: The photo is refused, as the printed findings tell, or an option cannot be used.
+        InputError: A photo is refused, as the printed findings tell, or an option cannot be used.
     """
-    check_files(".", photo=options.photo)
+    photos: list[str] = options.photos
+    for photo in photos:
+        check_source("photo", photo)
     face = faces.read_choice(options.face)
     pipeline = load_pipeline(options.weights, doing=None, draws=False)
-    told = pipeline.check(options.photo, output.longest_side(options), face, timed=not options.no_speed)
-    print(json.dumps(told.as_dict(), indent=2) if options.json else as_text(told), flush=True)
-    if told.verdict == "refused":
-        raise InputError(f"{options.photo} cannot be animated; what is marked as refused says why and what to do")
+    checks = {}
+    for photo in photos:
+        checks[photo] = pipeline.check(photo, output.longest_side(options), face, timed=not options.no_speed)
+        if not options.json:
+            title = f"{photo}\n" if len(photos) > 1 else ""
+            print(title + as_text(checks[photo]), flush=True)
+    if options.json:
+        found = {photo: told.as_dict() for photo, told in checks.items()}
+        print(json.dumps(found if len(photos) > 1 else found[photos[0]], indent=2), flush=True)
+    refused = [photo for photo, told in checks.items() if told.verdict == "refused"]
+    if refused:
+        raise InputError(f"{', '.join(refused)} cannot be animated; what is marked as refused says why and what to do")
 
 
 def as_text(told: "PhotoCheck") -> str:

@@ -30,10 +30,20 @@ SCALES: Final = {
     "blink_rate": "factor on the number of blinks, 0 is none",
     "nods": "strength of nods at stressed words (default 0)",
 }
-FROM_FILE: Final = (*SCALES, "expression", "easing", "pose", "gaze", "blinks", "motion_channels", "motion_fit")
+FROM_FILE: Final = (
+    *SCALES,
+    "expression",
+    "facing",
+    "easing",
+    "pose",
+    "gaze",
+    "blinks",
+    "motion_channels",
+    "motion_fit",
+)
 EXPRESSION_HELP: Final = (
-    "happy, sad, angry, surprised, disgusted, fearful, contempt, neutral, or ARKit weights as in "
-    "mouthSmileLeft=0.6,browInnerUp=0.3; repeat with @SECONDS for keyframes"
+    "happy, sad, angry, surprised, disgusted, fearful, contempt, neutral, auto (as lively as the voice), or ARKit "
+    "weights as in mouthSmileLeft=0.6,browInnerUp=0.3; repeat with @SECONDS for keyframes"
 )
 
 

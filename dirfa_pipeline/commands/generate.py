@@ -1,12 +1,13 @@
 """`dirfa generate`: photo and speech to mp4."""
 
 import argparse
-import mimetypes
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..media.kinds import kind_of
 from ..media.video import PRESET, PRESETS
 from . import direction, faces, marks, output, progress
 from .files import check_files, check_overwriting
@@ -69,6 +70,10 @@ def add_options(generate: argparse.ArgumentParser) -> None:
     generate.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
     generate.add_argument("--preset", default=PRESET, help="x264 preset, ultrafast to veryslow (default %(default)s)")
     direction.add_options(generate)
+    generate.add_argument(
+        "--facing", type=float, metavar="X",
+        help="share of the photo's own turn by which the head comes back to the camera, 0 to 1 (default 0.5)",
+    )  # fmt: skip
     marks.add_options(generate)
     generate.add_argument("--neutralize", action="store_true", help="remove the photo's own expression first")
 
@@ -83,6 +88,8 @@ def run(options: argparse.Namespace) -> None:
     from ..media.audio import open_audio
 
     controls = direction.read_controls(options)
+    if options.facing is not None:
+        controls = replace(controls, facing=options.facing)
     photo, face = faces.read_person(options, output.longest_side(options))
     output.tell_size(photo, options)
     sound = None if options.speech is None else open_audio(options.speech)
@@ -99,7 +106,8 @@ def run(options: argparse.Namespace) -> None:
         assert sound is not None  # check_options saw to it
         takes = draw_takes(pipeline, sound, options, controls.follows_arousal)
     for take, (path, drawn) in enumerate(zip(paths, takes, strict=True)):
-        animation = controls.apply(drawn, pipeline.face_model, sound)
+        fit = portrait.face if given is None else None
+        animation = controls.apply(drawn, pipeline.face_model, sound, face=fit)
         if options.save_animation:
             save_animation(animation, output_paths(options.save_animation, options.num_videos)[take])
         if options.neutralize:
@@ -146,7 +154,7 @@ def check_options(options: argparse.Namespace) -> None:
     sources = {name: getattr(options, name) for name in ("photo", "speech", "animation", "motion_from")}
     output.check_options(options)
     check_files(options.output, **sources)
-    if _kind(options.photo) in ("audio", "video") and _kind(options.speech) == "image":
+    if kind_of(options.photo) in ("audio", "video") and kind_of(options.speech) == "image":
         raise InputError(f"the photo comes before the speech, got {options.photo} {options.speech}; swap them")
     marks.check_options(options)
     if options.preset not in PRESETS:
@@ -171,11 +179,6 @@ def check_options(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if not low <= value <= high:
             raise InputError(f"--{name.replace('_', '-')} must be in [{low}, {high}], got {value}")
-
-
-def _kind(path: str | None) -> str:
-    """What a file is by its ending: image, audio, video ..., or an empty string."""
-    return (mimetypes.guess_type(path)[0] or "").partition("/")[0] if path else ""
 
 
 def output_paths(path: str, count: int) -> list[str]:

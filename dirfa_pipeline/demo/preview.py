@@ -36,7 +36,7 @@ def draw_still(
     pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False
 ) -> NDArray[np.uint8]:
     """The photo with an expression, uint8 of shape `(height, width, 3)`."""
-    directed = replace(controls, nods=0.0).apply(Animation.from_curves(1), pipe.face_model)
+    directed = replace(controls, nods=0.0).apply(Animation.from_curves(1), pipe.face_model, face=prepared.face)
     if neutral:
         directed = neutralize(directed, prepared.portrait.face)
     return pipe.face_renderer.render(prepared, directed.coefficients)[0]

@@ -112,7 +112,7 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path, voices: Voices) 
     seeds = [order.seed + take for take in range(order.takes)]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     animations = [
-        order.controls.apply(drawn, pipe.face_model, speech)
+        order.controls.apply(drawn, pipe.face_model, speech, face=prepared.face)
         for drawn in pipe.sample_animations(
             speech, generators, order.diversity, order.fps, expressiveness=order.expressiveness,
             follow_arousal=order.controls.follows_arousal,

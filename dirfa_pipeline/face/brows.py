@@ -14,6 +14,7 @@ Array = NDArray[np.float32]
 BROWS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("brow")])
 RAISING = np.array([index for index in BROWS if "Up" in EXPRESSION_NAMES[index]])
 INNER_UP: Final = EXPRESSION_NAMES.index("browInnerUp")
+LOWERING = np.setdiff1d(BROWS, RAISING)
 OUTER_UP = np.array([index for index in RAISING if index != INNER_UP])
 BETWEEN: Final = 9  # the landmark between the brows
 # From temple to temple: above the brows, and at the hairline.
@@ -23,6 +24,7 @@ HAIRLINE: Final = (54, 103, 67, 109, 10, 338, 297, 332, 284)
 # distances.
 HAIR: Final = 0.06  # so far up goes what moves with them: brows are often thicker than their landmarks
 AT_HAIRLINE: Final = 0.3  # share of a brow's rise that hairlines make, as scalps do
+FALLS: Final = 1.4  # times the model's browDown, which lowers brows by 3 mm: frowns lower them by 4 to 5
 HIGH_ALREADY: Final = 0.4  # share of browOuterUp that brows are spared which the photo shows raised as far as they go
 
 
@@ -40,6 +42,7 @@ def rigid_brows(basis: Array, shape: Array, raised: float) -> Array:
     for upper, lower in (RIGHT_BROW, LEFT_BROW):
         both = 0.5 * (basis[BROWS[:, None], upper] + basis[BROWS[:, None], lower])
         basis[BROWS[:, None], upper] = basis[BROWS[:, None], lower] = both
+    basis[LOWERING] *= FALLS
     basis[OUTER_UP] *= 1.0 - HIGH_ALREADY * raised
     line = np.array([*RIGHT_BROW[0], BETWEEN, *LEFT_BROW[0]])
     line = line[np.argsort(shape[line, 0])]

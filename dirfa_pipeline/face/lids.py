@@ -31,6 +31,12 @@ CREASE_FOLLOWS, BROW_SIDE_FOLLOWS = 0.15, 0.05
 # Where shut lids meet: below the line between the corners by 4 s (1 - s) times so much of the eye's width, s being the
 # share of the way from corner to corner. Filmed: .06 to .09 (three people); lower lids of smiles are straighter.
 SAG: Final = 0.08
+SQUINTS = {eye: EXPRESSION_NAMES.index(f"eyeSquint{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
+# Of the gap between the lids, that a full squint takes. In close films of talkers lids between blinks come as near as
+# .73 of their usual gap (benchmarks/measure_shown.py), which a squint of a half shall show.
+NARROWED: Final = 0.45
+FROM_ABOVE: Final = 0.25  # share of that which the upper lid makes: squints lift the lower one
+MOST_NARROWED: Final = 2.5  # times the model's own narrowing
 WHITE_ABOVE: Final = 0.12  # diameters of the iris: the white that a fully widened eye shows above it
 MOST_WIDENED: Final = 1.6  # times the model's own widening
 
@@ -112,6 +118,21 @@ def widen_lids(basis: Array, shape: Array) -> Array:
         middle = eye.upper[len(eye.upper) // 2]
         lift = -float(basis[column, middle, 1])
         basis[column] *= np.clip((shape[middle, 1] - top) / max(lift, 1e-6), 1.0, MOST_WIDENED)
+    return basis
+
+
+def squint_lids(basis: Array, shape: Array) -> Array:
+    """Make eyeSquint narrow this face's eyes by `NARROWED`, if the model's does not: cheek and lid rise together."""
+    basis = basis.copy()
+    for eye, column in SQUINTS.items():
+        upper, lower = eye.upper[len(eye.upper) // 2], eye.lower[len(eye.lower) // 2]
+        gap = float(shape[lower, 1] - shape[upper, 1])
+        rise = max(-float(basis[column, lower, 1]), 1e-6)
+        basis[column] *= np.clip((1.0 - FROM_ABOVE) * NARROWED * gap / rise, 1.0, MOST_NARROWED)
+        falls = FROM_ABOVE * NARROWED * (shape[list(eye.lower), 1] - shape[list(eye.upper), 1])
+        basis[column, list(eye.upper), 1] = falls
+        for row, share in ((eye.crease, CREASE_FOLLOWS), (eye.brow_side, BROW_SIDE_FOLLOWS)):
+            basis[column, list(row), 1] += share * falls
     return basis
 
 

@@ -1,5 +1,6 @@
 """Identity and expression weights that explain landmarks: bounded least squares and its corrections."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -173,6 +174,17 @@ def own_lips(expression: NDArray, opening: float) -> tuple[NDArray, NDArray]:
     expression[SMILES] = smiles
     rest[SMILES] = smiles * (1.0 - (1.0 - SMILE_LEFT) * parted)
     return expression, rest
+
+
+def keep_shown(expression: NDArray, before: NDArray, after: NDArray, columns: Sequence[int]) -> NDArray:
+    """
+    Weights `(52,)` that show with the basis `after` what `expression` shows with the basis `before`, as nearly as it
+    can, in those columns that were made stronger.
+    """
+    expression, chosen = expression.copy(), np.asarray(columns)
+    old, new = before[chosen], after[chosen]
+    expression[chosen] *= np.einsum("kvd,kvd->k", old, new) / np.maximum(np.einsum("kvd,kvd->k", new, new), 1e-12)
+    return expression
 
 
 def make_fit(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..animation.animation import Animation
 from ..animation.easing import ramp, smoothstep
 from ..direction.controls import Controls
-from ..face.fit import FaceFitter
+from ..face.fit import FaceFit, FaceFitter
 
 
 Array = NDArray[np.float32]
@@ -24,10 +24,11 @@ class LiveDirection:
     Args:
         face_model ([`FaceModel`]): Tells how far blendshape weights part the lips.
         controls ([`Controls`]): The controls to begin with.
+        face ([`FaceFit`]): The photo's.
     """
 
-    def __init__(self, face_model: FaceFitter, controls: Controls) -> None:
-        self._face_model = face_model
+    def __init__(self, face_model: FaceFitter, controls: Controls, face: FaceFit) -> None:
+        self._face_model, self._face = face_model, face
         self._given: Sequence[tuple[Controls, float]] = [(controls, 0.0)]
 
     def change(self, controls: Controls, time: float) -> None:
@@ -48,4 +49,4 @@ class LiveDirection:
     def _directed(self, controls: Controls, row: Array, time: float) -> Array:
         animation = Animation(row[None])
         start = time - 0.5 / animation.fps  # `apply` adds half a frame, which is taken off here
-        return controls.apply(animation, self._face_model, start=start).coefficients[0]
+        return controls.apply(animation, self._face_model, start=start, face=self._face).coefficients[0]

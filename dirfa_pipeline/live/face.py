@@ -78,7 +78,7 @@ class LiveFace:
         self._hearing = Hearing(
             encoder, sampler, self.timeline, lookahead, generator, controls.follows_arousal, device
         )  # fmt: skip
-        self._direction = LiveDirection(face_model, controls)
+        self._direction = LiveDirection(face_model, controls, prepared.face)
         self._smile = RestingSmile(prepared.face)
         self._time = 0.0  # of the last frame
         self._lips = np.zeros(len(_LIPS), np.float32)  # lip coefficients of the last frame

@@ -21,7 +21,7 @@ from ..animation.coefficients import (
     NUM_EXPRESSIONS,
 )
 from ..errors import ImageError
-from ..face.brows import INNER_UP, rigid_brows
+from ..face.brows import INNER_UP, LOWERING, rigid_brows
 from ..face.fit import (
     BLINKS,
     CAMERA_DISTANCE,
@@ -42,7 +42,7 @@ from ..face.landmarks import (
     NUM_LANDMARKS,
     RIGID,
 )
-from ..face.lids import close_lids, half_shut, open_lids, unroll_lids, widen_lids
+from ..face.lids import SQUINTS, close_lids, half_shut, open_lids, squint_lids, unroll_lids, widen_lids
 from ..face.measures import lip_aperture, whole_lip_aperture
 from ..face.rotations import procrustes, rotation_angles, rotation_matrix
 from ..face.solve import (
@@ -53,6 +53,7 @@ from ..face.solve import (
     explain_gap,
     fit_expression,
     fit_identity,
+    keep_shown,
     make_fit,
     own_lips,
     shut,
@@ -144,7 +145,9 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             expression[BLINKS[eye]] = calm * blink
             opened = open_lids(opened, eye, calm * blink)
         fitted = unroll_lids(close_lids(basis, opened), opened, rotation)
-        fitted = rigid_brows(widen_lids(fitted, opened), opened, float(expression[INNER_UP]))
+        fitted = squint_lids(widen_lids(fitted, opened), opened)
+        fitted = rigid_brows(fitted, opened, float(expression[INNER_UP]))
+        expression = keep_shown(expression, basis, fitted, [*SQUINTS.values(), *LOWERING])
         expression = explain_gap(fitted, expression, local)
         return make_fit(local, fitted, expression, rest, rotation, translation, float(scale))
 

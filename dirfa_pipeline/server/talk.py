@@ -24,8 +24,8 @@ Tell = Callable[[dict[str, Any]], None]
 DELAY_EVERY: Final = 1.0  # seconds between two reports of the delay
 COMMANDS: Final = ("say", "flush", "interrupt", "direct", "shown")
 DIRECTED: Final = (
-    "expression", "expression_strength", "easing", "lips", "brows", "eyes", "head_motion", "pose", "gaze",
-    "blink_rate",
+    "expression", "expression_strength", "easing", "lips", "brows", "eyes", "head_motion", "pose", "facing",
+    "gaze", "blink_rate",
 )  # fmt: skip
 
 

@@ -83,8 +83,8 @@ def test_the_pipeline_lists_and_takes_them(group: Image.Image) -> None:
 
 
 GOOD = {
-    "size": 200.0, "yaw": 5.0, "pitch": 5.0, "roll": 5.0, "cut": 0.0, "mouth_inside": True, "lips_differ": 0.01,
-    "rest_differs": 0.01, "upside_down": False,
+    "size": 200.0, "yaw": 5.0, "pitch": 5.0, "roll": 5.0, "cut": 0.0, "above": 0.3, "mouth_inside": True,
+    "lips_differ": 0.01, "rest_differs": 0.01, "upside_down": False,
 }  # fmt: skip
 
 

@@ -148,6 +148,18 @@ def test_parser_needs_a_command() -> None:
     assert exit_info.value.code == BAD_INPUT
 
 
+def test_a_reader_that_has_seen_enough_is_no_failure_to_tell(tmp_path: Path) -> None:
+    """As in `dirfa check photo.jpg --json | head -1`."""
+    Image.new("RGB", (300, 300), "grey").save(tmp_path / "wall.png")
+    command = [sys.executable, "-m", "dirfa_pipeline", "check", "wall.png", "--no-speed"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as check:
+        assert check.stdout and check.stderr
+        check.stdout.close()
+        told = check.stderr.read()
+        assert check.wait(timeout=600) == FAILED
+    assert told == ""
+
+
 @pytest.mark.slow
 def test_shipped_weights_make_a_video_that_plays(tmp_path: Path) -> None:
     output = tmp_path / "talk.mp4"

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dirfa_pipeline import Animation, Portrait
+from dirfa_pipeline import Animation, FaceModel, Portrait
 from dirfa_pipeline.animation.coefficients import EXPRESSION_NAMES
-from dirfa_pipeline.face.brows import FOREHEAD, HAIRLINE, OUTER_UP, RAISING, rigid_brows
+from dirfa_pipeline.face.brows import FALLS, FOREHEAD, HAIRLINE, OUTER_UP, RAISING, rigid_brows
 from dirfa_pipeline.face.fit import BROW_MOST, FaceFit
 from dirfa_pipeline.face.landmarks import LEFT_BROW, RIGHT_BROW
 
@@ -58,3 +58,13 @@ def test_brows_that_are_up_already_rise_less_at_their_ends(portrait: Portrait) -
     np.testing.assert_allclose(high[OUTER_UP], 0.6 * calm[OUTER_UP], atol=1e-6)
     others = np.setdiff1d(np.arange(len(face.basis)), RAISING)
     np.testing.assert_array_equal(high[others], calm[others])
+
+
+def test_frowns_lower_brows_further_than_the_model_does(portrait: Portrait, face_model: FaceModel) -> None:
+    """And the photo's own frown stays as it is: the face at rest has the photo's brows."""
+    face, brow = portrait.face, list(RIGHT_BROW[0])
+    lower = EXPRESSION_NAMES.index("browDownRight")
+    model = face_model.expression_basis.detach().numpy()
+    assert face.basis[lower, brow, 1].mean() == pytest.approx(FALLS * model[lower, brow, 1].mean(), rel=0.1)
+    before = face.vertices(face.rest_coefficients()[None])[0]
+    np.testing.assert_allclose(before[brow], portrait.landmarks[brow], atol=0.01 * face.scale)

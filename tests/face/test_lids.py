@@ -9,11 +9,15 @@ from dirfa_pipeline.face.lids import (
     AWAKE,
     CURVE,
     LIVELY,
+    MOST_NARROWED,
+    NARROWED,
     SAG,
+    SQUINTS,
     TALKING,
     close_lids,
     half_shut,
     open_lids,
+    squint_lids,
     unroll_lids,
 )
 
@@ -91,3 +95,18 @@ def _arch(count: int) -> np.ndarray:
 
 def test_a_wink_is_meant() -> None:
     assert set(half_shut(face(0.7, 0.3)).values()) == {0.0}
+
+
+@pytest.mark.parametrize(("rise", "narrowed"), [(0.25, NARROWED), (0.05, None)])
+def test_squints_narrow_eyes_alike_unless_the_model_hardly_does(rise: float, narrowed: float | None) -> None:
+    """Cheeks rise with the lid, as far as the model has them do."""
+    points, cheek = face(0.7, 0.9), 50
+    basis = np.zeros((52, 478, 3), np.float32)
+    for eye, column in SQUINTS.items():
+        basis[column, list(eye.lower), 1] = -rise * (points[list(eye.lower), 1] - points[list(eye.upper), 1])
+        basis[column, cheek, 1] = -1.0
+    squinting = squint_lids(basis, points)
+    for eye, column in SQUINTS.items():
+        left = gap(points + squinting[column], eye) / gap(points, eye)
+        assert left == pytest.approx(1.0 - narrowed, rel=1e-3) if narrowed else left > 1.0 - NARROWED
+        assert 1.0 < -squinting[column, cheek, 1] <= MOST_NARROWED

@@ -7,9 +7,12 @@ from dirfa_pipeline.models.motion_channels import (
     ABOUT_NECK,
     APART,
     BROW_RAISE,
+    LASTING,
     MOTION_NAMES,
+    NARROWS,
     NUM_MOTIONS,
     SHOWN,
+    WIDENS,
     show_motion,
 )
 
@@ -22,9 +25,10 @@ def motion_of(**channels: float) -> torch.Tensor:
 
 
 def shown_of(start: float = 0.0, **channels: float) -> dict[str, float]:
-    """What is shown of one frame's channels where the brows began at `start`."""
+    """What is shown of one frame's channels, which gestures make, where the brows began at `start`."""
     began = motion_of(browInnerUp=start, browOuterUp=start)[0]
-    return dict(zip(MOTION_NAMES, show_motion(motion_of(**channels), began)[0].tolist(), strict=True))
+    shown = show_motion(began[None], motion_of(**channels) - began, began)
+    return dict(zip(MOTION_NAMES, shown[0].tolist(), strict=True))
 
 
 @pytest.mark.parametrize("name", [name for name in MOTION_NAMES if name not in BROW_RAISE])
@@ -35,6 +39,20 @@ def test_each_channel_is_scaled_and_turns_take_the_head_with_them(name: str) -> 
     assert own == pytest.approx(0.1 * SHOWN.get(name, 1.0))
     expected = {shift: slope * own for (turn, shift), slope in ABOUT_NECK.items() if turn == name}
     assert {other: value for other, value in shown.items() if value} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_what_lasts_goes_further_than_what_passes(name: str) -> None:
+    still, moved, channel = motion_of(), motion_of(**{name: 0.05}), MOTION_NAMES.index(name)
+    lasts, passes = show_motion(moved, still, still[0]), show_motion(still, moved, still[0])
+    assert lasts[0, channel] == pytest.approx(LASTING[name] * float(passes[0, channel]), rel=1e-2)
+
+
+def test_eyes_go_along_with_brows() -> None:
+    raised = shown_of(browInnerUp=0.1, browOuterUp=0.1)
+    assert raised["eyeWide"] == pytest.approx(SHOWN["eyeWide"] * WIDENS * 0.1) and raised["eyeSquint"] == 0.0
+    fallen = shown_of(start=0.1)
+    assert fallen["eyeSquint"] == pytest.approx(SHOWN["eyeSquint"] * NARROWS * 0.1) and fallen["eyeWide"] == 0.0
 
 
 def test_brows_rise_as_one() -> None:
