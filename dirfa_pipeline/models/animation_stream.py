@@ -33,7 +33,9 @@ SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell t
 # smiled 1.2, stretched 1.5 and bared the upper teeth 1.2 times as far as tracked talkers (measured:
 # benchmarks/compare_spreads.py).
 SPREAD: Final = {
-    f"{name}{side}": 0.65 for name in ("mouthSmile", "mouthStretch", "mouthUpperUp") for side in ("Left", "Right")
+    f"{name}{side}": share
+    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.8), ("mouthUpperUp", 0.65))
+    for side in ("Left", "Right")
 }
 SPREADS: Final = tuple(SPREAD.get(COEFFICIENT_NAMES[index], 1.0) for index in LIP_INDICES)
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))

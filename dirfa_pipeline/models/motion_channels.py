@@ -30,20 +30,20 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # than those that were drawn, and the tracks' were found on filmed ones (measured: benchmarks/measure_shown.py). Heads
 # lean more to make up for what the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.45, "pitch": 1.5, "roll": 1.45, "browDown": 1.8, "browInnerUp": 2.9, "browOuterUp": 2.9, "eyeWide": 2.2,
-    "eyeSquint": 1.6, "cheekSquint": 1.6, "lids": 1.8,
+    "yaw": 1.45, "pitch": 1.5, "roll": 1.45, "browDown": 1.8, "browInnerUp": 2.9, "browOuterUp": 2.9, "eyeWide": 1.6,
+    "cheekSquint": 1.6, "lids": 1.8,
 }  # fmt: skip
 
 # How much further than that goes what lasts: leans of the head, raised or lowered brows, a smile. Gestures come and go
 # with single words; in close films most of a face's motion is slower than a second (measured: benchmarks/
 # measure_shown.py).
 LASTING: Final[dict[str, float]] = {
-    "yaw": 1.3, "pitch": 1.35, "roll": 1.2, "browInnerUp": 1.8, "browOuterUp": 1.8, "browDown": 1.8,
-    "eyeSquint": 1.5, "eyeWide": 1.5, "smile": 1.4, "cheekSquint": 1.4,
+    "yaw": 1.3, "pitch": 1.35, "roll": 1.2, "browInnerUp": 2.4, "browOuterUp": 2.4, "browDown": 1.8,
+    "eyeWide": 1.5, "smile": 1.4, "cheekSquint": 1.4,
 }  # fmt: skip
 
 # Eyes go along with brows: raised ones widen them, lowered ones narrow them. Weights for a raise of 1 and a fall of 1.
-WIDENS, NARROWS = 0.5, 1.5
+WIDENS, NARROWS = 0.9, 4.0
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
 # parts, which tracks tell apart less well than they tell the whole, correlate by .88 in close films of six talkers and
@@ -51,7 +51,8 @@ WIDENS, NARROWS = 0.5, 1.5
 BROW_RAISE: Final[dict[str, float]] = {"browInnerUp": 0.36, "browOuterUp": 0.64}  # shares in the height (face model)
 APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: then they correlate by .8
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
-LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers the brows by a third of what a raise lifts
+SLACK: Final = 0.24  # of a raise, that the whole may fall before brows do: it is below its start most of the time
+LOWERS: Final = 2.5  # of browDown for what the whole falls: it lowers the brows by a third of what a raise lifts
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards
 # for each radian, beyond what is drawn of them anyway (measured: benchmarks/measure_moves.py, less that of takes).
@@ -117,17 +118,20 @@ def show_motion(lasting: Tensor, passing: Tensor, start: Tensor) -> Tensor:
 
 
 def _move_about_start(motion: Tensor, start: Tensor) -> Tensor:
-    """Motion `(frames, 17)` whose brows move as one, see [`BROW_RAISE`], and whose eyes are not always wide."""
+    """
+    Motion `(frames, 17)` whose brows move as one, see [`BROW_RAISE`], and whose eyes are not always wide or narrow.
+    """
     parts, shares = [MOTION_NAMES.index(name) for name in BROW_RAISE], motion.new_tensor(list(BROW_RAISE.values()))
     moved = motion[:, parts] - start[parts]
     raised = (moved @ shares).unsqueeze(1)
     shown = motion.clone()
     shown[:, parts] = raised + APART * (moved - raised)
-    down, wide = [MOTION_NAMES.index("browDown")], MOTION_NAMES.index("eyeWide")
+    down, wide, squint = (MOTION_NAMES.index(name) for name in ("browDown", "eyeWide", "eyeSquint"))
+    fallen, raised = (-raised[:, 0] - SLACK).clamp_min(0.0), raised[:, 0].clamp_min(0.0)
     lowered = (motion[:, down] - start[down]).clamp_min(0.0)
-    shown[:, down] = (1.0 - LOWERED * raised.clamp(0.0, 1.0)) * lowered + LOWERS * (-raised).clamp_min(0.0)
-    shown[:, wide] += WIDENS * raised[:, 0].clamp_min(0.0) - start[wide]
-    shown[:, MOTION_NAMES.index("eyeSquint")] += NARROWS * (-raised[:, 0]).clamp_min(0.0)
+    shown[:, down] = (1.0 - LOWERED * raised.clamp_max(1.0)) * lowered + LOWERS * fallen
+    shown[:, wide] += WIDENS * raised - start[wide]
+    shown[:, squint] += NARROWS * fallen - start[squint]
     return shown
 
 

@@ -8,10 +8,12 @@ from dirfa_pipeline.models.motion_channels import (
     APART,
     BROW_RAISE,
     LASTING,
+    LOWERS,
     MOTION_NAMES,
     NARROWS,
     NUM_MOTIONS,
     SHOWN,
+    SLACK,
     WIDENS,
     show_motion,
 )
@@ -51,7 +53,7 @@ def test_what_lasts_goes_further_than_what_passes(name: str) -> None:
 def test_eyes_go_along_with_brows() -> None:
     raised = shown_of(browInnerUp=0.1, browOuterUp=0.1)
     assert raised["eyeWide"] == pytest.approx(SHOWN["eyeWide"] * WIDENS * 0.1) and raised["eyeSquint"] == 0.0
-    fallen = shown_of(start=0.1)
+    fallen = shown_of(start=SLACK + 0.1)
     assert fallen["eyeSquint"] == pytest.approx(SHOWN["eyeSquint"] * NARROWS * 0.1) and fallen["eyeWide"] == 0.0
 
 
@@ -67,8 +69,16 @@ def test_brows_rise_as_one() -> None:
 def test_brows_rise_and_fall_about_where_they_began() -> None:
     rested = shown_of(start=0.1, browInnerUp=0.1, browOuterUp=0.1)
     assert not any(rested[name] for name in ("browInnerUp", "browOuterUp", "browDown"))
-    fallen = shown_of(start=0.1)
-    assert fallen["browDown"] > 0.1 and fallen["browInnerUp"] < 0.0
+    fallen = shown_of(start=SLACK + 0.1)
+    assert fallen["browDown"] == pytest.approx(SHOWN["browDown"] * LOWERS * 0.1) and fallen["browInnerUp"] < 0.0
+    assert shown_of(start=SLACK)["browDown"] == 0.0  # a little lower is no frown
+
+
+@pytest.mark.parametrize("name", ["eyeWide", "eyeSquint"])
+def test_eyes_begin_as_in_the_photo(name: str) -> None:
+    start = motion_of(**{name: 0.3})
+    shown = show_motion(start, torch.zeros_like(start), start[0])
+    assert shown[0, MOTION_NAMES.index(name)] == 0.0
 
 
 def test_raised_brows_are_not_lowered_as_well() -> None:
