@@ -218,12 +218,12 @@ async def measure_steady(
             if frame.time < (len(whole) + 1) * part:
                 continue
             row = _spread(delays) | {
-                "fps": len(delays) / part, "skipped": (face.skipped - skipped) / part / face.fps,
+                "fps": len(delays) / part, "skipped_percent": 100.0 * (face.skipped - skipped) / part / face.fps,
                 "mebibytes": _memory(), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
                 "load": os.getloadavg()[0],
             }  # fmt: skip
             print(
-                f"{frame.time / 60:7.1f}  {row['fps']:4.1f}  {_told(row)}/{row['most']:.2f}  {row['skipped']:6.1%}  "
+                f"{frame.time / 60:7.1f}  {row['fps']:4.1f}  {_told(row)}/{row['most']:.2f}  {row['skipped_percent']:5.1f}%  "
                 f"{row['mebibytes']:.0f}, {row['peak']:.0f}  {_load()}",
                 flush=True,
             )
@@ -232,7 +232,7 @@ async def measure_steady(
             values |= {f"steady.{len(whole)}.{name}": value for name, value in row.items()}
             if len(whole) == 10:
                 break
-        every = _spread(np.concatenate(whole)) | {"skipped": skipped / (10.0 * part) / face.fps}
+        every = _spread(np.concatenate(whole)) | {"skipped_percent": 10.0 * skipped / part / face.fps}
         every["fps"] = sum(map(len, whole)) / (10.0 * part)
         return values | {f"steady.{name}": value for name, value in every.items()}
 
