@@ -223,8 +223,8 @@ async def measure_steady(
                 "load": os.getloadavg()[0],
             }  # fmt: skip
             print(
-                f"{frame.time / 60:7.1f}  {row['fps']:4.1f}  {_told(row)}/{row['most']:.2f}  {row['skipped_percent']:5.1f}%  "
-                f"{row['mebibytes']:.0f}, {row['peak']:.0f}  {_load()}",
+                f"{frame.time / 60:7.1f}  {row['fps']:4.1f}  {_told(row)}/{row['most']:.2f}  "
+                f"{row['skipped_percent']:5.1f}%  {row['mebibytes']:.0f}, {row['peak']:.0f}  {_load()}",
                 flush=True,
             )
             whole.append(np.array(delays))
