@@ -6,7 +6,8 @@ Measure how much of the requested motion rendered frames show, and how far faces
 Photos are rendered with the head turning steadily and with raised brows, and landmarks are detected in the frames. The
 rows of photos have the slope of the detected angles over the requested ones, and the rise of the brows relative to
 that of the model's landmarks; 1 means all of the motion. Videos are tracked as in `dirfa evaluate`. Their rows have
-the motion of head (degrees), mouth, lids (inter-ocular distances) and brows (hundredths of it); the last rows have the
+the motion of head (degrees), mouth, lids (inter-ocular distances) and brows (hundredths of it), what of the brows' is
+slower than two seconds, and how the opening of the eyes between blinks correlates with it; the last rows have the
 means, and those of the videos after `--beside`, which are others of the same people and sounds.
 """
 
@@ -16,12 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from results import add_option, record
+from scipy.signal import butter, sosfiltfilt
 
 from dirfa_pipeline import DirfaPipeline
 from dirfa_pipeline.animation.animation import Animation
+from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.evaluation.scores import motion_scores
 from dirfa_pipeline.evaluation.tracking import Track, track_frames, track_video
-from dirfa_pipeline.face.measures import brow_height
+from dirfa_pipeline.face.measures import brow_height, eye_openness
 
 
 STEPS = 12  # frames of each movement
@@ -30,9 +33,12 @@ RAISED = 0.8  # weight of the brows in the last frame
 ENDS = 3  # frames at each end between which the height of the brows is compared
 SCORES = (
     "yaw_std", "pitch_std", "roll_std", "angular_speed", "angular_speed_peak", "aperture_std", "aperture_low",
-    "mouth_width_std", "lid_std", "lid_std_awake", "brow_std", "jitter_rigid", "jitter_lips",
+    "mouth_width_std", "lid_std", "lid_std_awake", "brow_std", "brow_slow_std", "brow_lids",
+    "jitter_rigid", "jitter_lips",
 )  # fmt: skip
 VIDEOS = (".mp4", ".mov", ".webm")
+SLOW = 0.5  # Hz: what is slower is a mood, what is faster goes with a word
+BLINK = 0.7  # of the usual opening: eyes that are less open blink
 
 
 def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
@@ -55,6 +61,14 @@ def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
     return shares | {"brows": rises[0] / rises[1]}
 
 
+def moods(track: Track) -> dict[str, float]:
+    """What of a video's brows is slow, and how the eyes go along with them."""
+    heights, openness = 100.0 * brow_height(track.landmarks), eye_openness(track.landmarks)
+    slow = sosfiltfilt(butter(2, SLOW, fs=ANIMATION_FPS, output="sos"), heights)
+    awake = openness > BLINK * np.median(openness)
+    return {"brow_slow_std": float(slow.std()), "brow_lids": float(np.corrcoef(heights[awake], openness[awake])[0, 1])}
+
+
 def rise(heights: np.ndarray) -> float:
     """The rise from the first frames to the last ones."""
     return float(heights[-ENDS:].mean() - heights[:ENDS].mean())
@@ -75,7 +89,8 @@ def main() -> None:
         films = []
         for path in files:
             if path.suffix.lower() in VIDEOS:
-                scores = motion_scores(track_video(path, options.seconds, pipe.face_model))
+                track = track_video(path, options.seconds, pipe.face_model)
+                scores = motion_scores(track) | moods(track)
                 films.append({score: scores[score] for score in SCORES})
             row = films[-1] if path.suffix.lower() in VIDEOS else shown(pipe, path)
             print(f"{path.parent.name}/{path.name}:", *(f"{score} {value:.3f}" for score, value in row.items()))

@@ -34,7 +34,7 @@ SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell t
 # benchmarks/compare_spreads.py).
 SPREAD: Final = {
     f"{name}{side}": share
-    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.8), ("mouthUpperUp", 0.65))
+    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.95), ("mouthUpperUp", 0.65))
     for side in ("Left", "Right")
 }
 SPREADS: Final = tuple(SPREAD.get(COEFFICIENT_NAMES[index], 1.0) for index in LIP_INDICES)

@@ -30,20 +30,21 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # than those that were drawn, and the tracks' were found on filmed ones (measured: benchmarks/measure_shown.py). Heads
 # lean more to make up for what the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.45, "pitch": 1.5, "roll": 1.45, "browDown": 1.8, "browInnerUp": 2.9, "browOuterUp": 2.9, "eyeWide": 1.6,
-    "cheekSquint": 1.6, "lids": 1.8,
+    "yaw": 1.45, "pitch": 1.5, "roll": 1.45, "browDown": 1.8, "browInnerUp": 3.4, "browOuterUp": 3.4, "eyeWide": 1.3,
+    "cheekSquint": 1.6, "lids": 1.5,
 }  # fmt: skip
 
 # How much further than that goes what lasts: leans of the head, raised or lowered brows, a smile. Gestures come and go
-# with single words; in close films most of a face's motion is slower than a second (measured: benchmarks/
-# measure_shown.py).
+# with single words; in close films four fifths of what brows do is slower than two seconds (measured: benchmarks/
+# measure_shown.py). Heads go no faster, and brows hear the voice no less, for that (benchmarks/evaluate_motion.py).
 LASTING: Final[dict[str, float]] = {
-    "yaw": 1.3, "pitch": 1.35, "roll": 1.2, "browInnerUp": 2.4, "browOuterUp": 2.4, "browDown": 1.8,
-    "eyeWide": 1.5, "smile": 1.4, "cheekSquint": 1.4,
+    "yaw": 1.1, "pitch": 1.15, "roll": 1.05, "browInnerUp": 1.2, "browOuterUp": 1.2,
+    "smile": 1.4, "cheekSquint": 1.4,
 }  # fmt: skip
 
-# Eyes go along with brows: raised ones widen them, lowered ones narrow them. Weights for a raise of 1 and a fall of 1.
-WIDENS, NARROWS = 0.9, 4.0
+# Eyes go along with brows: raised ones widen them, lowered ones narrow them. Weights for a raise of 1 and a fall of 1,
+# by which the opening of the eyes correlates with the height of the brows as in close films.
+WIDENS, NARROWS = 0.6, 4.0
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
 # parts, which tracks tell apart less well than they tell the whole, correlate by .88 in close films of six talkers and
@@ -51,8 +52,8 @@ WIDENS, NARROWS = 0.9, 4.0
 BROW_RAISE: Final[dict[str, float]] = {"browInnerUp": 0.36, "browOuterUp": 0.64}  # shares in the height (face model)
 APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: then they correlate by .8
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
-SLACK: Final = 0.24  # of a raise, that the whole may fall before brows do: it is below its start most of the time
-LOWERS: Final = 2.5  # of browDown for what the whole falls: it lowers the brows by a third of what a raise lifts
+SLACK: Final = 0.1  # of a raise, that the whole may fall before brows do: it is below its start most of the time
+LOWERS: Final = 2.5  # of browDown for what the whole falls: it lowers brows by half of what a raise lifts
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards
 # for each radian, beyond what is drawn of them anyway (measured: benchmarks/measure_moves.py, less that of takes).
