@@ -72,7 +72,7 @@ def add_options(generate: argparse.ArgumentParser) -> None:
     direction.add_options(generate)
     generate.add_argument(
         "--facing", type=float, metavar="X",
-        help="share of the photo's own turn by which the head comes back to the camera, 0 to 1 (default 0.5)",
+        help="share of the photo's own turn and tilt by which the head comes back to the camera, 0 to 1 (default 0.5)",
     )  # fmt: skip
     marks.add_options(generate)
     generate.add_argument("--neutralize", action="store_true", help="remove the photo's own expression first")

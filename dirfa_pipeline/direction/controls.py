@@ -61,9 +61,9 @@ class Controls:
         head_motion (`float`, defaults to 1.0): Scale of the drawn head motion, in [0, 2]; 0 keeps the head still.
         pose (`tuple` or a list): Yaw, pitch and roll in degrees, in [-35, 35], by which to turn the head further, or
             keyframes `[((yaw, pitch, roll), seconds), ...]`. The gaze stays where it was.
-        facing (`float`, defaults to 0.5): Share of the photo's own yaw and pitch by which the head of a drawn take
-            comes back to the camera, in [0, 1] and up to 8 degrees, as people face whom they speak to; 0 keeps the
-            photo's pose. Animations that are given keep it, too.
+        facing (`float`, defaults to 0.5): Share of the photo's own yaw, pitch and roll by which the head of a drawn
+            take comes back to the camera, in [0, 1] and up to 8 degrees each, as people face whom they speak to; 0
+            keeps the photo's pose. Animations that are given keep it, too.
         gaze: `"drift"` leaves it as drawn, `"camera"`, or a point as `(yaw, pitch)` in degrees from the camera, in
             [-30, 30].
         blink_rate (`float`, defaults to 1.0): Factor on the number of blinks, in [0, 2]; 0 is none, 2 up to twice as
@@ -179,13 +179,13 @@ class Controls:
     ) -> None:
         """Scale, face, turn, nod; the gaze stays on its point in the room, or goes where it is directed."""
         keys, turns = self._pose_keyframes()
-        back = np.zeros(2) if face is None else _way_back(face, self.facing)
+        back = np.zeros(3) if face is None else _way_back(face, self.facing)
         target = self._gaze_target()
         head, room = coefficients[:, NUM_EXPRESSIONS:], None
         if self.head_motion != 1.0 or back.any() or turns.any() or self.nods or target is not None:
             room = _room_gaze(coefficients) if target is None else np.repeat(target[None], len(times), axis=0)
         head *= self.head_motion
-        head[:, :2] += back
+        head[:, :3] += back
         if turns.any():
             head[:, :3] += np.radians(ease(times, keys, turns, self.easing))
         if self.nods and audio is not None:
@@ -276,9 +276,9 @@ def _check_angles(values: Any, names: tuple[str, ...], limit: float, what: str) 
 
 
 def _way_back(face: FaceFit, share: float) -> NDArray[np.float64]:
-    """Yaw and pitch, `(2,)` in radians, by which a photo's head comes back to the camera."""
+    """Yaw, pitch and roll, `(3,)` in radians, by which a photo's head comes back to the camera."""
     most = np.radians(MOST_FACING)
-    return np.clip(-share * face.head_angles()[:2].astype(np.float64), -most, most)
+    return np.clip(-share * face.head_angles().astype(np.float64), -most, most)
 
 
 def _room_gaze(coefficients: Array) -> NDArray:

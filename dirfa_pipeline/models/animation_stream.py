@@ -16,7 +16,7 @@ from torch import Tensor
 from ..animation.coefficients import COEFFICIENT_NAMES, LIP_INDICES
 from ..media.audio import FEATURES_PER_FRAME
 from ..media.prosody import NUM_PROSODY
-from .gestures import BEGIN, REACH, make_gestures, take_steps
+from .gestures import BEGIN, REACH, compose
 from .listener import AROUSAL, NUM_HEARD, SPEAKING, Listener
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head, show_motion
 from .motion_draw import ROWS, BlinkDraw, MotionDraw, start_level
@@ -171,8 +171,8 @@ class AnimationStream:
         """Coefficients of the frames up to `stop`."""
         lips = self._lips(known, stop).float() * self._voice(known, stop).unsqueeze(1)
         takes = []
-        for blinks, lasting, passing in zip(self._blinks, *self._motion(stop), strict=True):
-            shown = limit_head(show_motion(lasting, passing, self._start.float()))
+        for blinks, curves in zip(self._blinks, self._motion(stop), strict=True):
+            shown = limit_head(show_motion(curves, self._start.float()))
             take = coefficients_from_motion(shown, blinks.curve(self._frame, stop).float())
             smile = take[:, SMILE_INDICES]
             take[:, LIP_INDICES] = lips * lips.new_tensor(SPREADS)
@@ -180,20 +180,18 @@ class AnimationStream:
             takes.append(take)
         return torch.stack(takes)
 
-    def _motion(self, stop: int) -> tuple[Tensor, Tensor]:
-        """What lasts and what passes of the motion of the frames up to `stop`, `(takes, frames, motions)` each."""
+    def _motion(self, stop: int) -> Tensor:
+        """Motion of the frames up to `stop`, `(takes, frames, motions)`."""
         level = self._level.float().unsqueeze(1)  # in half precision frames far into a sound would fall together
         if not self._moving:
-            lasting = level.repeat(1, stop - self._frame, 1)
-            return lasting, torch.zeros_like(lasting)
+            return level.repeat(1, stop - self._frame, 1)
         rows = level.new_tensor([event.row for event, _ in self._moving])
         slow = level.new_tensor([float(event.kind == "tick") for event, _ in self._moving])
         frames = torch.arange(self._frame, stop, device=level.device) + 0.5
         since = frames.unsqueeze(1) - (rows + 0.5) / FEATURES_PER_FRAME
         moved = torch.stack([moved.float() for _, moved in self._moving], dim=1)
         # Take by take: sums over more of them at once round differently.
-        steps = torch.stack([take_steps(since, slow, take) for take in moved])
-        return level + steps, torch.stack([make_gestures(since, take) for take in moved])
+        return level + torch.stack([compose(since, slow, take) for take in moved])
 
     def _lips(self, known: Tensor, stop: int) -> Tensor:
         """Lips of the frames up to `stop`, from all the speech that reaches them."""

@@ -83,24 +83,6 @@ def gesture_curves(since: Tensor) -> Tensor:
     return minimum_jerk(begun / attack) * (1.0 - minimum_jerk((begun - attack) / RELEASE))
 
 
-def take_steps(since: Tensor, slow: Tensor, drawn: Tensor) -> Tensor:
-    """
-    What the steps of some events have done, `(..., frames, motions)`; arguments as for [`compose`].
-    """
-    curves = step_curves(since, slow.expand_as(since))
-    return torch.einsum("fem,...em->...fm", curves, drawn[..., :NUM_MOTIONS])
-
-
-def make_gestures(since: Tensor, drawn: Tensor) -> Tensor:
-    """
-    What the gestures of some events do, `(..., frames, motions)`; arguments as for [`compose`].
-    """
-    made = torch.einsum("feg,...eg->...fg", gesture_curves(since), drawn[..., NUM_MOTIONS:])
-    motion = made.new_zeros(*made.shape[:-1], NUM_MOTIONS)
-    motion[..., list(GESTURE_CHANNELS)] = made
-    return motion
-
-
 def compose(since: Tensor, slow: Tensor, drawn: Tensor) -> Tensor:
     """
     Motion that some events add.
@@ -113,4 +95,8 @@ def compose(since: Tensor, slow: Tensor, drawn: Tensor) -> Tensor:
     Returns:
         `Tensor` of shape `(..., frames, motions)`.
     """
-    return take_steps(since, slow, drawn) + make_gestures(since, drawn)
+    steps, gestures = drawn[..., :NUM_MOTIONS], drawn[..., NUM_MOTIONS:]
+    motion = torch.einsum("fem,...em->...fm", step_curves(since, slow.expand_as(since)), steps)
+    added = torch.einsum("feg,...eg->...fg", gesture_curves(since), gestures)
+    motion[..., list(GESTURE_CHANNELS)] += added
+    return motion

@@ -30,20 +30,12 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # than those that were drawn, and the tracks' were found on filmed ones (measured: benchmarks/measure_shown.py). Heads
 # lean more to make up for what the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.45, "pitch": 1.5, "roll": 1.45, "browDown": 1.8, "browInnerUp": 3.4, "browOuterUp": 3.4, "eyeWide": 1.3,
-    "cheekSquint": 1.6, "lids": 1.5,
-}  # fmt: skip
-
-# How much further than that goes what lasts: leans of the head, raised or lowered brows, a smile. Gestures come and go
-# with single words; in close films four fifths of what brows do is slower than two seconds (measured: benchmarks/
-# measure_shown.py). Heads go no faster, and brows hear the voice no less, for that (benchmarks/evaluate_motion.py).
-LASTING: Final[dict[str, float]] = {
-    "yaw": 1.1, "pitch": 1.15, "roll": 1.05, "browInnerUp": 1.2, "browOuterUp": 1.2,
-    "smile": 1.4, "cheekSquint": 1.4,
+    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 1.8, "browInnerUp": 3.5, "browOuterUp": 3.5, "eyeWide": 1.3,
+    "cheekSquint": 1.6, "smile": 1.4, "lids": 1.5,
 }  # fmt: skip
 
 # Eyes go along with brows: raised ones widen them, lowered ones narrow them. Weights for a raise of 1 and a fall of 1,
-# by which the opening of the eyes correlates with the height of the brows as in close films.
+# so that the opening of eyes correlates with the height of brows about as in close films (benchmarks/measure_shown.py).
 WIDENS, NARROWS = 0.6, 4.0
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
@@ -98,19 +90,13 @@ def limit_head(motion: Tensor) -> Tensor:
     return torch.cat([head, motion[:, HEAD.stop :]], dim=1)
 
 
-def show_motion(lasting: Tensor, passing: Tensor, start: Tensor) -> Tensor:
+def show_motion(motion: Tensor, start: Tensor) -> Tensor:
     """
-    Motion as far as it must be drawn to be seen, see [`SHOWN`] and [`LASTING`]: brows as one, with the eyes, and heads
-    about the neck.
-
-    Args:
-        lasting (`Tensor` of shape `(frames, 17)`): Where steps have taken the channels.
-        passing (`Tensor` of shape `(frames, 17)`): What gestures add.
-        start (`Tensor` of shape `(17,)`): Where the channels began, which is the photo's own look.
+    Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`]: brows as one, with the eyes, and heads
+    about the neck. `start` is where the channels began, `(17,)`, which is the photo's own look.
     """
-    lasts = lasting.new_tensor([LASTING.get(name, 1.0) for name in MOTION_NAMES])
-    shown = _move_about_start(start + lasts * (lasting - start) + passing, start)
-    shown *= lasting.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
+    shown = _move_about_start(motion, start)
+    shown *= motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
     raises = [MOTION_NAMES.index(name) for name in BROW_RAISE]
     shown[:, raises] = bend(shown[:, raises], 1.0)  # cut off, they would stand still at their highest
     for (turn, shift), slope in ABOUT_NECK.items():
