@@ -35,7 +35,7 @@ SHOWN: Final[dict[str, float]] = {
 }  # fmt: skip
 
 # Eyes go along with brows: raised ones widen them, lowered ones narrow them. Weights for a raise of 1 and a fall of 1,
-# so that the opening of eyes correlates with the height of brows about as in close films (benchmarks/measure_shown.py).
+# so that the opening of eyes correlates with the height of brows about as in close films (see measure_shown.py).
 WIDENS, NARROWS = 0.6, 4.0
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
