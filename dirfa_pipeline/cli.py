@@ -118,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with messages_as_lines(options.debug):
         try:
             options.run(options)
+            sys.stdout.flush()  # what reads it may have gone
             return DONE
         except (Exception, KeyboardInterrupt) as error:
             if options.debug:

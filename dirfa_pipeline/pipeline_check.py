@@ -45,7 +45,7 @@ CONSENT: Final = (
 YAW: Final = (15.0, 25.0)  # degrees
 PITCH: Final = (15.0, 22.0)
 ROLL: Final = (20.0, 60.0)
-HEADROOM: Final = 0.2  # lengths of the face above the forehead: hair takes as much, a little more in most people
+HEADROOM: Final = 0.2  # lengths of the face above the forehead that the hair of most people takes at least
 FACE: Final = (120.0, 80.0)  # pixels across, at least
 OPENING: Final = (0.1, 0.3)  # of the lips, inter-ocular distances: of 725 portraits half are under .08, 97 % under .3
 # Lids' gap in diameters of the iris: of people who do not smile one in fifty shows less than the first, shut lids in
@@ -209,7 +209,7 @@ def _face(seen: SeenFace) -> list[Finding]:
         ),
         Finding(
             "crop", "works" if seen.above < HEADROOM else "good",
-            "the hair reaches the upper border" if seen.above < HEADROOM else "the whole head is inside",
+            "there is little room above the forehead" if seen.above < HEADROOM else "there is room above the head",
             "leave room around the head: hair that is cut off is guessed when the head nods",
             {"cut": round(seen.cut, 3), "above": round(seen.above, 3)},
         ),

@@ -28,9 +28,9 @@ from .capture.tracking import track_video
 from .direction.controls import Controls, direct
 from .direction.controls import neutralize as without_own_expression
 from .direction.expressions import Expression
+from .direction.facing import FACING, check_facing, face_camera
 from .direction.resting_smile import RestingSmile
 from .errors import CheckpointError, InputError
-from .face.fit import FaceFit
 from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
 from .hub.pretrained import DOWNLOAD_OPTIONS, find_weights, publish
@@ -453,6 +453,7 @@ class DirfaPipeline(DiffusionPipeline):
         callback_on_step_end: StepCallback | None = None,
         callback_on_step_end_tensor_inputs: Sequence[str] = ("frames",),
         alpha: bool = False,
+        facing: float = FACING,
     ) -> Iterator[NDArray[np.uint8]]:
         """
         Make the frames of a video one by one, in bounded memory.
@@ -466,6 +467,8 @@ class DirfaPipeline(DiffusionPipeline):
                 is given.
             alpha (`bool`, *optional*, defaults to `False`): Whether to add a fourth channel with the person's
                 mask.
+            facing (`float`, *optional*, defaults to 0.5): Share of the photo's own yaw, pitch and roll by which the
+                head comes back to the camera, as in [`Controls`]; 0 keeps the photo's pose.
 
         Yields:
             `np.ndarray` of shape `(height, width, 3)`, or 4 with `alpha`, uint8.
@@ -474,8 +477,9 @@ class DirfaPipeline(DiffusionPipeline):
             InputError: Some argument breaks a rule; raised at once.
         """
         check_rendered(portrait, animation)
+        check_facing(facing)
         steps = Steps(self, callback_on_step_end, callback_on_step_end_tensor_inputs)
-        pieces = self._render_pieces(portrait, [animation.coefficients], animation.fps, alpha)
+        pieces = self._render_pieces(portrait, [animation.coefficients], animation.fps, facing, alpha)
         return steps.frames(pieces, len(animation))
 
     def _render_pieces(
@@ -483,13 +487,14 @@ class DirfaPipeline(DiffusionPipeline):
         portrait: Portrait | PreparedPortrait,
         pieces: Iterable[NDArray[np.float32]],
         fps: float,
+        facing: float,
         alpha: bool = False,
     ) -> Iterator[Chunk]:
         """Frames one by one, each with its coefficients."""
         prepared = self._prepared(portrait)
         smile = RestingSmile(prepared.face)
         for piece in pieces:
-            shown = smile.apply(piece, 1.0 / fps)
+            shown = face_camera(smile.apply(piece, 1.0 / fps), prepared.face, facing)
             for frame, row in zip(self.face_renderer.frames(prepared, shown, alpha), piece, strict=True):
                 yield frame[None], row[None]
 
@@ -517,8 +522,7 @@ class DirfaPipeline(DiffusionPipeline):
 
         The photo is prepared before this returns; chunks of sound are taken as frames are requested. Memory does not
         grow. Frames depend on `lookahead`, but not on how the sound is cut: they are those of [`sample_animation`]
-        with the same `lookahead`, directed by [`Controls.apply`], and [`render`]. Closing the iterator frees
-        everything.
+        with the same `lookahead` and [`render`]. Closing the iterator frees everything.
 
         Args:
             image (`PIL.Image.Image`, `np.ndarray`, `str`, [`Portrait`] or [`PreparedPortrait`]): A photo, or one
@@ -556,10 +560,10 @@ class DirfaPipeline(DiffusionPipeline):
         prepared = self._prepared(
             image if isinstance(image, PreparedPortrait) else self.prepare_portrait(image, max_size, face)
         )
-        pieces = self._direct_pieces(pieces, direct(controls), fps, prepared.face)
         # The very first frame compiles loops, which takes seconds, so draw one before somebody speaks.
         self.face_renderer.render(prepared, Animation.from_curves(1).coefficients)
-        return steps.frames(self._render_pieces(prepared, pieces, fps), total=float("inf"))
+        facing = direct(controls).facing
+        return steps.frames(self._render_pieces(prepared, pieces, fps, facing), total=float("inf"))
 
     def stream_animation(
         self,
@@ -588,7 +592,7 @@ class DirfaPipeline(DiffusionPipeline):
         pieces = self._stream_pieces(
             audio_chunks, sampling_rate, generator, diversity, fps, lookahead, controls, expressiveness
         )
-        return (row for piece in self._direct_pieces(pieces, direct(controls), fps) for row in piece)
+        return (row for piece in pieces for row in piece)
 
     def _stream_pieces(
         self,
@@ -601,7 +605,7 @@ class DirfaPipeline(DiffusionPipeline):
         controls: Controls | None,
         expressiveness: float,
     ) -> Iterator[NDArray[np.float32]]:
-        """Check the arguments of a stream; what is drawn for it, `(frames, 58)` each, to be directed."""
+        """Check the arguments of a stream; the coefficients of its frames, `(frames, 58)` each."""
         self._check_can_draw()
         check_motion(diversity, fps, expressiveness)
         check_chunks(audio_chunks)
@@ -611,17 +615,18 @@ class DirfaPipeline(DiffusionPipeline):
         sound = SoundStream(sampling_rate)
         waveform = sound.waveform(audio_chunks)
         drawn = draw(self, waveform, generators, diversity, lookahead, expressiveness, directed.follows_arousal)
-        return change_frame_rate(
+        pieces = change_frame_rate(
             (pieces[0] for pieces in drawn), ANIMATION_FPS, fps,
             num_frames=lambda: num_frames(sound.num_samples, check_rate(sound.sampling_rate), fps),
         )  # fmt: skip
+        return self._direct_pieces(pieces, directed, fps)
 
     def _direct_pieces(
-        self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float, face: FaceFit | None = None
+        self, pieces: Iterable[NDArray[np.float32]], controls: Controls, fps: float
     ) -> Iterator[NDArray[np.float32]]:
         done = 0
         for piece in pieces:
-            yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps, face=face).coefficients
+            yield controls.apply(Animation(piece, fps), self.face_model, start=done / fps).coefficients
             done += len(piece)
 
     def converse(
@@ -839,11 +844,10 @@ class DirfaPipeline(DiffusionPipeline):
             directed = replace(directed, motion_from=self.track(motion_from))
 
         sounds, portraits = batch.for_each_video(batch.sounds), batch.for_each_video(portraits)
-        drawn = self._draw_takes(batch, diversity, fps, expressiveness, directed)
         takes = [
-            directed.apply(take, self.face_model, sound, face=portrait.face if portrait and not given else None)
-            for take, sound, portrait, given in zip(
-                drawn, sounds, portraits, batch.for_each_video(batch.animations), strict=True
+            directed.apply(take, self.face_model, sound)
+            for take, sound in zip(
+                self._draw_takes(batch, diversity, fps, expressiveness, directed), sounds, strict=True
             )
         ]
         if neutralize:
@@ -852,7 +856,7 @@ class DirfaPipeline(DiffusionPipeline):
             ]
         videos = None
         if output_type != "animation":
-            videos = self._render_videos(portraits, takes, output_type, steps)
+            videos = self._render_videos(portraits, takes, output_type, steps, directed.facing)
         self.maybe_free_model_hooks()
 
         output = DirfaPipelineOutput(
@@ -902,7 +906,7 @@ class DirfaPipeline(DiffusionPipeline):
         return takes
 
     def _render_videos(
-        self, portraits: list[Ready], takes: list[Animation], output_type: str, steps: Steps
+        self, portraits: list[Ready], takes: list[Animation], output_type: str, steps: Steps, facing: float
     ) -> list[Any]:
         """The videos of all takes, fewer if a callback interrupts."""
         videos: list[Any] = []
@@ -912,7 +916,7 @@ class DirfaPipeline(DiffusionPipeline):
                 if prepared is None or shown is not portrait:  # takes of one portrait share it
                     shown, prepared = portrait, self._prepared(portrait)
                 parts = []
-                for frames in steps.take(self._render_steps(prepared, take), bar):
+                for frames in steps.take(self._render_steps(prepared, take, facing), bar):
                     parts.append(frames)
                     if steps.stopped:
                         break
@@ -921,11 +925,12 @@ class DirfaPipeline(DiffusionPipeline):
                     break
         return videos
 
-    def _render_steps(self, prepared: PreparedPortrait, take: Animation) -> Iterator[Chunk]:
+    def _render_steps(self, prepared: PreparedPortrait, take: Animation, facing: float) -> Iterator[Chunk]:
         smile = RestingSmile(prepared.face)
         for start in range(0, len(take), STEP):
             rows = take.coefficients[start : start + STEP]
-            yield self.face_renderer.render(prepared, smile.apply(rows, 1.0 / take.fps)), rows
+            shown = face_camera(smile.apply(rows, 1.0 / take.fps), prepared.face, facing)
+            yield self.face_renderer.render(prepared, shown), rows
 
 
 def _as_sound(audio: AudioInput, sampling_rate: int | None) -> AudioClip | AudioFile:

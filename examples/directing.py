@@ -25,7 +25,7 @@ controls = Controls(
     head_motion=0.5,
 )
 # Numbers in, numbers out: what was drawn stays as it is, and can be directed differently without drawing again.
-directed = controls.apply(drawn, pipe.face_model, options.speech, face=portrait.face)
+directed = controls.apply(drawn, pipe.face_model, options.speech)
 open_before, open_after = (take["jawOpen"].max() for take in (drawn, directed))
 print(f"the jaw opens to {open_before:.2f} as drawn and {open_after:.2f} as directed; lips still close at p, b and m")
 

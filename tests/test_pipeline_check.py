@@ -57,7 +57,7 @@ def test_hair_that_the_border_cuts_is_told(pipe: DirfaPipeline, portrait: Portra
     assert pipe.check(portrait.image, timed=False)["crop"].verdict == "good"
     top, chin = portrait.landmarks[10, 1], portrait.landmarks[152, 1]
     crop = pipe.check(portrait.image[int(top - 0.1 * (chin - top)) :], timed=False)["crop"]
-    assert crop.verdict == "works" and "hair reaches the upper border" in crop.found and "room" in crop.advice
+    assert crop.verdict == "works" and "little room above" in crop.found and "room" in crop.advice
 
 
 BAD: dict[str, tuple[Callable[[Portrait], Any], str, str]] = {
@@ -158,7 +158,8 @@ def test_the_command(astronaut: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     titles = [line for line in printed.out.splitlines() if line in (refused, str(astronaut))]
     assert titles == [refused, str(astronaut)] and f"{refused} cannot be animated" in printed.err
     assert main(["check", refused, str(astronaut), "--no-speed", "--json"]) == BAD_INPUT
-    verdicts = {photo: told["verdict"] for photo, told in json.loads(capsys.readouterr().out).items()}
-    assert list(verdicts) == [refused, str(astronaut)] and verdicts[refused] == "refused"
-    assert verdicts[str(astronaut)] in ("good", "works")
+    first, second = capsys.readouterr().out.split("}\n{")
+    for photo, told in ((refused, f"{first}}}"), (str(astronaut), f"{{{second}")):
+        assert json.loads(told)["photo"] == photo
+        assert (json.loads(told)["verdict"] == "refused") == (photo == refused)
     assert main(["check", str(astronaut), "--face", "left"]) == BAD_INPUT

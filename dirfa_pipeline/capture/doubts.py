@@ -26,7 +26,7 @@ COVERED_MOUTH: Final = 0.03
 # rules up to .027, four dogs and a monkey from .036; these are few, and the limit was set by them. Seven more animals
 # (cats, llamas, a dog) are found to have no face at all.
 UNLIKE_A_FACE: Final = 0.034
-TOP, CHIN = 10, 152  # landmarks: the forehead's upper end
+TOP, CHIN = 10, 152  # landmarks: the forehead's upper end and the chin's lower one
 # Of the face's outline, as a share.
 CUT, CUT_TOO_FAR = 0.05, 0.4
 

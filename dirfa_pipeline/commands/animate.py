@@ -64,6 +64,6 @@ def run(options: argparse.Namespace) -> None:
     animation = controls.apply(animation, pipeline.face_model, sound)
     if options.neutralize:
         animation = neutralize(animation, portrait.face)
-    frames = pipeline.render(portrait, animation, alpha=options.alpha)
+    frames = pipeline.render(portrait, animation, alpha=options.alpha, facing=controls.facing)
     write_video(options.output, frames, animation.fps, sound, marks=marks.read_marks(options))
     output.tell_written(options.output, len(animation))

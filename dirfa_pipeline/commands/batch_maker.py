@@ -134,9 +134,9 @@ class VideoMaker:
                 sound, [torch.Generator().manual_seed(seed)], job.diversity, settings.fps,
                 expressiveness=job.expressiveness, follow_arousal=controls.follows_arousal,
             )  # fmt: skip
-            animation = controls.apply(drawn, self.pipeline.face_model, sound, face=portrait.face)
+            animation = controls.apply(drawn, self.pipeline.face_model, sound)
             with (settings.output / job.video).handed() as path:
-                frames = self.pipeline.render(portrait, animation)
+                frames = self.pipeline.render(portrait, animation, facing=controls.facing)
                 write_video(path, frames, animation.fps, sound, settings.crf, settings.preset, settings.marks)
         prepared = self._prepared.cache_info().misses > before
         return Outcome(job.number, job.video, "", round(len(animation) / animation.fps, 2), prepared)

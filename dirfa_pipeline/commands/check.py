@@ -19,8 +19,7 @@ EXAMPLES = """examples:
   dirfa check *.jpg --no-speed
   dirfa check photo.jpg --json
 
-The exit code is 2 if a photo is refused, and 0 for one that is merely poor. With --json several photos make an object
-whose keys are their names."""
+The exit code is 2 if a photo is refused, and 0 for one that is merely poor. --json prints an object for each photo."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -54,12 +53,11 @@ def run(options: argparse.Namespace) -> None:
     checks = {}
     for photo in photos:
         checks[photo] = pipeline.check(photo, output.longest_side(options), face, timed=not options.no_speed)
-        if not options.json:
+        if options.json:
+            print(json.dumps({"photo": photo} | checks[photo].as_dict(), indent=2), flush=True)
+        else:
             title = f"{photo}\n" if len(photos) > 1 else ""
             print(title + as_text(checks[photo]), flush=True)
-    if options.json:
-        found = {photo: told.as_dict() for photo, told in checks.items()}
-        print(json.dumps(found if len(photos) > 1 else found[photos[0]], indent=2), flush=True)
     refused = [photo for photo, told in checks.items() if told.verdict == "refused"]
     if refused:
         raise InputError(f"{', '.join(refused)} cannot be animated; what is marked as refused says why and what to do")

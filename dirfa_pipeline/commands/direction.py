@@ -60,6 +60,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--pose", nargs="+", action="append", metavar="P",
         help="YAW PITCH ROLL: turn the head, in degrees; repeat with @SECONDS for keyframes, as in 10 0 0 @2.5",
     )  # fmt: skip
+    group.add_argument(
+        "--facing", type=float, metavar="X",
+        help="share of the photo's own turn and tilt by which the head comes back to the camera, 0 to 1 (default 0.5)",
+    )  # fmt: skip
     group.add_argument("--easing", help="how to move between keyframes: smooth (default), linear, step")
     group.add_argument(
         "--gaze", nargs="+", metavar="G", help="camera, drift, or yaw and pitch in degrees: where to look"
@@ -83,7 +87,7 @@ def read_controls(options: argparse.Namespace) -> "Controls":
     from ..direction.controls import Controls
 
     controls = Controls() if options.direction is None else _from_file(options.direction)
-    given = {name: getattr(options, name) for name in (*SCALES, "easing", "motion_channels", "motion_fit")}
+    given = {name: getattr(options, name) for name in (*SCALES, "facing", "easing", "motion_channels", "motion_fit")}
     if options.still:
         given["head_motion"] = 0.0
     if options.expression:

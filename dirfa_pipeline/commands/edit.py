@@ -2,6 +2,7 @@
 
 import argparse
 
+from ..errors import InputError
 from . import direction
 from .files import check_files, check_overwriting
 from .loading import find_folder, load_face_model
@@ -32,6 +33,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(options: argparse.Namespace) -> None:
     """Run `dirfa edit`."""
     check_files(options.output, animation=options.animation, sound=options.sound)
+    if options.facing is not None:
+        raise InputError("--facing turns heads when a video is drawn; give it to dirfa animate, or use --pose here")
     check_overwriting([options.output], sound=options.sound, motion_from=options.motion_from)
     from ..animation.files import check_animation_path, load_animation, save_animation
     from ..media.audio import open_audio

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,10 +69,6 @@ def add_options(generate: argparse.ArgumentParser) -> None:
     generate.add_argument("--crf", type=int, default=18, help="video quality, 0 lossless to 51 (default 18)")
     generate.add_argument("--preset", default=PRESET, help="x264 preset, ultrafast to veryslow (default %(default)s)")
     direction.add_options(generate)
-    generate.add_argument(
-        "--facing", type=float, metavar="X",
-        help="share of the photo's own turn and tilt by which the head comes back to the camera, 0 to 1 (default 0.5)",
-    )  # fmt: skip
     marks.add_options(generate)
     generate.add_argument("--neutralize", action="store_true", help="remove the photo's own expression first")
 
@@ -88,8 +83,6 @@ def run(options: argparse.Namespace) -> None:
     from ..media.audio import open_audio
 
     controls = direction.read_controls(options)
-    if options.facing is not None:
-        controls = replace(controls, facing=options.facing)
     photo, face = faces.read_person(options, output.longest_side(options))
     output.tell_size(photo, options)
     sound = None if options.speech is None else open_audio(options.speech)
@@ -106,13 +99,12 @@ def run(options: argparse.Namespace) -> None:
         assert sound is not None  # check_options saw to it
         takes = draw_takes(pipeline, sound, options, controls.follows_arousal)
     for take, (path, drawn) in enumerate(zip(paths, takes, strict=True)):
-        fit = portrait.face if given is None else None
-        animation = controls.apply(drawn, pipeline.face_model, sound, face=fit)
+        animation = controls.apply(drawn, pipeline.face_model, sound)
         if options.save_animation:
             save_animation(animation, output_paths(options.save_animation, options.num_videos)[take])
         if options.neutralize:
             animation = neutralize(animation, portrait.portrait.face)
-        save_take(pipeline, portrait, animation, sound, path, options)
+        save_take(pipeline, portrait, animation, sound, path, options, controls.facing)
         output.tell_written(path, len(animation))
 
 
@@ -139,11 +131,12 @@ def save_take(
     sound: "AudioFile | None",
     path: str,
     options: argparse.Namespace,
+    facing: float,
 ) -> None:
     """Render and encode one video, frame by frame."""
     from ..provenance.marking import write_video
 
-    frames = pipeline.render(portrait, animation, alpha=options.alpha)
+    frames = pipeline.render(portrait, animation, alpha=options.alpha, facing=facing)
     write_video(path, frames, animation.fps, sound, options.crf, options.preset, marks.read_marks(options))
 
 

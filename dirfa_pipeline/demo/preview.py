@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..animation.animation import Animation
 from ..direction.controls import Controls, neutralize
+from ..direction.facing import face_camera
 from ..errors import FaceNotFoundError
 from ..models.face_renderer import PreparedPortrait
 from ..pipeline_dirfa import DirfaPipeline
@@ -36,10 +37,10 @@ def draw_still(
     pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False
 ) -> NDArray[np.uint8]:
     """The photo with an expression, uint8 of shape `(height, width, 3)`."""
-    directed = replace(controls, nods=0.0).apply(Animation.from_curves(1), pipe.face_model, face=prepared.face)
+    directed = replace(controls, nods=0.0).apply(Animation.from_curves(1), pipe.face_model)
     if neutral:
         directed = neutralize(directed, prepared.portrait.face)
-    return pipe.face_renderer.render(prepared, directed.coefficients)[0]
+    return pipe.face_renderer.render(prepared, face_camera(directed.coefficients, prepared.face, controls.facing))[0]
 
 
 def draw_preview(pipe: DirfaPipeline, prepared: PreparedPortrait, controls: Controls, neutral: bool = False) -> str:

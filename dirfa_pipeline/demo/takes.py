@@ -112,7 +112,7 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path, voices: Voices) 
     seeds = [order.seed + take for take in range(order.takes)]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     animations = [
-        order.controls.apply(drawn, pipe.face_model, speech, face=prepared.face)
+        order.controls.apply(drawn, pipe.face_model, speech)
         for drawn in pipe.sample_animations(
             speech, generators, order.diversity, order.fps, expressiveness=order.expressiveness,
             follow_arousal=order.controls.follows_arousal,
@@ -124,7 +124,7 @@ def make_takes(pipe: DirfaPipeline, order: Order, folder: Path, voices: Voices) 
     began = time.perf_counter()
     for index, (seed, animation) in enumerate(zip(seeds, animations, strict=True)):
         path = folder / f"take-{seed}.mp4"
-        for done in _write(pipe, prepared, animation, speech, path, order.label):
+        for done in _write(pipe, prepared, animation, speech, path, order.label, order.controls.facing):
             share = (index + done / len(animation)) / order.takes
             left = (time.perf_counter() - began) * (1.0 / share - 1.0)
             yield Step(f"rendering take {index + 1} of {order.takes} (seed {seed})", 0.2 + 0.8 * share, left)
@@ -141,9 +141,10 @@ def _write(
     speech: AudioClip,
     path: Path,
     label: bool,
+    facing: float,
 ) -> Iterator[int]:
     """Render and encode; yields the number of frames done."""
-    frames = pipe.render(prepared, animation)
+    frames = pipe.render(prepared, animation, facing=facing)
     with video_writer(path, animation.fps, speech) as writer:
         for index, frame in enumerate(burn_label(frames) if label else frames, start=1):
             writer.write(frame)

@@ -19,6 +19,7 @@ from ..media.audio import ENCODER_RATE, AudioClip, AudioFile
 from ..media.audio_stream import mono_waveform
 from .borrowed_motion import CHANNELS, FITS, borrow_motion
 from .expressions import AUTO, EASINGS, Expression, check_keyframes, ease, lay_over, parse_expression
+from .facing import FACING, check_facing
 
 
 Array = NDArray[np.float32]
@@ -29,7 +30,6 @@ Gaze = str | tuple[float, float]
 MAX_SCALE: Final = 2.0
 MAX_ANGLE: Final = 35.0  # degrees that a photo's head may be turned
 MAX_GAZE: Final = 30.0  # degrees
-MOST_FACING: Final = 8.0  # degrees by which a photo's head comes back to the camera at most
 NOD: Final = 5.0  # degrees that the chin drops for a stressed word at strength 1
 NOD_GAP: Final = 0.7  # seconds between two nods at least
 BLINK_CLOSES, BLINK_OPENS = 0.10, 0.24  # seconds, as in the footage that the sampler learned from
@@ -48,7 +48,7 @@ _LOOK = [index for index in range(NUM_EXPRESSIONS) if index not in {*_LIPS, *_BL
 @dataclass(frozen=True)
 class Controls:
     """
-    How a take is directed. The defaults change nothing but a head that the photo shows turned, see `facing`.
+    How a take is directed. The defaults change nothing.
 
     Args:
         expression: A preset's name (see [`PRESETS`]), named ARKit weights in [-1, 1], or keyframes
@@ -61,9 +61,6 @@ class Controls:
         head_motion (`float`, defaults to 1.0): Scale of the drawn head motion, in [0, 2]; 0 keeps the head still.
         pose (`tuple` or a list): Yaw, pitch and roll in degrees, in [-35, 35], by which to turn the head further, or
             keyframes `[((yaw, pitch, roll), seconds), ...]`. The gaze stays where it was.
-        facing (`float`, defaults to 0.5): Share of the photo's own yaw, pitch and roll by which the head of a drawn
-            take comes back to the camera, in [0, 1] and up to 8 degrees each, as people face whom they speak to; 0
-            keeps the photo's pose. Animations that are given keep it, too.
         gaze: `"drift"` leaves it as drawn, `"camera"`, or a point as `(yaw, pitch)` in degrees from the camera, in
             [-30, 30].
         blink_rate (`float`, defaults to 1.0): Factor on the number of blinks, in [0, 2]; 0 is none, 2 up to twice as
@@ -74,6 +71,9 @@ class Controls:
         motion_channels (`Sequence[str]`): What to take from it: `"head"`, `"blinks"`, `"style"` (brows, squints,
             gaze), `"lips"`.
         motion_fit (`str`, defaults to `"loop"`): `"loop"` repeats it with seamless joins, `"stretch"` retimes it.
+        facing (`float`, defaults to 0.5): Share of the photo's own yaw, pitch and roll by which the head comes back to
+            the camera when frames are drawn, in [0, 1] and up to 8 degrees each; 0 keeps the photo's pose. It needs a
+            photo, so [`apply`] leaves it to what draws.
 
     Raises:
         InputError: A value out of range, an unknown name (the nearest is suggested), or keyframes out of order.
@@ -87,7 +87,6 @@ class Controls:
     eyes: float = 1.0
     head_motion: float = 1.0
     pose: Angles | Sequence[tuple[Angles, float]] = (0.0, 0.0, 0.0)
-    facing: float = 0.5
     gaze: Gaze = "drift"
     blink_rate: float = 1.0
     blinks: Sequence[float] = ()
@@ -95,14 +94,14 @@ class Controls:
     motion_from: Animation | None = None
     motion_channels: Sequence[str] = ("head", "blinks")
     motion_fit: str = "loop"
+    facing: float = FACING
 
     def __post_init__(self) -> None:
         for name in ("expression_strength", "lips", "brows", "eyes", "head_motion", "blink_rate", "nods"):
             value = getattr(self, name)
             if not isinstance(value, Real) or not 0.0 <= float(value) <= MAX_SCALE:
                 raise InputError(f"{name} must be a number in [0, {MAX_SCALE:g}], got {value!r}")
-        if not isinstance(self.facing, Real) or not 0.0 <= float(self.facing) <= 1.0:
-            raise InputError(f"facing must be a number in [0, 1], got {self.facing!r}")
+        check_facing(self.facing)
         if self.easing not in EASINGS:
             raise InputError(f"easing must be one of {', '.join(EASINGS)}, got {self.easing!r}")
         if self.motion_from is not None and not isinstance(self.motion_from, Animation):
@@ -142,7 +141,6 @@ class Controls:
         face_model: FaceFitter,
         audio: AudioClip | AudioFile | None = None,
         start: float = 0.0,
-        face: FaceFit | None = None,
     ) -> Animation:
         """
         Direct an animation.
@@ -152,7 +150,6 @@ class Controls:
             face_model ([`FaceModel`]): Knows how far weights part the lips.
             audio ([`AudioClip`] or [`AudioFile`], *optional*): The speech, for `nods`.
             start (`float`, defaults to 0.0): Seconds into the video at which the animation begins.
-            face ([`FaceFit`], *optional*): The photo's, for `facing`, if the animation was drawn.
 
         Raises:
             InputError: `nods` without the speech.
@@ -162,7 +159,7 @@ class Controls:
         self.check_speech(audio)
         times = start + (np.arange(len(animation)) + 0.5) / animation.fps
         coefficients = animation.coefficients.copy()
-        self._direct_head(coefficients, times, audio, face)
+        self._direct_head(coefficients, times, audio)
         self._direct_blinks(coefficients, times, animation.fps)
         for columns, scale in ((_LIPS, self.lips), (_BROWS, self.brows), (_EYES, self.eyes)):
             if scale != 1.0:
@@ -174,18 +171,14 @@ class Controls:
             coefficients[:, :NUM_EXPRESSIONS] = lay_over(spoken, shown, face_model.lip_openings)
         return Animation(coefficients, animation.fps)
 
-    def _direct_head(
-        self, coefficients: Array, times: NDArray, audio: AudioClip | AudioFile | None, face: FaceFit | None
-    ) -> None:
-        """Scale, face, turn, nod; the gaze stays on its point in the room, or goes where it is directed."""
+    def _direct_head(self, coefficients: Array, times: NDArray, audio: AudioClip | AudioFile | None) -> None:
+        """Scale, turn, nod; the gaze stays on its point in the room, or goes where it is directed."""
         keys, turns = self._pose_keyframes()
-        back = np.zeros(3) if face is None else _way_back(face, self.facing)
         target = self._gaze_target()
         head, room = coefficients[:, NUM_EXPRESSIONS:], None
-        if self.head_motion != 1.0 or back.any() or turns.any() or self.nods or target is not None:
+        if self.head_motion != 1.0 or turns.any() or self.nods or target is not None:
             room = _room_gaze(coefficients) if target is None else np.repeat(target[None], len(times), axis=0)
         head *= self.head_motion
-        head[:, :3] += back
         if turns.any():
             head[:, :3] += np.radians(ease(times, keys, turns, self.easing))
         if self.nods and audio is not None:
@@ -273,12 +266,6 @@ def _check_angles(values: Any, names: tuple[str, ...], limit: float, what: str) 
     for name, value in zip(names, values, strict=True):
         if not isinstance(value, Real) or not -limit <= float(value) <= limit:
             raise InputError(f"the {name} of {what} must be degrees in [-{limit:g}, {limit:g}], got {value!r}")
-
-
-def _way_back(face: FaceFit, share: float) -> NDArray[np.float64]:
-    """Yaw, pitch and roll, `(3,)` in radians, by which a photo's head comes back to the camera."""
-    most = np.radians(MOST_FACING)
-    return np.clip(-share * face.head_angles().astype(np.float64), -most, most)
 
 
 def _room_gaze(coefficients: Array) -> NDArray:

@@ -39,6 +39,8 @@ ROLLED_IN: Final = 0.5  # of both mouthRolls, that takes from it: lips turn outw
 ROUND: Final = (0.2, 0.45)  # weight from which on lips are round, a ramp: filmed people's 95th percentile is .48
 _LIP_ROW_GIVE = (0.2, 0.5, 0.8, 1.0)  # from the outer row of lip landmarks to the inner one
 BLINKS = {eye: EXPRESSION_NAMES.index(f"eyeBlink{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
+_BLINKS = np.array(list(BLINKS.values()))
+SQUINTS = np.array([EXPRESSION_NAMES.index(f"eyeSquint{side}") for side in ("Right", "Left")])  # ordered as BLINKS
 # What a frame says for itself; all other weights are added to the photo's own.
 LOOKS = np.array([index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("eyeLook")])
 _REPLACED = np.concatenate([LIP_COLUMNS, list(BLINKS.values()), LOOKS])
@@ -100,6 +102,7 @@ class FaceFit:
         own = self.expression[_BROWS]
         weights[:, _BROWS] *= np.where(weights[:, _BROWS] > 0.0, np.minimum(BROW_MOST - own, 1.0), 1.0)
         weights[:, _ADDED] += self.expression[_ADDED]
+        weights[:, SQUINTS] *= 1.0 - np.clip(weights[:, _BLINKS], 0.0, 1.0)  # both close the same gap
         most = np.ones(NUM_EXPRESSIONS, np.float32)
         most[_BROWS] += np.minimum(own, BROW_MOST - 1.0)
         return np.clip(weights, 0.0, most).astype(np.float32)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
 from ..animation.easing import ramp
-from .fit import BLINKS, INNER_LOWER, INNER_UPPER, LIP_COLUMNS
+from .fit import BLINKS, INNER_LOWER, INNER_UPPER, LIP_COLUMNS, SQUINTS
 from .landmarks import LEFT_EYE, RIGHT_EYE, EyeLandmarks
 from .measures import eye_gaps, iris_diameter
 
@@ -31,12 +31,10 @@ CREASE_FOLLOWS, BROW_SIDE_FOLLOWS = 0.15, 0.05
 # Where shut lids meet: below the line between the corners by 4 s (1 - s) times so much of the eye's width, s being the
 # share of the way from corner to corner. Filmed: .06 to .09 (three people); lower lids of smiles are straighter.
 SAG: Final = 0.08
-SQUINTS = {eye: EXPRESSION_NAMES.index(f"eyeSquint{side}") for eye, side in ((RIGHT_EYE, "Right"), (LEFT_EYE, "Left"))}
-# Of the gap between the lids, that a full squint takes. In close films of talkers lids between blinks come as near as
-# .73 of their usual gap (benchmarks/measure_shown.py), which a squint of a half shall show.
-NARROWED: Final = 0.45
+# Chosen by eye on sheets of squints of seven people; the model's own takes a fifth of the gap, which hardly shows.
+NARROWED: Final = 0.45  # of the gap between the lids, that a full squint takes
 FROM_ABOVE: Final = 0.25  # share of that which the upper lid makes: squints lift the lower one
-MOST_NARROWED: Final = 2.5  # times the model's own narrowing
+MOST_NARROWED: Final = 2.5  # times the model's own narrowing, for cheeks rise with it
 WHITE_ABOVE: Final = 0.12  # diameters of the iris: the white that a fully widened eye shows above it
 MOST_WIDENED: Final = 1.6  # times the model's own widening
 
@@ -124,7 +122,7 @@ def widen_lids(basis: Array, shape: Array) -> Array:
 def squint_lids(basis: Array, shape: Array) -> Array:
     """Make eyeSquint narrow this face's eyes by `NARROWED`, if the model's does not: cheek and lid rise together."""
     basis = basis.copy()
-    for eye, column in SQUINTS.items():
+    for eye, column in zip(BLINKS, SQUINTS, strict=True):
         upper, lower = eye.upper[len(eye.upper) // 2], eye.lower[len(eye.lower) // 2]
         gap = float(shape[lower, 1] - shape[upper, 1])
         rise = max(-float(basis[column, lower, 1]), 1e-6)

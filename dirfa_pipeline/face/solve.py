@@ -1,10 +1,9 @@
 """Identity and expression weights that explain landmarks: bounded least squares and its corrections."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import convolve1d
 
 from ..animation.coefficients import EXPRESSION_NAMES
@@ -176,10 +175,10 @@ def own_lips(expression: NDArray, opening: float) -> tuple[NDArray, NDArray]:
     return expression, rest
 
 
-def keep_shown(expression: NDArray, before: NDArray, after: NDArray, columns: Sequence[int]) -> NDArray:
+def keep_shown(expression: NDArray, before: NDArray, after: NDArray, columns: ArrayLike) -> NDArray:
     """
-    Weights `(52,)` that show with the basis `after` what `expression` shows with the basis `before`, as nearly as it
-    can, in those columns that were made stronger.
+    Weights `(52,)` whose `columns`, the shapes of which changed from `before` to `after`, show what they showed, as
+    nearly as one weight each can.
     """
     expression, chosen = expression.copy(), np.asarray(columns)
     old, new = before[chosen], after[chosen]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..animation.animation import Animation
 from ..animation.easing import ramp, smoothstep
 from ..direction.controls import Controls
+from ..direction.facing import face_camera
 from ..face.fit import FaceFit, FaceFitter
 
 
@@ -24,7 +25,7 @@ class LiveDirection:
     Args:
         face_model ([`FaceModel`]): Tells how far blendshape weights part the lips.
         controls ([`Controls`]): The controls to begin with.
-        face ([`FaceFit`]): The photo's.
+        face ([`FaceFit`]): The photo's, whose head comes back to the camera.
     """
 
     def __init__(self, face_model: FaceFitter, controls: Controls, face: FaceFit) -> None:
@@ -49,4 +50,5 @@ class LiveDirection:
     def _directed(self, controls: Controls, row: Array, time: float) -> Array:
         animation = Animation(row[None])
         start = time - 0.5 / animation.fps  # `apply` adds half a frame, which is taken off here
-        return controls.apply(animation, self._face_model, start=start, face=self._face).coefficients[0]
+        directed = controls.apply(animation, self._face_model, start=start).coefficients
+        return face_camera(directed, self._face, controls.facing)[0]

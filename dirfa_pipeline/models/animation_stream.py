@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 
 
 SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
-# Of what lips were taught, how far they are spread and the upper one is raised: told by the fewest shapes, takes
-# smiled 1.2, stretched 1.5 and bared the upper teeth 1.2 times as far as tracked talkers (measured:
-# benchmarks/compare_spreads.py).
+# Of what lips were taught, how far they are spread and the upper one is raised: smiles as far as tracked talkers'
+# (measured: benchmarks/compare_spreads.py), and the mouth as wide and as narrow (benchmarks/evaluate_motion.py).
 SPREAD: Final = {
     f"{name}{side}": share
     for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.95), ("mouthUpperUp", 0.65))

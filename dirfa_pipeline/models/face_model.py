@@ -21,7 +21,7 @@ from ..animation.coefficients import (
     NUM_EXPRESSIONS,
 )
 from ..errors import ImageError
-from ..face.brows import INNER_UP, LOWERING, rigid_brows
+from ..face.brows import FALLS, INNER_UP, LOWERING, rigid_brows
 from ..face.fit import (
     BLINKS,
     CAMERA_DISTANCE,
@@ -31,6 +31,7 @@ from ..face.fit import (
     LOOKS,
     ROUNDING,
     SMILES,
+    SQUINTS,
     FaceFit,
     FrameFits,
     VideoFit,
@@ -42,7 +43,7 @@ from ..face.landmarks import (
     NUM_LANDMARKS,
     RIGID,
 )
-from ..face.lids import SQUINTS, close_lids, half_shut, open_lids, squint_lids, unroll_lids, widen_lids
+from ..face.lids import close_lids, half_shut, open_lids, squint_lids, unroll_lids, widen_lids
 from ..face.measures import lip_aperture, whole_lip_aperture
 from ..face.rotations import procrustes, rotation_angles, rotation_matrix
 from ..face.solve import (
@@ -147,7 +148,7 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
         fitted = unroll_lids(close_lids(basis, opened), opened, rotation)
         fitted = squint_lids(widen_lids(fitted, opened), opened)
         fitted = rigid_brows(fitted, opened, float(expression[INNER_UP]))
-        expression = keep_shown(expression, basis, fitted, [*SQUINTS.values(), *LOWERING])
+        expression = keep_shown(expression, basis, fitted, [*SQUINTS, *LOWERING])
         expression = explain_gap(fitted, expression, local)
         return make_fit(local, fitted, expression, rest, rotation, translation, float(scale))
 
@@ -174,7 +175,8 @@ class FaceModel(Float32Model, ModelMixin, ConfigMixin):
             expression[ROUNDING] = fitted[ROUNDING]  # lips may be calm in a round shape for all of a short clip
             shape = rest - blend(basis, expression)
             shape = shut(shape)
-        fitted = close_lids(basis, shape)
+        fitted = squint_lids(close_lids(basis, shape), shape)
+        fitted[LOWERING] *= FALLS
         weights = explain_frames(fitted, shape, local)
         head = self._relative_pose(scale, rotation, translation)
         reference = FaceFit(

@@ -34,8 +34,9 @@ SHOWN: Final[dict[str, float]] = {
     "cheekSquint": 1.6, "smile": 1.4, "lids": 1.5,
 }  # fmt: skip
 
-# Eyes go along with brows: raised ones widen them, lowered ones narrow them. Weights for a raise of 1 and a fall of 1,
-# so that the opening of eyes correlates with the height of brows about as in close films (see measure_shown.py).
+# Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
+# `SLACK`, to eyeSquint, before `SHOWN` scales both. By eye on six films; without, found eyes were narrower where brows
+# were found higher, and now hardly are (correlations of -.1 and .1: benchmarks/measure_shown.py).
 WIDENS, NARROWS = 0.6, 4.0
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
@@ -44,7 +45,7 @@ WIDENS, NARROWS = 0.6, 4.0
 BROW_RAISE: Final[dict[str, float]] = {"browInnerUp": 0.36, "browOuterUp": 0.64}  # shares in the height (face model)
 APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: then they correlate by .8
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
-SLACK: Final = 0.1  # of a raise, that the whole may fall before brows do: it is below its start most of the time
+SLACK: Final = 0.1  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
 LOWERS: Final = 2.5  # of browDown for what the whole falls: it lowers brows by half of what a raise lifts
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards

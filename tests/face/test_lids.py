@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dirfa_pipeline.face.fit import BLINKS
+from dirfa_pipeline import Animation, Portrait
+from dirfa_pipeline.face.fit import BLINKS, SQUINTS
 from dirfa_pipeline.face.landmarks import LEFT_EYE, RIGHT_EYE, EyeLandmarks
 from dirfa_pipeline.face.lids import (
     AWAKE,
@@ -12,7 +13,6 @@ from dirfa_pipeline.face.lids import (
     MOST_NARROWED,
     NARROWED,
     SAG,
-    SQUINTS,
     TALKING,
     close_lids,
     half_shut,
@@ -102,11 +102,20 @@ def test_squints_narrow_eyes_alike_unless_the_model_hardly_does(rise: float, nar
     """Cheeks rise with the lid, as far as the model has them do."""
     points, cheek = face(0.7, 0.9), 50
     basis = np.zeros((52, 478, 3), np.float32)
-    for eye, column in SQUINTS.items():
+    for eye, column in zip(BLINKS, SQUINTS, strict=True):
         basis[column, list(eye.lower), 1] = -rise * (points[list(eye.lower), 1] - points[list(eye.upper), 1])
         basis[column, cheek, 1] = -1.0
     squinting = squint_lids(basis, points)
-    for eye, column in SQUINTS.items():
+    for eye, column in zip(BLINKS, SQUINTS, strict=True):
         left = gap(points + squinting[column], eye) / gap(points, eye)
         assert left == pytest.approx(1.0 - narrowed, rel=1e-3) if narrowed else left > 1.0 - NARROWED
         assert 1.0 < -squinting[column, cheek, 1] <= MOST_NARROWED
+
+
+@pytest.mark.parametrize("blink", [0.0, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("squint", [0.5, 1.0])
+def test_lids_never_cross(portrait: Portrait, blink: float, squint: float) -> None:
+    weights = {"eyeBlinkLeft": blink, "eyeBlinkRight": blink, "eyeSquintLeft": squint, "eyeSquintRight": squint}
+    shut = portrait.face.head_vertices(Animation.from_curves(1, **weights).coefficients)[0]
+    for eye in (RIGHT_EYE, LEFT_EYE):
+        assert (shut[list(eye.lower), 1] - shut[list(eye.upper), 1]).min() > -0.01
