@@ -26,9 +26,9 @@ class Animation:
         coefficients (`np.ndarray` of shape `(num_frames, 58)`):
             52 expression weights, nominally in [0, 1], under ARKit's names in ARKit's order; then head rotation (yaw,
             pitch, roll) in radians and translation (x, y, z) in inter-ocular distances, both relative to the photo's
-            own pose, from which heads come half back to the camera when frames are drawn (see `facing` in
-            [`Controls`]). Positive yaw turns the face to the right of the picture, positive pitch lifts the chin, positive
-            roll tilts the head clockwise; x points right, y down, z away from the viewer.
+            own pose, from which heads come half back to the camera when frames are drawn (`facing` in [`Controls`]).
+            Positive yaw turns the face to the right of the picture, positive pitch lifts the chin, positive roll tilts
+            the head clockwise; x points right, y down, z away from the viewer.
         fps (`float`, defaults to 25.0): Frames per second.
 
     Raises:
