@@ -146,7 +146,7 @@ def _reader_left() -> bool:
     interpreter would fail to write it when it ends.
     """
     try:
-        sys.stdout.flush()
+        print(flush=True)  # what failed to be written before is no longer there to be flushed
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True

@@ -154,7 +154,7 @@ def test_lips_are_those_of_the_whole_clip(pipeline: DirfaPipeline, play: Callabl
 
     sound, rows = play(act)
     whole = pipeline.sample_animation((SOUND_RATE, sound), torch.Generator().manual_seed(3), lookahead=0.24)
-    np.testing.assert_allclose(rows[60:110, LIPS], whole.coefficients[60:110, LIPS], atol=0.01)
+    np.testing.assert_allclose(rows[60:110, LIPS], whole.coefficients[60:110, LIPS], atol=0.015)
     assert np.ptp(rows[60:110, LIPS], axis=0).max() > 0.05
 
 
