@@ -36,7 +36,7 @@ SHOWN: Final[dict[str, float]] = {
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
 # `SLACK`, to eyeSquint, before `SHOWN` scales both. By eye on six films; without, found eyes were narrower where brows
-# were found higher, and now hardly are (correlations of -.1 and .1: benchmarks/measure_shown.py).
+# were found higher, and now hardly are (correlations of -.1 and .0: benchmarks/measure_shown.py).
 WIDENS, NARROWS = 0.6, 4.0
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
