@@ -31,16 +31,8 @@ SCALES: Final = {
     "nods": "strength of nods at stressed words (default 0)",
 }
 FROM_FILE: Final = (
-    *SCALES,
-    "expression",
-    "facing",
-    "easing",
-    "pose",
-    "gaze",
-    "blinks",
-    "motion_channels",
-    "motion_fit",
-)
+    *SCALES, "expression", "facing", "easing", "pose", "gaze", "blinks", "motion_channels", "motion_fit",
+)  # fmt: skip
 EXPRESSION_HELP: Final = (
     "happy, sad, angry, surprised, disgusted, fearful, contempt, neutral, auto (as lively as the voice), or ARKit "
     "weights as in mouthSmileLeft=0.6,browInnerUp=0.3; repeat with @SECONDS for keyframes"
