@@ -5,7 +5,8 @@ Measure what a new user waits for: the size of an install, the time to import, a
     python benchmarks/measure_start.py --install old=OLD/.venv/bin/python:OLD --install now=.venv/bin/python:.
 
 Each install is a Python interpreter and the folder to run it in. The installs run in turn, after a first run that
-fills caches. Prints the medians of wall-clock time and of CPU time, which a busy machine affects less.
+fills caches. Prints the medians of wall-clock time and of CPU time, which a busy machine affects less. The row of the
+libraries tells how much of it no code of this project can save: what torch, diffusers and transformers take alone.
 """
 
 import argparse
@@ -21,9 +22,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from results import add_option, record
+
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "dirfa_pipeline" / "examples"
+
+# What the pipeline's class and its components are made from.
+LIBRARIES = "from diffusers import DiffusionPipeline, ModelMixin; from transformers import Wav2Vec2Model"
+PIPELINE = "from dirfa_pipeline import DirfaPipeline"
 
 SIZE = """
 import importlib.metadata as metadata
@@ -93,12 +100,11 @@ class Install:
         process.stderr.close()
         return seconds
 
-    def import_time(self) -> tuple[float, float]:
-        """Seconds until the pipeline's class is imported."""
-        script = (
-            "import sys, time; from dirfa_pipeline import DirfaPipeline; sys.stderr.write('there\\n'); time.sleep(9)"
+    def import_time(self, imports: str) -> tuple[float, float]:
+        """Seconds until something is imported."""
+        return self.run_until(
+            ["-c", f"import sys, time; {imports}; sys.stderr.write('there\\n'); time.sleep(9)"], rb"there"
         )
-        return self.run_until(["-c", script], rb"there")
 
     def first_frame(self, output: Path) -> tuple[float, float]:
         """Seconds until `dirfa generate` has made its first frame."""
@@ -121,13 +127,14 @@ def measure(installs: Sequence[Install], runs: int) -> dict[str, dict[str, float
     for install in installs:
         size, count = install.size()
         rows[install.name] = {"size_mb": size, "packages": count}
-    for what in ("import", "first_frame"):
+    for what in ("libraries", "import", "first_frame"):
         times: dict[str, list[tuple[float, float]]] = {install.name: [] for install in installs}
         with tempfile.TemporaryDirectory() as folder:
             for turn in range(runs + 1):
                 for install in installs:
                     output = Path(folder) / "talk.mp4"
-                    taken = install.import_time() if what == "import" else install.first_frame(output)
+                    imports = {"libraries": LIBRARIES, "import": PIPELINE}.get(what)
+                    taken = install.import_time(imports) if imports else install.first_frame(output)
                     if turn:
                         times[install.name].append(taken)
         for name, taken_times in times.items():
@@ -144,6 +151,7 @@ def main() -> None:
     parser.add_argument("--install", type=Install.parse, action="append", metavar="NAME=PYTHON:FOLDER")
     parser.add_argument("--runs", type=int, default=5, help="runs of each install (default 5)")
     parser.add_argument("--json", type=Path, help="also write the numbers here")
+    add_option(parser, "start")
     options = parser.parse_args()
     installs = options.install or [Install("now", sys.executable, str(ROOT))]
     rows = measure(installs, options.runs)
@@ -154,6 +162,7 @@ def main() -> None:
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
+    record(options.record, rows[installs[-1].name], "dirfa-base")
 
 
 if __name__ == "__main__":
