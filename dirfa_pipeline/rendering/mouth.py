@@ -37,6 +37,7 @@ Array = NDArray[np.float32]
 # them. The others were chosen by eye on contact sheets of mouths.
 
 CHIN: Final = (152, 148, 377)
+JAW_SHAPES: Final = tuple(index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("jaw"))
 
 
 # Where everything sits.
@@ -159,9 +160,8 @@ class MouthInterior:
         Returns:
             `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
         """
-        vertices, rest, camera, corner = state.head, state.rig.face.shape, state.camera, corner_of(window)
-        chin = (vertices[list(CHIN)] - rest[list(CHIN)]).mean(0)
-        drop = max(float(chin[1]), 0.0) / MILLIMETRE
+        vertices, camera, corner = state.head, state.camera, corner_of(window)
+        drop = jaw_drop(state)
         # A lip lifted far above the crowns would bare the gums: the row goes along.
         incisal_edge = self.incisal_edge + min(
             0.0, float(vertices[INNER_MIDDLE[0], 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
@@ -200,9 +200,9 @@ class MouthInterior:
 
     def _jaw_edge(self, drop: float, lip: float) -> float:
         """
-        Upper edge of the lower teeth under the closed lip line, with the chin `drop` mm and the lip `lip` lower.
+        Upper edge of the lower teeth under the closed lip line, with the jaw `drop` mm and the lip `lip` lower.
 
-        They go with the chin. A mouth opened wide pulls it farther down than the lip; the row then stays in sight.
+        They go with the jaw. A mouth opened wide pulls it farther down than the lip; the row then stays in sight.
         """
         edge = (LOWER_EDGE + drop) * MILLIMETRE
         return edge - smoothstep(drop / LIP_LEFT) * max(0.0, edge - (lip - LOWER_HINT * MILLIMETRE))
@@ -219,6 +219,15 @@ class MouthInterior:
         # Pixels are squares: the middle of the first one lies half a pixel in.
         offset = scale * rotation[:2] @ origin + translation[:2] - corner + axes @ [0.5, 0.5]
         return np.column_stack([axes, offset]).astype(np.float32)
+
+
+def jaw_drop(state: FrameState) -> float:
+    """
+    How far the jaw has gone down, in millimetres. Lips that part or push forward take the chin's skin along, by up to
+    3 mm, but not the jaw and its teeth.
+    """
+    chin = state.rig.face.basis[:, list(CHIN), 1].mean(1)[list(JAW_SHAPES)]
+    return max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE
 
 
 def _around_arch(
