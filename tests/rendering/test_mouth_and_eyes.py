@@ -20,6 +20,7 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.rendering.eyes import build_eyes, iris_circle, lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
+from dirfa_pipeline.rendering.mouth import jaw_drop
 from dirfa_pipeline.rendering.mouth_layer import opening_of
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
 from dirfa_pipeline.rendering.teeth import find_upper_teeth
@@ -289,6 +290,15 @@ def test_teeth_stand_behind_narrow_lips(renderer: FaceRenderer, prepared: Prepar
     half = light(0.5)
     assert light(0.9)[13:26].mean() < 0.85 * half[13:26].mean()
     assert half[[2, 3, -4, -3]].mean() < 0.7 * half[13:26].mean()
+
+
+def test_lips_do_not_take_the_jaw_along(prepared: PreparedPortrait) -> None:
+    """Lips drawn down or pushed forward move the chin's skin; the lower teeth stay, and both rows show."""
+    rest = jaw_drop(prepared.pose(pose()[0]))
+    for lips in (both("mouthLowerDown", 1.0), {"mouthFunnel": 1.0}, {"mouthClose": 0.3}):
+        assert jaw_drop(prepared.pose(pose(**lips)[0])) == rest
+    dropped = [jaw_drop(prepared.pose(pose(jawOpen=weight)[0])) - rest for weight in (0.2, 0.4)]
+    assert 3.0 < dropped[0] < 0.6 * dropped[1] < 0.6 * 15.0  # millimetres
 
 
 def test_rows_of_teeth_fade_to_their_ends(prepared: PreparedPortrait) -> None:
