@@ -223,10 +223,10 @@ class MouthInterior:
 
 def jaw_drop(state: FrameState) -> float:
     """
-    How far the jaw has gone down, in millimetres. Lips that part or push forward take the chin's skin along, by up to
-    3 mm, but not the jaw and its teeth.
+    How far the jaw has gone down, in millimetres, at least 0. Lips that part or push forward take the chin's skin
+    along, by 3 mm and more, but not the jaw and its teeth.
     """
-    chin = state.rig.face.basis[:, list(CHIN), 1].mean(1)[list(JAW_SHAPES)]
+    chin = state.rig.face.basis[np.ix_(JAW_SHAPES, CHIN)][..., 1].mean(1)
     return max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE
 
 
