@@ -9,12 +9,11 @@ from scipy.ndimage import convolve1d
 from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import ramp
 from .fit import BLINKS, INNER_LOWER, INNER_UPPER, LIP_COLUMNS, SMILES, FaceFit
-from .landmarks import BROWS, LEFT_EYE, LIPS, NUM_LANDMARKS, RIGHT_EYE, EyeLandmarks
+from .landmarks import BROWS, CHIN, LEFT_EYE, LIPS, MOUTH_CORNERS, NUM_LANDMARKS, RIGHT_EYE, EyeLandmarks
 
 
 Array = NDArray[np.float32]
 
-PHOTO_LIPS, VIDEO_LIPS = 6.0, 20.0  # weight of lip landmarks in a fit: a video teaches speech
 JAW_OPEN = EXPRESSION_NAMES.index("jawOpen")
 # What the fit gives faces that were photographed neutral, more than .06 on average over 51 people (measured: every
 # second one of the Face Research Lab's London Set): the model's lips are not quite those of the landmarks.
@@ -60,11 +59,19 @@ def blend(basis: NDArray, weights: NDArray) -> NDArray:
     return np.einsum("...k,kvd->...vd", weights, basis, optimize=True)
 
 
-def _importance(lips: float) -> NDArray[np.float64]:
-    """Weight of each coordinate in a fit: lips, lids and brows matter most, MediaPipe's depth least."""
+def _importance(speech: bool) -> NDArray[np.float64]:
+    """
+    Weight of each coordinate in a fit: lips, lids and brows matter most, MediaPipe's depth least.
+
+    A video teaches `speech`: lips count more there, the width of the mouth most, and so does the chin, which tells the
+    jaw from the lower lip.
+    """
     weight = np.ones((NUM_LANDMARKS, 3))
     weight[list(BROWS)] = 6.0
-    weight[list(LIPS)] = lips
+    weight[list(LIPS)] = 20.0 if speech else 6.0
+    if speech:
+        weight[list(CHIN)] = 5.0
+        weight[[*MOUTH_CORNERS[0], *MOUTH_CORNERS[1]], 0] = 80.0
     for eye in (RIGHT_EYE, LEFT_EYE):
         weight[[*eye.upper, *eye.lower]] = 6.0
         weight[list(eye.iris)] = 10.0
@@ -73,14 +80,14 @@ def _importance(lips: float) -> NDArray[np.float64]:
 
 
 def fit_identity(identity: NDArray, offset: NDArray, ridge: float = 0.02) -> NDArray:
-    flat, weight = identity.reshape(len(identity), -1), _importance(PHOTO_LIPS).ravel() / NUM_LANDMARKS
+    flat, weight = identity.reshape(len(identity), -1), _importance(speech=False).ravel() / NUM_LANDMARKS
     gram = (flat * weight) @ flat.T + ridge * 1e-2 * np.eye(len(flat))
     solution = np.linalg.solve(gram, (flat * weight) @ offset.ravel())
     return (solution @ flat).reshape(NUM_LANDMARKS, 3)
 
 
 def fit_expression(
-    basis: NDArray, offsets: NDArray, ridge: float, sparsity: float = 0.0, lips: float = PHOTO_LIPS
+    basis: NDArray, offsets: NDArray, ridge: float, sparsity: float = 0.0, speech: bool = False
 ) -> NDArray:
     """Bounded weights for offsets `(frames, 478, 3)`; the inner-lip openings count as coordinates of their own."""
 
@@ -88,13 +95,13 @@ def fit_expression(
         opening = 6.0 * (vertices[:, INNER_LOWER, :2] - vertices[:, INNER_UPPER, :2])
         return np.concatenate([vertices.reshape(len(vertices), -1), opening.reshape(len(vertices), -1)], axis=1)
 
-    weight = np.concatenate([_importance(lips).ravel(), np.full(2 * len(INNER_UPPER), 6.0)])
+    weight = np.concatenate([_importance(speech).ravel(), np.full(2 * len(INNER_UPPER), 6.0)])
     return solve_weights(coordinates(basis), coordinates(offsets), weight, ridge, sparsity)
 
 
 def explain_frames(basis: NDArray, shape: NDArray, local: NDArray) -> NDArray:
     """Weights `(frames, 52)` of a known person's frames `(frames, 478, 3)` in the head's own axes."""
-    weights = fit_expression(basis, local - shape, ridge=0.001, sparsity=0.003, lips=VIDEO_LIPS)
+    weights = fit_expression(basis, local - shape, ridge=0.001, sparsity=0.003, speech=True)
     return _explain_lids(basis, weights, shape, local)
 
 

@@ -33,9 +33,9 @@ SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell t
 # (measured: benchmarks/compare_spreads.py), and the mouth as wide and as narrow (benchmarks/evaluate_motion.py).
 SPREAD: Final = {
     f"{name}{side}": share
-    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.95), ("mouthUpperUp", 0.65))
+    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.95), ("mouthUpperUp", 1.0), ("mouthLowerDown", 1.4))
     for side in ("Left", "Right")
-}
+} | {"jawOpen": 0.85}
 SPREADS: Final = tuple(SPREAD.get(COEFFICIENT_NAMES[index], 1.0) for index in LIP_INDICES)
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
 # Rows of 20 ms about an event that its window of sound averages, part by part.
@@ -174,7 +174,7 @@ class AnimationStream:
             shown = limit_head(show_motion(curves, self._start.float()))
             take = coefficients_from_motion(shown, blinks.curve(self._frame, stop).float())
             smile = take[:, SMILE_INDICES]
-            take[:, LIP_INDICES] = lips * lips.new_tensor(SPREADS)
+            take[:, LIP_INDICES] = (lips * lips.new_tensor(SPREADS)).clamp_max(1.0)
             take[:, SMILE_INDICES] = (take[:, SMILE_INDICES] + SMILE_SHARE * smile).clamp(0.0, 1.0)
             takes.append(take)
         return torch.stack(takes)

@@ -57,7 +57,7 @@ INCISAL_EDGE: Final = 2.6
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral
-LOWER_EDGE: Final = 2.0  # of the lower teeth, below the closed lip line, with the jaw shut
+LOWER_EDGE: Final = 1.0  # of the lower teeth, below the closed lip line, with the jaw shut
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
@@ -98,7 +98,7 @@ EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eye
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
-LOWER_SHADE: Final = np.array([0.92, 0.88, 0.85])  # light of lower teeth over that of upper ones; filmed
+LOWER_SHADE: Final = np.array([1.08, 1.04, 1.0])  # light of lower teeth over that of upper ones; filmed
 WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
@@ -108,7 +108,7 @@ LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small pictu
 # it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a strip.
 SIDES, SIDE_LIGHT = (10.0, 11.0), 0.45
 ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
-CAST, CAST_REACH = 0.4, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
+CAST, CAST_REACH = 0.3, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
 
 # Tongue and throat, over half the width and over the height of their textures.
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels
@@ -227,7 +227,7 @@ def jaw_drop(state: FrameState) -> float:
     along, by 3 mm and more, but not the jaw and its teeth.
     """
     chin = state.rig.face.basis[np.ix_(JAW_SHAPES, CHIN)][..., 1].mean(1)
-    return max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE
+    return max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE * 0.86
 
 
 def _around_arch(

@@ -14,6 +14,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
 from ..animation.coefficients import EXPRESSION_NAMES, NUM_EXPRESSIONS
+from ..animation.easing import ramp, smoothstep
 from ..animation.gaze import GAZE_RANGE
 from ..face.landmarks import (
     INNER_LIP_PAIRS,
@@ -43,6 +44,10 @@ ICT_SIXTY_EIGHT = (
 
 IRIS_RADIUS = 11.7 / 2 / 63.0  # in inter-ocular distances: irises of 11.7 mm, 63 mm between the eyes
 EYEBALL_RADIUS = 12.0 / 63.0
+LIP_EDGE, CHIN_TIP = 17, 152  # landmarks
+FADING = (0.1, 0.7)  # a ramp along the way from one to the other, on which a lower lip's own movements fade
+LOWER_DOWN = [EXPRESSION_NAMES.index(f"mouthLowerDown{side}") for side in ("Left", "Right")]
+LIPS_ALONE = [*LOWER_DOWN, EXPRESSION_NAMES.index("mouthFunnel")]
 # Shapes that keep the mouth shut, in which the upper and lower inner lips must move together.
 CLOSED_SHAPES = (
     "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthPucker", "mouthLeft", "mouthRight",
@@ -113,8 +118,15 @@ def neighbours(triangles: NDArray[np.int64]) -> Array:
     return adjacency / adjacency.sum(1, keepdims=True)
 
 
-def refine_shapes(shapes: Array, triangles: NDArray[np.int64]) -> Array:
-    """Smooth the resampled shapes and correct them at the lips (see the comments)."""
+def lip_share(face: Array) -> Array:
+    """How much of a lip's way each landmark of `face`, `(468, 3)`, goes: all above its edge, nothing at the chin."""
+    edge, chin = (face[index, 1] for index in (LIP_EDGE, CHIN_TIP))
+    below = (face[:, 1] - edge) / (chin - edge)
+    return 1.0 - smoothstep(ramp(below, *FADING))
+
+
+def refine_shapes(shapes: Array, mean: Array, triangles: NDArray[np.int64]) -> Array:
+    """Smooth the resampled shapes of the face `mean` and correct them at the lips (see the comments)."""
     average = neighbours(triangles)
     for _ in range(2):
         shapes = 0.6 * shapes + 0.4 * np.einsum("ij,kjd->kid", average, shapes)
@@ -122,6 +134,9 @@ def refine_shapes(shapes: Array, triangles: NDArray[np.int64]) -> Array:
     jaw_open = EXPRESSION_NAMES.index("jawOpen")
     shapes[jaw_open, upper] *= 0.3  # jawOpen pulls the upper lip down too far
     shapes[EXPRESSION_NAMES.index("mouthPucker")] *= 1.5  # too weak for a real "oo"
+    # ICT's take the chin along, by 3.6 mm, as if the jaw opened; they are muscles of the lower lip.
+    shapes[LIPS_ALONE] *= lip_share(mean)[:, None]
+    shapes[LOWER_DOWN] *= 1.5  # too weak for one filmed frame in ten
     for index, name in enumerate(EXPRESSION_NAMES):
         if name.startswith(CLOSED_SHAPES):
             for above, below in INNER_LIP_PAIRS:
@@ -183,7 +198,7 @@ def build(ict_path: Path, canonical_path: Path) -> FaceModel:
     mean = add_irises(mean)
 
     basis = np.zeros((NUM_EXPRESSIONS, NUM_LANDMARKS, 3))
-    basis[:, :468] = refine_shapes(shapes * flip, triangles)
+    basis[:, :468] = refine_shapes(shapes * flip, mean[:468], triangles)
     turn_irises(basis, RIGHT_EYE, "Right")
     turn_irises(basis, LEFT_EYE, "Left")
     identity = np.zeros((NUM_IDENTITIES, NUM_LANDMARKS, 3))

@@ -13,6 +13,8 @@ processes, on one machine or on many; see docs/scale.md.
 With `--stream`, clips stay in their shards, which must contain speech features. Each clip is used once per epoch, over
 all processes and their `--readers`. Scales, calibration and validation are measured on `--held` of the clips, which
 are held in memory.
+
+With `--motion-of`, only the lips are trained; all else is that sampler's.
 """
 
 import argparse
@@ -36,12 +38,13 @@ from ..models.animation_sampler import AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.listener import Listener
 from ..workers.addresses import Address
-from .clip_stream import Readers, ShardPart, read_table, shard_parts
+from .clip_stream import ClipStream, Readers, ShardPart, read_table, shard_parts
 from .held_out import UNSYNCHRONISED_CLIPS, split_clips
 from .lip_stage import LEAST_AGREEMENT, LipExample, LipGeometry, calibrate_lips, lip_example, lip_schedule, train_lips
-from .loop import Schedule, TrainingRun, remove_checkpoints, tell_processes
+from .loop import Schedule, StartRun, TrainingRun, remove_checkpoints, tell_processes
 from .motion_data import CHANNELS, TrackedClip
 from .motion_stage import (
+    MotionExample,
     calibrate,
     fit_cue_scale,
     measure_motion,
@@ -72,6 +75,7 @@ SIZES: Final[dict[str, dict[str, int]]] = {
 # them. The lower ones are a guess that has not been tried on a million clips.
 RATES: Final = {"base": (2e-3, 1e-3), "large": (3e-4, 2e-4)}
 SPEECH_HEAD = "speech_head."  # prefix of its tensors' names in a sampler
+LIPS = ("lip_decoder.", "closed_lips")  # those of the lips' tensors
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -83,6 +87,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, required=True, help="where to save the sampler")
     parser.add_argument("--lip-steps", type=int, default=800)
     parser.add_argument("--motion-steps", type=int, default=60)
+    parser.add_argument("--motion-of", type=Path, metavar="SAMPLER", help="sampler whose motion is kept, not trained")
     parser.add_argument("--accumulate", type=int, default=1, help="batches per update")
     parser.add_argument("--mixed-precision", choices=("no", "bf16"), default="no")
     parser.add_argument("--seed", type=int, default=0)
@@ -106,6 +111,21 @@ def read_speech_head(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     tensors = load_file(path / "animation_sampler" / "diffusion_pytorch_model.safetensors")
     return {name.removeprefix(SPEECH_HEAD): value for name, value in tensors.items() if name.startswith(SPEECH_HEAD)}
+
+
+def take_motion(sampler: AnimationSampler, folder: Path) -> None:
+    """
+    Give a sampler the motion of another, in place.
+
+    Raises:
+        InputError: It is of another size.
+    """
+    other = AnimationSampler.from_pretrained(folder).state_dict()
+    own = {name: value for name, value in sampler.state_dict().items() if not name.startswith((SPEECH_HEAD, *LIPS))}
+    odd = [name for name, value in own.items() if name not in other or other[name].shape != value.shape]
+    if odd:
+        raise InputError(f"--motion-of must name a sampler of the same --size, and {folder} differs in {odd[0]}")
+    sampler.load_state_dict({name: other[name] for name in own}, strict=False)
 
 
 def paced(schedule: Schedule, options: argparse.Namespace) -> Schedule:
@@ -211,6 +231,20 @@ def check_teaching(folder: Path | Address, part: list[TrackedClip], purpose: str
     return part
 
 
+def learn_motion(
+    sampler: AnimationSampler, clips: Split, heard: Mapping[str, Tensor], face_model: FaceModel, schedule: Schedule,
+    start: StartRun, stream: ClipStream | None,
+) -> list[MotionExample]:  # fmt: skip
+    """Measure and train the motion on the clips that are for it, or on a stream; returns those to calibrate on."""
+    moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
+    moving = [[shift_to_sound(clip, heard[clip.name], face_model) for clip in split] for split in moving]
+    training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
+    measure_motion(sampler, training, moving[0])
+    fit_cue_scale(sampler, training)
+    train_motion(sampler, training, validation, schedule, start, stream)
+    return training
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train the lips, then the motion, and save the sampler."""
     options = parse_arguments(arguments)
@@ -247,16 +281,17 @@ def main(arguments: list[str] | None = None) -> None:
         train_lips(sampler, lips[0], lips[1], geometry, schedule, start, None if streamed is None else streamed.lips())
         calibrate_lips(sampler, lips[0], geometry)
 
-    moving = [[clip for clip in split if "motion" in clip.teaches and clip.name in heard] for split in clips]
-    moving = [[shift_to_sound(clip, heard[clip.name], face_model) for clip in split] for split in moving]
-    training, validation = ([motion_example(clip, heard[clip.name]) for clip in split] for split in moving)
-    measure_motion(sampler, training, moving[0])
-    fit_cue_scale(sampler, training)
-    schedule = paced(motion_schedule(options.motion_steps, RATES[options.size][1], options.accumulate), options)
-    train_motion(sampler, training, validation, schedule, start, None if streamed is None else streamed.motion())
+    examples: list[MotionExample] = []
+    if options.motion_of:
+        take_motion(sampler, options.motion_of)
+    else:
+        motion = None if streamed is None else streamed.motion()
+        schedule = paced(motion_schedule(options.motion_steps, RATES[options.size][1], options.accumulate), options)
+        examples = learn_motion(sampler, clips, heard, face_model, schedule, start, motion)
     accelerator.end_training()
     if accelerator.is_main_process:
-        calibrate(sampler, training, face_model)
+        if examples:
+            calibrate(sampler, examples, face_model)
         sampler.save_pretrained(options.output)
         logger.info("saved %s", options.output)
         remove_checkpoints(options.run, STAGES)  # so that the next run does not resume from them
