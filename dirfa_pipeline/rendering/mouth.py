@@ -61,6 +61,7 @@ LOWER_EDGE: Final = 1.0  # of the lower teeth, below the closed lip line, with t
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
+AT_TEETH: Final = 0.86  # of the chin's way, that the lower teeth go: it lies 105 from the joint
 LIP_LEFT: Final = 12.0  # way of the chin at which a wide open mouth has left the lip behind
 TONGUE_SIZE: Final = (54.0, 14.0)
 TONGUE_RISE, TONGUE_LIFT = 7.0, 0.5  # of the tongue's back over the lower teeth: always, and for each mm of the jaw
@@ -223,11 +224,11 @@ class MouthInterior:
 
 def jaw_drop(state: FrameState) -> float:
     """
-    How far the jaw has gone down, in millimetres, at least 0. Lips that part or push forward take the chin's skin
+    How far the jaw's teeth have gone down, in millimetres, at least 0. Lips that part or push forward take the chin's skin
     along, by 3 mm and more, but not the jaw and its teeth.
     """
     chin = state.rig.face.basis[np.ix_(JAW_SHAPES, CHIN)][..., 1].mean(1)
-    return max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE * 0.86
+    return AT_TEETH * max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE
 
 
 def _around_arch(
