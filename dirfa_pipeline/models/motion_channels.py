@@ -37,7 +37,7 @@ SHOWN: Final[dict[str, float]] = {
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
 # `SLACK`, to eyeSquint, before `SHOWN` scales both. By eye on six films; without, found eyes were narrower where brows
 # were found higher, and now hardly are (correlations of -.1 and .0: benchmarks/measure_shown.py).
-WIDENS, NARROWS = 0.6, 4.0
+WIDENS, NARROWS = 0.6, 1.5
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
 # parts, which tracks tell apart less well than they tell the whole, correlate by .88 in close films of six talkers and
@@ -46,7 +46,8 @@ BROW_RAISE: Final[dict[str, float]] = {"browInnerUp": 0.36, "browOuterUp": 0.64}
 APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: then they correlate by .8
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
 SLACK: Final = 0.1  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
-LOWERS: Final = 2.5  # of browDown for what the whole falls: it lowers brows by half of what a raise lifts
+LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers brows by half of what a raise lifts
+OPENS: Final = 2.0  # of eyeWide for what lids hang less than at their start, which is how the photo has them; by eye
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards
 # for each radian, beyond what is drawn of them anyway (measured: benchmarks/measure_moves.py, less that of takes).
@@ -114,12 +115,14 @@ def _move_about_start(motion: Tensor, start: Tensor) -> Tensor:
     raised = (moved @ shares).unsqueeze(1)
     shown = motion.clone()
     shown[:, parts] = raised + APART * (moved - raised)
-    down, wide, squint = (MOTION_NAMES.index(name) for name in ("browDown", "eyeWide", "eyeSquint"))
+    down, wide, squint, lids = (MOTION_NAMES.index(name) for name in ("browDown", "eyeWide", "eyeSquint", "lids"))
     fallen, raised = (-raised[:, 0] - SLACK).clamp_min(0.0), raised[:, 0].clamp_min(0.0)
     lowered = (motion[:, down] - start[down]).clamp_min(0.0)
     shown[:, down] = (1.0 - LOWERED * raised.clamp_max(1.0)) * lowered + LOWERS * fallen
     shown[:, wide] += WIDENS * raised - start[wide]
     shown[:, squint] += NARROWS * fallen - start[squint]
+    shown[:, lids] -= start[lids]
+    shown[:, wide] += OPENS * (-shown[:, lids]).clamp_min(0.0)
     return shown
 
 

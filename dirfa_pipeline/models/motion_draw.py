@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .gestures import NUM_DRAWN, NUM_GESTURES, bound_moves
-from .motion_channels import FACE, NUM_MOTIONS
+from .motion_channels import FACE, MOTION_NAMES, NUM_MOTIONS
 from .sound_events import makes_gestures
 
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ROWS: Final = 4  # of each batch of takes; empty ones fill it up
 BLINK_WITHIN: Final = 10  # frames after an event in which its blink begins
+# Of the leash, that channels have: brows stay where they are for a phrase, longer than a step takes (measured:
+# benchmarks/measure_shown.py).
+LEASHED: Final = tuple(0.2 if name.startswith("brow") else 1.0 for name in MOTION_NAMES)
 FURTHEST: Final = 3.0  # spreads about rest that a channel's level may go
 
 
@@ -69,6 +72,7 @@ class MotionDraw:
         self._sampler, self._generators, self._diversity = sampler, generators, diversity
         self._style = diversity * self._noise(sampler.config.style_dim)
         self._level = start_level(sampler, diversity, expressiveness).expand(ROWS, -1)
+        self._leash = sampler.leash * sampler.leash.new_tensor(LEASHED)
         self._last = sampler.leash.new_zeros(ROWS, NUM_DRAWN)
         self._caches: list[tuple[Tensor, Tensor]] | None = None
 
@@ -124,7 +128,7 @@ class MotionDraw:
     def _bounded(self, steps: Tensor, amplitude: float) -> Tensor:
         """Steps that lead back towards rest by the leash and no channel too far; none of the face under its rest."""
         sampler = self._sampler
-        aim = (1.0 - sampler.leash) * self._level + steps
+        aim = (1.0 - self._leash) * self._level + steps
         limit = FURTHEST * max(amplitude, 1.0) * sampler.level_scale
         low = torch.cat([-limit[: FACE.start], torch.zeros_like(limit[FACE])])
         return torch.minimum(torch.maximum(aim, low), limit) - self._level
