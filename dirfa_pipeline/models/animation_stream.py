@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
 
 SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
-# Of what lips were taught, how far they are spread and the upper one is raised: smiles as far as tracked talkers'
-# (measured: benchmarks/compare_spreads.py), and the mouth as wide and as narrow (benchmarks/evaluate_motion.py).
-SPREAD: Final = {
+# Of what lips were taught, how far they go in a take: smiles as far as tracked talkers' (measured:
+# benchmarks/compare_spreads.py), the mouth as wide and as narrow (benchmarks/evaluate_motion.py), and the lower lip as
+# far by itself, and so the jaw less far, as in films (benchmarks/measure_shown.py).
+SPREAD: Final = {"jawOpen": 0.9} | {
     f"{name}{side}": share
-    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.95), ("mouthUpperUp", 1.0), ("mouthLowerDown", 1.4))
+    for name, share in (("mouthSmile", 0.9), ("mouthStretch", 0.95), ("mouthLowerDown", 1.15))
     for side in ("Left", "Right")
-} | {"jawOpen": 0.85}
+}
 SPREADS: Final = tuple(SPREAD.get(COEFFICIENT_NAMES[index], 1.0) for index in LIP_INDICES)
 SMILE_INDICES: Final = tuple(COEFFICIENT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight"))
 # Rows of 20 ms about an event that its window of sound averages, part by part.

@@ -224,8 +224,8 @@ class MouthInterior:
 
 def jaw_drop(state: FrameState) -> float:
     """
-    How far the jaw's teeth have gone down, in millimetres, at least 0. Lips that part or push forward take the chin's skin
-    along, by 3 mm and more, but not the jaw and its teeth.
+    How far the jaw's teeth have gone down, in millimetres, at least 0. Lips that part or push forward may take the
+    chin's skin along, but not the jaw and its teeth.
     """
     chin = state.rig.face.basis[np.ix_(JAW_SHAPES, CHIN)][..., 1].mean(1)
     return AT_TEETH * max(float(state.weights[list(JAW_SHAPES)] @ chin), 0.0) / MILLIMETRE

@@ -241,6 +241,12 @@ def clip(face_model: FaceModel) -> tuple[FaceFit, Animation]:
     return fit, Animation.from_curves(FRAMES, **TALK, **HEAD)
 
 
+@pytest.mark.parametrize("name", ["mouthLowerDownLeft", "mouthLowerDownRight", "mouthFunnel"])
+def test_a_lip_moves_without_the_chin(face_model: FaceModel, name: str) -> None:
+    lip, chin = face_model.expression_basis[EXPRESSION_NAMES.index(name), [14, 152]].norm(dim=-1)
+    assert chin < 0.1 * lip
+
+
 @pytest.fixture(scope="module")
 def tracked(face_model: FaceModel, clip: tuple[FaceFit, Animation]) -> Animation:
     fit, sent = clip

@@ -122,3 +122,11 @@ def test_heads_turn_no_faster_than_talkers(pipeline: DirfaPipeline, wave: np.nda
     takes = takes_of(pipeline, (loud * np.abs(wave).max() / np.abs(loud).max()).astype(np.float32), range(6))
     fastest = [head_motion(take[:, -6:-3], ANIMATION_FPS)["angular_speed_peak"] for take in takes]
     assert max(fastest) < 150.0 and np.mean(fastest) > 30.0, fastest
+
+
+@pytest.mark.slow
+def test_brows_stay_up_or_down_for_a_phrase(pipeline: DirfaPipeline, wave: np.ndarray) -> None:
+    """Half a second later they are still where they were, more than where they were not."""
+    half = round(0.5 * ANIMATION_FPS)
+    brows = [pose_curves(take)[:, 3] for take in takes_of(pipeline, wave, range(8))]
+    assert np.mean([np.corrcoef(brow[half:], brow[:-half])[0, 1] for brow in brows]) > 0.3

@@ -384,6 +384,21 @@ def test_sampler_trains_and_joins_a_pipeline(tracks: Path, encoder: Path, tmp_pa
     assert len(pipe(audio=(16_000, 0.1 * sound), output_type="animation").animation[0]) == 25
 
 
+@pytest.mark.slow
+def test_lips_are_trained_alone_for_the_motion_of_another(tracks: Path, encoder: Path, tmp_path: Path) -> None:
+    shipped = WEIGHTS / "animation_sampler"
+    train_animation_sampler.main([*sampler_arguments(tracks, encoder, tmp_path, 2, 0), "--motion-of", str(shipped)])
+    old, new = (AnimationSampler.from_pretrained(path).state_dict() for path in (shipped, tmp_path / shipped.name))
+    changed = {name.split(".")[0] for name in old if not torch.equal(old[name], new[name])}
+    assert changed == {"speech_head", "lip_decoder", "closed_lips"}
+
+
+def test_motion_of_another_size_is_refused() -> None:
+    wide = AnimationSampler(dim=128)
+    with pytest.raises(InputError, match="a sampler of the same --size"):
+        train_animation_sampler.take_motion(wide, WEIGHTS / "animation_sampler")
+
+
 def train_killed(arguments: list[str], checkpoint: Path) -> None:
     """Train in a process of its own, in as many threads as here, and kill it as soon as there is a checkpoint."""
     command = [sys.executable, "-m", "dirfa_pipeline.training.train_animation_sampler", *arguments]
