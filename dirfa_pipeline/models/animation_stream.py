@@ -16,7 +16,7 @@ from torch import Tensor
 from ..animation.coefficients import COEFFICIENT_NAMES, LIP_INDICES
 from ..media.audio import FEATURES_PER_FRAME
 from ..media.prosody import NUM_PROSODY
-from .gestures import BEGIN, DRAWN_SHOWN, REACH, compose
+from .gestures import BEGIN, REACH, compose
 from .listener import AROUSAL, NUM_HEARD, SPEAKING, Listener
 from .motion_channels import NUM_MOTIONS, coefficients_from_motion, limit_head, show_motion
 from .motion_draw import ROWS, BlinkDraw, MotionDraw, start_level
@@ -162,7 +162,7 @@ class AnimationStream:
             amplitude *= AROUSED_SCALE ** known.new_tensor(arousal)
         for event, *drawn in zip(events, *(m.events(cues, windows, amplitude) for m in self._motions), strict=True):
             moved, hazards = (torch.cat(parts) for parts in zip(*drawn, strict=True))
-            self._moving.append((event, moved * moved.new_tensor(DRAWN_SHOWN)))
+            self._moving.append((event, moved))
             frame = event.row // FEATURES_PER_FRAME - int(-BEGIN)
             for blinks, hazard in zip(self._blinks, hazards.tolist(), strict=True):
                 blinks.event(hazard, max(frame, self._frame))

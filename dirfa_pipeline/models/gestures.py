@@ -36,18 +36,6 @@ MOST_GESTURES: Final[dict[str, float]] = {
     "yaw": 0.14, "pitch": 0.11, "roll": 0.07, "browDown": 0.46, "browInnerUp": 0.67, "browOuterUp": 0.44,
     "eyeSquint": 0.52, "cheekSquint": 0.34, "smile": 0.49, "eyeWide": 0.61, "noseSneer": 0.16, "lids": 0.98,
 }  # fmt: skip
-# What brows and eyes do is more of a step, which stays until the next one, and less of a gesture than clips teach:
-# lively talkers keep their brows up or down for a whole phrase (measured: benchmarks/measure_shown.py).
-STEPS_SHOWN: Final[dict[str, float]] = {
-    "browDown": 1.7, "browInnerUp": 1.7, "browOuterUp": 1.7, "eyeSquint": 1.6, "eyeWide": 1.6, "lids": 1.6,
-}  # fmt: skip
-GESTURES_SHOWN: Final[dict[str, float]] = {
-    "browDown": 0.7, "browInnerUp": 0.7, "browOuterUp": 0.7, "eyeSquint": 1.2, "eyeWide": 1.2, "lids": 1.2,
-}  # fmt: skip
-DRAWN_SHOWN: Final = (
-    *(STEPS_SHOWN.get(name, 1.0) for name in MOTION_NAMES),
-    *(GESTURES_SHOWN.get(MOTION_NAMES[channel], 1.0) for channel in GESTURE_CHANNELS),
-)
 
 
 def minimum_jerk(share: Tensor) -> Tensor:

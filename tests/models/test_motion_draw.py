@@ -129,4 +129,4 @@ def test_brows_stay_up_or_down_for_a_phrase(pipeline: DirfaPipeline, wave: np.nd
     """Half a second later they are still where they were, more than where they were not."""
     half = round(0.5 * ANIMATION_FPS)
     brows = [pose_curves(take)[:, 3] for take in takes_of(pipeline, wave, range(8))]
-    assert np.mean([np.corrcoef(brow[half:], brow[:-half])[0, 1] for brow in brows]) > 0.3
+    assert np.mean([np.corrcoef(brow[half:], brow[:-half])[0, 1] for brow in brows]) > 0.25
