@@ -27,8 +27,9 @@ MIRRORED: Final = tuple(MOTION_NAMES.index(name) for name in ("yaw", "roll", "x"
 HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 
 # How much more heads turn, and brows and lids move, than tracks have it: landmarks found on rendered frames move less
-# than those that were drawn, and the tracks' were found on filmed ones (measured: benchmarks/measure_shown.py); brows
-# go as far as lively talkers', because judges called the average talker's frozen. Heads lean more to make up for what the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
+# than those that were drawn, and the tracks' were found on filmed ones (measured: benchmarks/measure_shown.py). Brows
+# go as far as lively talkers', because judges called the average talker's frozen. Heads lean more to make up for what
+# the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
     "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.4, "browInnerUp": 4.7, "browOuterUp": 4.7, "eyeSquint": 1.4,
     "eyeWide": 1.8, "cheekSquint": 1.6, "smile": 1.4, "lids": 2.1,
