@@ -46,7 +46,7 @@ class Fold:
 @dataclass(frozen=True)
 class OwnLines:
     """
-    Lines that a photo shows already and that deepen; where skin is smooth, it stays so.
+    Lines that a photo shows already and that deepen, or fade by negative weights; where skin is smooth, it stays so.
 
     Args:
         outline: The landmarks around them on the subject's right side.
@@ -67,8 +67,9 @@ class OwnLines:
 FOLDS: Final[tuple[Fold | OwnLines, ...]] = (
     Fold(((129, 203, 206, 216, 212),), 0.09, 0.060, (("mouthSmile", 0.9), ("cheekSquint", 0.2), ("noseSneer", 0.5))),
     OwnLines(((63, 104), (105, 69), (107, 108), 9, (151, 10), (108, 109), (69, 67), (104, 103)), False,
-             (("browInnerUp", 0.6), ("browOuterUp", 0.5))),
-    OwnLines(((107, 9), (55, 8), (193, 168), 168, 8, 9), True, (("browDown", 0.9),)),
+             (("browInnerUp", 0.6), ("browOuterUp", 0.5), ("browDown", -1.6))),
+    OwnLines(((107, 9), (55, 8), (193, 168), 168, 8, 9), True,
+             (("browDown", 0.9), ("browInnerUp", -0.9))),
     Fold(((33, (130, 143)), ((25, 130), (35, 111))), 0.05, 0.020,
          (("cheekSquint", 0.7), ("eyeSquint", 0.4), ("mouthSmile", 0.3))),
     Fold(((31, 228, 229, 230, 231, 232),), 0.06, 0.040, (("cheekSquint", 0.7), ("eyeSquint", 0.5))),
@@ -80,6 +81,7 @@ LEFT_SIDE: Final = {
     31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430, 10: 10, 109: 338,
     67: 297, 103: 332,
 }  # fmt: skip
+_FADING = np.repeat([isinstance(fold, OwnLines) for fold in FOLDS], 2)
 FOLD_STEPS: Final = 8  # strokes a landmark
 FOLD_FADES: Final = 0.7  # exponent of the sine by which a line fades towards its ends
 FOLD_CORE: Final = 0.5  # of its width: the stroke
@@ -140,7 +142,8 @@ class SkinShading:
             relaxed (`float`): How far the picture is the relaxed photo, in [0, 1].
         """
         change = self._relit(transform / max(float(np.cbrt(np.linalg.det(transform))), 1e-6))
-        amounts = np.maximum(_fold_weights(weights) - (1.0 - relaxed * self.smoothed) * self.own - FAINT, 0.0)
+        amounts = _fold_weights(weights) - (1.0 - relaxed * self.smoothed) * self.own
+        amounts = np.maximum(amounts - FAINT, 0.0) + np.where(_FADING, np.minimum(amounts + FAINT, 0.0), 0.0)
         for index in np.flatnonzero(amounts):
             place, fold = self.folds[index]
             change[place] += amounts[index] * fold
@@ -215,13 +218,13 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit) -> Ski
 
 
 def _fold_weights(weights: Array) -> Array:
-    """How far an expression draws each fold, right and left: `(12,)` in [0, 1]."""
+    """How far an expression draws each fold, right and left: `(12,)` in [0, 1], or [-1, 1] for lines that fade."""
     amounts = []
     for fold in FOLDS:
         for side in ("Right", "Left"):
             names = [(name if name in EXPRESSION_NAMES else name + side, share) for name, share in fold.weights]
             amounts.append(sum(share * float(weights[EXPRESSION_NAMES.index(name)]) for name, share in names))
-    return np.clip(np.array(amounts, np.float32), 0.0, 1.0)
+    return np.clip(np.array(amounts, np.float32), np.where(_FADING, -1.0, 0.0), 1.0)
 
 
 def _draw_fold(
