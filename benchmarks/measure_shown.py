@@ -36,12 +36,12 @@ ENDS = 3  # frames at each end between which the height of the brows is compared
 SCORES = (
     "yaw_std", "pitch_std", "roll_std", "angular_speed", "angular_speed_peak", "aperture_std", "aperture_low",
     "mouth_width_std", "upper_lip_std", "chin_std", "lower_lip_std", "opening_by_chin", "lid_std", "lid_std_awake",
-    "brow_std", "brow_slow_std", "brow_lids", "jitter_rigid", "jitter_lips",
+    "brow_std", "brow_slow_std", "brow_lids", "blinks", "blinking", "jitter_rigid", "jitter_lips",
 )  # fmt: skip
 VIDEOS = (".mp4", ".mov", ".webm")
 SLOW = 0.5  # Hz: what is slower is a mood, what is faster goes with a word
 NOSE_FOOT, CHIN_TIP = 2, 152  # landmarks
-BLINK = 0.7  # of the usual opening: eyes that are less open blink
+BLINK, SHUT = 0.7, 0.45  # of the usual opening: eyes that are less open blink, or are shut
 
 
 def shown(pipe: DirfaPipeline, path: Path) -> dict[str, float]:
@@ -69,7 +69,13 @@ def moods(track: Track) -> dict[str, float]:
     heights, openness = 100.0 * brow_height(track.landmarks), eye_openness(track.landmarks)
     slow = sosfiltfilt(butter(2, SLOW, fs=ANIMATION_FPS, output="sos"), heights)
     awake = openness > BLINK * np.median(openness)
-    return {"brow_slow_std": float(slow.std()), "brow_lids": float(np.corrcoef(heights[awake], openness[awake])[0, 1])}
+    shut = openness < SHUT * np.median(openness)
+    minutes = len(shut) / ANIMATION_FPS / 60.0
+    blinks = {"blinks": float((shut[1:] & ~shut[:-1]).sum() / minutes), "blinking": 100.0 * float((~awake).mean())}
+    return blinks | {
+        "brow_slow_std": float(slow.std()),
+        "brow_lids": float(np.corrcoef(heights[awake], openness[awake])[0, 1]),
+    }
 
 
 def lips(track: Track) -> dict[str, float]:

@@ -32,7 +32,7 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
     "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.4, "browInnerUp": 4.7, "browOuterUp": 4.7, "eyeSquint": 1.4,
-    "eyeWide": 1.8, "cheekSquint": 1.6, "smile": 1.4, "lids": 2.1,
+    "eyeWide": 1.8, "cheekSquint": 1.6, "smile": 1.4, "lids": 1.9,
 }  # fmt: skip
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
@@ -66,6 +66,10 @@ PAIRED: Final[dict[str, tuple[str, ...]]] = {
     "noseSneer": ("noseSneerLeft", "noseSneerRight"),
     "lids": ("eyeBlinkLeft", "eyeBlinkRight"),  # how far they hang; blinks come on top
 }
+
+# Exponent of a blink: half shut lids are found more open on rendered frames than on filmed ones, and blinks so to be
+# shorter (measured: benchmarks/measure_shown.py).
+ON_THE_WAY: Final = 0.85
 
 
 def motion_from_coefficients(coefficients: Tensor) -> Tensor:
@@ -136,6 +140,7 @@ def coefficients_from_motion(motion: Tensor, blink: Tensor) -> Tensor:
     channel = dict(zip(MOTION_NAMES, motion.unbind(1), strict=True))
     weights = look_weights(channel["gazeYaw"] - channel["yaw"], channel["gazePitch"] - channel["pitch"])
     weights |= {name: channel[pair] for pair, names in PAIRED.items() for name in names}
+    blink = blink**ON_THE_WAY
     weights |= {name: blink + (1.0 - blink) * channel["lids"].clamp(0.0, 1.0) for name in PAIRED["lids"]}
 
     coefficients = motion.new_zeros(len(motion), NUM_COEFFICIENTS)
