@@ -23,7 +23,7 @@ from ..media.files import whole_file
 from ..models.face_renderer import PreparedPortrait
 from ..rendering.eyes import Eye
 from ..rendering.mesh import NUM_FACE_VERTICES
-from ..rendering.mouth import CHIN, LOWER_EDGE
+from ..rendering.mouth import CHIN
 from ..rendering.tooth_rows import ARCH, LUMINANCE, MILLIMETRE, PER_MM, SIZE, TEETH_EXTENT
 from ..version import __version__
 from .glb import GlbWriter, vertex_normals
@@ -91,7 +91,7 @@ def build_glb(prepared: PreparedPortrait, animation: Animation | None = None) ->
     shell = build_shell(prepared, resting, _to_head(prepared, prepared.portrait.landmarks))
     skeleton = Skeleton.of(shell.vertices, resting[list(CHIN)].mean(0))
     jaw = face.basis[:, list(CHIN)].mean(1)  # what is inside goes with the chin
-    raised = _raised(jaw, face.basis[:, INNER_MIDDLE[1]])
+    raised = _raised(jaw, face.basis[:, INNER_MIDDLE[1]], prepared.mouth.lower_edge)
     with_jaw = [_add_lower_teeth(glb, prepared, raised), _add_tongue(glb, prepared, jaw)]
     with_jaw.append(_add_cavity(glb, prepared, jaw))
     eyes = [_add_eye(glb, prepared, eye) for eye in prepared.eyes]
@@ -258,16 +258,16 @@ def _add_upper_teeth(glb: GlbWriter, prepared: PreparedPortrait) -> int:
     )
 
 
-def _raised(jaw: Array, lip: Array) -> Array:
-    """The jaw's moves `(52, 3)`, in which jawOpen leaves the teeth in sight over the lip, which moves by `lip`."""
+def _raised(jaw: Array, lip: Array, edge: float) -> Array:
+    """The jaw's moves `(52, 3)`; by jawOpen, teeth with that edge stay in sight over the lip, which moves by `lip`."""
     raised, opens = jaw.copy(), EXPRESSION_NAMES.index("jawOpen")
-    raised[opens, 1] = min(jaw[opens, 1], lip[opens, 1] - LOWER_SHOWN - LOWER_EDGE * MILLIMETRE)
+    raised[opens, 1] = min(jaw[opens, 1], lip[opens, 1] - LOWER_SHOWN - edge)
     return raised
 
 
 def _add_lower_teeth(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     mouth = prepared.mouth
-    vertices, places, triangles = _arch(mouth.centre + [0.0, LOWER_EDGE * MILLIMETRE, LOWER_TEETH_DEPTH], LOWER_CROWNS)
+    vertices, places, triangles = _arch(mouth.centre + [0.0, mouth.lower_edge, LOWER_TEETH_DEPTH], LOWER_CROWNS)
     material = glb.add_material("LowerTeeth", _row(mouth.lower), WET, "MASK")
     morphs = with_visemes(_metres(np.repeat(jaw[:, None], len(vertices), axis=1)))
     mesh = glb.add_mesh("LowerTeeth", vertices, places, triangles, material, morphs, MORPH_NAMES)
@@ -280,7 +280,7 @@ def _add_tongue(glb: GlbWriter, prepared: PreparedPortrait, jaw: Array) -> int:
     round_tip = np.sqrt(1.0 - (1.0 - np.minimum(2.0 * back, 1.0)) ** 2)
     x = across * round_tip * TONGUE[0]
     hump = (1.0 - across**2) * round_tip
-    y = LOWER_EDGE - TONGUE_TOP + TONGUE_BEND * (1.0 - hump) - 3.0 * np.sin(np.pi * back)
+    y = prepared.mouth.lower_edge / MILLIMETRE - TONGUE_TOP + TONGUE_BEND * (1.0 - hump) - 3.0 * np.sin(np.pi * back)
     vertices = np.stack([x, y, TONGUE_TIP + back * TONGUE[1]], axis=-1).reshape(-1, 3) * MILLIMETRE
     morphs = np.repeat(jaw[:, None], len(vertices), axis=1)
     front = (1.0 - back.reshape(-1, 1)) ** 1.5

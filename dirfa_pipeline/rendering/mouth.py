@@ -37,6 +37,7 @@ Array = NDArray[np.float32]
 # them. The others were chosen by eye on contact sheets of mouths.
 
 CHIN: Final = (152, 148, 377)
+NOSE_FOOT: Final = 2
 JAW_SHAPES: Final = tuple(index for index, name in enumerate(EXPRESSION_NAMES) if name.startswith("jaw"))
 
 
@@ -52,12 +53,15 @@ class Behind(NamedTuple):
 
 
 BEHIND: Final = Behind()
-# Of the upper teeth, below the closed lip line: 1.9 in men, 3.4 in women (Vig, Brundo, 1978).
-INCISAL_EDGE: Final = 2.6
+# How far upper teeth reach below the closed lip line, by the length of the upper lip, from the nose: long lips, which
+# men have more than women and the old more than the young, cover more of them (Vig, Brundo, 1978).
+LIP_LENGTHS: Final = (13.0, 18.0, 23.0, 28.0, 33.0)
+INCISAL_EDGES: Final = (3.92, 3.44, 2.18, 0.93, 0.25)
+USUAL_RANGE: Final = (1.7, 3.5)  # of the same: a lip may look longer or shorter than it is; by eye
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral
-LOWER_EDGE: Final = 1.0  # of the lower teeth, below the closed lip line, with the jaw shut
+OVERLAP: Final = 1.5  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
@@ -145,6 +149,11 @@ class MouthInterior:
     incisal_edge: float
     chroma: float
 
+    @property
+    def lower_edge(self) -> float:
+        """Upper edge of the lower teeth below the closed lip line with the jaw shut, in inter-ocular distances."""
+        return self.incisal_edge - OVERLAP * MILLIMETRE
+
     def draw(self, state: FrameState, window: Window, teeth_light: Array, light: float) -> Array:
         """
         Paint the interior in a window of one frame.
@@ -205,7 +214,7 @@ class MouthInterior:
 
         They go with the jaw. A mouth opened wide pulls it farther down than the lip; the row then stays in sight.
         """
-        edge = (LOWER_EDGE + drop) * MILLIMETRE
+        edge = self.lower_edge + drop * MILLIMETRE
         return edge - smoothstep(drop / LIP_LEFT) * max(0.0, edge - (lip - LOWER_HINT * MILLIMETRE))
 
     def _placement(
@@ -299,7 +308,7 @@ def build_mouth(
     enamel += row.sure * (_own_enamel(row.colour, enamel) - enamel)
     enamel, lower = (_faded(colour, chroma) for colour in (enamel, LOWER_SHADE * enamel))
     gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
-    edge = float(np.clip(row.edge, *EDGE_RANGE))
+    edge, usual = float(np.clip(row.edge, *EDGE_RANGE)), _usual_edge(face)
     size, blur = face.scale * TEETH_EXTENT[0] * MILLIMETRE, blur_of(image, landmarks)
     return MouthInterior(
         upper=_coloured(row.picture, enamel, gum, chroma, size, blur),
@@ -308,7 +317,7 @@ def build_mouth(
         blade=_tongue(tongue, BLADE_SHADE),
         throat=_throat(throat),
         centre=lip_line(face),
-        incisal_edge=(INCISAL_EDGE + row.sure * (edge - INCISAL_EDGE)) * MILLIMETRE,
+        incisal_edge=(usual + row.sure * (edge - usual)) * MILLIMETRE,
         chroma=chroma,
     )
 
@@ -316,6 +325,12 @@ def build_mouth(
 def skin_of(image: NDArray[np.uint8], landmarks: Array) -> Array:
     """Colour of the cheeks, `(3,)`."""
     return np.asarray(np.median(colours_at(image, landmarks[list(CHEEKS), :2]), axis=0), np.float32)
+
+
+def _usual_edge(face: FaceFit) -> float:
+    """How far below the closed lip line people with such an upper lip have the edge of their upper teeth."""
+    length = float(lip_line(face)[1] - face.shape[NOSE_FOOT, 1]) / MILLIMETRE
+    return float(np.clip(np.interp(length, LIP_LENGTHS, INCISAL_EDGES), *USUAL_RANGE))
 
 
 def _own_enamel(seen: Array, enamel: NDArray[np.float64]) -> NDArray[np.float64]:

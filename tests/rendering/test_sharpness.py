@@ -33,4 +33,4 @@ def test_teeth_are_as_soft_as_the_photo(renderer: FaceRenderer, portrait: Portra
         line = row[round(0.8 * len(row)), middle, :3].mean(1)
         return float(np.abs(np.diff(line)).mean() / line.mean())
 
-    assert contrast(blurred(portrait.image, 1.5)) < 0.9 * contrast(portrait.image)
+    assert contrast(blurred(portrait.image, 2.0)) < 0.9 * contrast(portrait.image)
