@@ -11,6 +11,7 @@ from dirfa_pipeline.models.motion_channels import (
     MOTION_NAMES,
     NARROWS,
     NUM_MOTIONS,
+    OPENS,
     SHOWN,
     SLACK,
     WIDENS,
@@ -45,18 +46,16 @@ def test_eyes_go_along_with_brows() -> None:
     raised = shown_of(browInnerUp=0.1, browOuterUp=0.1)
     assert raised["eyeWide"] == pytest.approx(SHOWN["eyeWide"] * WIDENS * 0.1) and raised["eyeSquint"] == 0.0
     fallen = shown_of(start=SLACK + 0.1)
-    assert (
-        fallen["eyeSquint"] == pytest.approx(SHOWN.get("eyeSquint", 1.0) * NARROWS * 0.1) and fallen["eyeWide"] == 0.0
-    )
+    assert fallen["eyeSquint"] == pytest.approx(SHOWN["eyeSquint"] * NARROWS * 0.1) and fallen["eyeWide"] == 0.0
 
 
 def test_brows_rise_as_one() -> None:
     """Their height stays as drawn, and what sets the parts apart shrinks."""
     inner, outer = ("browInnerUp", "browOuterUp")
-    shown = shown_of(browInnerUp=0.1, browOuterUp=0.02)
+    shown = shown_of(browInnerUp=0.06, browOuterUp=0.01)
     height = sum(share * shown[name] for name, share in BROW_RAISE.items())
-    assert height == pytest.approx(SHOWN[inner] * (0.1 * BROW_RAISE[inner] + 0.02 * BROW_RAISE[outer]), rel=3e-3)
-    assert shown[inner] - shown[outer] == pytest.approx(SHOWN[inner] * APART * 0.08, rel=3e-3)
+    assert height == pytest.approx(SHOWN[inner] * (0.06 * BROW_RAISE[inner] + 0.01 * BROW_RAISE[outer]), rel=3e-3)
+    assert shown[inner] - shown[outer] == pytest.approx(SHOWN[inner] * APART * 0.05, rel=3e-3)
 
 
 def test_brows_rise_and_fall_about_where_they_began() -> None:
@@ -65,6 +64,13 @@ def test_brows_rise_and_fall_about_where_they_began() -> None:
     fallen = shown_of(start=SLACK + 0.1)
     assert fallen["browDown"] == pytest.approx(SHOWN["browDown"] * LOWERS * 0.1) and fallen["browInnerUp"] < 0.0
     assert shown_of(start=SLACK)["browDown"] == pytest.approx(0.0, abs=1e-6)  # a little lower is no frown
+
+
+def test_lids_hang_and_open_about_where_they_began() -> None:
+    start = motion_of(lids=0.1)
+    assert show_motion(start, start[0])[0, MOTION_NAMES.index("lids")] == 0.0
+    opened = show_motion(motion_of(), start[0])[0]
+    assert opened[MOTION_NAMES.index("eyeWide")] == pytest.approx(SHOWN["eyeWide"] * OPENS * 0.1)
 
 
 @pytest.mark.parametrize("name", ["eyeWide", "eyeSquint"])
