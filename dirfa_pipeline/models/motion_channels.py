@@ -31,8 +31,8 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # go as far as lively talkers', because judges called the average talker's frozen. Heads lean more to make up for what
 # the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.4, "browInnerUp": 4.7, "browOuterUp": 4.7, "eyeSquint": 1.4,
-    "eyeWide": 1.8, "cheekSquint": 1.6, "smile": 1.4, "lids": 1.9,
+    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.6, "browInnerUp": 5.2, "browOuterUp": 5.2, "eyeSquint": 1.4,
+    "eyeWide": 1.8, "cheekSquint": 1.6, "smile": 1.4, "lids": 1.8,
 }  # fmt: skip
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
