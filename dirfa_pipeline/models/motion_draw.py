@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 
 ROWS: Final = 4  # of each batch of takes; empty ones fill it up
-    1.3  # of the learned rate: takes had 20 a minute, and films have 27 (measured: benchmarks/measure_shown.py)
-)
 BLINK_WITHIN: Final = 10  # frames after an event in which its blink begins
 # Of the leash, that channels have: brows stay where they are for a phrase, and heads turn farther and come back later
 # than in the clips that taught the rest (measured: benchmarks/measure_shown.py).
