@@ -37,7 +37,7 @@ SHOWN: Final[dict[str, float]] = {
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
 # `SLACK`, to eyeSquint, before `SHOWN` scales both. By eye on six films; without, found eyes were narrower where brows
-# were found higher, and now hardly are (correlations of -.1 and .0: benchmarks/measure_shown.py).
+# were found higher, and now they are not (correlations of -.1 and .1: benchmarks/measure_shown.py).
 WIDENS, NARROWS = 0.6, 1.5
 
 # Brows move as one, up and down about where they start, and are not raised and lowered at once: their inner and outer
@@ -47,7 +47,7 @@ BROW_RAISE: Final[dict[str, float]] = {"browInnerUp": 0.36, "browOuterUp": 0.64}
 APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: then they correlate by .8
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
 SLACK: Final = 0.1  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
-LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers brows by half of what a raise lifts
+LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers brows by less than a raise lifts; by eye
 OPENS: Final = 2.0  # of eyeWide for what lids hang less than at their start, which is how the photo has them; by eye
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards

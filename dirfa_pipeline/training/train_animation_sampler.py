@@ -265,6 +265,8 @@ def main(arguments: list[str] | None = None) -> None:
     sampler = AnimationSampler(audio_dim=encoder.config.hidden_size, dropout=0.2, **SIZES[options.size])
     sampler.speech_head.load_state_dict(read_speech_head(options.speech_head))
     sampler.speech_head.requires_grad_(False)
+    if options.motion_of:
+        take_motion(sampler, options.motion_of)
     sampler.eval()
 
     heard = {
@@ -282,9 +284,7 @@ def main(arguments: list[str] | None = None) -> None:
         calibrate_lips(sampler, lips[0], geometry)
 
     examples: list[MotionExample] = []
-    if options.motion_of:
-        take_motion(sampler, options.motion_of)
-    else:
+    if not options.motion_of:
         motion = None if streamed is None else streamed.motion()
         schedule = paced(motion_schedule(options.motion_steps, RATES[options.size][1], options.accumulate), options)
         examples = learn_motion(sampler, clips, heard, face_model, schedule, start, motion)
