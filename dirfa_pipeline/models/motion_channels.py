@@ -31,8 +31,8 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # go as far as lively talkers', because judges called the average talker's frozen. Heads lean more to make up for what
 # the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.6, "browInnerUp": 5.2, "browOuterUp": 5.2, "eyeSquint": 1.4,
-    "eyeWide": 1.8, "cheekSquint": 1.6, "smile": 1.4, "lids": 1.8,
+    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.2, "browInnerUp": 4.4, "browOuterUp": 4.4, "eyeSquint": 1.3,
+    "eyeWide": 1.2, "cheekSquint": 1.6, "smile": 1.4, "lids": 1.8,
 }  # fmt: skip
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
@@ -48,7 +48,7 @@ APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: 
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
 SLACK: Final = 0.1  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
 LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers brows by less than a raise lifts; by eye
-OPENS: Final = 2.0  # of eyeWide for what lids hang less than at their start, which is how the photo has them; by eye
+OPENS: Final = 1.2  # of eyeWide for what lids hang less than at their start, which is how the photo has them; by eye
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards
 # for each radian, beyond what is drawn of them anyway (measured: benchmarks/measure_moves.py, less that of takes).
