@@ -20,8 +20,8 @@ WIDENS = {eye: EXPRESSION_NAMES.index(f"eyeWide{side}") for eye, side in ((RIGHT
 # than .63, one in fifty less than .57, and the two eyes differ by .06 (nine in ten) and .08 (all but one in fifty).
 AWAKE: Final = 0.66  # what narrower eyes are opened to
 # Of 15 people who speak on video half show more than .71 in the middle of the clip, a quarter less than .67.
-TALKING: Final = 0.72  # what eyes are opened towards
-LIVELY: Final = 0.8  # share of the way there
+TALKING: Final = 0.77  # what eyes are opened towards
+LIVELY: Final = 0.85  # share of the way there
 WINK: Final = (0.15, 0.15)  # difference of the two from which on it is meant, and over how much
 SHUT: Final = (0.6, 0.25)  # blink over which the lids' own curve, of which ever less is seen, gives way
 CURVE: Final = np.array([0.30, 0.60, 0.86, 1.0, 0.91, 0.61, 0.26])  # its gap along the eye, median of 236 open eyes

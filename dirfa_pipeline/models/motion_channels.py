@@ -32,7 +32,7 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
     "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.2, "browInnerUp": 4.4, "browOuterUp": 4.4, "eyeSquint": 1.3,
-    "eyeWide": 1.2, "cheekSquint": 1.6, "smile": 1.4, "lids": 1.8,
+    "eyeWide": 1.4, "cheekSquint": 1.6, "smile": 1.4, "lids": 2.1,
 }  # fmt: skip
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond
@@ -49,6 +49,10 @@ LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
 SLACK: Final = 0.1  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
 LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers brows by less than a raise lifts; by eye
 OPENS: Final = 1.2  # of eyeWide for what lids hang less than at their start, which is how the photo has them; by eye
+
+# Eyes that look nearly into the camera look into it: how far aside, in radians, half of a look is left. Talkers filmed
+# in interviews, who taught the rest, look past it; published talking heads stray from it by 2 degrees, draws by 5.
+CONTACT: Final = 0.08
 
 # Heads lean and nod about the neck, below where their position is told: inter-ocular distances to the side and upwards
 # for each radian, beyond what is drawn of them anyway (measured: benchmarks/measure_moves.py, less that of takes).
@@ -99,11 +103,14 @@ def limit_head(motion: Tensor) -> Tensor:
 
 def show_motion(motion: Tensor, start: Tensor) -> Tensor:
     """
-    Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`]: brows as one, with the eyes, and heads
-    about the neck. `start` is where the channels began, `(17,)`, which is the photo's own look.
+    Motion `(frames, 17)` as far as it must be drawn to be seen, see [`SHOWN`]: brows as one, with the eyes, eyes
+    mostly on the camera, and heads about the neck. `start` is where the channels began, `(17,)`, which is the photo's
+    own look.
     """
     shown = _move_about_start(motion, start)
     shown *= motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
+    aside = shown[:, GAZE].square().sum(1, keepdim=True)
+    shown[:, GAZE] *= aside / (aside + CONTACT**2)
     raises = [MOTION_NAMES.index(name) for name in BROW_RAISE]
     shown[:, raises] = bend(shown[:, raises], 1.0)  # cut off, they would stand still at their highest
     for (turn, shift), slope in ABOUT_NECK.items():

@@ -25,9 +25,12 @@ BEACON: Final = 0.3  # share of the mark's power in the beacon; the rest is in t
 # Strength in flat areas, and how much is added in busy ones, where noise is not seen. With half as much again in flat
 # areas, people who compared videos noticed mottled walls.
 FLAT, BUSY = 0.3, 1.3
-BUSY_LEVELS: Final = 5.0  # mean difference, in levels of 255, between pixels and their surroundings in a busy area
+BUSY_LEVELS: Final = 4.0  # mean difference, in levels of 255, between pixels and their surroundings in a busy area
 STEP: Final = 4  # pixels between those at which busyness is measured
-NEAR, AROUND = (3, 3), (5, 5)  # in such steps: the neighbourhood a pixel is compared with, and that averaged over
+NEAR: Final = (3, 3)  # in such steps: the neighbourhood a pixel is compared with, and that averaged over
+# In such steps: what is narrower, such as an edge, is not busy. Beside edges, too, the mark was seen: straight ones
+# rippled, and walls around heads were mottled.
+WIDE: Final = np.ones((7, 7), np.uint8)
 
 
 class Watermark:
@@ -79,7 +82,8 @@ class Watermark:
 def _room(frame: NDArray[np.uint8]) -> Array:
     """How strong the mark may be at each pixel, `(height, width)`, without being visible."""
     light = frame[::STEP, ::STEP, 1].astype(np.float32)
-    rough = cv2.blur(np.abs(light - cv2.blur(light, NEAR)), AROUND)
+    rough = cv2.blur(np.abs(light - cv2.blur(light, NEAR)), NEAR)
+    rough = cv2.blur(cv2.morphologyEx(rough, cv2.MORPH_OPEN, WIDE), NEAR)
     room = FLAT + BUSY * np.minimum(rough / BUSY_LEVELS, 1.0)
     room *= min(MOST_LIFTED, MOST_ROOM / float(np.sqrt(np.square(room).mean())))
     return np.asarray(cv2.resize(room, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -28,8 +28,8 @@ OUTERMOST, CORNERS_BEYOND = 4.0, 1.5  # the last ring: at least, and over the wa
 DEPTH_BESIDE, DEPTH_ABOVE, DEPTH_BELOW, MOST_DEPTH = 0.4, 0.8, 0.2, 0.38
 
 # What follows the head.
-NECK, HAIR = (0.08, 0.95), (0.63, 2.25)  # all that is nearer and nothing farther, below the chin, above the forehead
-SKIN_REACH, SKIN_FADES = 0.16, 1.5  # how far the skin's motion reaches, and how it ends: jaws leave no seam
+NECK, HAIR = (0.12, 0.95), (0.63, 2.25)  # all that is nearer and nothing farther, below the chin, above the forehead
+SKIN_REACH, SKIN_FADES = 0.26, 2.0  # how far the skin's motion reaches, and how it ends: edges of jaws go along whole
 BODY: Final = 0.15  # how much of the way that the head goes the shoulders go too
 BODY_END: Final = 2.0  # from where on nothing does
 

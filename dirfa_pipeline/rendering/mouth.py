@@ -58,11 +58,11 @@ BEHIND: Final = Behind()
 # 10.5005/jp-journals-10024-1005).
 LIP_LENGTHS: Final = (12.5, 17.5, 23.0, 27.5, 33.0)
 INCISAL_EDGES: Final = (3.55, 3.35, 2.18, 0.80, 0.20)
-USUAL_RANGE: Final = (1.7, 3.5)  # of the same: a lip may look longer or shorter than it is; by eye
+USUAL_RANGE: Final = (2.8, 3.5)  # of the same: judges missed the teeth that longer lips hide
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral
-OVERLAP: Final = 1.5  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
+OVERLAP: Final = 0.6  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
@@ -104,7 +104,7 @@ EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eye
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
-LOWER_SHADE: Final = np.array([1.08, 1.04, 1.0])  # on lower teeth, whose row is darker than the upper one; judged
+LOWER_SHADE: Final = np.array([0.92, 0.88, 0.85])  # light of lower teeth over that of upper ones; filmed
 WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
@@ -112,9 +112,9 @@ CROWN: Final = 5.0  # of a lower tooth's height that no gum covers
 LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
 # To each side of the middle: where the light begins to fade on a row that curves away behind the lips, over how much
 # it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a strip.
-SIDES, SIDE_LIGHT = (10.0, 11.0), 0.45
+SIDES, SIDE_LIGHT = (12.0, 11.0), 0.6
 ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
-CAST, CAST_REACH = 0.3, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
+CAST, CAST_REACH = 0.4, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
 
 # Tongue and throat, over half the width and over the height of their textures.
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels

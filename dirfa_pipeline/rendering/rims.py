@@ -65,7 +65,9 @@ EDGE: Final = 2.0  # blur of its edge
 LEAST: Final = 0.02  # of a pixel that it covers
 HAIR: Final = 0.8  # what brows count less than skin there: filled in, they would be smudges
 ROOM: Final = 0.05  # of the layer's width, around where its corners come to lie
-FLAT_AROUND: Final = 0.4  # inter-ocular distances around the face behind glasses, in which they are flat: hinges, too
+# Inter-ocular distances around the face behind glasses, in which they are flat. Farther out they bend back to the
+# ears, so that the sides of a turned head show whole temples.
+FLAT_AROUND: Final = 0.28
 SKIN_AROUND: Final = 8  # pixels around it, whose skin tells what is behind
 
 _SIDES = (RIGHT_EYE, RIGHT_BROW), (LEFT_EYE, LEFT_BROW)

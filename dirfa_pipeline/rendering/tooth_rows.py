@@ -62,9 +62,7 @@ LEAST_RED: Final = 30  # percentile of the redness of all that was found that is
 RED: Final = (0.06, 0.08)  # logarithm of red over green that gums have more: a ramp
 MOST_OWN: Final = 0.45  # logarithm of light by which own teeth differ from most people's
 OWN_FADE: Final = 0.6  # blur of where they are shown
-# What an average of many rows has less than each of them: how uneven its edge is and, as an exponent of light, how
-# dark the gaps are; by eye.
-UNEVEN, SHARP = 1.35, 1.6
+SHARP: Final = 1.3  # exponent of light: gaps are paler in an average of many rows than in each of them; by eye
 PERSONAL: Final = 0.8  # deviations by which a person's row differs from the average, where the photo does not show it
 SPREAD: Final = 37.0  # gain by which faces that differ little get other teeth
 
@@ -253,7 +251,6 @@ def personal_row(dentition: Dentition, seen: SeenRow | None, face: FaceFit) -> P
         way = (columns + sure * (back - columns)).astype(np.float32)
     personal = share * (1.0 - sure)
     rise, moved = dentition.shapes[0] + np.tensordot(personal, dentition.shapes[1:], 1)
-    rise *= UNEVEN
     way = way + PER_MM * moved
     texture = cv2.resize(np.tensordot(personal, dentition.textures, 1).astype(np.float32), SIZE[::-1])
     row = along(np.dstack([dentition.upper[..., 0] ** SHARP * np.exp(texture), dentition.upper[..., 1:]]), way)
