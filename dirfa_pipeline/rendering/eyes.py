@@ -14,11 +14,25 @@ from numpy.typing import NDArray
 from ..animation.easing import ramp, smoothstep
 from ..face.landmarks import EyeLandmarks
 from .eyelids import UpperLid, build_upper_lid
+from .irises import (
+    GLINT_AT,
+    SHINES,
+    SURELY_INSIDE,
+    ball_window,
+    clear_iris,
+    draw_iris,
+    find_highlight,
+    hidden_share,
+    iris_circle,
+    iris_colour,
+    match_irises,
+    places_around,
+    skin_over,
+)
 from .masks import (
     SHIFT,
     Softness,
     Window,
-    colours_at,
     corner_of,
     fixed_point,
     polygon_mask,
@@ -59,8 +73,6 @@ SLIT_SKIN: Final = Softness(1.0, 0.09)  # how far around skin is taken from to f
 SLIT_FREE, SLIT_FILLED = 1.5, 1.4  # gains of the slit where skin is not taken from, and where it is filled
 
 # The eyeball without lids, in iris radii.
-BALL_ROOM, BALL_BORDER = 2.0, 1.0  # around the iris; around that and the lids' outline
-SURELY_INSIDE: Final = 0.6  # of the mask of the lids' outline
 LEAST_UNSHADED: Final = 0.4  # of the outline: with less that is not next to shading lids, that is taken too
 RINGS: Final = 12  # of the iris, each of one colour where nothing better is known
 LIMBUS: Final = 1.06  # within which the iris is filled from itself
@@ -72,35 +84,12 @@ WHITE_SHADE: Final = 0.97  # what each round keeps of its light: a ball turns aw
 BALL_BLUR: Final = Softness(0.6, 0.05)  # of what is filled in
 BALL_EDGE: Final = Softness(0.7, 0.06)  # between that and what is seen
 
-# Two irises of one person.
-ALIKE: Final = 0.85  # share of the way to one colour; seen: an iris in other light looks wrong once the head moves
-APART: Final = (0.10, 0.05)  # logarithmic difference of hues over which that is done; seen: smaller ones look right
-LEAST_IRIS: Final = 6  # pixels of each by which their colours are compared
-MOST_GAIN: Final = 1.8  # of an iris's light, up or down
-DISC_CORNERS: Final = 40  # of the polygon that stands for an iris where its hidden share is measured
-
 # An eyeball for a photo caught in a blink, in iris radii.
 CAUGHT: Final = (0.25, 0.25)  # blink over which the eyeball is ever more made instead of filled in
 HIDDEN: Final = (0.38, 0.04)  # hidden share of both irises over which it is, too: mirrored, half a pupil is a slot
-SHOWN_IRIS: Final = (0.02, 0.10)  # of its disc: what the lids must show of both irises for their colour to be theirs
-IRIS_EDGE: Final = 0.15  # of its radius: over so much at its rim a changed iris passes into the white
-SEEN_IRIS: Final = (0.45, 0.9)  # the iris around its pupil, within the limbus
-UNLIT: Final = 0.8  # share of an iris that is not lid, glint or reflection
-BROWN: Final = np.array([0.42, 0.29, 0.22], np.float32)  # of the skin's light: an iris that the lids hide
-GREY: Final = (3.0, 8.0)  # levels between the channels of skin over which a picture counts as coloured
-MADE_EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
 MADE_SHADE, MADE_SHADE_END = 0.35, 0.2  # what the upper lid takes from the ball a radius up; how far below the middle
 MADE_WHITE: Final = (0.45, 0.55)  # shares of the skin's light, and of its colour
 MADE_WHITE_ROUND: Final = (1.25, 0.2, 0.6)  # its light in the middle, what it loses a radius, and the least
-MADE_IRIS: Final = (1.1, 0.5, 4, 0.2)  # its light: in the middle, less at the rim, how steeply, more at the bottom
-PUPIL, PUPIL_DARK = 0.42, 0.85  # radius; share of the light that it takes
-
-# The highlight that an iris shows, and that one without is given, in iris radii: without it eyes look dull.
-GLINT, GLINT_AT, GLINT_LIGHT = 0.17, (-0.28, -0.3), 0.8  # radius; place left and up; share of the way to white
-GLINTS_WITHIN: Final = 0.8  # of the iris: farther out its lightest part is white of the eye
-# How far the lightest part of an iris is on the way from its colour to white, where none is given and over how much
-# one ever more is: irises that shine have .45 to .97 in eight portraits.
-SHINES: Final = (0.5, -0.2)
 
 STROKE_KERNEL: Final = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0  # smooths a line through landmarks
 STROKE_STEPS: Final = 5  # a landmark
@@ -245,14 +234,14 @@ def build_eyes(
         blinks (`dict[EyeLandmarks, float]`): How far shut each eye is, see [`FaceFit`].
         glasses (`float`): How sure glasses are, in [0, 1].
     """
-    image = _match_irises(image, landmarks, tuple(blinks))
-    colour = _iris_colour(image, landmarks, tuple(blinks))
-    hidden = ramp(float(np.mean([_hidden_share(landmarks, eye) for eye in blinks])), *HIDDEN)
+    image, unlike = match_irises(image, landmarks, tuple(blinks))
+    colour = iris_colour(image, landmarks, tuple(blinks))
+    hidden = ramp(float(np.mean([hidden_share(landmarks, eye) for eye in blinks])), *HIDDEN)
     eyes = tuple(
         _build_eye(image, landmarks, eye, max(ramp(blink, *CAUGHT), hidden), colour, glasses)
         for eye, blink in blinks.items()
     )
-    eyes = _shining(eyes)
+    eyes = _with_clear_irises(eyes, colour, unlike)
     size = eyes[0].lid.lashes.shape[::-1]
     # Measured alone, the lashes of one eye would often be far darker than those of the other.
     lashes = np.mean([cv2.resize(eye.lid.lashes, size) for eye in eyes], axis=0)
@@ -262,12 +251,12 @@ def build_eyes(
 def _build_eye(
     image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks, made: float, colour: Array, glasses: float
 ) -> Eye:
-    window = _ball_window(image, landmarks, eye)
+    window = ball_window(image, landmarks, eye)
     corner, seen = corner_of(window), np.ascontiguousarray(image[window])
     iris, radius = iris_circle(eye, landmarks)
     filled = _fill_ball(seen, landmarks[list(eye.outline), :2] - corner, iris - corner, radius)
     if made > 0.0:
-        ball = _make_ball(seen.shape, iris - corner, radius, colour, _skin_colour(image, landmarks, eye))
+        ball = _make_ball(seen.shape, iris - corner, radius, colour, skin_over(image, landmarks, eye))
         filled = cv2.addWeighted(ball, made, filled, 1.0 - made, 0.0)
     return Eye(
         landmarks=eye,
@@ -278,22 +267,6 @@ def _build_eye(
         lid=build_upper_lid(image, landmarks, eye, glasses, window),
         opening=lid_opening(eye, landmarks),
     )
-
-
-def _ball_window(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Window:
-    """The part of the photo around iris and lids, up to the brow, that an eye keeps."""
-    iris, radius = iris_circle(eye, landmarks)
-    lids = landmarks[[*eye.outline, *eye.brow_side], :2]
-    around = np.concatenate([lids, [iris - BALL_ROOM * radius, iris + BALL_ROOM * radius]])
-    low = np.clip(around.min(0) - BALL_BORDER * radius, 0, np.array(image.shape[1::-1]) - 2).astype(int)
-    high = np.clip(around.max(0) + BALL_BORDER * radius + 2, low + 2, image.shape[1::-1]).astype(int)
-    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-
-
-def iris_circle(eye: EyeLandmarks, points: Array) -> tuple[Array, float]:
-    """Centre `(2,)` and radius of the iris in pixels."""
-    centre = points[eye.iris[0], :2]
-    return centre, max(1.0, float(np.linalg.norm(points[list(eye.iris[1:]), :2] - centre, axis=1).mean()))
 
 
 def lid_opening(eye: EyeLandmarks, points: Array) -> float:
@@ -354,152 +327,37 @@ def _fill_ball(seen: NDArray[np.uint8], outline: Array, iris: Array, radius: flo
 
 def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array, skin: Array) -> NDArray[np.uint8]:
     """An eyeball for a photo that hides all of it but a slit: the iris of a colour, the white in the skin's light."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    x, y = (x - iris[0]) / radius, (y - iris[1]) / radius
-    away = np.hypot(x, y)
-    soft = max(MADE_EDGE, 1.0 / radius)
-
-    def disc(distance: Array, size: float) -> Array:
-        return np.clip((size - distance) / soft + 0.5, 0.0, 1.0)[..., None].astype(np.float32)
-
-    lid = 1.0 - MADE_SHADE * np.clip(MADE_SHADE_END - y, 0.0, 1.0)[..., None]
+    places = places_around(shape, iris, radius)
     light, tint = MADE_WHITE
     middle, falls, least = MADE_WHITE_ROUND
-    white = (light * skin.mean() + tint * skin) * np.clip(middle - falls * away, least, 1.0)[..., None]
-    middle, rim, steep, below = MADE_IRIS
-    ring = colour * (middle - rim * np.clip(away, 0.0, 1.0) ** steep + below * np.clip(y, -1.0, 1.0))[..., None]
-    ball = white + disc(away, 1.0) * (ring - white)
-    ball *= 1.0 - PUPIL_DARK * disc(away, PUPIL)
-    ball *= lid
+    white = (light * skin.mean() + tint * skin) * np.clip(middle - falls * places.away, least, 1.0)[..., None]
+    ball = white + places.disc(1.0) * (draw_iris(places, colour) - white)
+    ball *= 1.0 - MADE_SHADE * np.clip(MADE_SHADE_END - places.y, 0.0, 1.0)[..., None]
     return (cv2.GaussianBlur(ball, (0, 0), BALL_BLUR.of(radius)) + 0.5).clip(0, 255).astype(np.uint8)
 
 
-def _shining(eyes: tuple[Eye, ...]) -> tuple[Eye, ...]:
-    """The eyes, each with a highlight: its own, or as far as that is missing one where the other eye's is."""
-    found = [_highlight(eye) for eye in eyes]
-    lightest, place = max(found, key=lambda highlight: highlight[0])
-    if ramp(lightest, *SHINES) == 1.0:
-        place = np.array(GLINT_AT, np.float32)
-    return tuple(
-        _with_highlight(eye, ramp(light, *SHINES), place) for eye, (light, _) in zip(eyes, found, strict=True)
-    )
-
-
-def _highlight(eye: Eye) -> tuple[float, Array]:
-    """How far the lightest part of an iris is on the way from its colour to white, and its place `(2,)` in radii."""
-    places = _iris_places(eye)
-    shown = (_between_lids(eye) > SURELY_INSIDE) & (np.hypot(*places) < GLINTS_WITHIN)
-    if not shown.any():
-        return 0.0, np.zeros(2, np.float32)
-    light = cv2.GaussianBlur(eye.seen.mean(2).astype(np.float32), (3, 3), 0)[shown]
-    usual = float(np.median(light))
-    lightest = int(light.argmax())
-    away = np.stack(places, axis=-1)[shown][lightest]
-    return (float(light[lightest]) - usual) / max(255.0 - usual, 1.0), away
-
-
-def _with_highlight(eye: Eye, share: float, place: Array) -> Eye:
-    """The eye with that share of a highlight at a place in iris radii, as far as the lids leave it in sight."""
-    if share == 0.0:
-        return eye
-    x, y = _iris_places(eye)
-    soft = max(MADE_EDGE, 1.0 / iris_circle(eye.landmarks, eye.source)[1])
-    glint = share * GLINT_LIGHT * np.clip((GLINT - np.hypot(x - place[0], y - place[1])) / soft + 0.5, 0.0, 1.0)
-
-    def lit(patch: NDArray[np.uint8], shown: Array) -> NDArray[np.uint8]:
-        return np.asarray(patch + shown[..., None] * (255.0 - patch) + 0.5, np.uint8)
-
-    return replace(eye, seen=lit(eye.seen, glint * _between_lids(eye)), filled=lit(eye.filled, glint))
-
-
-def _iris_places(eye: Eye) -> tuple[Array, Array]:
-    """Where each pixel of the patches lies from the middle of the iris, in its radii, x and y `(height, width)`."""
-    iris, radius = iris_circle(eye.landmarks, eye.source)
-    y, x = np.mgrid[: eye.seen.shape[0], : eye.seen.shape[1]].astype(np.float32)
-    return (x + eye.corner[0] - iris[0]) / radius, (y + eye.corner[1] - iris[1]) / radius
-
-
-def _between_lids(eye: Eye) -> Array:
-    """Where the photo's lids leave the eyeball in sight, `(height, width)` in [0, 1]."""
-    outline = eye.source[list(eye.landmarks.outline), :2] - eye.corner
-    return polygon_mask(outline, whole_window(eye.seen.shape))
-
-
-def _iris_colour(image: NDArray[np.uint8], landmarks: Array, eyes: tuple[EyeLandmarks, ...]) -> Array:
+def _with_clear_irises(eyes: tuple[Eye, ...], colour: Array, unlike: float) -> tuple[Eye, ...]:
     """
-    One colour `(3,)` for both irises: of what the lids show of them around the pupil; as far as they show too little,
-    brown in the skin's light.
+    The eyes with irises of a colour, each as far as it shows no highlight, and both as far as they are unlike; their
+    highlights are where the better one's is.
     """
-    shown = [_shown_iris(image, landmarks, eye) for eye in eyes]
-    discs = sum(np.pi * iris_circle(eye, landmarks)[1] ** 2 for eye in eyes)
-    skin = np.mean([_skin_colour(image, landmarks, eye) for eye in eyes], axis=0)
-    brown = BROWN * skin.mean()
-    brown += (1.0 - ramp(float(np.ptp(skin)), *GREY)) * (brown.mean() - brown)
-    colours = np.concatenate(shown)
-    if len(colours) == 0:
-        return brown
-    return np.asarray(brown + ramp(len(colours) / discs, *SHOWN_IRIS) * (_typical(colours) - brown), np.float32)
-
-
-def _match_irises(image: NDArray[np.uint8], landmarks: Array, eyes: tuple[EyeLandmarks, ...]) -> NDArray[np.uint8]:
-    """The photo with irises whose hues differ of nearly one colour, each in the light of the skin over it."""
-    shown = [_shown_iris(image, landmarks, eye) for eye in eyes]
-    if min(map(len, shown)) < LEAST_IRIS:
-        return image
-    colours = [
-        np.maximum(np.median(part, axis=0), 1.0) / max(float(_skin_colour(image, landmarks, eye).mean()), 1.0)
-        for part, eye in zip(shown, eyes, strict=True)
+    around = [
+        places_around(eye.seen.shape, circle[0] - eye.corner, circle[1])
+        for eye in eyes
+        for circle in [iris_circle(eye.landmarks, eye.source)]
     ]
-    first, second = (colour / colour.mean() for colour in colours)
-    alike = ALIKE * ramp(float(np.abs(np.log(first / second)).max()), *APART)
-    if alike == 0.0:
-        return image
-    common = np.average(colours, axis=0, weights=list(map(len, shown)))
-    matched = image.copy()
-    for eye, colour in zip(eyes, colours, strict=True):
-        window = _ball_window(image, landmarks, eye)
-        gain = np.clip((common / colour) ** alike, 1.0 / MOST_GAIN, MOST_GAIN)
-        soft = np.clip((1.0 - _from_iris(landmarks, eye, window)) / IRIS_EDGE, 0.0, 1.0)
-        soft *= polygon_mask(landmarks[list(eye.outline), :2], window)
-        part = image[window].astype(np.float32) * (1.0 + soft[..., None] * (gain - 1.0))
-        matched[window] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
-    return matched
-
-
-def _from_iris(landmarks: Array, eye: EyeLandmarks, window: Window) -> Array:
-    """Distance of each pixel from the middle of the iris, in its radii."""
-    iris, radius = iris_circle(eye, landmarks)
-    y, x = np.mgrid[window].astype(np.float32)
-    return np.asarray(np.hypot(x - iris[0], y - iris[1]) / radius, np.float32)
-
-
-def _hidden_share(landmarks: Array, eye: EyeLandmarks) -> float:
-    """Share of the iris's disc that the lids hide."""
-    outline, (iris, radius) = landmarks[list(eye.outline), :2], iris_circle(eye, landmarks)
-    angle = np.linspace(0.0, 2.0 * np.pi, DISC_CORNERS, endpoint=False)
-    disc = iris + radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    area, _ = cv2.intersectConvexConvex(cv2.convexHull(outline.astype(np.float32)), disc.astype(np.float32))
-    return float(1.0 - area / (np.pi * radius**2))
-
-
-def _shown_iris(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
-    """What the lids show of the iris around its pupil, `(pixels, 3)`."""
-    window = _ball_window(image, landmarks, eye)
-    away = _from_iris(landmarks, eye, window)
-    inside = polygon_mask(landmarks[list(eye.outline), :2], window) > SURELY_INSIDE
-    pupil, limbus = SEEN_IRIS
-    return image[window][inside & (away < limbus) & (away > pupil)].astype(np.float32)
-
-
-def _typical(colours: Array) -> Array:
-    """Median `(3,)` of the colours `(pixels, 3)` without the lightest: the iris, not what shines on it."""
-    light = colours.mean(1)
-    return np.asarray(np.median(colours[light <= np.quantile(light, UNLIT)], axis=0))
-
-
-def _skin_colour(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
-    """Median colour along the crease over the eye, `(3,)`."""
-    return np.median(colours_at(image, landmarks[list(eye.crease), :2]), axis=0)
+    outlines = [eye.source[list(eye.landmarks.outline), :2] - eye.corner for eye in eyes]
+    shown = [polygon_mask(outline, whole_window(eye.seen.shape)) for outline, eye in zip(outlines, eyes, strict=True)]
+    found = [find_highlight(eye.seen, mask, places) for eye, mask, places in zip(eyes, shown, around, strict=True)]
+    best = max(found, key=lambda highlight: highlight.light)
+    glint = (best.x, best.y) if ramp(best.light, *SHINES) < 1.0 else GLINT_AT
+    cleared = []
+    for eye, mask, places, own in zip(eyes, shown, around, found, strict=True):
+        unclear = max(ramp(own.light, *SHINES), unlike)
+        seen = clear_iris(eye.seen, mask, places, colour, unclear, glint)
+        filled = clear_iris(eye.filled, np.ones_like(mask), places, colour, unclear, glint)
+        cleared.append(replace(eye, seen=seen, filled=filled) if unclear > 0.0 else eye)
+    return tuple(cleared)
 
 
 def _stroke(points: Array, shape: tuple[int, ...], width: float) -> Array:
