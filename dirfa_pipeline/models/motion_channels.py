@@ -31,7 +31,7 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # go as far as lively talkers', because judges called the average talker's frozen. Heads lean more to make up for what
 # the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
-    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.2, "browInnerUp": 4.4, "browOuterUp": 4.4, "eyeSquint": 1.3,
+    "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.6, "browInnerUp": 4.4, "browOuterUp": 4.4, "eyeSquint": 1.3,
     "eyeWide": 1.4, "cheekSquint": 1.6, "smile": 1.4, "lids": 2.1,
 }  # fmt: skip
 
@@ -46,8 +46,8 @@ WIDENS, NARROWS = 0.6, 1.5
 BROW_RAISE: Final[dict[str, float]] = {"browInnerUp": 0.36, "browOuterUp": 0.64}  # shares in the height (face model)
 APART: Final = 0.4  # of what is drawn of the parts' difference from the whole: then they correlate by .8
 LOWERED: Final = 0.7  # of the lowering, that a full raise takes away; by eye
-SLACK: Final = 0.1  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
-LOWERS: Final = 2.0  # of browDown for what the whole falls: it lowers brows by less than a raise lifts; by eye
+SLACK: Final = 0.06  # of a raise, that brows may be drawn below their start, as they mostly are, without a frown
+LOWERS: Final = 3.5  # of browDown for what the whole falls: it lowers brows by less than a raise lifts; by eye
 OPENS: Final = 1.2  # of eyeWide for what lids hang less than at their start, which is how the photo has them; by eye
 
 # Eyes that look nearly into the camera look into it: how far aside, in radians, half of a look is left. Talkers filmed
