@@ -24,7 +24,7 @@ HAIRLINE: Final = (54, 103, 67, 109, 10, 338, 297, 332, 284)
 # distances.
 HAIR: Final = 0.06  # so far up goes what moves with them: brows are often thicker than their landmarks
 AT_HAIRLINE: Final = 0.3  # share of a brow's rise that hairlines make, as scalps do
-FALLS: Final = 1.8  # times the model's browDown, which lowers brows by 3 mm; by eye
+FALLS: Final = 1.5  # times the model's browDown, which lowers brows by 3 mm; by eye
 HIGH_ALREADY: Final = 0.4  # share of browOuterUp that brows are spared which the photo shows raised as far as they go
 
 

@@ -32,7 +32,7 @@ SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell t
 # Of what lips were taught, how far they go in a take: smiles as far as tracked talkers' (measured:
 # benchmarks/compare_spreads.py), the mouth as wide and as narrow (benchmarks/evaluate_motion.py), and the jaw and the
 # upper lip so that mouths open no wider than that asks for: judges called some overstretched.
-SPREAD: Final = {"jawOpen": 1.05, "mouthFunnel": 1.4, "mouthPucker": 1.05} | {
+SPREAD: Final = {"jawOpen": 1.05, "mouthFunnel": 1.2, "mouthPucker": 1.1} | {
     f"{name}{side}": share
     for name, share in (("mouthSmile", 0.8), ("mouthStretch", 0.9), ("mouthUpperUp", 0.8))
     for side in ("Left", "Right")

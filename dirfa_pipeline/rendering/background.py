@@ -18,7 +18,6 @@ MARGIN, FEATHER = 0.005, 0.012  # of the picture's width; seen: heads turned bef
 UNCOVERED, UNCOVERED_BODY = 0.32, 0.12  # of the face's height: how deep behind head and body a motion lets one see
 LARGEST: Final = 1024  # pixels of the longer side at which a plate is filled
 PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, what with texture alone
-EDGED: Final = (3.0, 4.0)  # levels of wider detail, a ramp: edges that go on behind the head, too
 FINE, AROUND = 0.005, 0.015  # of the width: what detail is fine, and how far around a strand's wall is known from
 RIM: Final = 0.012  # of the width: so far the mask may have drawn the outline too wide
 CLEAR: Final = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
@@ -123,7 +122,7 @@ def _fill(
     hidden = depth > (UNCOVERED + (UNCOVERED_BODY - UNCOVERED) * below) * (chin - top)
     detail, spread = np.moveaxis(_variation(image, known), -1, 0)
     # A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright.
-    texture = np.maximum(ramp(detail, PLAIN, TEXTURED - PLAIN), ramp(spread, *EDGED))[..., None]
+    texture = ramp(detail, PLAIN, TEXTURED - PLAIN)[..., None]
     plate = smooth + texture * (inpaint(image, near, hidden, smooth) - smooth)
     return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near, spread
 

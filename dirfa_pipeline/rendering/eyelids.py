@@ -51,7 +51,7 @@ LIT: Final = 0.5  # of what a lid is lighter than the skin under the eye is lost
 # A lid that comes down bulges out of the shade under the brow: how far under the eye the cheek is, and the share of
 # what the lid is darker than it that is lost. Seen: without, it is .56 to .94 as light as the cheek, those of five
 # published talking heads made from the same photos .75 to .99.
-CHEEK, OUT_OF_SHADE = 0.8, 0.35
+CHEEK, OUT_OF_SHADE = 0.8, 0.25
 DOME: Final = (0.1, 0.2)  # light that the eyeball's bulge gains: between crease and margin, and along the eye
 TURNED_DOWN, TURNED_REACH = 0.25, 0.38  # measured: light lost at the margin; share of the lid over which it does
 TEXTURE_HEIGHT: Final = 0.8  # of the sheet: no texel is larger than a pixel of a shut eye

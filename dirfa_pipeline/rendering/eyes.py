@@ -338,8 +338,8 @@ def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array
 
 def _with_clear_irises(eyes: tuple[Eye, ...], colour: Array, unlike: float) -> tuple[Eye, ...]:
     """
-    The eyes with irises of a colour, each as far as it shows no highlight, and both as far as they are unlike; their
-    highlights are where the better one's is.
+    The eyes with irises of a colour as far as either shows no highlight or they are unlike; their highlights are where
+    the better one's is.
     """
     around = [
         places_around(eye.seen.shape, circle[0] - eye.corner, circle[1])
@@ -351,12 +351,15 @@ def _with_clear_irises(eyes: tuple[Eye, ...], colour: Array, unlike: float) -> t
     found = [find_highlight(eye.seen, mask, places) for eye, mask, places in zip(eyes, shown, around, strict=True)]
     best = max(found, key=lambda highlight: highlight.light)
     glint = (best.x, best.y) if ramp(best.light, *SHINES) < 1.0 else GLINT_AT
+    # Both alike: one clear eye next to a dull one is told at once.
+    unclear = max(unlike, *(ramp(own.light, *SHINES) for own in found))
+    if unclear == 0.0:
+        return eyes
     cleared = []
-    for eye, mask, places, own in zip(eyes, shown, around, found, strict=True):
-        unclear = max(ramp(own.light, *SHINES), unlike)
+    for eye, mask, places in zip(eyes, shown, around, strict=True):
         seen = clear_iris(eye.seen, mask, places, colour, unclear, glint)
         filled = clear_iris(eye.filled, np.ones_like(mask), places, colour, unclear, glint)
-        cleared.append(replace(eye, seen=seen, filled=filled) if unclear > 0.0 else eye)
+        cleared.append(replace(eye, seen=seen, filled=filled))
     return tuple(cleared)
 
 

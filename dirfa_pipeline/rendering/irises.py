@@ -41,7 +41,7 @@ PUPIL, PUPIL_DARK = 0.42, 0.85  # radius; share of the light that it takes
 REDRAWN: Final = 0.65  # of an iris that shows no highlight, or another colour than the other
 
 # The highlight that an iris shows, and that one without is given: without it eyes look dull.
-GLINT, GLINT_AT, GLINT_LIGHT = 0.17, (-0.28, -0.3), 0.8  # radius; place left and up; share of the way to white
+GLINT, GLINT_AT, GLINT_LIGHT = 0.15, (-0.28, -0.3), 0.8  # radius; place left and up; share of the way to white
 # How far out, and how far down, one is looked for: farther out is white of the eye, farther down the wet lid shines.
 GLINTS_WITHIN, GLINTS_ABOVE = 0.7, 0.2
 # How far the lightest part of an iris is on the way from its colour to white, where none is given and over how much

@@ -49,6 +49,7 @@ ROUNDING: Final = 0.9  # how far it goes there
 LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to the level of its middle
 FULLER: Final = 0.45  # how far a round opening goes from that profile to an ellipse
 SEALED: Final = 0.5  # share of a round mouth's half-width that stays shut at each corner
+NARROW: Final = 0.2  # the photo's width over its own, less one, from which on it does: a wide one is a keyhole
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
@@ -96,9 +97,9 @@ class LipShape:
         _widen(vertices, self.rest, parted)
         rounded = float(roundness(weights))
         _level_line(vertices, parted * LEVEL * rounded)
-        _round_opening(vertices, rounded, parted)
-        # The linear pucker thickens lips by itself.
         narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
+        _round_opening(vertices, rounded, rounded * ramp(narrowed - 1.0, 0.0, NARROW), parted)
+        # The linear pucker thickens lips by itself.
         _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
         _turn_out(vertices, self.rest, rounded, parted)
         _keep_apart(vertices, self.rest, parted)
@@ -179,12 +180,12 @@ def _level_line(vertices: Array, share: float) -> None:
         vertices[beside, 1] += SKIN_GIVE * moves
 
 
-def _round_opening(vertices: Array, rounded: float, share: float) -> None:
-    """Give the opening the outline of a lens, as high in its middle; rounded lips seal at the corners."""
+def _round_opening(vertices: Array, rounded: float, sealed: float, share: float) -> None:
+    """Give the opening the outline of a lens, as high in its middle; `sealed` lips are shut by the corners."""
     inner_upper, inner_lower = _UPPER[-1], _LOWER[-1]
     right, left = vertices[_RIGHT_CORNER[-1], 0], vertices[_LEFT_CORNER[-1], 0]
     middle = 0.5 * (vertices[inner_upper, 0] + vertices[inner_lower, 0])
-    place = np.abs(2.0 * (middle - right) / max(float(left - right), 1e-3) - 1.0) / (1.0 - SEALED * rounded)
+    place = np.abs(2.0 * (middle - right) / max(float(left - right), 1e-3) - 1.0) / (1.0 - SEALED * sealed)
     gap = vertices[inner_lower, 1] - vertices[inner_upper, 1]
     profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0) ** (1.0 - FULLER * rounded)
     change = share * (ROUNDING + (1.0 - ROUNDING) * rounded) * (profile * gap[len(gap) // 2] - gap)

@@ -62,7 +62,7 @@ LEAST_RED: Final = 30  # percentile of the redness of all that was found that is
 RED: Final = (0.06, 0.08)  # logarithm of red over green that gums have more: a ramp
 MOST_OWN: Final = 0.45  # logarithm of light by which own teeth differ from most people's
 OWN_FADE: Final = 0.6  # blur of where they are shown
-SHARP: Final = 1.3  # exponent of light: gaps are paler in an average of many rows than in each of them; by eye
+SHARP: Final = 1.6  # exponent of light: gaps are paler in an average of many rows than in each of them; by eye
 PERSONAL: Final = 0.8  # deviations by which a person's row differs from the average, where the photo does not show it
 SPREAD: Final = 37.0  # gain by which faces that differ little get other teeth
 

@@ -7,6 +7,7 @@ from dirfa_pipeline.models.motion_channels import (
     ABOUT_NECK,
     APART,
     BROW_RAISE,
+    CONTACT,
     LOWERS,
     MOTION_NAMES,
     NARROWS,
@@ -32,7 +33,7 @@ def shown_of(start: float = 0.0, **channels: float) -> dict[str, float]:
     return dict(zip(MOTION_NAMES, show_motion(motion_of(**channels), began)[0].tolist(), strict=True))
 
 
-@pytest.mark.parametrize("name", [name for name in MOTION_NAMES if name not in BROW_RAISE])
+@pytest.mark.parametrize("name", [name for name in MOTION_NAMES if name not in (*BROW_RAISE, "gazeYaw", "gazePitch")])
 def test_each_channel_is_scaled_and_turns_take_the_head_with_them(name: str) -> None:
     """Leaning and nodding shift the head, because the neck is below; nothing else moves another channel."""
     shown = shown_of(**{name: 0.1})
@@ -47,6 +48,14 @@ def test_eyes_go_along_with_brows() -> None:
     assert raised["eyeWide"] == pytest.approx(SHOWN["eyeWide"] * WIDENS * 0.1) and raised["eyeSquint"] == 0.0
     fallen = shown_of(start=SLACK + 0.1)
     assert fallen["eyeSquint"] == pytest.approx(SHOWN["eyeSquint"] * NARROWS * 0.1) and fallen["eyeWide"] == 0.0
+
+
+def test_eyes_that_look_nearly_at_the_camera_look_at_it() -> None:
+    """Of a small look little is left, of a large one most; its direction stays, and more never becomes less."""
+    looks = [shown_of(gazeYaw=0.8 * size, gazePitch=-0.6 * size) for size in (0.2 * CONTACT, CONTACT, 5.0 * CONTACT)]
+    across, down = ([look[name] for look in looks] for name in ("gazeYaw", "gazePitch"))
+    assert across == pytest.approx([0.8 * CONTACT * size for size in (0.2**3 / 1.04, 0.5, 125 / 26)])
+    assert down == pytest.approx([-0.75 * look for look in across])
 
 
 def test_brows_rise_as_one() -> None:

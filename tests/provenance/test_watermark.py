@@ -88,6 +88,19 @@ def test_a_mark_is_faint() -> None:
     assert 10 * np.log10(255**2 / np.square(Watermark().mark(busy, 0.0).astype(float) - busy).mean()) > 42
 
 
+def test_walls_beside_edges_are_marked_as_faintly_as_others() -> None:
+    """A straight edge would ripple, and the wall around a head be mottled."""
+    wall = np.full((SIZE, SIZE, 3), 90, np.uint8)
+    edged = wall.copy()
+    edged[:, SIZE // 2 :] = 200
+    faint, beside = (np.abs(Watermark().mark(frame, 0.0).astype(float) - frame)[..., 1] for frame in (wall, edged))
+    assert beside[:, SIZE // 2 - 20 : SIZE // 2 + 20].mean() < 1.2 * faint.mean()
+    rng = np.random.default_rng(0)
+    edged[: SIZE // 2] = rng.integers(60, 220, (SIZE // 2, SIZE, 1), np.uint8)
+    busy = np.abs(Watermark().mark(edged, 0.0).astype(float) - edged)[..., 1]
+    assert busy[: SIZE // 2 - 30].mean() > 2.0 * busy[SIZE // 2 + 30 :].mean()
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("attack", ["none", "coded", "half", "cropped", "faster", "brighter"])
 def test_the_number_survives(tmp_path: Path, attack: str, seed: int) -> None:
