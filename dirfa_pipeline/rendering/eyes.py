@@ -16,8 +16,8 @@ from ..face.landmarks import EyeLandmarks
 from .eyelids import UpperLid, build_upper_lid
 from .irises import (
     GLINT_AT,
-    SHINES,
     SURELY_INSIDE,
+    Highlight,
     ball_window,
     clear_iris,
     draw_iris,
@@ -28,6 +28,7 @@ from .irises import (
     match_irises,
     places_around,
     skin_over,
+    unclear_for_its_size,
 )
 from .masks import (
     SHIFT,
@@ -338,8 +339,8 @@ def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array
 
 def _with_clear_irises(eyes: tuple[Eye, ...], colour: Array, unlike: float) -> tuple[Eye, ...]:
     """
-    The eyes with irises of a colour as far as either shows no highlight or they are unlike; their highlights are where
-    the better one's is.
+    The eyes with irises of a colour as far as either shows no highlight, they are unlike or have few pixels; the
+    highlight of one without is where the other's is.
     """
     around = [
         places_around(eye.seen.shape, circle[0] - eye.corner, circle[1])
@@ -350,16 +351,17 @@ def _with_clear_irises(eyes: tuple[Eye, ...], colour: Array, unlike: float) -> t
     shown = [polygon_mask(outline, whole_window(eye.seen.shape)) for outline, eye in zip(outlines, eyes, strict=True)]
     found = [find_highlight(eye.seen, mask, places) for eye, mask, places in zip(eyes, shown, around, strict=True)]
     best = max(found, key=lambda highlight: highlight.light)
-    glint = (best.x, best.y) if ramp(best.light, *SHINES) < 1.0 else GLINT_AT
+    if best.missing == 1.0:
+        best = Highlight(0.0, *GLINT_AT)
     # Both alike: one clear eye next to a dull one is told at once.
-    unclear = max(unlike, *(ramp(own.light, *SHINES) for own in found))
-    if unclear == 0.0:
-        return eyes
+    unclear = max(unlike, *(own.missing for own in found))
     cleared = []
-    for eye, mask, places in zip(eyes, shown, around, strict=True):
-        seen = clear_iris(eye.seen, mask, places, colour, unclear, glint)
-        filled = clear_iris(eye.filled, np.ones_like(mask), places, colour, unclear, glint)
-        cleared.append(replace(eye, seen=seen, filled=filled))
+    for eye, mask, places, own in zip(eyes, shown, around, found, strict=True):
+        share = max(unclear, unclear_for_its_size(iris_circle(eye.landmarks, eye.source)[1]))
+        highlight = best if own.missing > 0.0 else own
+        seen = clear_iris(eye.seen, mask, places, colour, share, highlight)
+        filled = clear_iris(eye.filled, np.ones_like(mask), places, colour, share, highlight)
+        cleared.append(replace(eye, seen=seen, filled=filled) if share > 0.0 else eye)
     return tuple(cleared)
 
 

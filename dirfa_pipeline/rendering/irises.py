@@ -39,6 +39,8 @@ EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
 LIGHT: Final = (1.1, 0.5, 4, 0.2)  # in the middle, less at the rim, how steeply, more at the bottom
 PUPIL, PUPIL_DARK = 0.42, 0.85  # radius; share of the light that it takes
 REDRAWN: Final = 0.65  # of an iris that shows no highlight, or another colour than the other
+# Irises of few pixels show no pupil: radius in pixels over which ever less of that is done, and at most.
+FEW, MOST_OF_FEW = (8.0, 8.0), 0.6
 
 # The highlight that an iris shows, and that one without is given: without it eyes look dull.
 GLINT, GLINT_AT, GLINT_LIGHT = 0.15, (-0.28, -0.3), 0.8  # radius; place left and up; share of the way to white
@@ -73,6 +75,11 @@ class Highlight(NamedTuple):
     light: float
     x: float
     y: float
+
+    @property
+    def missing(self) -> float:
+        """How far it is none, in [0, 1]."""
+        return ramp(self.light, *SHINES)
 
 
 def places_around(shape: tuple[int, ...], iris: Array, radius: float) -> Places:
@@ -170,20 +177,25 @@ def draw_iris(places: Places, colour: Array) -> Array:
     return np.asarray(colour * light[..., None] * (1.0 - PUPIL_DARK * places.disc(PUPIL)))
 
 
+def unclear_for_its_size(radius: float) -> float:
+    """How far an iris of a radius in pixels is unclear, in [0, 1]."""
+    return MOST_OF_FEW * (1.0 - ramp(radius, *FEW))
+
+
 def clear_iris(
-    patch: NDArray[np.uint8], shown: Array, places: Places, colour: Array, unclear: float, glint: tuple[float, float]
+    patch: NDArray[np.uint8], shown: Array, places: Places, colour: Array, unclear: float, highlight: Highlight
 ) -> NDArray[np.uint8]:
     """
-    Draw over an iris in a patch as far as it is unclear, in [0, 1], and give it as much of a highlight.
+    Draw over an iris in a patch as far as it is unclear, in [0, 1], and its highlight over that.
 
     Args:
         shown (`np.ndarray` of shape `(height, width)`): Where lids leave it in sight, in [0, 1].
-        glint (`tuple[float, float]`): Where the highlight is, x and y in radii.
+        highlight ([`Highlight`]): Where the one that it gets is.
     """
     picture, shown = patch.astype(np.float32), shown[..., None]
     soft = np.clip((1.0 - places.away) / IRIS_EDGE, 0.0, 1.0)[..., None]
     picture += REDRAWN * unclear * shown * soft * (draw_iris(places, colour) - picture)
-    picture += GLINT_LIGHT * unclear * shown * places.disc(GLINT, *glint) * (255.0 - picture)
+    picture += GLINT_LIGHT * unclear * shown * places.disc(GLINT, highlight.x, highlight.y) * (255.0 - picture)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from dirfa_pipeline.rendering.irises import GLINT_AT, SHINES, clear_iris, find_highlight, places_around
+from dirfa_pipeline.rendering.irises import GLINT_AT, Highlight, clear_iris, find_highlight, places_around
 
 
 SIZE, RADIUS = 60, 20.0
 MIDDLE = np.array([30.0, 30.0], np.float32)
 SHOWN = np.ones((SIZE, SIZE), np.float32)
 PLACES = places_around((SIZE, SIZE), MIDDLE, RADIUS)
+GIVEN = Highlight(0.0, *GLINT_AT)
 BROWN = np.array([90.0, 60.0, 45.0], np.float32)
 
 
@@ -30,20 +31,20 @@ def test_a_highlight_is_found_where_it_is(place: tuple[float, float]) -> None:
     patch = dull()
     patch[np.hypot(PLACES.x - place[0], PLACES.y - place[1]) < 0.15] = 250
     found = find_highlight(patch, SHOWN, PLACES)
-    assert found.light > SHINES[0]
+    assert found.missing == 0.0
     assert np.hypot(found.x - place[0], found.y - place[1]) < 0.15
 
 
 def test_neither_white_of_the_eye_nor_a_wet_lid_is_one() -> None:
     patch = dull()
     patch[(PLACES.y > 0.4) & (np.abs(PLACES.x) < 0.2)] = 250
-    assert find_highlight(patch, SHOWN, PLACES).light < SHINES[0] + SHINES[1]
-    assert find_highlight(patch, 0.0 * SHOWN, PLACES).light == 0.0
+    assert find_highlight(patch, SHOWN, PLACES).missing == 1.0
+    assert find_highlight(patch, 0.0 * SHOWN, PLACES).missing == 1.0
 
 
 def test_a_dull_iris_gets_a_pupil_and_a_highlight() -> None:
     patch = dull()
-    cleared = clear_iris(patch, SHOWN, PLACES, BROWN, 1.0, GLINT_AT)
+    cleared = clear_iris(patch, SHOWN, PLACES, BROWN, 1.0, GIVEN)
     assert light_at(cleared, *GLINT_AT) > 180.0
     assert light_at(cleared, 0.1, 0.2) < 0.7 * light_at(patch, 0.1, 0.2)
     np.testing.assert_array_equal(cleared[PLACES.away > 1.1], patch[PLACES.away > 1.1])
@@ -51,5 +52,5 @@ def test_a_dull_iris_gets_a_pupil_and_a_highlight() -> None:
 
 def test_a_clear_iris_and_what_lids_hide_stay() -> None:
     patch = dull()
-    np.testing.assert_array_equal(clear_iris(patch, SHOWN, PLACES, BROWN, 0.0, GLINT_AT), patch)
-    np.testing.assert_array_equal(clear_iris(patch, 0.0 * SHOWN, PLACES, BROWN, 1.0, GLINT_AT), patch)
+    np.testing.assert_array_equal(clear_iris(patch, SHOWN, PLACES, BROWN, 0.0, GIVEN), patch)
+    np.testing.assert_array_equal(clear_iris(patch, 0.0 * SHOWN, PLACES, BROWN, 1.0, GIVEN), patch)
