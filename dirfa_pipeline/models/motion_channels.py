@@ -32,7 +32,7 @@ HEAD_LIMITS: Final = (0.24, 0.19, 0.17, 0.30, 0.20, 0.60)
 # the bounds of single moves take from it (measured: benchmarks/evaluate_motion.py).
 SHOWN: Final[dict[str, float]] = {
     "yaw": 1.5, "pitch": 1.6, "roll": 1.45, "browDown": 2.6, "browInnerUp": 4.4, "browOuterUp": 4.4, "eyeSquint": 1.3,
-    "eyeWide": 1.4, "cheekSquint": 1.6, "smile": 1.4, "lids": 2.1,
+    "eyeWide": 1.3, "cheekSquint": 1.6, "smile": 1.4, "lids": 2.2,
 }  # fmt: skip
 
 # Eyes go along with brows, whose raises else look sleepy: what a raise of 1 adds to eyeWide and a fall of 1, beyond

@@ -37,7 +37,7 @@ GREY: Final = (3.0, 8.0)  # levels between the channels of skin over which a pic
 IRIS_EDGE: Final = 0.15  # over so much at its rim a changed iris passes into the white
 EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
 LIGHT: Final = (1.1, 0.5, 4, 0.2)  # in the middle, less at the rim, how steeply, more at the bottom
-PUPIL, PUPIL_DARK = 0.42, 0.85  # radius; share of the light that it takes
+PUPIL, PUPIL_DARK = 0.48, 0.8  # radius; share of the light that it takes
 REDRAWN: Final = 0.65  # of an iris that shows no highlight, or another colour than the other
 # Irises of few pixels show no pupil: radius in pixels over which ever less of that is done, and at most.
 FEW, MOST_OF_FEW = (8.0, 8.0), 0.6

@@ -65,7 +65,7 @@ class OwnLines:
 # the mouth. Ekman and Friesen (1978) describe which muscles draw them; depths, widths and weights were chosen by eye.
 # Seen: lines drawn on smooth foreheads and between brows look like pencil strokes.
 FOLDS: Final[tuple[Fold | OwnLines, ...]] = (
-    Fold(((129, 203, 206, 216, 212),), 0.09, 0.060, (("mouthSmile", 0.9), ("cheekSquint", 0.2), ("noseSneer", 0.5))),
+    Fold(((129, 203, 206, 216, 212),), 0.06, 0.060, (("mouthSmile", 0.9), ("cheekSquint", 0.2), ("noseSneer", 0.5))),
     OwnLines(((63, 104), (105, 69), (107, 108), 9, (151, 10), (108, 109), (69, 67), (104, 103)), False,
              (("browInnerUp", 0.6), ("browOuterUp", 0.5), ("browDown", -1.6))),
     OwnLines(((107, 9), (55, 8), (193, 168), 168, 8, 9), True,
