@@ -141,8 +141,8 @@ class BlinkDraw:
     """
     Places blinks where the accumulated hazard passes a threshold that is drawn for each blink.
 
-    The threshold is E ** diversity with E ~ Exp(1), over its mean so that the rate does not depend on it: 1 is the Poisson
-    process, 0 a regular one.
+    The threshold is E ** diversity with E ~ Exp(1), over its mean so that the rate does not depend on it: 1 is the
+    Poisson process, 0 a regular one.
 
     Args:
         shape (`Tensor` of shape `(frames,)`): How far the lids are shut in the course of a blink.
