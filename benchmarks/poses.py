@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dirfa_pipeline.animation.animation import Animation
 from dirfa_pipeline.animation.coefficients import LIP_NAMES, coefficient_index
-from dirfa_pipeline.direction.resting_smile import RestingSmile
+from dirfa_pipeline.direction.resting_look import RestingLook
 from dirfa_pipeline.face.fit import FaceFit
 
 
@@ -66,7 +66,7 @@ def pose_rows(names: tuple[str, ...], face: FaceFit) -> NDArray[np.float32]:
 
 def _row(pose: dict[str, float], face: FaceFit) -> NDArray[np.float32]:
     if not pose.keys().isdisjoint(LIP_NAMES):
-        return RestingSmile(face).apply(Animation.from_curves(1, **pose).coefficients, HELD)[0]
+        return RestingLook(face).apply(Animation.from_curves(1, **pose).coefficients, HELD)[0]
     row = face.rest_coefficients()
     for name, value in pose.items():
         row[coefficient_index(name)] = value

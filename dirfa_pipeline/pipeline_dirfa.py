@@ -29,7 +29,7 @@ from .direction.controls import Controls, direct
 from .direction.controls import neutralize as without_own_expression
 from .direction.expressions import Expression
 from .direction.facing import FACING, check_facing, face_camera
-from .direction.resting_smile import RestingSmile
+from .direction.resting_look import RestingLook
 from .errors import CheckpointError, InputError
 from .hub.checkpoint import check_component, check_layout, check_pair
 from .hub.model_card import build_model_card
@@ -492,9 +492,9 @@ class DirfaPipeline(DiffusionPipeline):
     ) -> Iterator[Chunk]:
         """Frames one by one, each with its coefficients."""
         prepared = self._prepared(portrait)
-        smile = RestingSmile(prepared.face)
+        resting = RestingLook(prepared.face)
         for piece in pieces:
-            shown = face_camera(smile.apply(piece, 1.0 / fps), prepared.face, facing)
+            shown = face_camera(resting.apply(piece, 1.0 / fps), prepared.face, facing)
             for frame, row in zip(self.face_renderer.frames(prepared, shown, alpha), piece, strict=True):
                 yield frame[None], row[None]
 
@@ -926,10 +926,10 @@ class DirfaPipeline(DiffusionPipeline):
         return videos
 
     def _render_steps(self, prepared: PreparedPortrait, take: Animation, facing: float) -> Iterator[Chunk]:
-        smile = RestingSmile(prepared.face)
+        resting = RestingLook(prepared.face)
         for start in range(0, len(take), STEP):
             rows = take.coefficients[start : start + STEP]
-            shown = face_camera(smile.apply(rows, 1.0 / take.fps), prepared.face, facing)
+            shown = face_camera(resting.apply(rows, 1.0 / take.fps), prepared.face, facing)
             yield self.face_renderer.render(prepared, shown), rows
 
 

@@ -12,7 +12,7 @@ from transformers import Wav2Vec2Model
 from ..animation.coefficients import LIP_INDICES, NUM_COEFFICIENTS
 from ..animation.easing import ramp, smoothstep
 from ..direction.controls import Controls
-from ..direction.resting_smile import RestingSmile
+from ..direction.resting_look import RestingLook
 from ..models.animation_sampler import AnimationSampler
 from ..models.face_model import FaceModel
 from ..models.face_renderer import FaceRenderer, PreparedPortrait
@@ -79,7 +79,7 @@ class LiveFace:
             encoder, sampler, self.timeline, lookahead, generator, controls.follows_arousal, device
         )  # fmt: skip
         self._direction = LiveDirection(face_model, controls, prepared.face)
-        self._smile = RestingSmile(prepared.face)
+        self._resting = RestingLook(prepared.face)
         self._time = 0.0  # of the last frame
         self._lips = np.zeros(len(_LIPS), np.float32)  # lip coefficients of the last frame
         self._interrupted = False
@@ -100,7 +100,7 @@ class LiveFace:
         row = self._settle(self._hearing.row((number + 0.5) / self._fps), time)
         row = breathe(self._listening.apply(row, time), time)
         directed = self._direction.apply(row, time)[None]
-        image = self._renderer.render(self._prepared, self._smile.apply(directed, time - self._time))[0]
+        image = self._renderer.render(self._prepared, self._resting.apply(directed, time - self._time))[0]
         if self._mark is not None:
             image = self._mark(image, time)
         audio, spoken = self.timeline.play(round((number + 1) * SOUND_RATE / self._fps))

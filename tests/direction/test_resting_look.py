@@ -1,4 +1,4 @@
-"""The photo's smile gives way to words and comes back in silence, however frames are cut."""
+"""The photo's smile and raised brows give way to words and come back in silence, however frames are cut."""
 
 from dataclasses import replace
 
@@ -8,7 +8,8 @@ import pytest
 from dirfa_pipeline import Animation, Portrait
 from dirfa_pipeline.animation.coefficients import EXPRESSION_NAMES
 from dirfa_pipeline.direction.controls import neutralize
-from dirfa_pipeline.direction.resting_smile import COMES, LINGERS, SPOKEN, RestingSmile
+from dirfa_pipeline.direction.resting_look import COMES, LINGERS, SPOKEN, RestingLook
+from dirfa_pipeline.face.brows import INNER_UP
 
 
 FRAME = 0.04  # seconds
@@ -23,7 +24,7 @@ TALK = Animation.from_curves(
 def shown(portrait: Portrait, coefficients: np.ndarray) -> np.ndarray:
     """The smile `(frames,)` of each frame, over that at rest."""
     face = portrait.face
-    smiles = face.expressions(RestingSmile(face).apply(coefficients, FRAME))[:, SMILES] / face.rest[SMILES]
+    smiles = face.expressions(RestingLook(face).apply(coefficients, FRAME))[:, SMILES] / face.rest[SMILES]
     return np.asarray(smiles.mean(1))
 
 
@@ -49,19 +50,34 @@ def test_short_gaps_between_words_bring_little_of_it(portrait: Portrait) -> None
 def test_round_lips_leave_it_and_spoken_smiles_stay(portrait: Portrait) -> None:
     face = portrait.face
     rows = Animation.from_curves(30, mouthPucker=0.8, mouthSmileLeft=0.25, mouthSmileRight=0.25).coefficients
-    np.testing.assert_allclose(face.expressions(RestingSmile(face).apply(rows, FRAME))[:, SMILES], 0.25, atol=1e-5)
+    np.testing.assert_allclose(face.expressions(RestingLook(face).apply(rows, FRAME))[:, SMILES], 0.25, atol=1e-5)
 
 
 @pytest.mark.parametrize("length", [1, 7, 40])
 def test_pieces_do_not_show(portrait: Portrait, length: int) -> None:
-    smile = RestingSmile(portrait.face)
+    smile = RestingLook(portrait.face)
     pieces = [smile.apply(TALK[start : start + length], FRAME) for start in range(0, len(TALK), length)]
-    np.testing.assert_array_equal(np.concatenate(pieces), RestingSmile(portrait.face).apply(TALK, FRAME))
+    np.testing.assert_array_equal(np.concatenate(pieces), RestingLook(portrait.face).apply(TALK, FRAME))
 
 
 def test_what_was_taken_off_is_not_taken_twice(portrait: Portrait) -> None:
     face = portrait.face
     off = neutralize(Animation(TALK), face).coefficients
-    np.testing.assert_allclose(RestingSmile(face).apply(off, FRAME), off, atol=1e-6)
+    np.testing.assert_allclose(RestingLook(face).apply(off, FRAME), off, atol=1e-6)
     unsmiling = replace(face, rest=np.zeros_like(face.rest))
-    assert RestingSmile(unsmiling).apply(TALK, FRAME) is TALK
+    assert RestingLook(unsmiling).apply(TALK, FRAME) is TALK
+
+
+def test_raised_brows_come_down_in_words_and_high_ones_stay(portrait: Portrait) -> None:
+    def inner(own: float) -> np.ndarray:
+        expression = portrait.face.expression.copy()
+        expression[INNER_UP] = own
+        face = replace(portrait.face, expression=expression)
+        return np.asarray(face.expressions(RestingLook(face).apply(TALK, FRAME))[:, INNER_UP])
+
+    raised = inner(1.0)
+    np.testing.assert_allclose(raised[:SILENCE], 1.0, atol=1e-5)
+    assert raised[SILENCE + WORDS - 1] < 0.65
+    assert raised[-1] > raised[SILENCE + WORDS + 5] + 0.05
+    assert np.abs(np.diff(raised)).max() < 0.1
+    np.testing.assert_allclose(inner(0.4), 0.4, atol=1e-5)
