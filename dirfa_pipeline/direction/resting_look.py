@@ -18,12 +18,11 @@ ARTICULATED: Final = (0.06, 0.2)  # weight of the lips' most active shape from w
 SPOKEN: Final = 0.1  # of the smile, that lips keep in words
 GOES: Final = 0.06  # seconds in which it gives way to the first word: a time constant
 LINGERS, COMES = 0.15, 0.45  # seconds of silence before it comes back, and in which it does
-# Brows that a photo shows raised come down in words, or a face that speaks looks astonished all along. The weight of
-# browInnerUp from which on they are, since many faces have high ones, and over how much they are ever more; what it
-# and browDown change by then; and a time constant in seconds.
+# Brows that a photo shows raised come down in words, or a face that speaks looks astonished all along; by eye, on
+# three photos. Many faces have high brows: a ramp of the photo's browInnerUp.
 RAISED: Final = (0.5, 0.5)
-INNER_FALLS, LOWERED = 0.5, 0.4
-BROWS_GO: Final = 0.5
+INNER_FALLS, LOWERED = 0.5, 0.4  # what raised brows lose of browInnerUp, and gain of browDown
+BROWS_GO: Final = 0.5  # seconds in which they come down: a time constant
 # All that lips and jaw do to speak: an expression that is laid over speech is no word.
 _SPEAKING = [
     index
@@ -52,7 +51,7 @@ class RestingLook:
     def __init__(self, face: FaceFit) -> None:
         self._rest = face.rest[SMILES]
         self._own = float(roundness(face.expression))
-        self._raised = float(ramp(float(face.expression[INNER_UP]), *RAISED))
+        self._raised = float(face.expression[INNER_UP])
         self._left, self._given = 0.0, 0.0  # seconds until it is back, and how far it has given way
         self._fallen = 0.0  # how far brows have come down
 
@@ -64,11 +63,12 @@ class RestingLook:
             coefficients (`np.ndarray` of shape `(frames, 58)`): See [`Animation`][dirfa_pipeline.Animation].
             seconds (`float`): From each frame to the next.
         """
-        if not self._rest.any() and self._raised == 0.0:
+        if not self._rest.any() and self._raised <= RAISED[0]:
             return coefficients
         weights = coefficients[:, :NUM_EXPRESSIONS]
         words = ramp(weights[:, _SPEAKING].max(1), *ARTICULATED)
-        given, fallen = np.array([self._follow(float(word), seconds) for word in words], np.float32).T
+        raised = ramp(self._raised + np.minimum(weights[:, INNER_UP], 0.0), *RAISED)
+        given, fallen = np.array([self._follow(*row, seconds) for row in zip(words, raised, strict=True)]).T
         kept = 1.0 - (1.0 - SPOKEN) * smoothstep(given)
         kept *= np.clip((1.0 - roundness(weights)) / max(1.0 - self._own, 1e-3), 0.0, 1.0)
         smiles = weights[:, SMILES]
@@ -79,12 +79,12 @@ class RestingLook:
         shown[:, LOWERING] += LOWERED * fallen[:, None]
         return shown
 
-    def _follow(self, word: float, seconds: float) -> tuple[float, float]:
+    def _follow(self, word: float, raised: float, seconds: float) -> tuple[float, float]:
         """How far the smile has given way, and how far brows have come down, one frame later."""
         self._left = max(word * (LINGERS + COMES), self._left - seconds)
         wanted = min(1.0, self._left / COMES)
         # It comes by itself, and goes as fast as muscles let go.
         share = 1.0 - np.exp(-seconds / GOES) if wanted > self._given else 1.0
         self._given += share * (wanted - self._given)
-        self._fallen += (1.0 - np.exp(-seconds / BROWS_GO)) * (self._raised * wanted - self._fallen)
+        self._fallen += (1.0 - np.exp(-seconds / BROWS_GO)) * (raised * wanted - self._fallen)
         return self._given, self._fallen

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
-# Of what lips were taught, how far they go in a take: smiles as far as tracked talkers' (measured:
-# benchmarks/compare_spreads.py), the mouth as wide and as narrow (benchmarks/evaluate_motion.py), and the jaw and the
-# upper lip so that mouths open no wider than that asks for: judges called some overstretched.
+# Of what lips were taught, how far they go in a take, so that mouths open, round and widen as far as tracked talkers'
+# (measured: benchmarks/compare_spreads.py and evaluate_motion.py). Judges called openings overstretched that upper
+# lips and corners made, and round mouths flat.
 SPREAD: Final = {"jawOpen": 1.05, "mouthFunnel": 1.2, "mouthPucker": 1.1} | {
     f"{name}{side}": share
     for name, share in (("mouthSmile", 0.8), ("mouthStretch", 0.9), ("mouthUpperUp", 0.8))

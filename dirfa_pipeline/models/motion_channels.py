@@ -111,8 +111,8 @@ def show_motion(motion: Tensor, start: Tensor) -> Tensor:
     shown *= motion.new_tensor([SHOWN.get(name, 1.0) for name in MOTION_NAMES])
     aside = shown[:, GAZE].square().sum(1, keepdim=True)
     shown[:, GAZE] *= aside / (aside + CONTACT**2)
-    raises = [MOTION_NAMES.index(name) for name in BROW_RAISE]
-    shown[:, raises] = bend(shown[:, raises], 1.0)  # cut off, they would stand still at their highest
+    brows = [MOTION_NAMES.index(name) for name in (*BROW_RAISE, "browDown")]
+    shown[:, brows] = bend(shown[:, brows], 1.0)  # cut off, they would stand still at their highest and lowest
     for (turn, shift), slope in ABOUT_NECK.items():
         shown[:, MOTION_NAMES.index(shift)] += slope * shown[:, MOTION_NAMES.index(turn)]
     return shown

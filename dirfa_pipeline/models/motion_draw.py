@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 ROWS: Final = 4  # of each batch of takes; empty ones fill it up
 BLINK_WITHIN: Final = 10  # frames after an event in which its blink begins
-# Times the learned chance of a blink: people blinked 29 times a minute in real clips of the length of takes, and these
-# without it 19 times (measured: benchmarks/evaluate_motion.py).
-BLINKS: Final = 1.3
+# Times the learned chance of a blink, of which none begins while another goes on: 25 come a minute then, 19 without
+# it, and 29 in real clips (measured: benchmarks/evaluate_motion.py).
+MORE_BLINKS: Final = 1.3
 # Of the leash, that channels have: brows stay where they are for a phrase, and heads turn aside for longer than in the
 # clips that taught the rest (measured: benchmarks/measure_shown.py).
 LEASHED: Final = tuple(0.2 if name.startswith("brow") else 0.75 if name == "yaw" else 1.0 for name in MOTION_NAMES)
@@ -166,7 +166,7 @@ class BlinkDraw:
     def event(self, hazard: float, frame: int) -> None:
         """Go on by one event at a frame."""
         next_threshold, place = self._draw()  # at every event, so that noise stays in order
-        self._total += BLINKS * hazard
+        self._total += MORE_BLINKS * hazard
         if self._total >= self._threshold:
             offset = int(place * BLINK_WITHIN) if self._diversity > 0 else 0
             start = max(frame + offset, self._earliest)

@@ -48,9 +48,9 @@ DARKER, LIGHTER = 1.6, 2.5  # spreads off the sheet from which on it is no skin
 STEADY: Final = 0.02  # share of the samples' weight that keeps the sheet from tilting
 SUNK: Final = (0.5, 0.78)  # of the light under the eye: a lid is no darker, without glasses and with their rims
 LIT: Final = 0.5  # of what a lid is lighter than the skin under the eye is lost at the margin: shut ones are as light
-# A lid that comes down bulges out of the shade under the brow: how far under the eye the cheek is, and the share of
-# what the lid is darker than it that is lost. Seen: without, it is .56 to .94 as light as the cheek, those of five
-# published talking heads made from the same photos .75 to .99.
+# A lid that comes down bulges out of the shade under the brow: how far under the eye the cheek is, and how far the lid
+# goes to its colour, at most as far as it is darker. Seen: without, it is .56 to .94 as light as the cheek, and .75 to
+# .99 in five published talking heads made from the same photos.
 CHEEK, OUT_OF_SHADE = 0.8, 0.25
 DOME: Final = (0.1, 0.2)  # light that the eyeball's bulge gains: between crease and margin, and along the eye
 TURNED_DOWN, TURNED_REACH = 0.25, 0.38  # measured: light lost at the margin; share of the lid over which it does

@@ -25,6 +25,8 @@ from .irises import (
     hidden_share,
     iris_circle,
     iris_colour,
+    is_seen,
+    lid_shade,
     match_irises,
     places_around,
     skin_over,
@@ -88,7 +90,6 @@ BALL_EDGE: Final = Softness(0.7, 0.06)  # between that and what is seen
 # An eyeball for a photo caught in a blink, in iris radii.
 CAUGHT: Final = (0.25, 0.25)  # blink over which the eyeball is ever more made instead of filled in
 HIDDEN: Final = (0.38, 0.04)  # hidden share of both irises over which it is, too: mirrored, half a pupil is a slot
-MADE_SHADE, MADE_SHADE_END = 0.35, 0.2  # what the upper lid takes from the ball a radius up; how far below the middle
 MADE_WHITE: Final = (0.45, 0.55)  # shares of the skin's light, and of its colour
 MADE_WHITE_ROUND: Final = (1.25, 0.2, 0.6)  # its light in the middle, what it loses a radius, and the least
 
@@ -109,6 +110,7 @@ class Eye:
             lids.
         lid ([`UpperLid`]): What comes down over it.
         opening (`float`): Of the lids in the photo, over the eye's width.
+        made (`float`): How far the eyeball without lids is drawn, in [0, 1], and not the photo's.
     """
 
     landmarks: EyeLandmarks
@@ -118,6 +120,7 @@ class Eye:
     filled: NDArray[np.uint8]
     lid: UpperLid
     opening: float
+    made: float
 
     @property
     def place(self) -> Array:
@@ -267,6 +270,7 @@ def _build_eye(
         filled=filled,
         lid=build_upper_lid(image, landmarks, eye, glasses, window),
         opening=lid_opening(eye, landmarks),
+        made=made,
     )
 
 
@@ -332,36 +336,35 @@ def _make_ball(shape: tuple[int, ...], iris: Array, radius: float, colour: Array
     light, tint = MADE_WHITE
     middle, falls, least = MADE_WHITE_ROUND
     white = (light * skin.mean() + tint * skin) * np.clip(middle - falls * places.away, least, 1.0)[..., None]
+    white = white * lid_shade(places)
     ball = white + places.disc(1.0) * (draw_iris(places, colour) - white)
-    ball *= 1.0 - MADE_SHADE * np.clip(MADE_SHADE_END - places.y, 0.0, 1.0)[..., None]
     return (cv2.GaussianBlur(ball, (0, 0), BALL_BLUR.of(radius)) + 0.5).clip(0, 255).astype(np.uint8)
 
 
 def _with_clear_irises(eyes: tuple[Eye, ...], colour: Array, unlike: float) -> tuple[Eye, ...]:
     """
-    The eyes with irises of a colour as far as either shows no highlight, they are unlike or have few pixels; the
-    highlight of one without is where the other's is.
+    The eyes with irises of a colour as far as one in sight shows no highlight, they are unlike or have few pixels; one
+    without a highlight gets it where the other's is.
     """
-    around = [
-        places_around(eye.seen.shape, circle[0] - eye.corner, circle[1])
-        for eye in eyes
-        for circle in [iris_circle(eye.landmarks, eye.source)]
-    ]
-    outlines = [eye.source[list(eye.landmarks.outline), :2] - eye.corner for eye in eyes]
-    shown = [polygon_mask(outline, whole_window(eye.seen.shape)) for outline, eye in zip(outlines, eyes, strict=True)]
-    found = [find_highlight(eye.seen, mask, places) for eye, mask, places in zip(eyes, shown, around, strict=True)]
+    circles = [iris_circle(eye.landmarks, eye.source) for eye in eyes]
+    around, shown, found = [], [], []
+    for eye, (iris, radius) in zip(eyes, circles, strict=True):
+        outline = eye.source[list(eye.landmarks.outline), :2] - eye.corner
+        around.append(places_around(eye.seen.shape, iris - eye.corner, radius))
+        shown.append(polygon_mask(outline, whole_window(eye.seen.shape)))
+        found.append(find_highlight(eye.seen, shown[-1], around[-1]))
     best = max(found, key=lambda highlight: highlight.light)
     if best.missing == 1.0:
         best = Highlight(0.0, *GLINT_AT)
     # Both alike: one clear eye next to a dull one is told at once.
-    unclear = max(unlike, *(own.missing for own in found))
+    dull = [own.missing for eye, own in zip(eyes, found, strict=True) if is_seen(eye.source, eye.landmarks)]
+    unclear = max(unlike, unclear_for_its_size(min(radius for _, radius in circles)), *dull)
     cleared = []
     for eye, mask, places, own in zip(eyes, shown, around, found, strict=True):
-        share = max(unclear, unclear_for_its_size(iris_circle(eye.landmarks, eye.source)[1]))
-        highlight = best if own.missing > 0.0 else own
-        seen = clear_iris(eye.seen, mask, places, colour, share, highlight)
-        filled = clear_iris(eye.filled, np.ones_like(mask), places, colour, share, highlight)
-        cleared.append(replace(eye, seen=seen, filled=filled) if share > 0.0 else eye)
+        highlight = best if own.missing == 1.0 else own
+        seen = clear_iris(eye.seen, mask, places, colour, unclear, highlight)
+        filled = clear_iris(eye.filled, np.ones_like(mask), places, colour, max(unclear, eye.made), highlight)
+        cleared.append(replace(eye, seen=seen, filled=filled))
     return tuple(cleared)
 
 

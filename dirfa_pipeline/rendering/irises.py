@@ -23,6 +23,7 @@ SURELY_INSIDE: Final = 0.6  # of the mask of the lids' outline
 ALIKE: Final = 0.85  # share of the way to one colour; seen: an iris in other light looks wrong once the head moves
 APART: Final = (0.10, 0.05)  # logarithmic difference of hues over which that is done; seen: smaller ones look right
 LEAST_IRIS: Final = 6  # pixels of each by which their colours are compared
+LEAST_GAP: Final = 0.4  # mean, between lids: eyes that are more shut, as in a wink, say nothing about the other
 MOST_GAIN: Final = 1.8  # of an iris's light, up or down
 DISC_CORNERS: Final = 40  # of the polygon that stands for an iris where its hidden share is measured
 
@@ -38,25 +39,27 @@ IRIS_EDGE: Final = 0.15  # over so much at its rim a changed iris passes into th
 EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
 LIGHT: Final = (1.1, 0.5, 4, 0.2)  # in the middle, less at the rim, how steeply, more at the bottom
 PUPIL, PUPIL_DARK = 0.48, 0.8  # radius; share of the light that it takes
-REDRAWN: Final = 0.65  # of an iris that shows no highlight, or another colour than the other
-# Irises of few pixels show no pupil: radius in pixels over which ever less of that is done, and at most.
+SHADE, SHADE_END = 0.35, 0.2  # what the upper lid takes from the ball a radius up; how far below the middle
+REDRAWN: Final = 0.65  # opacity of an iris that is drawn over one without a highlight, or of another colour
+# Irises of few pixels show no pupil: radius in pixels over which they are ever less unclear, and how far at most.
 FEW, MOST_OF_FEW = (8.0, 8.0), 0.6
 
 # The highlight that an iris shows, and that one without is given: without it eyes look dull.
 GLINT, GLINT_AT, GLINT_LIGHT = 0.15, (-0.28, -0.3), 0.8  # radius; place left and up; share of the way to white
 # How far out, and how far down, one is looked for: farther out is white of the eye, farther down the wet lid shines.
 GLINTS_WITHIN, GLINTS_ABOVE = 0.7, 0.2
+GLINT_BLUR: Final = 0.05  # before it is looked for: grain is none
 # How far the lightest part of an iris is on the way from its colour to white, where none is given and over how much
-# one ever more is: irises that shine have .45 to .97 in eight portraits.
+# one ever more is: irises that shine have .45 to .97 in eight portraits with irises of 10 pixels.
 SHINES: Final = (0.5, -0.2)
 
 
 class Places(NamedTuple):
-    """Where pixels lie from the middle of an iris, x and y `(height, width)`; `soft` is the blur of an edge there."""
+    """Where pixels lie from the middle of an iris, x and y `(height, width)`, and how large they are, in its radii."""
 
     x: Array
     y: Array
-    soft: float
+    pixel: float
 
     @property
     def away(self) -> Array:
@@ -66,7 +69,7 @@ class Places(NamedTuple):
     def disc(self, radius: float, x: float = 0.0, y: float = 0.0) -> Array:
         """How much of each pixel a disc covers, `(height, width, 1)` in [0, 1]."""
         distance = np.hypot(self.x - x, self.y - y)
-        return np.clip((radius - distance) / self.soft + 0.5, 0.0, 1.0)[..., None].astype(np.float32)
+        return np.clip((radius - distance) / max(EDGE, self.pixel) + 0.5, 0.0, 1.0)[..., None].astype(np.float32)
 
 
 class Highlight(NamedTuple):
@@ -85,7 +88,7 @@ class Highlight(NamedTuple):
 def places_around(shape: tuple[int, ...], iris: Array, radius: float) -> Places:
     """Those of a picture's pixels, for an iris whose middle `(2,)` and radius are told in pixels."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
-    return Places((x - iris[0]) / radius, (y - iris[1]) / radius, max(EDGE, 1.0 / radius))
+    return Places((x - iris[0]) / radius, (y - iris[1]) / radius, 1.0 / radius)
 
 
 def iris_circle(eye: EyeLandmarks, points: Array) -> tuple[Array, float]:
@@ -128,7 +131,7 @@ def match_irises(
     they differed, in [0, 1].
     """
     shown = [_shown_iris(image, landmarks, eye) for eye in eyes]
-    if min(map(len, shown)) < LEAST_IRIS:
+    if min(map(len, shown)) < LEAST_IRIS or not all(is_seen(landmarks, eye) for eye in eyes):
         return image, 0.0
     colours = [
         np.maximum(np.median(part, axis=0), 1.0) / max(float(skin_over(image, landmarks, eye).mean()), 1.0)
@@ -159,22 +162,33 @@ def hidden_share(landmarks: Array, eye: EyeLandmarks) -> float:
     return float(1.0 - area / (np.pi * radius**2))
 
 
+def is_seen(landmarks: Array, eye: EyeLandmarks) -> bool:
+    """Whether lids leave enough of an iris in sight to say how clear it is."""
+    gaps = np.linalg.norm(landmarks[list(eye.lower), :2] - landmarks[list(eye.upper), :2], axis=1)
+    return float(gaps.mean()) > LEAST_GAP * iris_circle(eye, landmarks)[1]
+
+
 def find_highlight(patch: NDArray[np.uint8], shown: Array, places: Places) -> Highlight:
     """The highlight of an iris, where `shown`, `(height, width)` in [0, 1], says that lids leave it in sight."""
     within = (shown > SURELY_INSIDE) & (places.away < GLINTS_WITHIN) & (places.y < GLINTS_ABOVE)
     if not within.any():
         return Highlight(0.0, *GLINT_AT)
-    light = cv2.GaussianBlur(patch.mean(2).astype(np.float32), (3, 3), 0)[within]
+    light = cv2.GaussianBlur(patch.mean(2).astype(np.float32), (0, 0), max(GLINT_BLUR / places.pixel, 1e-3))[within]
     usual, lightest = float(np.median(light)), int(light.argmax())
     share = (float(light[lightest]) - usual) / max(255.0 - usual, 1.0)
     return Highlight(share, float(places.x[within][lightest]), float(places.y[within][lightest]))
 
 
 def draw_iris(places: Places, colour: Array) -> Array:
-    """An iris and its pupil, `(height, width, 3)` in [0, 255], where [`Places.disc`] of 1 shows it."""
+    """An iris and its pupil under an upper lid, `(height, width, 3)` in [0, 255]; what is farther out is no iris."""
     middle, rim, steep, below = LIGHT
     light = middle - rim * np.clip(places.away, 0.0, 1.0) ** steep + below * np.clip(places.y, -1.0, 1.0)
-    return np.asarray(colour * light[..., None] * (1.0 - PUPIL_DARK * places.disc(PUPIL)))
+    return np.asarray(colour * light[..., None] * (1.0 - PUPIL_DARK * places.disc(PUPIL)) * lid_shade(places))
+
+
+def lid_shade(places: Places) -> Array:
+    """The share of its light that an eyeball has under an upper lid, `(height, width, 1)`."""
+    return np.asarray(1.0 - SHADE * np.clip(SHADE_END - places.y, 0.0, 1.0))[..., None]
 
 
 def unclear_for_its_size(radius: float) -> float:

@@ -49,7 +49,8 @@ ROUNDING: Final = 0.9  # how far it goes there
 LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to the level of its middle
 FULLER: Final = 0.45  # how far a round opening goes from that profile to an ellipse
 SEALED: Final = 0.5  # share of a round mouth's half-width that stays shut at each corner
-NARROW: Final = 0.2  # the photo's width over its own, less one, from which on it does: a wide one is a keyhole
+# The photo's width over the mouth's, less one, over which round lips seal ever more: wide ones look like keyholes.
+NARROW: Final = (0.0, 0.2)
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
@@ -98,7 +99,7 @@ class LipShape:
         rounded = float(roundness(weights))
         _level_line(vertices, parted * LEVEL * rounded)
         narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
-        _round_opening(vertices, rounded, rounded * ramp(narrowed - 1.0, 0.0, NARROW), parted)
+        _round_opening(vertices, rounded, rounded * ramp(narrowed - 1.0, *NARROW), parted)
         # The linear pucker thickens lips by itself.
         _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
         _turn_out(vertices, self.rest, rounded, parted)

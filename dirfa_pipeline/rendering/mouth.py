@@ -58,7 +58,7 @@ BEHIND: Final = Behind()
 # 10.5005/jp-journals-10024-1005).
 LIP_LENGTHS: Final = (12.5, 17.5, 23.0, 27.5, 33.0)
 INCISAL_EDGES: Final = (3.55, 3.35, 2.18, 0.80, 0.20)
-USUAL_RANGE: Final = (2.8, 3.5)  # of the same: judges missed the teeth that longer lips hide
+USUAL_RANGE: Final = (2.8, 3.5)  # of the same; judged: with the teeth that long lips hide, mouths looked empty
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral

@@ -55,16 +55,19 @@ def test_round_lips_leave_it_and_spoken_smiles_stay(portrait: Portrait) -> None:
 
 @pytest.mark.parametrize("length", [1, 7, 40])
 def test_pieces_do_not_show(portrait: Portrait, length: int) -> None:
-    smile = RestingLook(portrait.face)
-    pieces = [smile.apply(TALK[start : start + length], FRAME) for start in range(0, len(TALK), length)]
+    resting = RestingLook(portrait.face)
+    pieces = [resting.apply(TALK[start : start + length], FRAME) for start in range(0, len(TALK), length)]
     np.testing.assert_array_equal(np.concatenate(pieces), RestingLook(portrait.face).apply(TALK, FRAME))
 
 
-def test_what_was_taken_off_is_not_taken_twice(portrait: Portrait) -> None:
-    face = portrait.face
+@pytest.mark.parametrize("raised", [0.0, 1.0])
+def test_what_was_taken_off_is_not_taken_twice(portrait: Portrait, raised: float) -> None:
+    expression = portrait.face.expression.copy()
+    expression[INNER_UP] = raised
+    face = replace(portrait.face, expression=expression)
     off = neutralize(Animation(TALK), face).coefficients
     np.testing.assert_allclose(RestingLook(face).apply(off, FRAME), off, atol=1e-6)
-    unsmiling = replace(face, rest=np.zeros_like(face.rest))
+    unsmiling = replace(portrait.face, rest=np.zeros_like(face.rest))
     assert RestingLook(unsmiling).apply(TALK, FRAME) is TALK
 
 

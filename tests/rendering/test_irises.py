@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from dirfa_pipeline.rendering.irises import GLINT_AT, Highlight, clear_iris, find_highlight, places_around
+from dirfa_pipeline.rendering.irises import (
+    GLINT_AT,
+    Highlight,
+    clear_iris,
+    find_highlight,
+    places_around,
+    unclear_for_its_size,
+)
 
 
 SIZE, RADIUS = 60, 20.0
@@ -54,3 +61,11 @@ def test_a_clear_iris_and_what_lids_hide_stay() -> None:
     patch = dull()
     np.testing.assert_array_equal(clear_iris(patch, SHOWN, PLACES, BROWN, 0.0, GIVEN), patch)
     np.testing.assert_array_equal(clear_iris(patch, 0.0 * SHOWN, PLACES, BROWN, 1.0, GIVEN), patch)
+
+
+def test_a_faint_highlight_is_partly_missing_and_few_pixels_are_unclear() -> None:
+    patch = dull()
+    patch[np.hypot(PLACES.x, PLACES.y + 0.3) < 0.15] = 140
+    assert 0.0 < find_highlight(patch, SHOWN, PLACES).missing < 1.0
+    few, some, many = (unclear_for_its_size(radius) for radius in (5.0, 12.0, 30.0))
+    assert few > some > many == 0.0
