@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("--treatments", nargs="+", choices=TREATMENTS, default=list(TREATMENTS))
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="videos without a mark")
     parser.add_argument("--keys", type=int, default=2000, help="random keys to search each real video for")
-    add_option(parser, "watermark")
+    add_option(parser, "watermark-treatments")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     values: dict[str, float] = {}

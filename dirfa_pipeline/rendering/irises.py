@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from ..animation.easing import ramp
 from ..face.landmarks import EyeLandmarks
-from .masks import Window, colours_at, polygon_mask
+from ..face.measures import iris_diameter, lid_gap
+from .masks import Window, colours_at, corner_of, polygon_mask, shape_of
 
 
 Array = NDArray[np.float32]
@@ -23,7 +24,7 @@ SURELY_INSIDE: Final = 0.6  # of the mask of the lids' outline
 ALIKE: Final = 0.85  # share of the way to one colour; seen: an iris in other light looks wrong once the head moves
 APART: Final = (0.10, 0.05)  # logarithmic difference of hues over which that is done; seen: smaller ones look right
 LEAST_IRIS: Final = 6  # pixels of each by which their colours are compared
-LEAST_GAP: Final = 0.4  # mean, between lids: eyes that are more shut, as in a wink, say nothing about the other
+LEAST_GAP: Final = 0.3  # of its diameter, between lids: an eye shut more, as in a wink, says nothing of the other
 MOST_GAIN: Final = 1.8  # of an iris's light, up or down
 DISC_CORNERS: Final = 40  # of the polygon that stands for an iris where its hidden share is measured
 
@@ -146,7 +147,7 @@ def match_irises(
     for eye, colour in zip(eyes, colours, strict=True):
         window = ball_window(image, landmarks, eye)
         gain = np.clip((common / colour) ** (ALIKE * unlike), 1.0 / MOST_GAIN, MOST_GAIN)
-        soft = np.clip((1.0 - _from_iris(landmarks, eye, window)) / IRIS_EDGE, 0.0, 1.0)
+        soft = np.clip((1.0 - _places_in(window, landmarks, eye).away) / IRIS_EDGE, 0.0, 1.0)
         soft *= polygon_mask(landmarks[list(eye.outline), :2], window)
         part = image[window].astype(np.float32) * (1.0 + soft[..., None] * (gain - 1.0))
         matched[window] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
@@ -164,8 +165,7 @@ def hidden_share(landmarks: Array, eye: EyeLandmarks) -> float:
 
 def is_seen(landmarks: Array, eye: EyeLandmarks) -> bool:
     """Whether lids leave enough of an iris in sight to say how clear it is."""
-    gaps = np.linalg.norm(landmarks[list(eye.lower), :2] - landmarks[list(eye.upper), :2], axis=1)
-    return float(gaps.mean()) > LEAST_GAP * iris_circle(eye, landmarks)[1]
+    return lid_gap(landmarks, eye) > LEAST_GAP * iris_diameter(landmarks, eye)
 
 
 def find_highlight(patch: NDArray[np.uint8], shown: Array, places: Places) -> Highlight:
@@ -218,17 +218,16 @@ def skin_over(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> 
     return np.median(colours_at(image, landmarks[list(eye.crease), :2]), axis=0)
 
 
-def _from_iris(landmarks: Array, eye: EyeLandmarks, window: Window) -> Array:
-    """Distance of each pixel from the middle of the iris, in its radii."""
+def _places_in(window: Window, landmarks: Array, eye: EyeLandmarks) -> Places:
+    """Those of the pixels of a part of the photo."""
     iris, radius = iris_circle(eye, landmarks)
-    y, x = np.mgrid[window].astype(np.float32)
-    return np.asarray(np.hypot(x - iris[0], y - iris[1]) / radius, np.float32)
+    return places_around(shape_of(window), iris - corner_of(window), radius)
 
 
 def _shown_iris(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:
     """What the lids show of the iris around its pupil, `(pixels, 3)`."""
     window = ball_window(image, landmarks, eye)
-    away = _from_iris(landmarks, eye, window)
+    away = _places_in(window, landmarks, eye).away
     inside = polygon_mask(landmarks[list(eye.outline), :2], window) > SURELY_INSIDE
     pupil, limbus = SEEN_IRIS
     return image[window][inside & (away < limbus) & (away > pupil)].astype(np.float32)

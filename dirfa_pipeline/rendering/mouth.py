@@ -54,10 +54,10 @@ class Behind(NamedTuple):
 
 BEHIND: Final = Behind()
 # How far upper teeth reach below the closed lip line, by the length of the upper lip, from the nose: long lips cover
-# more of them. Means over women and men of five groups (Patel, Prajapati, Sethuraman, Naveen, 2011, doi
-# 10.5005/jp-journals-10024-1005).
-LIP_LENGTHS: Final = (12.5, 17.5, 23.0, 27.5, 33.0)
-INCISAL_EDGES: Final = (3.55, 3.35, 2.18, 0.80, 0.20)
+# more of them. Means over women and men of the three groups with the shortest lips (Patel, Prajapati, Sethuraman,
+# Naveen, 2011, doi 10.5005/jp-journals-10024-1005).
+LIP_LENGTHS: Final = (12.5, 17.5, 23.0)
+INCISAL_EDGES: Final = (3.55, 3.35, 2.18)
 USUAL_RANGE: Final = (2.8, 3.5)  # of the same; judged: with the teeth that long lips hide, mouths looked empty
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
