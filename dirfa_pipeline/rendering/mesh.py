@@ -35,7 +35,7 @@ BODY_END: Final = 2.0  # from where on nothing does
 
 ROOM: Final = 0.12  # of the face's height, between face and border: with less of it cut-off hair is held only partly
 BORDER_AROUND: Final = 0.1  # of the same: how far along the border it is looked for the person
-STEEPEST: Final = 2.2  # depth a pixel: steeper slopes fold over within 24 degrees of a turn
+STEEPEST: Final = 2.6  # depth a pixel: steeper slopes fold over within 21 degrees of a turn
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.easing import ramp, smoothstep
-from ..face.landmarks import INNER_CORNERS, INNER_LIPS, LIPS, LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from ..face.landmarks import INNER_CORNERS, INNER_LIPS, LIPS, LOWER_LIP_ROWS, MOUTH_CORNERS, UPPER_LIP_ROWS
 from .frame_state import FrameState
 from .masks import SHIFT, Softness, Window, corner_of, fixed_point, polygon_mask, shape_of, whole, window_around
 from .mouth import MouthInterior
@@ -32,6 +32,7 @@ _UPPER_EDGE, _LOWER_EDGE = (
     np.array([INNER_CORNERS[0], *rows[-1], INNER_CORNERS[1]]) for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS)
 )
 _MIDDLE = len(_UPPER_EDGE) // 2
+_OUTER_CORNERS = [outer for outer, *_ in MOUTH_CORNERS]
 
 # The light inside.
 WIDE: Final = 0.25  # gap from which on light falls in freely; filmed
@@ -78,7 +79,7 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
         mouth ([`MouthInterior`]): What is behind the lips.
         state ([`FrameState`]): The frame's pose.
     """
-    window = window_around(state.vertices[list(INNER_LIPS), :2], frame.shape, ROOM)
+    window = window_around(state.vertices[[*INNER_LIPS, *_OUTER_CORNERS], :2], frame.shape, ROOM)
     if window is None or state.parted == 0.0:
         return
     # First of all: what is drawn between the lips is as sharp as the photo.
@@ -89,9 +90,7 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
     if mask.max() > LEAST_COVER:
         painting = _interior(mouth, state, window, mask, gap)
         patch += (state.parted * mask)[..., None] * (np.minimum(painting, BRIGHTEST) - patch)
-    shut = state.parted * max(0.0, 1.0 - gap / LINE_GONE)
-    if shut > 0.0:
-        _close(patch, state, window, shut, _toned(LIP_LINE, mouth))
+    _close(patch, state, window, _toned(LIP_LINE, mouth))
     frame[window] = np.clip(patch + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -143,23 +142,29 @@ def _narrow_shade(mask: Array, scale: float, narrow: float) -> Array:
     return np.asarray(1.0 - CONTACT * narrow * (1.0 - np.clip(inner, 0.0, 1.0)), np.float32)
 
 
-def _close(patch: Array, state: FrameState, window: Window, shut: float, taken: Array) -> None:
-    """Draw a share of the line where lips meet, which takes as much of each channel, into a window, in place."""
+def _close(patch: Array, state: FrameState, window: Window, taken: Array) -> None:
+    """Draw the line where lips meet, which takes as much of each channel, into a window, in place."""
     lips, scale = state.rig.lips, state.camera.scale
-    core, shadow = _lip_line(state.vertices, window, scale)
+    core, shadow, grown = _lip_line(state, window)
     # Along the slit the mesh is a pixel wide and its edge a staircase.
     smooth = cv2.GaussianBlur(patch, (0, 0), SLIT_BLUR.of(scale))
-    patch += (shut * np.minimum(1.0, core + shadow))[..., None] * (smooth - patch)
+    patch += np.minimum(1.0, core + shadow)[..., None] * (smooth - patch)
     rolled = min(1.0, float(lips.hidden(state.weights).max()) / ROLLED)
-    strength = shut * (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled))
-    patch *= 1.0 - strength * np.minimum(1.0, CORE * core + SHADOW * shadow)[..., None] * taken
+    strength = (OWN_LINE + (1.0 - OWN_LINE) * max(lips.open_photo, rolled)) * grown
+    patch *= 1.0 - (strength * np.minimum(1.0, CORE * core + SHADOW * shadow))[..., None] * taken
 
 
-def _lip_line(vertices: Array, window: Window, scale: float) -> tuple[Array, Array]:
-    """The line between closed lips: a thin core and a soft shadow, each `(height, width)` in [0, 1]."""
-    upper, lower = (vertices[list(row[-1]), :2] for row in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
-    right, left = (vertices[[corner], :2] for corner in INNER_CORNERS)
-    middle = np.concatenate([right, 0.5 * (upper + lower), left])
+def _lip_line(state: FrameState, window: Window) -> tuple[Array, Array, Array]:
+    """
+    The line between lips where they touch: a thin core and a soft shadow, each `(height, width)` in [0, 1]; and how
+    far it has grown, from its ends on, in each column, `(width,)`.
+    """
+    vertices, scale = state.vertices[:, :2], state.camera.scale
+    outer = vertices[_OUTER_CORNERS]
+    inner = 0.5 * (vertices[_UPPER_EDGE] + vertices[_LOWER_EDGE])
+    # Next to teeth a photo's lips have no line; in a shut mouth it ends where they grow together.
+    ends = inner[[0, -1]] + state.rig.lips.open_photo * (outer - inner[[0, -1]])
+    middle = np.concatenate([ends[:1], inner, ends[1:]])
     curve = smooth_outline(middle)[: CURVE_STEPS * (len(middle) - 1) + 1]
     line = np.zeros(shape_of(window), np.uint8)
     points = fixed_point(curve - corner_of(window))
@@ -167,11 +172,12 @@ def _lip_line(vertices: Array, window: Window, scale: float) -> tuple[Array, Arr
     core, shadow = (
         cv2.GaussianBlur(line, (0, 0), blur.of(scale)).astype(np.float32) for blur in (CORE_BLUR, SHADOW_BLUR)
     )
-    # It fades where the lips grow together.
-    across = np.mgrid[window][1].astype(np.float32)
-    ends = np.minimum(across - middle[0, 0], middle[-1, 0] - across) / (LINE_END * scale)
-    ends = np.clip(LINE_START + ends, 0.0, 1.0) / 255.0
-    return core * ends, shadow * ends
+    across = np.arange(window[1].start, window[1].stop, dtype=np.float32)
+    grown = LINE_START + np.minimum(across - ends[0, 0], ends[1, 0] - across) / (LINE_END * scale)
+    gaps = state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1]
+    shut = np.interp(across, inner[:, 0], 1.0 - ramp(gaps, 0.0, LINE_GONE))
+    share = (state.parted * shut / 255.0).astype(np.float32)
+    return core * share, shadow * share, np.clip(grown, 0.0, 1.0)
 
 
 def _sharpen(frame: NDArray[np.uint8], state: FrameState) -> None:
