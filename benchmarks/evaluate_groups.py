@@ -11,7 +11,7 @@ the same as for evaluate_likeness.py. All photos get the same motion: a take of 
 for which 1 is perfect, are
 
 - still, moving: cosine of identity between photo and frames, without and with head motion;
-- sharp: deviation of the Laplacian within the mouth, relative to the photo, or the inverse if above 1;
+- sharp: deviation of the Laplacian on the lips, relative to the photo, or the inverse if above 1;
 - opening: slope of the lips' opening detected in frames, relative to the requested one, or the inverse if above 1;
 - shut: share of the gap between the lids that a blink closes;
 - turn: yaw detected in frames, relative to the requested 15 degrees, or the inverse if above 1.
@@ -30,7 +30,7 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from evaluate_likeness import MOUTHS, Descriptor, Embedder
+from evaluate_likeness import Descriptor, Embedder, mouths_sharpness
 from numpy.typing import NDArray
 from poses import POSES
 
@@ -38,8 +38,6 @@ from dirfa_pipeline import Animation, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
 from dirfa_pipeline.capture.detector import FaceDetector
 from dirfa_pipeline.capture.portrait import Portrait
-from dirfa_pipeline.evaluation.tracking import sharpness
-from dirfa_pipeline.face.landmarks import LIPS
 from dirfa_pipeline.face.measures import eye_gaps, lip_aperture
 
 
@@ -77,17 +75,16 @@ def measure(
     still[:, NUM_EXPRESSIONS:] = 0.0
     values = {}
     for name, coefficients in (("still", still), ("moving", motion)):
-        found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients))]
+        found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients), facing=0.0)]
         values[name] = float(np.mean([photo @ face for face in found if face is not None]))
-    curves = [POSES[name] for name in (*MOUTHS, "blink")] + [{"jawOpen": jaw} for jaw in JAWS] + [{"yaw": YAW}]
+    curves = [POSES["blink"]] + [{"jawOpen": jaw} for jaw in JAWS] + [{"yaw": YAW}]
     rows = np.stack([Animation.from_curves(1, **curve).coefficients[0] for curve in curves])
     rows[-1] = portrait.face.rest_coefficients()
     rows[-1, NUM_EXPRESSIONS] += np.radians(YAW)
-    *frames, turned = pipe.render(portrait, Animation(rows))
-    rest = sharpness(portrait.image, portrait.landmarks, LIPS)
-    mouths = [(sharpness(frame, portrait.landmarks, LIPS) / rest) ** 0.5 for frame in frames[: len(MOUTHS)]]
+    *frames, turned = pipe.render(portrait, Animation(rows), facing=0.0)
+    mouths = mouths_sharpness(pipe.face_renderer, pipe.face_renderer.prepare(portrait))
     values["sharp"] = float(np.mean([as_one(mouth) for mouth in mouths]))
-    seen = [detector.find_faces(frame)[0] for frame in frames[len(MOUTHS) :]]
+    seen = [detector.find_faces(frame)[0] for frame in frames]
     values["shut"] = 1.0 - float(np.mean(eye_gaps(seen[0]))) / float(np.mean(eye_gaps(portrait.landmarks)))
     asked = lip_aperture(portrait.face.vertices(rows[-1 - len(JAWS) : -1]))
     values["opening"] = as_one(float(np.polyfit(asked, lip_aperture(np.stack(seen[1:])), 1)[0]))

@@ -1,5 +1,5 @@
 """
-Measure whether the face keeps the person's identity, and the mouth the sharpness of the photo.
+Measure whether the face keeps the person's identity, and the lips the sharpness of the photo.
 
     pip install dlib-bin face_recognition_models
     python benchmarks/evaluate_likeness.py SPEECH PHOTO... --weights weights/dirfa-base --embedder MODELS
@@ -7,32 +7,36 @@ Measure whether the face keeps the person's identity, and the mouth the sharpnes
 MODELS is the folder `face_recognition_models/models` of that package: a shape predictor and a residual network (King,
 2017; CC0). According to its author, two images show the same person if their descriptors, of length one, are less than
 0.6 apart. The photo's identity is compared with that of frames of the speech, with and without head motion, and with
-that of the photo's face turned by 15 degrees. Sharpness is the deviation of the Laplacian within the photo's mouth,
-relative to the photo.
+that of the photo's face turned by 15 degrees. Sharpness is the deviation of the Laplacian on the lips, away from their
+edges and from what is between them, relative to the photo; photos with shut mouths and with open ones are told apart.
 """
 
 import argparse
 from contextlib import closing
 from pathlib import Path
 
+import cv2
 import dlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from poses import POSES, pose_rows
+from poses import pose_rows
 from results import add_option, record
 
 from dirfa_pipeline import Animation, AudioClip, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.capture.detector import FaceDetector
-from dirfa_pipeline.evaluation.tracking import sharpness
-from dirfa_pipeline.face.landmarks import LIPS
+from dirfa_pipeline.face.landmarks import INNER_LIPS
+from dirfa_pipeline.models.face_renderer import FaceRenderer, PreparedPortrait
+from dirfa_pipeline.rendering.masks import ellipse, polygon, whole
+from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE
 
 
 Frame = NDArray[np.uint8]
 Descriptor = NDArray[np.float64]
 MOUTHS = ("silence", "p", "smile")
+LIPS_EDGE = 0.03  # inter-ocular distances from their edges that are left out
 TURNS = ("yaw+15", "yaw-15", "pitch+15", "pitch-15", "roll+15", "roll-15")
 
 
@@ -55,6 +59,27 @@ class Embedder:
         return values / np.linalg.norm(values)
 
 
+def lip_sharpness(picture: Frame, points: NDArray[np.float32], scale: float) -> float:
+    """Deviation of the Laplacian on lips whose landmarks are `(478, 3)`, in a face with so large a scale."""
+    edge = ellipse(whole(LIPS_EDGE * scale))
+    outer, inner = (polygon(points[list(line), :2], picture.shape) for line in (LIP_OUTLINE, INNER_LIPS))
+    lips = (cv2.erode(outer, edge) > 0) & (cv2.dilate(inner, edge) == 0)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
+    return float(cv2.Laplacian(grey, cv2.CV_64F)[lips].std())
+
+
+def mouths_sharpness(renderer: FaceRenderer, prepared: PreparedPortrait) -> list[float]:
+    """Sharpness of the lips in each of `MOUTHS`, relative to the photo's."""
+    portrait, scale = prepared.portrait, prepared.face.scale
+    rows = pose_rows(MOUTHS, portrait.face)
+    photo = lip_sharpness(portrait.image, portrait.landmarks, scale)
+    frames = renderer.frames(prepared, rows)
+    return [
+        lip_sharpness(frame, prepared.pose(row).vertices, scale) / photo
+        for frame, row in zip(frames, rows, strict=True)
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("speech", type=Path)
@@ -71,7 +96,7 @@ def main() -> None:
     samples = int(options.frames * options.step / ANIMATION_FPS * clip.sampling_rate)
     clip = AudioClip(clip.samples[:, :samples], clip.sampling_rate)
     likeness: dict[str, list[float]] = {"head still": [], "head moves": [], "head turned": []}
-    sharp: list[list[float]] = []
+    sharp: dict[str, list[list[float]]] = {"shut": [], "open": []}
     with closing(FaceDetector(video=False)) as detector:
         embed = Embedder(options.embedder, detector)
         for index, path in enumerate(options.photos):
@@ -86,14 +111,10 @@ def main() -> None:
             for kind, coefficients in zip(likeness, (still, moving, turned), strict=True):
                 found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients))]
                 likeness[kind] += [float(photo @ face) for face in found if face is not None]
-            curves = [POSES[name] for name in MOUTHS]
-            poses = np.stack([Animation.from_curves(1, **curve).coefficients[0] for curve in curves])
-            frames = pipe.render(portrait, Animation(poses))
-            rest, *mouths = (sharpness(picture, portrait.landmarks, LIPS) for picture in (portrait.image, *frames))
-            sharp.append([(mouth / rest) ** 0.5 for mouth in mouths])
-            print(
-                path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, sharp[-1], strict=True)), flush=True
-            )
+            prepared = pipe.face_renderer.prepare(portrait)
+            mouths = mouths_sharpness(pipe.face_renderer, prepared)
+            sharp["open" if prepared.lips.open_photo > 0.5 else "shut"].append(mouths)
+            print(path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, mouths, strict=True)), flush=True)
     values: dict[str, float] = {}
     for kind, cosines in likeness.items():
         distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * np.array(cosines)))
@@ -104,8 +125,10 @@ def main() -> None:
         name = {"head still": "still", "head moves": "moving", "head turned": "turned"}[kind]
         values |= {f"cosine.{name}": float(np.mean(cosines)), f"distance.{name}": float(distances.mean())}
         values["distance.largest"] = max(values.get("distance.largest", 0.0), distances.max())
-    print("sharpness:", *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)))
-    values |= {f"sharpness.{name}": value for name, value in zip(MOUTHS, np.mean(sharp, 0), strict=True)}
+    for mouth, scores in sharp.items():
+        means = dict(zip(MOUTHS, np.mean(scores, 0), strict=True))
+        print(f"sharpness, {mouth}:", *(f"{name} {value:.2f}" for name, value in means.items()))
+        values |= {f"sharpness.{mouth}.{name}": float(value) for name, value in means.items()}
     record(options.record, values, options.weights)
 
 

@@ -1,6 +1,7 @@
 """Lips from what is heard: a decoder of phones and effort, and gates that shut the mouth after all smoothing."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +19,11 @@ OPENING_NAMES: Final = (
     "jawOpen", "mouthClose", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthShrugUpper",
     "mouthUpperUpLeft", "mouthUpperUpRight",
 )  # fmt: skip
+PARTING: Final = 0.3  # of a closure, that lips have in the frames next to it: they part and meet within 80 ms
+# At closures lips meet over a jaw that stays this much lowered: it is too slow to go up and down for each of them. A
+# jawOpen is closed by as much of mouthClose, as ARKit has it, and a little more.
+JAW_STAYS, CLOSES = 0.6, 1.1
+JAW, CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
 # At f and v the lower lip is drawn in and meets the upper teeth, which show. Tracks at 25 frames a second hardly see
 # it (a rolled lip of .13 on average), so this is how a phonetician poses it; weights from which on the lips are there.
 TUCKED: Final = {"mouthRollLower": 0.6, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2}
@@ -100,16 +106,21 @@ class LipGates:
         Gate `lips`, of shape `(batch, frames, lips)`, by `speech`, of shape `(batch, 2 * frames, visemes + 1)`.
 
         In pauses they go to zero. At f and v the lower lip meets the upper teeth. At closures nothing opens them, and
-        `closed_lips`, of shape `(lips,)`, says how far they are pressed at least; round and wide lips stay so: "boo"
-        is not "bee".
+        `closed_lips`, of shape `(lips,)`, says how far they are pressed at least; the jaw stays lowered in part, and
+        round and wide lips stay so: "boo" is not "bee".
         """
         quiet = self._rest(speech)
         lips = _tuck(lips, speech) * (1.0 - quiet)
-        shut = self._closure(speech) * (1.0 - quiet)
+        closure = self._closure(speech)
+        # No flash of 40 ms between two closed frames, and no snap next to one.
+        lone = _around(torch.maximum(closure, quiet), torch.minimum)
+        parting = PARTING * _around(closure, torch.maximum)
+        shut = torch.maximum(torch.maximum(closure, lone), parting) * (1.0 - quiet)
         opens = torch.tensor([name in OPENING_NAMES for name in LIP_NAMES], device=lips.device)
         closed = torch.maximum(lips, closed_lips).masked_fill(opens, 0.0)
-        lips = lips + shut * (closed - lips)
-        return lips * (1.0 - _lone_openings(torch.maximum(shut, quiet)))
+        closed[..., JAW] = JAW_STAYS * lips[..., JAW]
+        closed[..., CLOSE] = CLOSES * closed[..., JAW]
+        return lips + shut * (closed - lips)
 
     def _closure(self, speech: Tensor) -> Tensor:
         per_frame = speech[..., len(VISEME_NAMES)].unflatten(-1, (-1, FEATURES_PER_FRAME)).mean(-1, keepdim=True)
@@ -144,7 +155,6 @@ def _smoothstep(values: Tensor, low: float, high: float) -> Tensor:
     return x * x * (3.0 - 2.0 * x)
 
 
-def _lone_openings(closed: Tensor) -> Tensor:
-    """How much more closed a frame must be to be no flash of 40 ms between two closed ones: `(batch, frames, 1)`."""
-    around = torch.minimum(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))
-    return (around - closed).clamp_min(0.0)
+def _around(closed: Tensor, both: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """What the frame before and the one after make together, `(batch, frames, 1)`; beyond the ends all is open."""
+    return both(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))

@@ -39,15 +39,16 @@ GREY: Final = (3.0, 8.0)  # levels between the channels of skin over which a pic
 IRIS_EDGE: Final = 0.15  # over so much at its rim a changed iris passes into the white
 EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
 LIGHT: Final = (1.1, 0.5, 4, 0.2)  # in the middle, less at the rim, how steeply, more at the bottom
-PUPIL, PUPIL_DARK = 0.44, 0.8  # radius; share of the light that it takes
+PUPIL, PUPIL_DARK = 0.48, 0.8  # radius; share of the light that it takes
 SHADE, SHADE_END = 0.35, 0.2  # what the upper lid takes from the ball a radius up; how far below the middle
 MOST_LIGHTER: Final = 1.6  # that a drawn iris is made so that an iris stays as light as it was
 REDRAWN: Final = 0.65  # opacity of an iris that is drawn over one without a highlight, or of another colour
 # Irises of few pixels show no pupil: radius in pixels over which they are ever less unclear, and how far at most.
 FEW, MOST_OF_FEW = (8.0, 8.0), 0.6
+VERY_FEW: Final = (10.0, -4.0)  # radius in pixels under which the photo's own pupil cannot be told from the iris
 
 # The highlight that an iris shows, and that one without is given: without it eyes look dull.
-GLINT, GLINT_AT, GLINT_LIGHT = 0.15, (-0.28, -0.3), 0.65  # radius; place left and up; share of the way to white
+GLINT, GLINT_AT, GLINT_LIGHT = 0.15, (-0.28, -0.3), 0.8  # radius; place left and up; share of the way to white
 # How far out, and how far down, one is looked for: farther out is white of the eye, farther down the wet lid shines.
 GLINTS_WITHIN, GLINTS_ABOVE = 0.7, 0.2
 GLINT_BLUR: Final = 0.05  # before it is looked for: grain is none
@@ -210,10 +211,10 @@ def clear_iris(
     picture, shown = patch.astype(np.float32), shown[..., None]
     soft = np.clip((1.0 - places.away) / IRIS_EDGE, 0.0, 1.0)[..., None]
     drawn = draw_iris(places, colour)
-    # Where pixels are few, the photo's own pupil has darkened the colour already: a second one would darken it again.
+    # In very few pixels the photo's own pupil has darkened the colour already: a second one would darken it again.
     seen = shown * places.disc(1.0)
-    lost = float((seen * picture).sum()) / max(float((seen * drawn).sum()), 1.0)
-    drawn *= np.clip(lost, 1.0, MOST_LIGHTER)
+    lost = float(np.clip((seen * picture).sum() / max(float((seen * drawn).sum()), 1.0), 1.0, MOST_LIGHTER))
+    drawn *= 1.0 + ramp(1.0 / places.pixel, *VERY_FEW) * (lost - 1.0)
     picture += REDRAWN * unclear * shown * soft * (drawn - picture)
     picture += GLINT_LIGHT * unclear * shown * places.disc(GLINT, highlight.x, highlight.y) * (255.0 - picture)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)

@@ -49,6 +49,7 @@ ROUNDING: Final = 0.9  # how far it goes there
 LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to the level of its middle
 FULLER: Final = 0.45  # how far a round opening goes from that profile to an ellipse
 SEALED: Final = 0.5  # share of a round mouth's half-width that stays shut at each corner
+LEAST_ASPECT: Final = 1.6  # width of an opening over its height that sealed corners leave: taller ones are keyholes
 # The photo's width over the mouth's, less one, over which round lips seal ever more: wide ones look like keyholes.
 NARROW: Final = (0.0, 0.2)
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
@@ -186,8 +187,9 @@ def _round_opening(vertices: Array, rounded: float, sealed: float, share: float)
     inner_upper, inner_lower = _UPPER[-1], _LOWER[-1]
     right, left = vertices[_RIGHT_CORNER[-1], 0], vertices[_LEFT_CORNER[-1], 0]
     middle = 0.5 * (vertices[inner_upper, 0] + vertices[inner_lower, 0])
-    place = np.abs(2.0 * (middle - right) / max(float(left - right), 1e-3) - 1.0) / (1.0 - SEALED * sealed)
-    gap = vertices[inner_lower, 1] - vertices[inner_upper, 1]
+    gap, width = vertices[inner_lower, 1] - vertices[inner_upper, 1], max(float(left - right), 1e-3)
+    sealed = min(SEALED * sealed, max(0.0, 1.0 - LEAST_ASPECT * float(gap[len(gap) // 2]) / width))
+    place = np.abs(2.0 * (middle - right) / width - 1.0) / (1.0 - sealed)
     profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0) ** (1.0 - FULLER * rounded)
     change = share * (ROUNDING + (1.0 - ROUNDING) * rounded) * (profile * gap[len(gap) // 2] - gap)
     above = UPPER_SHARE[0] + UPPER_SHARE[1] * rounded

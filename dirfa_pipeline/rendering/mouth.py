@@ -63,7 +63,7 @@ EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 5.0  # of them that rounded lips cover; neutral
 OVERLAP: Final = 0.6  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
-LOWER_HINT: Final = 3.0  # of the lower teeth, that a wide open mouth shows; judged
+LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
 AT_TEETH: Final = 0.86  # of the chin's way, that the lower teeth go: it lies 105 from the joint
@@ -91,7 +91,7 @@ class Flesh(NamedTuple):
 
 
 GUM: Final = Flesh(0.60, 0.50, (1.0, 0.60, 0.60))
-TONGUE: Final = Flesh(0.62, 0.42, (1.0, 0.66, 0.66))  # filmed
+TONGUE: Final = Flesh(0.42, 0.48, (1.0, 0.56, 0.56))  # filmed
 THROAT: Final = Flesh(0.32, 0.30, (1.0, 0.42, 0.38))  # filmed
 CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colour is taken
 CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
@@ -104,7 +104,7 @@ EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eye
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
-LOWER_SHADE: Final = np.array([0.95, 0.91, 0.87])  # light of lower teeth over that of upper ones; judged
+LOWER_SHADE: Final = np.array([1.0, 0.96, 0.92])  # light of lower teeth over that of upper ones; judged
 WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
@@ -123,7 +123,7 @@ THROAT_MIDDLE, THROAT_UPRIGHT = 0.1, 0.5  # how far below the centre it is darke
 TONGUE_TOP: Final = (0.03, 0.3, 2.6)  # of its outline: at the middle, lower at the sides, and how steeply
 TONGUE_EDGE, TONGUE_SIDES = 3.5, 2.5  # slopes of its alpha along the top and at the sides
 TONGUE_BENDS: Final = 1.6  # slope at which its light grows from the top
-BACK_SHADE, BLADE_SHADE = 0.45, 0.92  # how light the upper edge is of the tongue's back, and of its blade; filmed
+BACK_SHADE, BLADE_SHADE = 0.34, 0.92  # how light the upper edge is of the tongue's back, and of its blade; filmed
 GROOVE_DEPTH, GROOVE_WIDTH = 0.09, 0.10  # of its light, and half-width
 TONGUE_ROUND: Final = 0.25  # of its light that it loses at the sides
 

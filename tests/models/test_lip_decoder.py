@@ -6,12 +6,13 @@ from tiny import tiny_sampler
 
 from dirfa_pipeline import AnimationSampler
 from dirfa_pipeline.animation.coefficients import LIP_NAMES
-from dirfa_pipeline.models.lip_decoder import OPENING_NAMES, LipDecoder
+from dirfa_pipeline.models.lip_decoder import CLOSE, JAW, JAW_STAYS, OPENING_NAMES, LipDecoder
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 
 
 CLOSURE = len(VISEME_NAMES)
 OPENING = [LIP_NAMES.index(name) for name in OPENING_NAMES]
+LIPS_ALONE = [index for index in OPENING if index not in (JAW, CLOSE)]
 
 
 def heard(viseme: str, frames: int = 40) -> torch.Tensor:
@@ -43,7 +44,7 @@ def test_closures_shut_the_lips_last_and_keep_them_round(sampler: AnimationSampl
     speech = heard("round_close")
     speech[:, 40:44, CLOSURE] = 1.0
     lips = sampler.lips(speech)[0]
-    assert (lips[20:22, OPENING] == 0.0).all()
+    assert (lips[20:22, LIPS_ALONE] == 0.0).all()
     assert (lips[16, OPENING] > 0.4).all()
     assert lips[20, LIP_NAMES.index("mouthPucker")].item() == pytest.approx(0.5)
     assert lips[20, LIP_NAMES.index("mouthPressLeft")].item() == pytest.approx(0.9)
@@ -61,7 +62,25 @@ def test_f_draws_the_lower_lip_in_to_the_teeth(sampler: AnimationSampler) -> Non
     assert lips["mouthUpperUpLeft"][20] > 0.0
     assert lips["jawOpen"][20] == lips["jawOpen"][10]
     speech[:, 40:44, CLOSURE] = 1.0
-    assert (sampler.lips(speech)[0, 20, OPENING] == 0.0).all()
+    assert (sampler.lips(speech)[0, 20, LIPS_ALONE] == 0.0).all()
+
+
+def test_lips_meet_over_a_jaw_that_stays_lowered(sampler: AnimationSampler) -> None:
+    sampler.lip_decoder.output.weight.data.zero_()
+    speech = heard("open")
+    speech[:, 40:44, CLOSURE] = 1.0
+    lips = sampler.lips(speech)[0]
+    assert lips[20, JAW].item() == pytest.approx(JAW_STAYS * lips[10, JAW].item())
+    assert lips[20, CLOSE] > lips[20, JAW]
+
+
+def test_lips_part_in_more_than_one_frame(sampler: AnimationSampler) -> None:
+    sampler.lip_decoder.output.weight.data.zero_()
+    speech = heard("open")
+    speech[:, 40:44, CLOSURE] = 1.0
+    lower = sampler.lips(speech)[0, :, LIP_NAMES.index("mouthLowerDownLeft")]
+    for next_to in (19, 22):
+        assert 0.0 < lower[next_to] < lower[10]
 
 
 def test_a_pause_rests_and_no_closure_is_left_in_it(sampler: AnimationSampler) -> None:
