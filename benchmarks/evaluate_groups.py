@@ -33,6 +33,7 @@ import torch
 from evaluate_likeness import Descriptor, Embedder, mouths_sharpness
 from numpy.typing import NDArray
 from poses import POSES
+from results import add_option, record
 
 from dirfa_pipeline import Animation, DirfaPipeline, load_audio
 from dirfa_pipeline.animation.coefficients import NUM_EXPRESSIONS
@@ -112,6 +113,7 @@ def main() -> None:
     parser.add_argument("--embedder", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=4, help="frames of each photo, still and moving")
     parser.add_argument("--max-size", type=int, default=512)
+    add_option(parser, "groups")
     options = parser.parse_args()
     warnings.simplefilter("ignore", UserWarning)
     torch.set_num_threads(1)
@@ -137,11 +139,16 @@ def main() -> None:
                     people[way, group].append(values)
     print(f"{'group':24} {'n':>4}  " + "  ".join(f"{name:6}" for name in MEASURES))
     mean = show("everybody", everybody)
+    values = {f"everybody.{measure}": value for measure, value in mean.items()} | {"everybody.people": len(everybody)}
     for (way, group), scores in sorted(people.items()):
-        show(f"{way}: {group}", scores, mean)
+        means = show(f"{way}: {group}", scores, mean)
+        least = {measure: value / mean[measure] for measure, value in means.items()}
+        values |= {f"{way}.{group}.{measure}": share for measure, share in least.items()}
+        values |= {f"{way}.{group}.people": len(scores), f"{way}.{group}.least": min(least.values())}
     show("photo", [dict.fromkeys(MEASURES, 1.0) | {"opening": 0.0, "shut": 0.0, "turn": 0.0}])
     alike = np.array(identities) @ np.array(identities).T
     print(f"identity of others: {alike[~np.eye(len(alike), dtype=bool)].mean():.3f}")
+    record(options.record, values, options.weights)
 
 
 if __name__ == "__main__":

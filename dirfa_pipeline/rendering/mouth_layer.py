@@ -145,7 +145,10 @@ def _narrow_shade(mask: Array, scale: float, narrow: float) -> Array:
 def _close(patch: Array, state: FrameState, window: Window, taken: Array) -> None:
     """Draw the line where lips meet, which takes as much of each channel, into a window, in place."""
     lips, scale = state.rig.lips, state.camera.scale
-    core, shadow, grown = _lip_line(state, window)
+    touching = 1.0 - ramp(state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1], 0.0, LINE_GONE)
+    if lips.open_photo == 0.0 and not touching[1:-1].any():
+        return  # the corners of a photo's shut mouth have its own line
+    core, shadow, grown = _lip_line(state, window, touching)
     # Along the slit the mesh is a pixel wide and its edge a staircase.
     smooth = cv2.GaussianBlur(patch, (0, 0), SLIT_BLUR.of(scale))
     patch += np.minimum(1.0, core + shadow)[..., None] * (smooth - patch)
@@ -154,10 +157,11 @@ def _close(patch: Array, state: FrameState, window: Window, taken: Array) -> Non
     patch *= 1.0 - (strength * np.minimum(1.0, CORE * core + SHADOW * shadow))[..., None] * taken
 
 
-def _lip_line(state: FrameState, window: Window) -> tuple[Array, Array, Array]:
+def _lip_line(state: FrameState, window: Window, touching: Array) -> tuple[Array, Array, Array]:
     """
-    The line between lips where they touch: a thin core and a soft shadow, each `(height, width)` in [0, 1]; and how
-    far it has grown, from its ends on, in each column, `(width,)`.
+    The line between lips where they touch, which `touching`, `(11,)` in [0, 1], says from corner to corner: a thin
+    core and a soft shadow, each `(height, width)` in [0, 1]; and how far it has grown, from its ends on, in each
+    column, `(width,)`.
     """
     vertices, scale = state.vertices[:, :2], state.camera.scale
     outer = vertices[_OUTER_CORNERS]
@@ -174,9 +178,7 @@ def _lip_line(state: FrameState, window: Window) -> tuple[Array, Array, Array]:
     )
     across = np.arange(window[1].start, window[1].stop, dtype=np.float32)
     grown = LINE_START + np.minimum(across - ends[0, 0], ends[1, 0] - across) / (LINE_END * scale)
-    gaps = state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1]
-    shut = np.interp(across, inner[:, 0], 1.0 - ramp(gaps, 0.0, LINE_GONE))
-    share = (state.parted * shut / 255.0).astype(np.float32)
+    share = (state.parted * np.interp(across, inner[:, 0], touching) / 255.0).astype(np.float32)
     return core * share, shadow * share, np.clip(grown, 0.0, 1.0)
 
 
