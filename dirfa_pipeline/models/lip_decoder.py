@@ -23,6 +23,8 @@ PARTING: Final = 0.3  # of a closure, that lips have in the frames next to it: t
 # At closures lips meet over a jaw that stays this much lowered: it is too slow to go up and down for each of them. A
 # jawOpen is closed by as much of mouthClose, as ARKit has it, and a little more.
 JAW_STAYS, CLOSES = 0.6, 1.1
+# They are pressed and rolled in a little as they do, which tracks at 25 frames a second hardly see, either.
+PRESSED: Final = {"mouthPressLeft": 0.25, "mouthPressRight": 0.25, "mouthRollLower": 0.15, "mouthRollUpper": 0.1}
 JAW, CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
 # At f and v the lower lip is drawn in and meets the upper teeth, which show. Tracks at 25 frames a second hardly see
 # it (a rolled lip of .13 on average), so this is how a phonetician poses it; weights from which on the lips are there.
@@ -117,7 +119,8 @@ class LipGates:
         parting = PARTING * _around(closure, torch.maximum)
         shut = torch.maximum(torch.maximum(closure, lone), parting) * (1.0 - quiet)
         opens = torch.tensor([name in OPENING_NAMES for name in LIP_NAMES], device=lips.device)
-        closed = torch.maximum(lips, closed_lips).masked_fill(opens, 0.0)
+        pressed = torch.maximum(closed_lips, lips.new_tensor([PRESSED.get(name, 0.0) for name in LIP_NAMES]))
+        closed = torch.maximum(lips, pressed).masked_fill(opens, 0.0)
         closed[..., JAW] = JAW_STAYS * lips[..., JAW]
         closed[..., CLOSE] = CLOSES * closed[..., JAW]
         return lips + shut * (closed - lips)
