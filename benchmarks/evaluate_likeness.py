@@ -37,6 +37,7 @@ Frame = NDArray[np.uint8]
 Descriptor = NDArray[np.float64]
 MOUTHS = ("silence", "p", "smile")
 LIPS_EDGE = 0.03  # inter-ocular distances from their edges that are left out
+LEAST_LIPS = 20  # pixels
 TURNS = ("yaw+15", "yaw-15", "pitch+15", "pitch-15", "roll+15", "roll-15")
 
 
@@ -64,6 +65,8 @@ def lip_sharpness(picture: Frame, points: NDArray[np.float32], scale: float) -> 
     edge = ellipse(whole(LIPS_EDGE * scale))
     outer, inner = (polygon(points[list(line), :2], picture.shape) for line in (LIP_OUTLINE, INNER_LIPS))
     lips = (cv2.erode(outer, edge) > 0) & (cv2.dilate(inner, edge) == 0)
+    if lips.sum() < LEAST_LIPS:
+        raise ValueError(f"the lips must have {LEAST_LIPS} pixels away from their edges, got {lips.sum()}")
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float64)
     return float(cv2.Laplacian(grey, cv2.CV_64F)[lips].std())
 

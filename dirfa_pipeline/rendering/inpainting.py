@@ -23,6 +23,7 @@ RADIUS: Final = 3  # of a patch, in pixels
 COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
 FINEST: Final = 512  # matches are only carried over to larger pictures
 ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
+NEARBY: Final = 16  # pixels around the coarser level's match in which a better one is looked for
 FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a match
 FARNESS: Final = 600.0  # squared levels of colour that a match from the picture's other end must be better by
 LEAST_WEIGHT: Final = 1e-3  # of a pixel deep in the hole
@@ -55,6 +56,7 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[n
         if len(sources) == 0 or len(targets) == 0:
             continue
         weight = _weight(missing)
+        totals = cv2.boxFilter(weight, -1, (2 * RADIUS + 1,) * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
         trust = np.ones(len(targets), np.float32)
         rounds = ROUNDS * 2 if field is None else ROUNDS if index else ROUNDS // 2
         if field is None:
@@ -66,7 +68,9 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[n
             valid = np.zeros(missing.shape, np.bool_)
             valid[sources[:, 0], sources[:, 1]] = True
             for seed in range(rounds):
-                cost = match_patches(level, weight, valid, targets, field, FARNESS / max(missing.shape), seed + 1)
+                longer = max(missing.shape)
+                reach = longer if index == len(levels) - 1 else NEARBY
+                cost = match_patches(level, weight, totals, valid, targets, field, FARNESS / longer, reach, seed + 1)
                 trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, TRUSTED)), 1.0)).astype(np.float32)
                 level = _vote(level, missing, weight, targets, field, trust)
         if index == 0:
@@ -161,19 +165,21 @@ def _nearest(places: NDArray[np.integer], sources: NDArray[np.int32]) -> NDArray
 
 @kernel(fastmath=True)
 def match_patches(
-    picture: Array, weight: Array, valid: NDArray[np.bool_], targets: NDArray[np.int32], field: NDArray[np.int32],
-    farness: float, seed: int,
+    picture: Array, weight: Array, totals: Array, valid: NDArray[np.bool_], targets: NDArray[np.int32],
+    field: NDArray[np.int32], farness: float, farthest: int, seed: int,
 ) -> Array:  # fmt: skip
     """
     Improve each target's match: first by its neighbours' matches, then by ever nearer random ones.
 
     Args:
         picture (`np.ndarray` of shape `(height, width, 3)`): With the hole filled as of now.
-        weight (`np.ndarray` of shape `(height, width)`): Importance of each pixel of a target.
+        weight, totals (`np.ndarray` of shape `(height, width)`): Importance of each pixel of a target, and that of all
+            of the patch around it.
         valid (`np.ndarray` of shape `(height, width)`): Where whole patches are known.
         targets (`np.ndarray` of shape `(targets, 2)`): Rows and columns in reading order.
         field (`np.ndarray` of shape `(height, width, 2)`): Row and column that each target takes from; in place.
         farness (`float`): Price of a pixel's distance.
+        farthest (`int`): How far from its match others are tried, in pixels.
         seed (`int`): Of the random places; even rounds run backwards.
 
     Returns:
@@ -187,17 +193,17 @@ def match_patches(
         index = turn if step == 1 else len(targets) - 1 - turn
         row, column = targets[index, 0], targets[index, 1]
         best_row, best_column = field[row, column, 0], field[row, column, 1]
-        best = _difference(picture, weight, row, column, best_row, best_column, farness, np.inf)
+        best = _difference(picture, weight, totals, row, column, best_row, best_column, farness, np.inf)
         for sideways in range(2):
             from_row, from_column = row - step * (1 - sideways), column - step * sideways
             if 0 <= from_row < height and 0 <= from_column < width:
                 try_row = field[from_row, from_column, 0] + row - from_row
                 try_column = field[from_row, from_column, 1] + column - from_column
                 if 0 <= try_row < height and 0 <= try_column < width and valid[try_row, try_column]:
-                    cost = _difference(picture, weight, row, column, try_row, try_column, farness, best)
+                    cost = _difference(picture, weight, totals, row, column, try_row, try_column, farness, best)
                     if cost < best:
                         best, best_row, best_column = cost, try_row, try_column
-        reach = max(height, width)
+        reach = farthest
         while reach >= 1:
             state ^= state << np.uint32(13)
             state ^= state >> np.uint32(17)
@@ -208,7 +214,7 @@ def match_patches(
             state ^= state << np.uint32(5)
             try_column = best_column + np.int64(state % np.uint32(2 * reach + 1)) - reach
             if 0 <= try_row < height and 0 <= try_column < width and valid[try_row, try_column]:
-                cost = _difference(picture, weight, row, column, try_row, try_column, farness, best)
+                cost = _difference(picture, weight, totals, row, column, try_row, try_column, farness, best)
                 if cost < best:
                     best, best_row, best_column = cost, try_row, try_column
             reach //= 2
@@ -219,17 +225,14 @@ def match_patches(
 
 @inner(fastmath=True)
 def _difference(
-    picture: Array, weight: Array, row: int, column: int, other_row: int, other_column: int, farness: float,
-    limit: float,
+    picture: Array, weight: Array, totals: Array, row: int, column: int, other_row: int, other_column: int,
+    farness: float, limit: float,
 ) -> float:  # fmt: skip
     """Weighted mean squared difference of two patches, given up once it cannot stay under the limit."""
     height, width = weight.shape
     first, last = max(-RADIUS, -row), min(RADIUS, height - 1 - row)
     left, right = max(-RADIUS, -column), min(RADIUS, width - 1 - column)
-    total = np.float32(0.0)
-    for dy in range(first, last + 1):
-        for dx in range(left, right + 1):
-            total += weight[row + dy, column + dx]
+    total = totals[row, column]
     far = farness * np.sqrt(float((row - other_row) ** 2 + (column - other_column) ** 2))
     budget = (limit - far) * total
     cost = np.float32(0.0)
