@@ -30,7 +30,7 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from evaluate_likeness import Descriptor, Embedder, mouths_sharpness
+from evaluate_likeness import Descriptor, Embedder, lips_sharpness
 from numpy.typing import NDArray
 from poses import POSES
 from results import add_option, record
@@ -83,7 +83,7 @@ def measure(
     rows[-1] = portrait.face.rest_coefficients()
     rows[-1, NUM_EXPRESSIONS] += np.radians(YAW)
     *frames, turned = pipe.render(portrait, Animation(rows), facing=0.0)
-    mouths = mouths_sharpness(pipe.face_renderer, pipe.face_renderer.prepare(portrait))
+    mouths = lips_sharpness(pipe.face_renderer, pipe.face_renderer.prepare(portrait))
     values["sharp"] = float(np.mean([as_one(mouth) for mouth in mouths]))
     seen = [detector.find_faces(frame)[0] for frame in frames]
     values["shut"] = 1.0 - float(np.mean(eye_gaps(seen[0]))) / float(np.mean(eye_gaps(portrait.landmarks)))
@@ -142,12 +142,14 @@ def main() -> None:
     values = {f"everybody.{measure}": value for measure, value in mean.items()} | {"everybody.people": len(everybody)}
     for (way, group), scores in sorted(people.items()):
         means = show(f"{way}: {group}", scores, mean)
-        least = {measure: value / mean[measure] for measure, value in means.items()}
-        values |= {f"{way}.{group}.{measure}": share for measure, share in least.items()}
-        values |= {f"{way}.{group}.people": len(scores), f"{way}.{group}.least": min(least.values())}
+        shares = {measure: value / mean[measure] for measure, value in means.items()}
+        values |= {f"{way}.{group}.{measure}": share for measure, share in shares.items()}
+        values |= {f"{way}.{group}.people": len(scores), f"{way}.{group}.least": min(shares.values())}
     show("photo", [dict.fromkeys(MEASURES, 1.0) | {"opening": 0.0, "shut": 0.0, "turn": 0.0}])
     alike = np.array(identities) @ np.array(identities).T
-    print(f"identity of others: {alike[~np.eye(len(alike), dtype=bool)].mean():.3f}")
+    others = float(alike[~np.eye(len(alike), dtype=bool)].mean())
+    print(f"identity of others: {others:.3f}")
+    values["others"] = others
     record(options.record, values, options.weights)
 
 

@@ -71,7 +71,7 @@ def lip_sharpness(picture: Frame, points: NDArray[np.float32], scale: float) -> 
     return float(cv2.Laplacian(grey, cv2.CV_64F)[lips].std())
 
 
-def mouths_sharpness(renderer: FaceRenderer, prepared: PreparedPortrait) -> list[float]:
+def lips_sharpness(renderer: FaceRenderer, prepared: PreparedPortrait) -> list[float]:
     """Sharpness of the lips in each of `MOUTHS`, relative to the photo's."""
     portrait, scale = prepared.portrait, prepared.face.scale
     rows = pose_rows(MOUTHS, portrait.face)
@@ -112,12 +112,16 @@ def main() -> None:
             still[:, NUM_EXPRESSIONS:] = 0.0
             turned = pose_rows(TURNS, portrait.face)
             for kind, coefficients in zip(likeness, (still, moving, turned), strict=True):
-                found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients))]
+                found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients), facing=0.0)]
                 likeness[kind] += [float(photo @ face) for face in found if face is not None]
             prepared = pipe.face_renderer.prepare(portrait)
-            mouths = mouths_sharpness(pipe.face_renderer, prepared)
-            sharp["open" if prepared.lips.open_photo > 0.5 else "shut"].append(mouths)
-            print(path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, mouths, strict=True)), flush=True)
+            try:
+                lips = lips_sharpness(pipe.face_renderer, prepared)
+            except ValueError as error:
+                print(f"{path.stem}: {error}", flush=True)
+                continue
+            sharp["open" if prepared.lips.open_photo > 0.5 else "shut"].append(lips)
+            print(path.stem, *(f"{name} {value:.2f}" for name, value in zip(MOUTHS, lips, strict=True)), flush=True)
     values: dict[str, float] = {}
     for kind, cosines in likeness.items():
         distances = np.sqrt(np.maximum(0.0, 2.0 - 2.0 * np.array(cosines)))
@@ -128,7 +132,7 @@ def main() -> None:
         name = {"head still": "still", "head moves": "moving", "head turned": "turned"}[kind]
         values |= {f"cosine.{name}": float(np.mean(cosines)), f"distance.{name}": float(distances.mean())}
         values["distance.largest"] = max(values.get("distance.largest", 0.0), distances.max())
-    for mouth, scores in sharp.items():
+    for mouth, scores in ((mouth, scores) for mouth, scores in sharp.items() if scores):
         means = dict(zip(MOUTHS, np.mean(scores, 0), strict=True))
         print(f"sharpness, {mouth}:", *(f"{name} {value:.2f}" for name, value in means.items()))
         values |= {f"sharpness.{mouth}.{name}": float(value) for name, value in means.items()}

@@ -1,7 +1,6 @@
 """Lips from what is heard: a decoder of phones and effort, and gates that shut the mouth after all smoothing."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,13 +18,16 @@ OPENING_NAMES: Final = (
     "jawOpen", "mouthClose", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthShrugUpper",
     "mouthUpperUpLeft", "mouthUpperUpRight",
 )  # fmt: skip
-PARTING: Final = 0.3  # of a closure, that lips have in the frames next to it: they part and meet within 80 ms
-# At closures lips meet over a jaw that stays this much lowered: it is too slow to go up and down for each of them. A
-# jawOpen is closed by as much of mouthClose, as ARKit has it, and a little more.
-JAW_STAYS, CLOSES = 0.6, 1.1
-# They are pressed and rolled in a little as they do, which tracks at 25 frames a second hardly see, either.
+# Share of a closure in the frames before and after it: lips meet and part within 80 ms, as filmed ones do. By eye, on
+# consecutive frames.
+PARTING: Final = 0.3
+# At closures lips meet over a jaw that stays this much lowered, because it is too slow to go up and down for each of
+# them; with it, the opening tells the chin's way nearly as little as in films (benchmarks/measure_shown.py). A jawOpen
+# is closed by as much of mouthClose, as ARKit has it, and a little more.
+JAW_STAYS, CLOSE_SHARE = 0.6, 1.1
+JAW_OPEN, MOUTH_CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
+# They are pressed and rolled in a little as they do, which tracks at 25 frames a second hardly see; by eye.
 PRESSED: Final = {"mouthPressLeft": 0.25, "mouthPressRight": 0.25, "mouthRollLower": 0.15, "mouthRollUpper": 0.1}
-JAW, CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
 # At f and v the lower lip is drawn in and meets the upper teeth, which show. Tracks at 25 frames a second hardly see
 # it (a rolled lip of .13 on average), so this is how a phonetician poses it; weights from which on the lips are there.
 TUCKED: Final = {"mouthRollLower": 0.6, "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2}
@@ -107,22 +109,22 @@ class LipGates:
         """
         Gate `lips`, of shape `(batch, frames, lips)`, by `speech`, of shape `(batch, 2 * frames, visemes + 1)`.
 
-        In pauses they go to zero. At f and v the lower lip meets the upper teeth. At closures nothing opens them, and
-        `closed_lips`, of shape `(lips,)`, says how far they are pressed at least; the jaw stays lowered in part, and
-        round and wide lips stay so: "boo" is not "bee".
+        In pauses they go to zero. At f and v the lower lip meets the upper teeth. At closures nothing opens them;
+        `closed_lips`, of shape `(lips,)`, and [`PRESSED`] say how far they are pressed at least. The jaw stays lowered
+        in part, and round and wide lips stay so: "boo" is not "bee".
         """
         quiet = self._rest(speech)
         lips = _tuck(lips, speech) * (1.0 - quiet)
         closure = self._closure(speech)
         # No flash of 40 ms between two closed frames, and no snap next to one.
-        lone = _around(torch.maximum(closure, quiet), torch.minimum)
-        parting = PARTING * _around(closure, torch.maximum)
+        lone = torch.minimum(*_beside(torch.maximum(closure, quiet)))
+        parting = PARTING * torch.maximum(*_beside(closure))
         shut = torch.maximum(torch.maximum(closure, lone), parting) * (1.0 - quiet)
         opens = torch.tensor([name in OPENING_NAMES for name in LIP_NAMES], device=lips.device)
         pressed = torch.maximum(closed_lips, lips.new_tensor([PRESSED.get(name, 0.0) for name in LIP_NAMES]))
         closed = torch.maximum(lips, pressed).masked_fill(opens, 0.0)
-        closed[..., JAW] = JAW_STAYS * lips[..., JAW]
-        closed[..., CLOSE] = CLOSES * closed[..., JAW]
+        closed[..., JAW_OPEN] = JAW_STAYS * lips[..., JAW_OPEN]
+        closed[..., MOUTH_CLOSE] = CLOSE_SHARE * closed[..., JAW_OPEN]
         return lips + shut * (closed - lips)
 
     def _closure(self, speech: Tensor) -> Tensor:
@@ -158,6 +160,6 @@ def _smoothstep(values: Tensor, low: float, high: float) -> Tensor:
     return x * x * (3.0 - 2.0 * x)
 
 
-def _around(closed: Tensor, both: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """What the frame before and the one after make together, `(batch, frames, 1)`; beyond the ends all is open."""
-    return both(F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1)))
+def _beside(closed: Tensor) -> tuple[Tensor, Tensor]:
+    """What the frame before and the one after have, each `(batch, frames, 1)`; beyond the ends all is open."""
+    return F.pad(closed[:, :-1], (0, 0, 1, 0)), F.pad(closed[:, 1:], (0, 0, 0, 1))

@@ -123,8 +123,8 @@ def _fill(
     detail, spread = np.moveaxis(_variation(image, known), -1, 0)
     # A plain wall's light goes on smoothly into the hole; patches from elsewhere would be too dark or too bright.
     texture = ramp(detail, PLAIN, TEXTURED - PLAIN)[..., None]
-    hidden |= texture[..., 0] == 0.0
-    plate = smooth + texture * (inpaint(image, near, hidden, smooth) - smooth)
+    unused = hidden | (near & (texture[..., 0] == 0.0))
+    plate = smooth + texture * (inpaint(image, near, unused, smooth) - smooth)
     return np.clip(plate + 0.5, 0, 255).astype(np.uint8), near, spread
 
 

@@ -32,14 +32,14 @@ EVEN: Final = 8  # rounds of evening out a smooth filling, at each of its sizes
 SEEDING: Final = 2654435761  # spreads seeds over 32 bits (Knuth, 1973: the golden ratio's share of them)
 
 
-def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[np.bool_], guess: Array) -> Array:
+def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], unused: NDArray[np.bool_], guess: Array) -> Array:
     """
     Fill a hole with texture.
 
     Args:
         image (`np.ndarray` of shape `(height, width, 3)`): The picture.
         hole (`np.ndarray` of shape `(height, width)`): What to fill.
-        hidden (`np.ndarray` of shape `(height, width)`): What of the hole nobody will see; it keeps the guess.
+        unused (`np.ndarray` of shape `(height, width)`): What of the hole needs no texture; it keeps the guess.
         guess (`np.ndarray` of shape `(height, width, 3)`): A smooth filling to start from, in [0, 255].
 
     Returns:
@@ -47,29 +47,29 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], hidden: NDArray[n
         from is known.
     """
     picture = np.where(hole[..., None], guess, image).astype(np.float32)
-    levels = [(picture, hole, hidden)]
+    levels = [(picture, hole, unused)]
     while max(levels[-1][1].shape) > 2 * COARSEST:
         levels.append(_halve(*levels[-1]))
     field = None
-    for index, (level, missing, unseen) in reversed(list(enumerate(levels))):
-        sources, targets = _patch_centres(missing), _targets(missing, unseen)
+    for index, (level, missing, unneeded) in reversed(list(enumerate(levels))):
+        sources, targets = _patch_centres(missing), _targets(missing, unneeded)
         if len(sources) == 0 or len(targets) == 0:
             continue
         weight = _weight(missing)
         totals = cv2.boxFilter(weight, -1, (2 * RADIUS + 1,) * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
         trust = np.ones(len(targets), np.float32)
-        rounds = ROUNDS * 2 if field is None else ROUNDS if index else ROUNDS // 2
+        first, longer = field is None, max(missing.shape)
+        rounds = ROUNDS * 2 if first else ROUNDS if index else ROUNDS // 2
+        reach = longer if first else NEARBY
         if field is None:
             field = _nearest(np.moveaxis(np.indices(missing.shape), 0, -1), sources)
         else:
             field = _nearest(_doubled(field, missing.shape), sources)
             level = _vote(level, missing, weight, targets, field, trust)
-        if max(missing.shape) <= FINEST:
+        if longer <= FINEST:
             valid = np.zeros(missing.shape, np.bool_)
             valid[sources[:, 0], sources[:, 1]] = True
             for seed in range(rounds):
-                longer = max(missing.shape)
-                reach = longer if index == len(levels) - 1 else NEARBY
                 cost = match_patches(level, weight, totals, valid, targets, field, FARNESS / longer, reach, seed + 1)
                 trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, TRUSTED)), 1.0)).astype(np.float32)
                 level = _vote(level, missing, weight, targets, field, trust)
@@ -108,7 +108,7 @@ def _without_seam(
 
 
 def _halve(
-    picture: Array, hole: NDArray[np.bool_], hidden: NDArray[np.bool_]
+    picture: Array, hole: NDArray[np.bool_], unused: NDArray[np.bool_]
 ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
     """The next coarser level; a pixel is known there if most of it is known here."""
     size = ((hole.shape[1] + 1) // 2, (hole.shape[0] + 1) // 2)
@@ -120,7 +120,7 @@ def _halve(
     colour = shrink(picture * ~hole[..., None]) / np.maximum(known, 1e-3)[..., None]
     missing = known < 0.5
     shrunk = np.where(missing[..., None], shrink(picture), colour)
-    return shrunk, missing, missing & (shrink(hidden.astype(np.float32)) > 0.5)
+    return shrunk, missing, missing & (shrink(unused.astype(np.float32)) > 0.5)
 
 
 def _patch_centres(hole: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -129,9 +129,9 @@ def _patch_centres(hole: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.argwhere(~near).astype(np.int32)
 
 
-def _targets(hole: NDArray[np.bool_], hidden: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Rows and columns of all pixels whose patch reaches into what is missing and will be seen, in reading order."""
-    return np.argwhere(_dilate(hole & ~hidden) & ~hidden).astype(np.int32)
+def _targets(hole: NDArray[np.bool_], unused: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Rows and columns of all pixels whose patch reaches into what is missing and needed, in reading order."""
+    return np.argwhere(_dilate(hole & ~unused) & ~unused).astype(np.int32)
 
 
 def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

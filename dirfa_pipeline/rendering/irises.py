@@ -41,7 +41,7 @@ EDGE: Final = 0.08  # of iris and pupil, but at least a pixel
 LIGHT: Final = (1.1, 0.5, 4, 0.2)  # in the middle, less at the rim, how steeply, more at the bottom
 PUPIL, PUPIL_DARK = 0.48, 0.8  # radius; share of the light that it takes
 SHADE, SHADE_END = 0.35, 0.2  # what the upper lid takes from the ball a radius up; how far below the middle
-MOST_LIGHTER: Final = 1.6  # that a drawn iris is made so that an iris stays as light as it was
+MOST_LIGHTER: Final = 1.6  # times that an iris is drawn lighter, at most, to be as light as the photo's
 REDRAWN: Final = 0.65  # opacity of an iris that is drawn over one without a highlight, or of another colour
 # Irises of few pixels show no pupil: radius in pixels over which they are ever less unclear, and how far at most.
 FEW, MOST_OF_FEW = (8.0, 8.0), 0.6
@@ -212,12 +212,21 @@ def clear_iris(
     soft = np.clip((1.0 - places.away) / IRIS_EDGE, 0.0, 1.0)[..., None]
     drawn = draw_iris(places, colour)
     # In very few pixels the photo's own pupil has darkened the colour already: a second one would darken it again.
-    seen = shown * places.disc(1.0)
-    lost = float(np.clip((seen * picture).sum() / max(float((seen * drawn).sum()), 1.0), 1.0, MOST_LIGHTER))
-    drawn *= 1.0 + ramp(1.0 / places.pixel, *VERY_FEW) * (lost - 1.0)
+    lighter = float(np.clip(_lighter(picture, drawn, (shown * places.disc(1.0))[..., 0]), 1.0, MOST_LIGHTER))
+    drawn *= 1.0 + ramp(1.0 / places.pixel, *VERY_FEW) * (lighter - 1.0)
     picture += REDRAWN * unclear * shown * soft * (drawn - picture)
     picture += GLINT_LIGHT * unclear * shown * places.disc(GLINT, highlight.x, highlight.y) * (255.0 - picture)
     return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+
+
+def _lighter(picture: Array, drawn: Array, seen: Array) -> float:
+    """How many times lighter one picture of an iris is than another, without what shines on it."""
+    within = seen > SURELY_INSIDE
+    if not within.any():
+        return 1.0
+    light = picture.mean(2)[within]
+    unlit = light <= np.quantile(light, UNLIT)
+    return float(light[unlit].mean() / max(float(drawn.mean(2)[within][unlit].mean()), 1.0))
 
 
 def skin_over(image: NDArray[np.uint8], landmarks: Array, eye: EyeLandmarks) -> Array:

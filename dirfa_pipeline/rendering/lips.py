@@ -188,8 +188,8 @@ def _round_opening(vertices: Array, rounded: float, sealed: float, share: float)
     right, left = vertices[_RIGHT_CORNER[-1], 0], vertices[_LEFT_CORNER[-1], 0]
     middle = 0.5 * (vertices[inner_upper, 0] + vertices[inner_lower, 0])
     gap, width = vertices[inner_lower, 1] - vertices[inner_upper, 1], max(float(left - right), 1e-3)
-    sealed = min(SEALED * sealed, max(0.0, 1.0 - LEAST_ASPECT * float(gap[len(gap) // 2]) / width))
-    place = np.abs(2.0 * (middle - right) / width - 1.0) / (1.0 - sealed)
+    shut_share = min(SEALED * sealed, max(0.0, 1.0 - LEAST_ASPECT * float(gap[len(gap) // 2]) / width))
+    place = np.abs(2.0 * (middle - right) / width - 1.0) / (1.0 - shut_share)
     profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0) ** (1.0 - FULLER * rounded)
     change = share * (ROUNDING + (1.0 - ROUNDING) * rounded) * (profile * gap[len(gap) // 2] - gap)
     above = UPPER_SHARE[0] + UPPER_SHARE[1] * rounded

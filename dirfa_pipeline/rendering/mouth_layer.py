@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 # contact sheets of mouths.
 
 # The opening.
-ROOM: Final = 4  # pixels drawn around the inner lips
+ROOM: Final = 4  # pixels drawn around the inner lips and the blur of the line between them
 PARTED: Final = 0.02  # gap of the inner lips from which on the mouth is open
 EDGE: Final = Softness(0.7, 0.012)  # of what is seen between the lips
 LEAST_COVER: Final = 0.02  # of a pixel: less of the interior is not drawn
@@ -79,7 +79,8 @@ def draw_mouth(frame: NDArray[np.uint8], mouth: MouthInterior, state: FrameState
         mouth ([`MouthInterior`]): What is behind the lips.
         state ([`FrameState`]): The frame's pose.
     """
-    window = window_around(state.vertices[[*INNER_LIPS, *_OUTER_CORNERS], :2], frame.shape, ROOM)
+    room = ROOM + whole(2.0 * SHADOW_BLUR.of(state.camera.scale))
+    window = window_around(state.vertices[[*INNER_LIPS, *_OUTER_CORNERS], :2], frame.shape, room)
     if window is None or state.parted == 0.0:
         return
     # First of all: what is drawn between the lips is as sharp as the photo.
@@ -146,8 +147,10 @@ def _close(patch: Array, state: FrameState, window: Window, taken: Array) -> Non
     """Draw the line where lips meet, which takes as much of each channel, into a window, in place."""
     lips, scale = state.rig.lips, state.camera.scale
     touching = 1.0 - ramp(state.head[_LOWER_EDGE, 1] - state.head[_UPPER_EDGE, 1], 0.0, LINE_GONE)
-    if lips.open_photo == 0.0 and not touching[1:-1].any():
-        return  # the corners of a photo's shut mouth have its own line
+    # A photo of a shut mouth shows the line at its corners already.
+    touching[[0, -1]] = np.maximum(lips.open_photo, touching[[1, -2]])
+    if not touching.any():
+        return
     core, shadow, grown = _lip_line(state, window, touching)
     # Along the slit the mesh is a pixel wide and its edge a staircase.
     smooth = cv2.GaussianBlur(patch, (0, 0), SLIT_BLUR.of(scale))
@@ -159,9 +162,11 @@ def _close(patch: Array, state: FrameState, window: Window, taken: Array) -> Non
 
 def _lip_line(state: FrameState, window: Window, touching: Array) -> tuple[Array, Array, Array]:
     """
-    The line between lips where they touch, which `touching`, `(11,)` in [0, 1], says from corner to corner: a thin
-    core and a soft shadow, each `(height, width)` in [0, 1]; and how far it has grown, from its ends on, in each
-    column, `(width,)`.
+    The line between lips: a thin core and a soft shadow, each `(height, width)` in [0, 1], and how far it has grown
+    from its ends on in each column, `(width,)`.
+
+    Args:
+        touching (`np.ndarray` of shape `(11,)`): How far the lips touch, from corner to corner, in [0, 1].
     """
     vertices, scale = state.vertices[:, :2], state.camera.scale
     outer = vertices[_OUTER_CORNERS]
@@ -169,7 +174,8 @@ def _lip_line(state: FrameState, window: Window, touching: Array) -> tuple[Array
     # Next to teeth a photo's lips have no line; in a shut mouth it ends where they grow together.
     ends = inner[[0, -1]] + state.rig.lips.open_photo * (outer - inner[[0, -1]])
     middle = np.concatenate([ends[:1], inner, ends[1:]])
-    curve = smooth_outline(middle)[: CURVE_STEPS * (len(middle) - 1) + 1]
+    there_and_back = np.concatenate([middle, middle[-2:0:-1]])
+    curve = smooth_outline(there_and_back)[: CURVE_STEPS * (len(middle) - 1) + 1]
     line = np.zeros(shape_of(window), np.uint8)
     points = fixed_point(curve - corner_of(window))
     cv2.polylines(line, [points], False, 255, whole(LINE * scale), cv2.LINE_AA, SHIFT)

@@ -6,13 +6,21 @@ from tiny import tiny_sampler
 
 from dirfa_pipeline import AnimationSampler
 from dirfa_pipeline.animation.coefficients import LIP_NAMES
-from dirfa_pipeline.models.lip_decoder import CLOSE, JAW, JAW_STAYS, OPENING_NAMES, LipDecoder
+from dirfa_pipeline.models.lip_decoder import (
+    JAW_OPEN,
+    JAW_STAYS,
+    MOUTH_CLOSE,
+    OPENING_NAMES,
+    PARTING,
+    PRESSED,
+    LipDecoder,
+)
 from dirfa_pipeline.models.speech_head import VISEME_NAMES
 
 
 CLOSURE = len(VISEME_NAMES)
 OPENING = [LIP_NAMES.index(name) for name in OPENING_NAMES]
-LIPS_ALONE = [index for index in OPENING if index not in (JAW, CLOSE)]
+LIPS_ALONE = [index for index in OPENING if index not in (JAW_OPEN, MOUTH_CLOSE)]
 
 
 def heard(viseme: str, frames: int = 40) -> torch.Tensor:
@@ -70,8 +78,8 @@ def test_lips_meet_over_a_jaw_that_stays_lowered(sampler: AnimationSampler) -> N
     speech = heard("open")
     speech[:, 40:44, CLOSURE] = 1.0
     lips = sampler.lips(speech)[0]
-    assert lips[20, JAW].item() == pytest.approx(JAW_STAYS * lips[10, JAW].item())
-    assert lips[20, CLOSE] > lips[20, JAW]
+    assert lips[20, JAW_OPEN].item() == pytest.approx(JAW_STAYS * lips[10, JAW_OPEN].item())
+    assert lips[20, MOUTH_CLOSE] > lips[20, JAW_OPEN]
 
 
 def test_lips_part_in_more_than_one_frame(sampler: AnimationSampler) -> None:
@@ -79,8 +87,17 @@ def test_lips_part_in_more_than_one_frame(sampler: AnimationSampler) -> None:
     speech = heard("open")
     speech[:, 40:44, CLOSURE] = 1.0
     lower = sampler.lips(speech)[0, :, LIP_NAMES.index("mouthLowerDownLeft")]
-    for next_to in (19, 22):
-        assert 0.0 < lower[next_to] < lower[10]
+    for frame, share in ((18, 1.0), (19, 1.0 - PARTING), (22, 1.0 - PARTING), (23, 1.0)):
+        assert lower[frame].item() == pytest.approx(share * lower[10].item())
+
+
+def test_closures_press_lips_that_do_nothing_else(sampler: AnimationSampler) -> None:
+    sampler.lip_decoder.output.weight.data.zero_()
+    sampler.lip_decoder.output.bias.data.zero_()
+    speech = heard("open")
+    speech[:, 40:44, CLOSURE] = 1.0
+    lips = sampler.lips(speech)[0, 20]
+    assert {name: lips[LIP_NAMES.index(name)].item() for name in PRESSED} == pytest.approx(PRESSED)
 
 
 def test_a_pause_rests_and_no_closure_is_left_in_it(sampler: AnimationSampler) -> None:

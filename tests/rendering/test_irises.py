@@ -69,3 +69,17 @@ def test_a_faint_highlight_is_partly_missing_and_few_pixels_are_unclear() -> Non
     assert 0.0 < find_highlight(patch, SHOWN, PLACES).missing < 1.0
     few, some, many = (unclear_for_its_size(radius) for radius in (5.0, 12.0, 30.0))
     assert few > some > many == 0.0
+
+
+def test_an_iris_of_very_few_pixels_stays_as_light_as_it_was() -> None:
+    """There the photo's own pupil has darkened the colour that is taken for the iris."""
+    lights = []
+    for radius in (5.0, 20.0):
+        places = places_around((SIZE, SIZE), MIDDLE, radius)
+        patch = np.full((SIZE, SIZE, 3), 200, np.uint8)
+        patch[places.away < 1.0] = BROWN.astype(np.uint8)
+        hidden = Highlight(0.0, 5.0, 5.0)  # outside of the iris
+        cleared = clear_iris(patch, np.ones((SIZE, SIZE), np.float32), places, BROWN, 1.0, hidden)
+        lights.append(float(cleared[places.away < 0.8].mean()) / float(patch[places.away < 0.8].mean()))
+    few, many = lights
+    assert few > 0.9 > many

@@ -22,7 +22,7 @@ from dirfa_pipeline.rendering.eyes import build_eyes, iris_circle, lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
 from dirfa_pipeline.rendering.mouth import USUAL_RANGE, build_mouth, jaw_drop
-from dirfa_pipeline.rendering.mouth_layer import opening_of
+from dirfa_pipeline.rendering.mouth_layer import draw_mouth, opening_of
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
 from dirfa_pipeline.rendering.teeth import find_upper_teeth
 from dirfa_pipeline.rendering.tooth_rows import MILLIMETRE
@@ -338,6 +338,36 @@ def test_narrow_lips_cling_together_beside_their_middle(prepared: PreparedPortra
     shown = (below - above) / (lower - upper)
     assert shown[4] == pytest.approx(1.0, abs=0.01)
     assert max(shown[0], shown[-1]) < 0.7
+
+
+def test_round_mouths_are_no_taller_than_wide(prepared: PreparedPortrait) -> None:
+    for jaw in (0.6, 0.8, 1.0):
+        opening = opening_of(prepared.pose(pose(mouthPucker=0.8, jawOpen=jaw)[0]))
+        wide, tall = np.ptp(opening, axis=0)
+        assert wide > 1.2 * tall
+
+
+def test_lips_that_touch_beside_an_opening_are_closed_by_a_line(prepared: PreparedPortrait) -> None:
+    state = prepared.pose(pose(mouthPucker=0.8, jawOpen=0.1)[0])
+    frame = np.full(prepared.portrait.image.shape, 200, np.uint8)
+    draw_mouth(frame, prepared.mouth, state)
+    corners, seam = state.vertices[[78, 308], :2], opening_of(state)
+    beside = 0.5 * (corners + seam[[0, len(seam) // 2]])
+    darkest = [frame[int(y) - 1 : int(y) + 3, int(x) - 1 : int(x) + 2].min() for x, y in beside]
+    assert max(darkest) < 190
+
+
+def test_the_line_goes_to_corners_that_a_photo_shows_open(prepared: PreparedPortrait) -> None:
+    lights = []
+    for open_photo in (0.0, 1.0):
+        rig = replace(prepared, lips=replace(prepared.lips, open_photo=open_photo))
+        state = rig.pose(pose(jawOpen=0.6)[0])
+        frame = np.full(prepared.portrait.image.shape, 200, np.uint8)
+        draw_mouth(frame, prepared.mouth, state)
+        column, row = state.vertices[61, :2].round().astype(int)
+        lights.append(int(frame[row, column].min()))
+    shut, opened = lights
+    assert shut > opened + 8
 
 
 def test_a_wink_leaves_the_open_eye_as_it_is(portrait: Portrait) -> None:
