@@ -22,8 +22,8 @@ OPENING_NAMES: Final = (
 # consecutive frames.
 PARTING: Final = 0.3
 # At closures lips meet over a jaw that stays this much lowered, because it is too slow to go up and down for each of
-# them; with it, the opening tells the chin's way nearly as little as in films (benchmarks/measure_shown.py). A jawOpen
-# is closed by as much of mouthClose, as ARKit has it, and a little more.
+# them; the opening then tells a little less of the chin's way, as in films (benchmarks/measure_shown.py). A jawOpen is
+# closed by as much of mouthClose, as ARKit has it, and a little more.
 JAW_STAYS, CLOSE_SHARE = 0.6, 1.1
 JAW_OPEN, MOUTH_CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
 # They are pressed and rolled in a little as they do, which tracks at 25 frames a second hardly see; by eye.
