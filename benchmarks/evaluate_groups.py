@@ -11,7 +11,8 @@ the same as for evaluate_likeness.py. All photos get the same motion: a take of 
 for which 1 is perfect, are
 
 - still, moving: cosine of identity between photo and frames, without and with head motion;
-- sharp: deviation of the Laplacian on the lips, relative to the photo, or the inverse if above 1;
+- sharp: deviation of the Laplacian on the lips, relative to the photo, or the inverse if above 1; photos whose lips
+  have too few pixels are left out of it;
 - opening: slope of the lips' opening detected in frames, relative to the requested one, or the inverse if above 1;
 - shut: share of the gap between the lids that a blink closes;
 - turn: yaw detected in frames, relative to the requested 15 degrees, or the inverse if above 1.
@@ -30,7 +31,7 @@ from typing import Final
 import cv2
 import numpy as np
 import torch
-from evaluate_likeness import Descriptor, Embedder, lips_sharpness
+from evaluate_likeness import Descriptor, Embedder, relative_sharpness
 from numpy.typing import NDArray
 from poses import POSES
 from results import add_option, record
@@ -62,7 +63,7 @@ def tone_of(portrait: Portrait) -> str:
 
 def as_one(ratio: float) -> float:
     """A ratio, or its inverse if above 1."""
-    return min(ratio, 1.0 / ratio) if ratio > 0.0 else 0.0
+    return ratio if np.isnan(ratio) else min(ratio, 1.0 / ratio) if ratio > 0.0 else 0.0
 
 
 def measure(
@@ -83,8 +84,11 @@ def measure(
     rows[-1] = portrait.face.rest_coefficients()
     rows[-1, NUM_EXPRESSIONS] += np.radians(YAW)
     *frames, turned = pipe.render(portrait, Animation(rows), facing=0.0)
-    mouths = lips_sharpness(pipe.face_renderer, pipe.face_renderer.prepare(portrait))
-    values["sharp"] = float(np.mean([as_one(mouth) for mouth in mouths]))
+    try:
+        lips = relative_sharpness(pipe.face_renderer, pipe.face_renderer.prepare(portrait))
+    except ValueError:  # lips of too few pixels
+        lips = [np.nan]
+    values["sharp"] = float(np.mean([as_one(ratio) for ratio in lips]))
     seen = [detector.find_faces(frame)[0] for frame in frames]
     values["shut"] = 1.0 - float(np.mean(eye_gaps(seen[0]))) / float(np.mean(eye_gaps(portrait.landmarks)))
     asked = lip_aperture(portrait.face.vertices(rows[-1 - len(JAWS) : -1]))
@@ -96,7 +100,7 @@ def measure(
 
 def show(name: str, scores: list[dict[str, float]], everybody: dict[str, float] | None = None) -> dict[str, float]:
     """Print the means of a group, mark those that are far below the overall means, and return them."""
-    means = {key: float(np.mean([score[key] for score in scores])) for key in MEASURES}
+    means = {key: float(np.nanmean([score[key] for score in scores])) for key in MEASURES}
     cells = [
         f"{mean:.3f}{'*' if everybody and mean < BEHIND * everybody[key] else ' '}" for key, mean in means.items()
     ]

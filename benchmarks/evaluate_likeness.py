@@ -61,7 +61,7 @@ class Embedder:
 
 
 def lip_sharpness(picture: Frame, points: NDArray[np.float32], scale: float) -> float:
-    """Deviation of the Laplacian on lips whose landmarks are `(478, 3)`, in a face with so large a scale."""
+    """Deviation of the Laplacian on lips whose landmarks are `(478, 3)`; `scale` is the inter-ocular distance."""
     edge = ellipse(whole(LIPS_EDGE * scale))
     outer, inner = (polygon(points[list(line), :2], picture.shape) for line in (LIP_OUTLINE, INNER_LIPS))
     lips = (cv2.erode(outer, edge) > 0) & (cv2.dilate(inner, edge) == 0)
@@ -71,7 +71,7 @@ def lip_sharpness(picture: Frame, points: NDArray[np.float32], scale: float) -> 
     return float(cv2.Laplacian(grey, cv2.CV_64F)[lips].std())
 
 
-def lips_sharpness(renderer: FaceRenderer, prepared: PreparedPortrait) -> list[float]:
+def relative_sharpness(renderer: FaceRenderer, prepared: PreparedPortrait) -> list[float]:
     """Sharpness of the lips in each of `MOUTHS`, relative to the photo's."""
     portrait, scale = prepared.portrait, prepared.face.scale
     rows = pose_rows(MOUTHS, portrait.face)
@@ -116,7 +116,7 @@ def main() -> None:
                 likeness[kind] += [float(photo @ face) for face in found if face is not None]
             prepared = pipe.face_renderer.prepare(portrait)
             try:
-                lips = lips_sharpness(pipe.face_renderer, prepared)
+                lips = relative_sharpness(pipe.face_renderer, prepared)
             except ValueError as error:
                 print(f"{path.stem}: {error}", flush=True)
                 continue
@@ -132,7 +132,9 @@ def main() -> None:
         name = {"head still": "still", "head moves": "moving", "head turned": "turned"}[kind]
         values |= {f"cosine.{name}": float(np.mean(cosines)), f"distance.{name}": float(distances.mean())}
         values["distance.largest"] = max(values.get("distance.largest", 0.0), distances.max())
-    for mouth, scores in ((mouth, scores) for mouth, scores in sharp.items() if scores):
+    for mouth, scores in sharp.items():
+        if not scores:
+            continue
         means = dict(zip(MOUTHS, np.mean(scores, 0), strict=True))
         print(f"sharpness, {mouth}:", *(f"{name} {value:.2f}" for name, value in means.items()))
         values |= {f"sharpness.{mouth}.{name}": float(value) for name, value in means.items()}

@@ -5,8 +5,7 @@ Measure what a short lookahead costs: how well a stream recognises speech that t
 
 Recordings, labels and tolerances are those of evaluate_audio_encoder.py, without noise and with a third of `l2`.
 Prints, for complete windows and for each lookahead: frame accuracy over visemes; recall and precision of p, b, m where
-the closure gate is half shut; recall of silence; and the correlation of the jaw's opening with that for complete
-windows.
+the closure gate is half shut; and recall of silence.
 """
 
 import argparse
@@ -18,7 +17,6 @@ from evaluate_audio_encoder import closure_events, count_matches, held_out_recor
 from results import add_option, record
 from transformers import Wav2Vec2Model
 
-from dirfa_pipeline.animation.coefficients import COEFFICIENT_NAMES
 from dirfa_pipeline.animation.frame_rate import ANIMATION_FPS
 from dirfa_pipeline.media.audio import FEATURES_PER_FRAME, WHOLE_GRID
 from dirfa_pipeline.media.audio_stream import encoder_inputs, live_grid
@@ -32,26 +30,18 @@ from dirfa_pipeline.training.utterance import Utterance
 
 
 @torch.no_grad()
-def read(
-    wave: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler, lookahead: float | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Posteriors `(features, visemes + 1)` and jaw openings `(frames,)` for a float waveform at 16 kHz."""
-    field, take = encoder_field(encoder), sampler.start([torch.Generator().manual_seed(0)])
-    final, lips = [], []
+def read(wave: np.ndarray, encoder: Wav2Vec2Model, sampler: AnimationSampler, lookahead: float | None) -> np.ndarray:
+    """Posteriors `(features, visemes + 1)` for a float waveform at 16 kHz."""
+    field, final = encoder_field(encoder), []
     if lookahead is None:
         for samples, keep in encoder_inputs([wave], WHOLE_GRID, field):
             final.append(speech_features(encoder, samples, "cpu")[keep])
-            lips.append(take.push(final[-1]))
     else:
         stream = SpeechStream(encoder, "cpu")
         grid = live_grid(FEATURES_PER_FRAME * round(lookahead * ANIMATION_FPS), stream.past)
         for samples, keep in encoder_inputs([wave], grid, field):
-            features, preview = stream.push(samples, keep)
-            final.append(features)
-            lips.append(take.push(features, preview))
-    lips.append(take.finish())
-    speech = sampler.speech(torch.cat(final)[:, :-NUM_PROSODY])
-    return speech.numpy(), torch.cat(lips, dim=1)[0, :, COEFFICIENT_NAMES.index("jawOpen")].numpy()
+            final.append(stream.push(samples, keep)[0])
+    return sampler.speech(torch.cat(final)[:, :-NUM_PROSODY]).numpy()
 
 
 def score(
@@ -61,12 +51,9 @@ def score(
     gate = (sampler.config.closure_low + sampler.config.closure_high) / 2
     right = total = silent = heard_silent = 0
     events = np.zeros(4, int)
-    openings: list[tuple[np.ndarray, np.ndarray]] = []
     for utterance in utterances:
         wave = utterance.samples.astype(np.float32) / 32768
-        speech, opening = read(wave, encoder, sampler, lookahead)
-        if lookahead is not None:
-            openings.append((opening, read(wave, encoder, sampler, None)[1]))
+        speech = read(wave, encoder, sampler, lookahead)
         classes = np.array([segment[0] for segment in utterance.segments], np.int8)
         times = np.array([segment[1:] for segment in utterance.segments], np.float32)
         labels, closure = frame_labels(classes, times, (np.arange(len(speech)) + 0.5) * 0.02)
@@ -77,14 +64,10 @@ def score(
         heard_silent += int(((guess == 0) & (labels == 0)).sum())
         real, found = closure_events(closure >= 1.0), closure_events(speech[:, -1] > gate)
         events += [count_matches(real, found), len(real), count_matches(found, real), len(found)]
-    scores = {
+    return {
         "accuracy": right / total, "recall": events[0] / max(events[1], 1),
         "precision": events[2] / max(events[3], 1), "silence": heard_silent / max(silent, 1),
     }  # fmt: skip
-    if openings:
-        live, whole = (np.concatenate(parts) for parts in zip(*openings, strict=True))
-        scores["correlation"] = float(np.corrcoef(live, whole)[0, 1])
-    return scores
 
 
 def main() -> None:

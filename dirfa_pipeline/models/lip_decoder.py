@@ -21,12 +21,14 @@ OPENING_NAMES: Final = (
 # Share of a closure in the frames before and after it: lips meet and part within 80 ms, as filmed ones do. By eye, on
 # consecutive frames.
 PARTING: Final = 0.3
-# At closures lips meet over a jaw that stays this much lowered, because it is too slow to go up and down for each of
-# them; the opening then tells a little less of the chin's way, as in films (benchmarks/measure_shown.py). A jawOpen is
-# closed by as much of mouthClose, as ARKit has it, and a little more.
+# At closures the jaw keeps this share of its weight, because it is too slow to go up and down for each of them; the
+# opening then tells a little less of the chin's way, as in films (benchmarks/measure_shown.py). By eye. As much of
+# mouthClose as there is jawOpen brings lips together, as ARKit has it; takes make the jaw 1.05 times stronger
+# afterwards (`SPREAD` in `animation_stream.py`).
 JAW_STAYS, CLOSE_SHARE = 0.6, 1.1
 JAW_OPEN, MOUTH_CLOSE = LIP_NAMES.index("jawOpen"), LIP_NAMES.index("mouthClose")
-# They are pressed and rolled in a little as they do, which tracks at 25 frames a second hardly see; by eye.
+# Lips that meet are also pressed and rolled in a little. Tracks with the fewest shapes show none of it
+# (benchmarks/compare_spreads.py), so this is by eye.
 PRESSED: Final = {"mouthPressLeft": 0.25, "mouthPressRight": 0.25, "mouthRollLower": 0.15, "mouthRollUpper": 0.1}
 # At f and v the lower lip is drawn in and meets the upper teeth, which show. Tracks at 25 frames a second hardly see
 # it (a rolled lip of .13 on average), so this is how a phonetician poses it; weights from which on the lips are there.
@@ -113,12 +115,12 @@ class LipGates:
         `closed_lips`, of shape `(lips,)`, and [`PRESSED`] say how far they are pressed at least. The jaw stays lowered
         in part, and round and wide lips stay so: "boo" is not "bee".
         """
-        quiet = self._rest(speech)
-        lips = _tuck(lips, speech) * (1.0 - quiet)
-        closure = self._closure(speech)
-        # No flash of 40 ms between two closed frames, and no snap next to one.
-        lone = torch.minimum(*_beside(torch.maximum(closure, quiet)))
+        rest, closure = self._rest(speech), self._closure(speech)
+        # No flash of 40 ms in a pause or between two closed frames, and no snap next to one.
+        quiet = torch.maximum(rest, torch.minimum(*_beside(rest)))
+        lone = torch.minimum(*_beside(torch.maximum(closure, rest)))
         parting = PARTING * torch.maximum(*_beside(closure))
+        lips = _tuck(lips, speech) * (1.0 - quiet)
         shut = torch.maximum(torch.maximum(closure, lone), parting) * (1.0 - quiet)
         opens = torch.tensor([name in OPENING_NAMES for name in LIP_NAMES], device=lips.device)
         pressed = torch.maximum(closed_lips, lips.new_tensor([PRESSED.get(name, 0.0) for name in LIP_NAMES]))

@@ -39,7 +39,7 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], unused: NDArray[n
     Args:
         image (`np.ndarray` of shape `(height, width, 3)`): The picture.
         hole (`np.ndarray` of shape `(height, width)`): What to fill.
-        unused (`np.ndarray` of shape `(height, width)`): What of the hole needs no texture; it keeps the guess.
+        unused (`np.ndarray` of shape `(height, width)`): What of the hole needs no texture: it gets no patches.
         guess (`np.ndarray` of shape `(height, width, 3)`): A smooth filling to start from, in [0, 255].
 
     Returns:

@@ -34,7 +34,7 @@ Array = NDArray[np.float32]
 # Lengths are in millimetres. "Filmed" numbers were set until rendered mouths were as light as filmed ones (measured:
 # benchmarks/compare_mouths.py), "neutral" ones on photos of shut mouths (measured: benchmarks/compare_neutral.py);
 # "judged" ones lie between filmed light and more of it, which judges of stills preferred: filmed teeth looked grey to
-# them. The others were chosen by eye on contact sheets of mouths.
+# them, and round mouths like black holes. The others were chosen by eye on contact sheets of mouths.
 
 CHIN: Final = (152, 148, 377)
 NOSE_FOOT: Final = 2
@@ -61,7 +61,7 @@ INCISAL_EDGES: Final = (3.55, 3.35, 2.18)
 USUAL_RANGE: Final = (2.8, 3.5)  # of the same; judged: with the teeth that long lips hide, mouths looked empty
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
-COVERED: Final = 2.0  # of them that rounded lips cover; judged: with more, round mouths were black holes
+COVERED: Final = 2.0  # of them that rounded lips cover; by eye: with more, round mouths are black holes
 OVERLAP: Final = 0.6  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)

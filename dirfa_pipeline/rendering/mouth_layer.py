@@ -22,7 +22,7 @@ Array = NDArray[np.float32]
 # contact sheets of mouths.
 
 # The opening.
-ROOM: Final = 4  # pixels drawn around the inner lips and the blur of the line between them
+ROOM: Final = 4  # pixels drawn around inner lips, corners and the blur of their line
 PARTED: Final = 0.02  # gap of the inner lips from which on the mouth is open
 EDGE: Final = Softness(0.7, 0.012)  # of what is seen between the lips
 LEAST_COVER: Final = 0.02  # of a pixel: less of the interior is not drawn
@@ -41,7 +41,7 @@ SHADED, LIT = 0.55, 0.12  # of their light that reaches teeth in closed lips, an
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
-ROUNDED: Final = np.array([0.26, 0.30, 0.31], np.float32)  # what protruding lips take, red least of all; filmed
+ROUNDED: Final = np.array([0.26, 0.30, 0.31], np.float32)  # what protruding lips take, red least of all; judged
 
 # The lips' shade on what is next to them, most of all from above.
 LIP_SHADE: Final = 0.56  # light in it; filmed

@@ -20,9 +20,9 @@ def hole_of(shape: tuple[int, ...]) -> np.ndarray:
     return hole
 
 
-def fill(image: np.ndarray, hole: np.ndarray, hidden: np.ndarray | None = None) -> np.ndarray:
-    hidden = np.zeros_like(hole) if hidden is None else hidden
-    return inpaint(image, hole, hidden, np.full(image.shape, 128.0, np.float32))
+def fill(image: np.ndarray, hole: np.ndarray, unused: np.ndarray | None = None) -> np.ndarray:
+    unused = np.zeros_like(hole) if unused is None else unused
+    return inpaint(image, hole, unused, np.full(image.shape, 128.0, np.float32))
 
 
 def test_a_pattern_goes_on() -> None:
@@ -50,10 +50,10 @@ def test_same_filling_every_time() -> None:
     np.testing.assert_array_equal(fill(image, hole), fill(image, hole))
 
 
-@pytest.mark.parametrize(("hole", "hidden"), [(True, False), (True, True)], ids=["nothing known", "nothing seen"])
-def test_the_guess_stays(hole: bool, hidden: bool) -> None:
+@pytest.mark.parametrize(("hole", "unused"), [(True, False), (True, True)], ids=["nothing known", "nothing needed"])
+def test_the_guess_stays(hole: bool, unused: bool) -> None:
     shape = (100, 80)
-    filled = fill(np.zeros((*shape, 3), np.uint8), np.full(shape, hole), np.full(shape, hidden))
+    filled = fill(np.zeros((*shape, 3), np.uint8), np.full(shape, hole), np.full(shape, unused))
     np.testing.assert_array_equal(filled, 128.0)
 
 
