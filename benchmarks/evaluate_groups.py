@@ -63,7 +63,7 @@ def tone_of(portrait: Portrait) -> str:
 
 def as_one(ratio: float) -> float:
     """A ratio, or its inverse if above 1."""
-    return ratio if np.isnan(ratio) else min(ratio, 1.0 / ratio) if ratio > 0.0 else 0.0
+    return min(ratio, 1.0 / ratio) if ratio > 0.0 else 0.0
 
 
 def measure(
@@ -75,20 +75,20 @@ def measure(
         raise ValueError("no face is found in the photo")
     still = motion.copy()
     still[:, NUM_EXPRESSIONS:] = 0.0
-    values = {}
+    values, prepared = {}, pipe.face_renderer.prepare(portrait)
     for name, coefficients in (("still", still), ("moving", motion)):
-        found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients), facing=0.0)]
+        found = [embed(frame) for frame in pipe.render(prepared, Animation(coefficients), facing=0.0)]
         values[name] = float(np.mean([photo @ face for face in found if face is not None]))
     curves = [POSES["blink"]] + [{"jawOpen": jaw} for jaw in JAWS] + [{"yaw": YAW}]
     rows = np.stack([Animation.from_curves(1, **curve).coefficients[0] for curve in curves])
     rows[-1] = portrait.face.rest_coefficients()
     rows[-1, NUM_EXPRESSIONS] += np.radians(YAW)
-    *frames, turned = pipe.render(portrait, Animation(rows), facing=0.0)
+    *frames, turned = pipe.render(prepared, Animation(rows), facing=0.0)
     try:
-        lips = relative_sharpness(pipe.face_renderer, pipe.face_renderer.prepare(portrait))
+        lips = relative_sharpness(pipe.face_renderer, prepared)
+        values["sharp"] = float(np.mean([as_one(ratio) for ratio in lips]))
     except ValueError:  # lips of too few pixels
-        lips = [np.nan]
-    values["sharp"] = float(np.mean([as_one(ratio) for ratio in lips]))
+        values["sharp"] = np.nan
     seen = [detector.find_faces(frame)[0] for frame in frames]
     values["shut"] = 1.0 - float(np.mean(eye_gaps(seen[0]))) / float(np.mean(eye_gaps(portrait.landmarks)))
     asked = lip_aperture(portrait.face.vertices(rows[-1 - len(JAWS) : -1]))

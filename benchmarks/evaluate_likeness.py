@@ -104,7 +104,7 @@ def main() -> None:
         embed = Embedder(options.embedder, detector)
         for index, path in enumerate(options.photos):
             portrait = pipe.prepare_portrait(path, max_size=512)
-            photo = embed(portrait.image)
+            prepared, photo = pipe.face_renderer.prepare(portrait), embed(portrait.image)
             if photo is None:
                 raise ValueError(f"no face in {path}")
             moving = pipe.sample_animation(clip, torch.Generator().manual_seed(index)).coefficients[:: options.step]
@@ -112,9 +112,8 @@ def main() -> None:
             still[:, NUM_EXPRESSIONS:] = 0.0
             turned = pose_rows(TURNS, portrait.face)
             for kind, coefficients in zip(likeness, (still, moving, turned), strict=True):
-                found = [embed(frame) for frame in pipe.render(portrait, Animation(coefficients), facing=0.0)]
+                found = [embed(frame) for frame in pipe.render(prepared, Animation(coefficients), facing=0.0)]
                 likeness[kind] += [float(photo @ face) for face in found if face is not None]
-            prepared = pipe.face_renderer.prepare(portrait)
             try:
                 lips = relative_sharpness(pipe.face_renderer, prepared)
             except ValueError as error:

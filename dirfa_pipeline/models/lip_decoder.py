@@ -18,8 +18,7 @@ OPENING_NAMES: Final = (
     "jawOpen", "mouthClose", "mouthFunnel", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthShrugUpper",
     "mouthUpperUpLeft", "mouthUpperUpRight",
 )  # fmt: skip
-# Share of a closure in the frames before and after it: lips meet and part within 80 ms, as filmed ones do. By eye, on
-# consecutive frames.
+# Share of a closure in the frames before and after it: lips meet and part within 80 ms. By eye, on consecutive frames.
 PARTING: Final = 0.3
 # At closures the jaw keeps this share of its weight, because it is too slow to go up and down for each of them; the
 # opening then tells a little less of the chin's way, as in films (benchmarks/measure_shown.py). By eye. As much of

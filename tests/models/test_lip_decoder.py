@@ -4,9 +4,12 @@ import pytest
 import torch
 from tiny import tiny_sampler
 
-from dirfa_pipeline import AnimationSampler
+from dirfa_pipeline import Animation, AnimationSampler, Portrait
 from dirfa_pipeline.animation.coefficients import LIP_NAMES
+from dirfa_pipeline.face.landmarks import LOWER_LIP_ROWS, UPPER_LIP_ROWS
+from dirfa_pipeline.models.animation_stream import SPREAD
 from dirfa_pipeline.models.lip_decoder import (
+    CLOSE_SHARE,
     JAW_OPEN,
     JAW_STAYS,
     MOUTH_CLOSE,
@@ -80,6 +83,16 @@ def test_lips_meet_over_a_jaw_that_stays_lowered(sampler: AnimationSampler) -> N
     lips = sampler.lips(speech)[0]
     assert lips[20, JAW_OPEN].item() == pytest.approx(JAW_STAYS * lips[10, JAW_OPEN].item())
     assert lips[20, MOUTH_CLOSE] > lips[20, JAW_OPEN]
+
+
+@pytest.mark.parametrize("jaw", [0.3, 0.6, 1.0])
+def test_lips_over_a_lowered_jaw_touch(portrait: Portrait, jaw: float) -> None:
+    """Also when a take has made the jaw stronger."""
+    stays = JAW_STAYS * jaw
+    pose = Animation.from_curves(1, jawOpen=SPREAD["jawOpen"] * stays, mouthClose=CLOSE_SHARE * stays).coefficients
+    head = portrait.face.head_vertices(pose)[0]
+    gaps = head[list(LOWER_LIP_ROWS[-1]), 1] - head[list(UPPER_LIP_ROWS[-1]), 1]
+    assert gaps.max() < 0.01
 
 
 def test_lips_part_in_more_than_one_frame(sampler: AnimationSampler) -> None:
