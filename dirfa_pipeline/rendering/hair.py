@@ -9,7 +9,7 @@ pixel's share is how far it lies from the one towards the other (difference matt
 unmixed by equation 1 of Levin et al., "A closed-form solution to natural image matting" (2008).
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -41,6 +41,7 @@ CONTRAST: Final = 25.0  # levels between hair and wall from which on shares are 
 GUIDING: Final = 512  # pixels of the longer side at which edges are looked for
 EDGES: Final = 0.024  # of the width: so far around a pixel colours tell where the person ends
 FLAT: Final = 1e-4  # variance of light in [0, 1]: less is no edge, and the mask's own outline counts
+PAIRS: Final = ((1, 2), (2, 0), (0, 1))  # of channels
 SOLID: Final = (0.2, 0.5)  # of what is found along edges, a ramp: it is never quite 0 or 1
 
 
@@ -55,7 +56,7 @@ def find_strands(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[n
     height, width = near.shape
     size = 2 * max(2, round(0.5 * STRAND * width)) + 1
     band = cv2.distanceTransform((~near).astype(np.uint8), cv2.DIST_L2, 5) <= REACH * width
-    out = cv2.absdiff(image, cv2.medianBlur(image, size)).max(-1)
+    out = np.maximum.reduce(cv2.split(cv2.absdiff(image, cv2.medianBlur(image, size))))
     # Strands are few, so the median shows how much the wall itself varies.
     quarter = cv2.resize(out, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST)
     noise = cv2.resize(cv2.medianBlur(quarter, size), (width, height)).astype(np.float32)
@@ -86,28 +87,75 @@ def along_edges(image: NDArray[np.uint8], person: NDArray[np.bool_]) -> Array:
         cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         for picture in (image.astype(np.float32) / 255.0, person.astype(np.float32))
     )
-    slope, offset = _by_colour(light, mask)
-    slope, offset = _by_colour(light, ramp((slope * light).sum(-1) + offset, *SOLID))
+    colours = _Colours.around(light)
+    slope, offset = colours.explain(mask)
+    slope, offset = colours.explain(ramp(_product(slope, light) + offset, *SOLID))
     slope, offset = (cv2.resize(part, (width, height)) for part in (slope / np.float32(255.0), offset))
-    return ramp((slope * image).sum(-1) + offset, *SOLID)
+    return ramp(_product(slope, image.astype(np.float32)) + offset, *SOLID)
 
 
-def _by_colour(light: Array, mask: Array) -> tuple[Array, Array]:
+class _Colours(NamedTuple):
     """
-    How a mask goes with the colours around each pixel: `(height, width, 3)`, by how much it grows with each of them,
-    and `(height, width)`, what it is without any.
+    The colours around each pixel.
+
+    Args:
+        light (`np.ndarray` of shape `(height, width, 3)`): The picture, in [0, 1].
+        size (`tuple[int, int]`): What is around a pixel, in pixels.
+        mean (`np.ndarray` of shape `(height, width, 3)`): Their mean.
+        squares (`np.ndarray` of shape `(height, width, 3)`): The means of red, green and blue squared.
+        products (`np.ndarray` of shape `(height, width, 3)`): Those of green by blue, blue by red and red by green.
     """
-    size = (2 * whole(EDGES * mask.shape[1]) + 1,) * 2
-    mean, offset, slope = cv2.blur(light, size), cv2.blur(mask, size), np.zeros_like(light)
-    rows, columns = np.nonzero((offset > 0.0) & (offset < 1.0))  # elsewhere the mask is flat, whatever the colours
-    means, products = mean[rows, columns], np.empty((len(rows), 3, 3), np.float32)
-    for channel in range(3):
-        products[:, channel] = cv2.blur(light * light[..., channel, None], size)[rows, columns]
-    spread = products - means[:, :, None] * means[:, None] + FLAT * np.eye(3, dtype=np.float32)
-    both = cv2.blur(light * mask[..., None], size)[rows, columns] - means * offset[rows, columns, None]
-    slope[rows, columns] = np.linalg.solve(spread, both[..., None])[..., 0]
-    offset -= (slope * mean).sum(-1)
-    return cv2.blur(slope, size), cv2.blur(offset, size)
+
+    light: Array
+    size: tuple[int, int]
+    mean: Array
+    squares: Array
+    products: Array
+
+    @classmethod
+    def around(cls, light: Array) -> "_Colours":
+        size = (2 * whole(EDGES * light.shape[1]) + 1,) * 2
+        products = cv2.merge([light[..., a] * light[..., b] for a, b in PAIRS])
+        return cls(light, size, *(cv2.blur(part, size) for part in (light, light * light, products)))
+
+    def explain(self, mask: Array) -> tuple[Array, Array]:
+        """
+        How a mask goes with the colours: `(height, width, 3)`, by how much it grows with each of them, and
+        `(height, width)`, what it is without any.
+        """
+        offset, slope = cv2.blur(mask, self.size), np.zeros_like(self.light)
+        places = np.nonzero((offset > 0.0) & (offset < 1.0))  # elsewhere the mask is flat, whatever the colours
+        mean = self.mean[places]
+        both = cv2.blur(self.light * mask[..., None], self.size)[places] - mean * offset[places][:, None]
+        variances = self.squares[places] - mean * mean + np.float32(FLAT)
+        covariances = self.products[places] - np.stack([mean[:, a] * mean[:, b] for a, b in PAIRS], axis=1)
+        slope[places] = solve_symmetric(variances, covariances, both)
+        offset -= _product(slope, self.mean)
+        return cv2.blur(slope, self.size), cv2.blur(offset, self.size)
+
+
+def solve_symmetric(diagonal: Array, others: Array, right: Array) -> Array:
+    """
+    Solve systems of three equations whose matrices are symmetric, by Cramer's rule.
+
+    Args:
+        diagonal, others (`np.ndarray` of shape `(systems, 3)`): The matrices' elements 11, 22, 33 and 23, 31, 12.
+        right (`np.ndarray` of shape `(systems, 3)`): The right sides.
+
+    Returns:
+        `np.ndarray` of shape `(systems, 3)`.
+    """
+    after, before = ([1, 2, 0], [2, 0, 1])
+    minors = diagonal[:, after] * diagonal[:, before] - others * others
+    mixed = others[:, after] * others[:, before] - diagonal * others
+    determinant = diagonal[:, 0] * minors[:, 0] + others[:, 2] * mixed[:, 2] + others[:, 1] * mixed[:, 1]
+    solved = minors * right + mixed[:, before] * right[:, after] + mixed[:, after] * right[:, before]
+    return np.asarray(solved / determinant[:, None])
+
+
+def _product(slope: Array, light: Array) -> Array:
+    """The sum over channels `(height, width)` of each pixel's slope times its light."""
+    return np.asarray(np.einsum("ijk,ijk->ij", slope, light))
 
 
 def share_pixels(

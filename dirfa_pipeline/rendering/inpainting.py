@@ -23,12 +23,13 @@ RADIUS: Final = 3  # of a patch, in pixels
 COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
 FINEST: Final = 512  # matches are only carried over to larger pictures
 ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
+STRIDE: Final = 2  # pixels from patch to patch on all levels but the coarsest: each pixel still has twelve proposals
 NEARBY: Final = 16  # pixels around the coarser level's match in which a better one is looked for
 FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a match
 FARNESS: Final = 600.0  # squared levels of colour that a match from the picture's other end must be better by
 LEAST_WEIGHT: Final = 1e-3  # of a pixel deep in the hole
 TRUSTED: Final = 75  # percentile of the matches' costs; a patch that costs twice as much has a weight of 1 / e
-EVEN: Final = 8  # rounds of evening out a smooth filling, at each of its sizes
+EVEN, MOST_EVEN = 3, 24  # rounds of evening out a smooth filling: twice as many at each smaller size, up to this
 SEEDING: Final = 2654435761  # spreads seeds over 32 bits (Knuth, 1973: the golden ratio's share of them)
 
 
@@ -50,35 +51,38 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], unused: NDArray[n
     levels = [(picture, hole, unused)]
     while max(levels[-1][1].shape) > 2 * COARSEST:
         levels.append(_halve(*levels[-1]))
-    field = None
+    field, coarser = None, 1
     for index, (level, missing, unneeded) in reversed(list(enumerate(levels))):
-        sources, targets = _patch_centres(missing), _targets(missing, unneeded)
+        first, longer = field is None, max(missing.shape)
+        stride = 1 if first else STRIDE
+        sources, targets = _patch_centres(missing), _targets(missing, unneeded, stride)
         if len(sources) == 0 or len(targets) == 0:
             continue
         weight = _weight(missing)
         totals = cv2.boxFilter(weight, -1, (2 * RADIUS + 1,) * 2, normalize=False, borderType=cv2.BORDER_CONSTANT)
         trust = np.ones(len(targets), np.float32)
-        first, longer = field is None, max(missing.shape)
         rounds = ROUNDS * 2 if first else ROUNDS if index else ROUNDS // 2
         reach = longer if first else NEARBY
         if field is None:
             field = _nearest(np.moveaxis(np.indices(missing.shape), 0, -1), sources)
         else:
-            field = _nearest(_doubled(field, missing.shape), sources)
+            field = _nearest(_doubled(field, missing.shape, coarser), sources)
             level = _vote(level, missing, weight, targets, field, trust)
         if longer <= FINEST:
             valid = np.zeros(missing.shape, np.bool_)
             valid[sources[:, 0], sources[:, 1]] = True
             for seed in range(rounds):
-                cost = match_patches(level, weight, totals, valid, targets, field, FARNESS / longer, reach, seed + 1)
+                places = (valid, targets, stride, field)
+                cost = match_patches(level, weight, totals, *places, FARNESS / longer, reach, seed + 1)
                 trust = np.exp(-cost / max(2.0 * float(np.percentile(cost, TRUSTED)), 1.0)).astype(np.float32)
                 level = _vote(level, missing, weight, targets, field, trust)
+        coarser = stride
         if index == 0:
             picture = _without_seam(level, missing, weight, targets, field, trust)
     return picture
 
 
-def fill_smoothly(colour: Array, weight: Array) -> Array:
+def fill_smoothly(colour: Array, weight: Array, rounds: int = EVEN) -> Array:
     """Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out."""
     height, width = weight.shape
     if min(height, width) <= 2:
@@ -88,11 +92,13 @@ def fill_smoothly(colour: Array, weight: Array) -> Array:
     coarse_weight = cv2.resize(weight, size, interpolation=cv2.INTER_AREA)
     share = np.maximum(coarse_weight, 1e-6)[..., None]
     grown = np.minimum(1.0, 4.0 * coarse_weight)
-    coarse = fill_smoothly(coarse_colour / share * grown[..., None], grown)
-    up = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    filled = colour + (1.0 - weight[..., None]) * up
-    for _ in range(EVEN):  # towards the membrane that known pixels span (Laplace's equation)
-        filled = colour + (1.0 - weight[..., None]) * cv2.blur(filled, (3, 3))
+    coarse = fill_smoothly(coarse_colour / share * grown[..., None], grown, min(2 * rounds, MOST_EVEN))
+    unknown = np.repeat(1.0 - weight[..., None], colour.shape[2], axis=2)
+    filled = colour + unknown * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    for _ in range(rounds):  # towards the membrane that known pixels span (Laplace's equation)
+        filled = cv2.blur(filled, (3, 3))
+        filled *= unknown
+        filled += colour
     return filled
 
 
@@ -129,9 +135,9 @@ def _patch_centres(hole: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.argwhere(~near).astype(np.int32)
 
 
-def _targets(hole: NDArray[np.bool_], unused: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Rows and columns of all pixels whose patch reaches into what is missing and needed, in reading order."""
-    return np.argwhere(_dilate(hole & ~unused) & ~unused).astype(np.int32)
+def _targets(hole: NDArray[np.bool_], unused: NDArray[np.bool_], stride: int) -> NDArray[np.int32]:
+    """Rows and columns of pixels whose patch reaches into what is missing and needed, on a grid, in reading order."""
+    return stride * np.argwhere((_dilate(hole & ~unused) & ~unused)[::stride, ::stride]).astype(np.int32)
 
 
 def _dilate(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -145,11 +151,13 @@ def _weight(hole: NDArray[np.bool_]) -> Array:
     return np.maximum(FADE**depth, LEAST_WEIGHT).astype(np.float32)
 
 
-def _doubled(field: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """The coarser level's matches at this one, `(height, width, 2)`."""
-    rows, columns = np.indices(shape)
-    coarse = field[np.minimum(rows // 2, field.shape[0] - 1), np.minimum(columns // 2, field.shape[1] - 1)]
-    return 2 * coarse + np.stack([rows % 2, columns % 2], -1)
+def _doubled(field: NDArray[np.int32], shape: tuple[int, ...], stride: int) -> NDArray[np.int32]:
+    """The coarser level's matches at this one, `(height, width, 2)`: those between its patches go along with these."""
+    cell = 2 * stride
+    doubled = (2 * field[::stride, ::stride]).repeat(cell, axis=0).repeat(cell, axis=1)[: shape[0], : shape[1]]
+    doubled[..., 0] += np.arange(shape[0], dtype=np.int32)[:, None] % cell
+    doubled[..., 1] += np.arange(shape[1], dtype=np.int32) % cell
+    return doubled
 
 
 def _nearest(places: NDArray[np.integer], sources: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -159,14 +167,16 @@ def _nearest(places: NDArray[np.integer], sources: NDArray[np.int32]) -> NDArray
     _, labels = cv2.distanceTransformWithLabels(blocked, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     by_label = np.zeros((int(labels.max()) + 1, 2), np.int32)
     by_label[labels[sources[:, 0], sources[:, 1]]] = sources
-    rows, columns = (np.clip(places[..., axis], 0, blocked.shape[axis] - 1) for axis in (0, 1))
-    return np.where(blocked[rows, columns, None] > 0, by_label[labels[rows, columns]], np.stack([rows, columns], -1))
+    nearest = np.clip(places, 0, np.subtract(blocked.shape, 1), dtype=np.int32)
+    moved = blocked[nearest[..., 0], nearest[..., 1]] > 0
+    nearest[moved] = by_label[labels[nearest[moved, 0], nearest[moved, 1]]]
+    return nearest
 
 
 @kernel(fastmath=True)
 def match_patches(
     picture: Array, weight: Array, totals: Array, valid: NDArray[np.bool_], targets: NDArray[np.int32],
-    field: NDArray[np.int32], farness: float, farthest: int, seed: int,
+    stride: int, field: NDArray[np.int32], farness: float, farthest: int, seed: int,
 ) -> Array:  # fmt: skip
     """
     Improve each target's match: first by its neighbours' matches, then by ever nearer random ones.
@@ -177,6 +187,7 @@ def match_patches(
             of the patch around it.
         valid (`np.ndarray` of shape `(height, width)`): Where whole patches are known.
         targets (`np.ndarray` of shape `(targets, 2)`): Rows and columns in reading order.
+        stride (`int`): Pixels from one target to the next.
         field (`np.ndarray` of shape `(height, width, 2)`): Row and column that each target takes from; in place.
         farness (`float`): Price of a pixel's distance.
         farthest (`int`): How far from its match others are tried, in pixels.
@@ -195,7 +206,7 @@ def match_patches(
         best_row, best_column = field[row, column, 0], field[row, column, 1]
         best = _difference(picture, weight, totals, row, column, best_row, best_column, farness, np.inf)
         for sideways in range(2):
-            from_row, from_column = row - step * (1 - sideways), column - step * sideways
+            from_row, from_column = row - step * stride * (1 - sideways), column - step * stride * sideways
             if 0 <= from_row < height and 0 <= from_column < width:
                 try_row = field[from_row, from_column, 0] + row - from_row
                 try_column = field[from_row, from_column, 1] + column - from_column

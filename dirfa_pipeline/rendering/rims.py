@@ -21,6 +21,7 @@ from .frame_state import FrameState
 from .inpainting import fill_smoothly
 from .kernels import kernel
 from .masks import Window, corner_of, ellipse, shape_of, window_around
+from .paths import cheapest_path
 from .rasterizer import rasterize_map
 
 
@@ -250,22 +251,8 @@ def _lines(unrolled: Array) -> Array:
 
 def _closed_way(gains: Array) -> NDArray[np.int64]:
     """The distance at each angle, `(angles,)`, of the way around that gains most; it is gone around three times."""
-    rows, columns = gains.shape
-    steps = np.arange(-STEEPEST, STEEPEST + 1)
-    before = np.arange(rows) - steps[:, None]
-    inside = (before >= 0) & (before < rows)
-    cost = np.where(inside, BEND * np.square(steps)[:, None], np.inf)
-    before = np.clip(before, 0, rows - 1)
-    total, came = gains[:, 0].astype(np.float64), []
-    for column in range(1, 3 * columns):
-        reached = total[before] - cost
-        choice = reached.argmax(0)
-        came.append(before[choice, np.arange(rows)])
-        total = reached.max(0) + gains[:, column % columns]
-    way = [int(total.argmax())]
-    for place in reversed(came):
-        way.append(int(place[way[-1]]))
-    return np.array(way[::-1][columns : 2 * columns])
+    columns = gains.shape[1]
+    return cheapest_path(np.tile(-gains, 3), BEND, STEEPEST)[columns : 2 * columns]
 
 
 def _cut_out(

@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d, percentile_filter
 
 from ..face.landmarks import INNER_CORNERS, INNER_LIPS, INNER_MIDDLE, LIPS
 from .masks import polygon, whole
+from .paths import cheapest_path
 
 
 Array = NDArray[np.float32]
@@ -56,8 +57,9 @@ def find_upper_teeth(image: NDArray[np.uint8], landmarks: Array, light: float) -
     opening = float(landmarks[lower, 1] - landmarks[upper, 1])
     if inside.sum() < LEAST_INSIDE or opening < LEAST_OPENING * across:
         return None
-    darkest = image.min(2).astype(np.float32)
-    teeth = _find_enamel(image.max(2).astype(np.float32), darkest, inside, light)
+    channels = cv2.split(image)
+    brightest, darkest = np.maximum.reduce(channels), np.minimum.reduce(channels).astype(np.float32)
+    teeth = _find_enamel(brightest.astype(np.float32), darkest, inside, light)
     if teeth.sum() < MIN_TEETH_SHARE * inside.sum():
         return None
     teeth = cv2.morphologyEx(teeth, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
@@ -69,7 +71,6 @@ def find_upper_teeth(image: NDArray[np.uint8], landmarks: Array, light: float) -
         return None
     if np.ptp(np.flatnonzero(teeth.any(0))) < LEAST_WIDTH * width:
         return None
-    brightest = image.max(2)
     lit = brightest > SHADE * np.median(brightest[teeth > 0])
     teeth = _even_edge(teeth | (inside & _upper_part(teeth) & lit))
     shown = brightest[teeth > 0]
@@ -137,7 +138,7 @@ def _above_bite(whiteness: Array, teeth: NDArray[np.uint8], slope: float) -> NDA
     valley = _valleys(level[box], upright[box])
     gain = valley + UNDER * np.linspace(0.0, 1.0, len(valley), dtype=np.float32)[:, None]
     gain[: round(LEAST_ROW * len(valley))] = -1.0
-    seam = _best_path(gain)
+    seam = cheapest_path(-gain, SEAM_STEP)
     sides = len(seam) // ROW_ENDS
     if np.take_along_axis(valley, seam[None], axis=0)[0, sides : len(seam) - sides].mean() < SEAM:
         return np.ones_like(teeth)
@@ -156,18 +157,3 @@ def _valleys(whiteness: Array, teeth: NDArray[np.uint8]) -> Array:
     beneath = np.pad(teeth[reach:], ((0, reach), (0, 0)))
     valley[beneath == 0] *= LAST_SEAM
     return cv2.blur(valley, (max(1, round(SEAM_GRAIN * teeth.shape[1])), 1))
-
-
-def _best_path(gain: Array) -> NDArray[np.int64]:
-    """The row in each column, next to that in the column before, for which the sum of `gain` is greatest."""
-    total, steps = gain.copy(), np.zeros(gain.shape, np.int64)
-    for column in range(1, gain.shape[1]):
-        before = np.pad(total[:, column - 1], 1, constant_values=-np.inf)
-        choices = np.stack([before[:-2] - SEAM_STEP, before[1:-1], before[2:] - SEAM_STEP])
-        steps[:, column] = choices.argmax(0) - 1
-        total[:, column] += choices.max(0)
-    path = np.empty(gain.shape[1], np.int64)
-    path[-1] = total[:, -1].argmax()
-    for column in range(gain.shape[1] - 1, 0, -1):
-        path[column - 1] = path[column] + steps[path[column], column]
-    return path

@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter1d, median_filter
 from ..animation.easing import ramp
 from ..face.fit import FaceFit
 from ..face.landmarks import INNER_MIDDLE
+from .paths import cheapest_path
 
 
 Array = NDArray[np.float32]
@@ -160,21 +161,6 @@ def _edge(light: Array, teeth: NDArray[np.bool_], columns: NDArray[np.int64]) ->
     rows = np.clip(even + steps[:, None], 0, len(light) - 1).astype(int)
     gain = fall[rows, np.arange(width)] - EDGE_BENDS * (steps[:, None] / reach) ** 2
     return np.asarray(even + steps[cheapest_path(-gain, EDGE_BENDS)], np.float32)
-
-
-def cheapest_path(costs: NDArray[np.floating], step_costs: float) -> NDArray[np.int64]:
-    """The row in each column, at most one from that in the column before, for which costs and steps sum up least."""
-    total, steps = np.array(costs, np.float64), np.zeros(costs.shape, np.int64)
-    for column in range(1, costs.shape[1]):
-        before = np.pad(total[:, column - 1], 1, constant_values=np.inf)
-        choices = np.stack([before[:-2] + step_costs, before[1:-1], before[2:] + step_costs])
-        steps[:, column] = choices.argmin(0) - 1
-        total[:, column] += choices.min(0)
-    path = np.empty(costs.shape[1], np.int64)
-    path[-1] = total[:, -1].argmin()
-    for column in range(costs.shape[1] - 1, 0, -1):
-        path[column - 1] = path[column] + steps[path[column], column]
-    return path
 
 
 def gaps_of(light: Array) -> Array:

@@ -14,7 +14,6 @@ from dirfa_pipeline.rendering.tooth_rows import (
     SeenRow,
     align,
     along,
-    cheapest_path,
     gaps_of,
     personal_row,
 )
@@ -42,14 +41,6 @@ def photographed(dentition: Dentition, way: Array, level: float) -> SeenRow:
 def large(portrait: Portrait) -> Portrait:
     """The same portrait, as if every millimetre had enough pixels to show teeth."""
     return replace(portrait, face=replace(portrait.face, scale=2.0 / MILLIMETRE))
-
-
-def test_the_cheapest_path_follows_a_valley() -> None:
-    valley = np.array([3, 3, 4, 5, 5, 4, 4])
-    costs = np.ones((8, len(valley)))
-    costs[valley, np.arange(len(valley))] = 0.0
-    np.testing.assert_array_equal(cheapest_path(costs, 0.1), valley)
-    assert np.ptp(cheapest_path(costs, 10.0)) == 0
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1.07, 1.5), (0.92, -2.0)])
