@@ -29,10 +29,11 @@ from ..rendering.compositing import OPAQUE, blend_over_plate, lay_over
 from ..rendering.crown import add_crown
 from ..rendering.eyes import build_eyes
 from ..rendering.eyewear import DOUBTFUL, FLAT, eyewear_zone, find_glasses, flatten, stiff_skin
+from ..rendering.folds import SmileLight
 from ..rendering.frame_state import FrameState, Rig
 from ..rendering.lips import build_lips
 from ..rendering.masks import Window
-from ..rendering.mesh import HeadMesh, build_mesh, hold_at_border, soften_relief
+from ..rendering.mesh import NUM_FACE_VERTICES, HeadMesh, build_mesh, hold_at_border, soften_relief
 from ..rendering.mouth import MouthInterior, build_mouth
 from ..rendering.mouth_layer import draw_mouth
 from ..rendering.redraw import redraw_lips
@@ -109,6 +110,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         teeth_height, teeth_width (`int`): Size of the stored rows of teeth.
         teeth_modes (`int`, defaults to 8): Ways in which people's upper teeth differ from their average, see
             [`Dentition`].
+        smile_size (`int`, defaults to 128): Rows and columns of the light of smiles, see [`SmileLight`].
         head_rings (`int`, defaults to 32): Rings of 72 points from the face's oval, which comes first, to the back of
             a mean head, in inter-ocular distances from between the eyes; frames do not show it, 3D heads do.
     """
@@ -121,6 +123,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         teeth_width: int = 384,
         head_rings: int = 32,
         teeth_modes: int = 8,
+        smile_size: int = 128,
     ) -> None:
         super().__init__()
         shape = (teeth_height, teeth_width, 3)
@@ -130,6 +133,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         self.teeth_shapes = nn.Parameter(torch.zeros(1 + teeth_modes, 2, teeth_width), requires_grad=False)
         half = (teeth_modes, teeth_height // 2, teeth_width // 2)
         self.teeth_textures = nn.Parameter(torch.zeros(half), requires_grad=False)
+        self.smile_light = nn.Parameter(torch.zeros(smile_size, smile_size), requires_grad=False)
+        self.smile_places = nn.Parameter(torch.zeros(NUM_FACE_VERTICES, 2), requires_grad=False)
         self.head = nn.Parameter(torch.zeros(head_rings + 1, 72, 3), requires_grad=False)
 
     def prepare(self, portrait: Portrait) -> PreparedPortrait:
@@ -164,7 +169,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             above=above,
             mouth=build_mouth(image, portrait.landmarks, face, self._teeth()),
             relaxed=relax(person, portrait.landmarks + np.array([0, above, 0], np.float32), face),
-            skin=build_skin(image, portrait.landmarks, face),
+            skin=build_skin(image, portrait.landmarks, face, self._smile()),
             window=_moving_window(mesh, width, height),
             head=_array(self.head),
             rims=rims,
@@ -213,6 +218,9 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
                 resampled, and held at its end.
         """
         return redraw_lips(film, animation, _array(self.triangles), self._teeth())
+
+    def _smile(self) -> SmileLight:
+        return SmileLight(*(_array(tensor) for tensor in (self.smile_light, self.smile_places, self.triangles)))
 
     def _teeth(self) -> Dentition:
         tensors = (self.upper_teeth, self.lower_teeth, self.teeth_shapes, self.teeth_textures)

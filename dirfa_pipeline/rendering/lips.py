@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import ramp
-from ..face.fit import FaceFit, roundness
+from ..face.fit import SMILES, FaceFit, roundness
 from ..face.landmarks import (
     LOWER_LIP_ROWS,
     MOUTH_CORNERS,
@@ -34,6 +34,10 @@ ROLLED: Final = 0.8  # share of a lip that a full roll hides
 MOST_HIDDEN: Final = 0.65
 HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture is not theirs alone
 NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
+
+# A smile. Fits find two thirds of it: people's raise corners and cheeks half as high again as the fitted shapes do,
+# and leave the chin nearly where it is (measured: benchmarks/compare_smiles.py).
+RAISED: Final = 0.5  # of the shape's way up and back, more; on the chin, which it lifts, as much less
 
 # The shape of both lips.
 WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
@@ -65,6 +69,7 @@ _PARTS = np.repeat([0, 1, 2], [_UPPER.shape[1], _LOWER.shape[1], len(MOUTH_CORNE
 _SKIN = (np.array(SKIN_BY_UPPER_LIP), np.array(SKIN_BY_LOWER_LIP))
 _ASIDE = np.linspace(-1.0, 1.0, _UPPER.shape[1]) ** 2  # of each column: 0 in the middle, 1 at both ends
 _AROUND = np.array((*SKIN_BY_UPPER_LIP, *SKIN_BY_LOWER_LIP, *SKIN_BY_CORNERS))
+LIP_EDGE, CHIN_TIP = 17, 152  # landmarks
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
 
 
@@ -77,11 +82,15 @@ class LipShape:
         rest (`np.ndarray` of shape `(478, 3)`): The photo's landmarks in the head's own frame.
         rolls (`np.ndarray` of shape `(2,)`): How far its upper and lower lip are rolled in.
         open_photo (`float`): 1 if the photo's mouth is open, 0 if it is shut, between if it is nearly shut.
+        smile (`np.ndarray` of shape `(2,)`): Its smile.
+        raised (`np.ndarray` of shape `(2, 478, 3)`): What smiles of weight 1 move beyond their shapes.
     """
 
     rest: Array
     rolls: Array
     open_photo: float
+    smile: Array
+    raised: Array
 
     def shape(self, vertices: Array, weights: Array, parted: float) -> Array:
         """
@@ -94,7 +103,7 @@ class LipShape:
         """
         if parted == 0.0:
             return vertices
-        vertices = vertices.copy()
+        vertices = vertices + parted * np.einsum("s,svd->vd", weights[SMILES] - self.smile, self.raised)
         _smooth_line(vertices, self.rest, parted)
         _widen(vertices, self.rest, parted)
         rounded = float(roundness(weights))
@@ -126,7 +135,20 @@ class LipShape:
 def build_lips(face: FaceFit, gap: float) -> LipShape:
     """Measure a photo's lips; `gap` is their opening in the photo in inter-ocular distances."""
     rest = face.head_vertices(face.rest_coefficients()[None])[0]
-    return LipShape(rest=rest, rolls=_rolls(face.expression), open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0))
+    return LipShape(
+        rest=rest,
+        rolls=_rolls(face.expression),
+        open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0),
+        smile=face.expression[SMILES],
+        raised=_raised(face),
+    )
+
+
+def _raised(face: FaceFit) -> Array:
+    """What smiles move beyond their shapes, `(2, 478, 3)`: corners and cheeks farther up and back, the chin less."""
+    edge, chin = face.shape[[LIP_EDGE, CHIN_TIP], 1]
+    more = RAISED * (1.0 - 2.0 * ramp(face.shape[:, 1], edge, chin - edge))
+    return np.asarray(more[:, None] * np.array([0.0, 1.0, 1.0]) * face.basis[SMILES], np.float32)
 
 
 def _width(vertices: Array) -> float:

@@ -2,7 +2,7 @@
 Build the FaceRenderer's tensors: the triangles of the canonical mesh, front views of the rows of teeth, and the head.
 
     python -m dirfa_pipeline.training.build_face_renderer --ict ict_facekit.npz \
-        --canonical mediapipe_canonical_face_model.obj --smiles public_domain_teeth \
+        --canonical mediapipe_canonical_face_model.obj --smiles public_domain_teeth --pairs webmorph \
         --face-model weights/dirfa-base/face_model --output weights/dirfa-base/face_renderer
 """
 
@@ -24,6 +24,7 @@ from ..models.face_model import FaceModel
 from ..models.face_renderer import FaceRenderer
 from ..rendering.rasterizer import rasterize_map
 from ..rendering.tooth_rows import TEETH_EXTENT
+from .average_smiles import Pair, average_smile, find_pairs
 from .average_teeth import average_teeth, read_rows
 from .build_face_model import NUM_FACE_VERTICES, read_canonical, register
 
@@ -210,18 +211,23 @@ def _fill_gaps(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.dstack([filled, closed]).astype(np.float32)
 
 
-def build(canonical: Path, ict: Path, smiles: Sequence[Path], face_model: FaceModel) -> FaceRenderer:
+def build(
+    canonical: Path, ict: Path, smiles: Sequence[Path], pairs: Sequence[Pair], face_model: FaceModel
+) -> FaceRenderer:
     """Build a renderer with all tensors; `smiles` are photos of people whose upper teeth are visible."""
     renderer = FaceRenderer()
     config = renderer.config
     size = (config.teeth_height, config.teeth_width)
     upper = average_teeth(read_rows(smiles, face_model), render_teeth(ict, "upper", *size), config.teeth_modes)
+    smile = average_smile(pairs, face_model, config.smile_size)
     values = {
         "triangles": read_canonical(canonical)[1],
         "upper_teeth": upper.upper,
         "lower_teeth": render_teeth(ict, "lower", *size),
         "teeth_shapes": upper.shapes,
         "teeth_textures": upper.textures,
+        "smile_light": smile.light,
+        "smile_places": smile.places,
         "head": sample_head(ict, canonical, config.head_rings),
     }
     for name, value in values.items():
@@ -236,12 +242,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--ict", type=Path, required=True)
     parser.add_argument("--canonical", type=Path, required=True)
     parser.add_argument("--smiles", type=Path, required=True, help="folder of .jpg photos of smiles")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder of the London Set: people calm and smiling")
     parser.add_argument("--face-model", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     face_model = FaceModel.from_pretrained(options.face_model)
     smiles = sorted(options.smiles.glob("*.jpg"))
-    build(options.canonical, options.ict, smiles, face_model).save_pretrained(options.output)
+    pairs, _ = find_pairs(options.pairs)
+    build(options.canonical, options.ict, smiles, pairs, face_model).save_pretrained(options.output)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,31 @@
 """Skin: lines deepen and fade where there are any, and nowhere else."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
-from dirfa_pipeline import Portrait
+from dirfa_pipeline import FaceRenderer, Portrait
 from dirfa_pipeline.animation.coefficients import EXPRESSION_NAMES
-from dirfa_pipeline.rendering.skin import FOLDS, MOST_DEEP, OwnLines, SkinShading, build_skin
+from dirfa_pipeline.rendering.folds import FOLDS, MOST_DEEP, OwnLines, SmileLight
+from dirfa_pipeline.rendering.skin import SkinShading, build_skin
 
 
 SMOOTH = 170
+RIGHT_AND_LEFT_FOLD, CHEEK = (206, 426), 50  # landmarks
 OWN_LINES = [2 * index + side for index, fold in enumerate(FOLDS) if isinstance(fold, OwnLines) for side in (0, 1)]
 
 
-def skin_of(image: np.ndarray, portrait: Portrait) -> SkinShading:
-    return build_skin(image, portrait.landmarks, portrait.face)
+@pytest.fixture(scope="module")
+def smile(renderer: FaceRenderer) -> SmileLight:
+    return renderer._smile()
+
+
+def skin_of(image: np.ndarray, portrait: Portrait, smile: SmileLight) -> SkinShading:
+    """The skin of that photo, as if the face in it were calm."""
+    skin = build_skin(image, portrait.landmarks, portrait.face, smile)
+    return replace(skin, own=np.zeros_like(skin.own))
 
 
 @pytest.fixture
@@ -28,8 +39,13 @@ def deepest(skin: SkinShading) -> list[float]:
     return [max(0.0, -float(skin.folds[index][1].min(initial=0.0))) for index in OWN_LINES]
 
 
-def test_smooth_skin_gets_no_lines(portrait: Portrait, smooth: np.ndarray) -> None:
-    assert max(deepest(skin_of(smooth, portrait))) < 0.006
+def weights_of(**moved: float) -> np.ndarray:
+    """Weights of expressions whose names begin like that."""
+    return np.array([moved.get(name.removesuffix("Left").removesuffix("Right"), 0.0) for name in EXPRESSION_NAMES])
+
+
+def test_smooth_skin_gets_no_lines(portrait: Portrait, smooth: np.ndarray, smile: SmileLight) -> None:
+    assert max(deepest(skin_of(smooth, portrait, smile))) < 0.006
 
 
 @pytest.fixture
@@ -43,9 +59,11 @@ def lined(portrait: Portrait, smooth: np.ndarray) -> np.ndarray:
     return image
 
 
-def test_lines_of_the_photo_deepen(portrait: Portrait, smooth: np.ndarray, lined: np.ndarray) -> None:
+def test_lines_of_the_photo_deepen(
+    portrait: Portrait, smooth: np.ndarray, lined: np.ndarray, smile: SmileLight
+) -> None:
     """Across the forehead as brows rise, between them as they frown; lines the other way do not."""
-    before, after = (deepest(skin_of(image, portrait)) for image in (smooth, lined))
+    before, after = (deepest(skin_of(image, portrait, smile)) for image in (smooth, lined))
     for calm, deep in zip(before, after, strict=True):
         assert calm < 0.5 * deep and deep <= MOST_DEEP
 
@@ -54,13 +72,47 @@ def test_lines_of_the_photo_deepen(portrait: Portrait, smooth: np.ndarray, lined
     ("line", "deepened", "faded"), [(151, "browInnerUp", "browDown"), (8, "browDown", "browInnerUp")]
 )
 def test_lines_fade_as_the_brows_go_the_other_way(
-    portrait: Portrait, lined: np.ndarray, line: int, deepened: str, faded: str
+    portrait: Portrait, lined: np.ndarray, smile: SmileLight, line: int, deepened: str, faded: str
 ) -> None:
-    skin = skin_of(lined, portrait)
-    column, row = portrait.landmarks[line, :2].round().astype(int) - [skin.window[1].start, skin.window[0].start]
-    changes = []
-    for moved in (deepened, faded):
-        weights = np.array([float(name.startswith(moved)) for name in EXPRESSION_NAMES], np.float32)
-        change = skin.shading(weights, np.eye(3, dtype=np.float32), relaxed=0.0)
-        changes.append(change[row - 2 : row + 3, column - 2 : column + 3])
+    skin = skin_of(lined, portrait, smile)
+    changes = [around(skin, portrait, line, weights_of(**{moved: 1.0})) for moved in (deepened, faded)]
     assert changes[0].min() < -0.01 and changes[1].max() > 0.01
+
+
+def around(skin: SkinShading, portrait: Portrait, landmark: int, weights: np.ndarray) -> np.ndarray:
+    """The change of light around a landmark of the photo."""
+    column, row = portrait.landmarks[landmark, :2].round().astype(int) - [skin.window[1].start, skin.window[0].start]
+    change = skin.shading(weights.astype(np.float32), np.eye(3, dtype=np.float32), relaxed=0.0)
+    return change[row - 2 : row + 3, column - 2 : column + 3]
+
+
+def test_a_smile_darkens_the_fold_beside_the_nose_on_its_side(
+    portrait: Portrait, smooth: np.ndarray, smile: SmileLight
+) -> None:
+    skin = skin_of(smooth, portrait, smile)
+    one_sided = np.array([float(name == "mouthSmileRight") for name in EXPRESSION_NAMES])
+    right, left = (around(skin, portrait, fold, one_sided).mean() for fold in RIGHT_AND_LEFT_FOLD)
+    assert right < -0.08 and abs(left) < 0.02
+    cheek = around(skin, portrait, CHEEK, weights_of(mouthSmile=1.0)).mean()
+    assert cheek > 0.0
+
+
+def test_skin_lights_its_own_folds(portrait: Portrait, smooth: np.ndarray, smile: SmileLight) -> None:
+    """Folds of skin are redder than the skin; those of a grey photo are as grey."""
+    skin = np.clip(smooth * np.array([1.1, 0.8, 0.65]), 0, 255).astype(np.uint8)
+    red, green, blue = skin_of(skin, portrait, smile).tint
+    assert red < green < blue and green == 1.0
+    np.testing.assert_array_equal(skin_of(smooth, portrait, smile).tint, 1.0)
+
+
+def test_creases_of_lips_go_as_they_are_pulled(portrait: Portrait, smooth: np.ndarray, smile: SmileLight) -> None:
+    creased = smooth.copy()
+    creased[:, ::4] -= 30
+    before = creased[..., 0].astype(float)
+    skin = skin_of(creased, portrait, smile)
+    change = skin.shading(weights_of(mouthSmile=0.8).astype(np.float32), np.eye(3, dtype=np.float32), relaxed=0.0)
+    after = before[skin.window] * (1.0 + change)
+    middle = 0.5 * (portrait.landmarks[14, :2] + portrait.landmarks[17, :2])
+    column, row = middle.round().astype(int) - [skin.window[1].start, skin.window[0].start]
+    lip = np.s_[row - 1 : row + 2, column - 6 : column + 6]
+    assert after[lip].std() < 0.75 * before[skin.window][lip].std()
