@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
-from ..face.landmarks import INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
+from ..face.landmarks import INNER_CORNERS, INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
 from .frame_state import Camera, FrameState
 from .masks import Window, colours_at, corner_of, polygon, shape_of
 from .sharpness import blur_of
@@ -95,7 +95,7 @@ TONGUE: Final = Flesh(0.42, 0.48, (1.0, 0.56, 0.56))  # filmed
 THROAT: Final = Flesh(0.32, 0.30, (1.0, 0.42, 0.38))  # filmed
 CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colour is taken
 CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
-ENAMEL: Final = np.array([1.0, 0.965, 0.90])  # teeth in white light
+ENAMEL: Final = np.array([1.0, 0.965, 0.94])  # teeth in white light
 TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
 ENAMEL_LIGHT: Final = (1.0, 27.0)  # of the skin's light, and levels more; judged
 ENAMEL_SHARE, ENAMEL_SKIN = 0.94, 0.08  # of that light, and of the skin's colour
@@ -110,9 +110,12 @@ WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: 
 # Rows of teeth.
 CROWN: Final = 5.0  # of a lower tooth's height that no gum covers
 LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
-# To each side of the middle: where the light begins to fade on a row that curves away behind the lips, over how much
-# it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a strip.
-SIDES, SIDE_LIGHT = (12.0, 11.0), 0.6
+# To each side of the middle: where the light begins to fade on a row that curves away behind lips and cheeks, over how
+# much it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a
+# strip. Cheeks that a smile pulls farther than speech (filmed) let light in: by how much farther out it fades for each
+# mm (measured on open smiles: benchmarks/compare_smiles.py).
+SIDES, SIDE_LIGHT = (12.5, 14.5), 0.27
+SPEAKING, PULLED = 25.0, 1.2
 ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
 CAST, CAST_REACH = 0.4, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
 
@@ -172,6 +175,7 @@ class MouthInterior:
             `np.ndarray` of shape `(height, width, 3)`, float32 in [0, 255].
         """
         vertices, camera, corner = state.head, state.camera, corner_of(window)
+        half = 0.5 * float(np.ptp(vertices[list(INNER_CORNERS), 0])) / MILLIMETRE
         drop = jaw_drop(state)
         # A lip lifted far above the crowns would bare the gums: the row goes along.
         incisal_edge = self.incisal_edge + min(
@@ -204,7 +208,8 @@ class MouthInterior:
                 tilt = TILT + drop / JAW if texture is self.lower else 0.0
                 cast = CAST_REACH * MILLIMETRE * camera.scale if texture is self.upper else 0.0
                 places = _around_arch(placement, texture, camera, tilt, shape_of(window))
-                _lay(painting, texture, places, share, teeth_light, cast)
+                sides = _side_light(places[0], texture.shape[1], half)[..., None]
+                _lay(painting, texture, places, share, sides * teeth_light, cast)
             else:
                 _lay(painting, texture, placement, share, light)
         return painting
@@ -262,6 +267,17 @@ def _around_arch(
     aside = column - middle
     aside = 2.0 * aside / (1.0 + np.sqrt(np.maximum(1.0 + 4.0 * right * aside, 0.0)))
     return (middle + aside).astype(np.float32), (row - down * aside**2).astype(np.float32)
+
+
+def _side_light(columns: Array, width: int, half: float) -> Array:
+    """
+    How light a row of teeth is at some of its columns, in shares of its light, in a mouth `half` as many mm wide from
+    the middle to a corner.
+    """
+    aside = np.abs(columns - 0.5 * (width - 1)) * (TEETH_EXTENT[0] / width)
+    start, over = SIDES
+    start += PULLED * max(half - SPEAKING, 0.0)
+    return np.asarray(1.0 - (1.0 - SIDE_LIGHT) * smoothstep((aside - start) / over), np.float32)
 
 
 def _lay(
@@ -375,8 +391,6 @@ def _coloured(
 ) -> Array:
     """Teeth and gums in their colours, `width` pixels wide, as in a photo with such a blur."""
     brightness, share, alpha = np.dsplit(row.copy(), 3)
-    aside = np.abs(np.arange(row.shape[1]) + 0.5 - 0.5 * row.shape[1]) / PER_MM
-    brightness *= (1.0 - (1.0 - SIDE_LIGHT) * smoothstep((aside - SIDES[0]) / SIDES[1]))[:, None]
     colour = brightness ** (1.0 + chroma * (WARMTH - 1.0)) * ((1.0 - share) * enamel + share * gum)
     texture = np.concatenate([np.clip(colour, 0, 255), 255.0 * alpha], axis=-1).astype(np.float32)
     if width < texture.shape[1]:

@@ -35,7 +35,6 @@ MOST_RESIDUAL: Final = 0.5  # most difference of a row's brightness from the ave
 FRONT: Final = (8.0, 16.0)  # mm from the middle within which edges are levelled, and within which tilt is fitted
 TEXTURE_WEIGHT, RISE_WEIGHT, MOVE_WEIGHT = 1.0, 0.35, 0.35  # in the modes, of a logarithm and of millimetres
 SIDE_RISE: Final = (13.0, 0.14)  # mm from the middle beyond which lower lips cover the edges in photos; assumed slope
-CORRIDOR: Final = (16.0, 12.0, 0.55)  # cheeks shade the teeth: mm from the middle, width of the ramp, light lost
 
 
 class AverageTeeth(NamedTuple):
@@ -91,8 +90,6 @@ def average_teeth(rows: Sequence[SeenRow], drawn: Array, modes: int) -> AverageT
     hidden = np.dstack([drawn[..., 0], np.ones(SIZE), np.ones(SIZE)])
     upper = hidden + known * (np.dstack([brightness, gum, np.ones(SIZE)]) - hidden)
     upper = 0.5 * (upper + upper[:, ::-1])
-    start, over, most = CORRIDOR
-    upper[..., 0] *= 1.0 - most * smoothstep((np.abs(_across()) - start) / over)
     shapes = np.stack([np.median([row.rise for row in aligned], axis=0), np.zeros(SIZE[1])])
     shapes[0] = _settled(0.5 * (shapes[0] + shapes[0, ::-1]))
     textures, rises, moves = _modes(aligned, upper[..., 0], shapes[0], modes)
