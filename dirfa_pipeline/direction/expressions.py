@@ -39,7 +39,7 @@ AUTO: Final = "auto"  # the voice decides how much head, brows and eyes move
 PRESETS: Final[dict[str, dict[str, float]]] = {
     "neutral": {},
     AUTO: {},
-    "happy": _both(mouthSmile=0.9, cheekSquint=0.75, eyeSquint=0.35, mouthDimple=0.15) | {"browInnerUp": 0.1},
+    "happy": _both(mouthSmile=0.8, cheekSquint=0.75, eyeSquint=0.35, mouthDimple=0.15) | {"browInnerUp": 0.1},
     "sad": _both(mouthFrown=0.95, browDown=0.2, eyeSquint=0.2, eyeLookDown=0.25)
     | {"browInnerUp": 1.0, "mouthShrugLower": 0.35},
     "angry": _both(browDown=1.0, eyeSquint=0.6, noseSneer=0.2, mouthPress=0.5, mouthFrown=0.5)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .animation_sampler import AnimationSampler
 
 
-SMILE_SHARE: Final = 0.2  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
+SMILE_SHARE: Final = 0.4  # of a drawn smile reaches the lips, which must tell the speech; the cheeks show the rest
 # Of what lips were taught, how far they go in a take, so that mouths open, round and widen as far as tracked talkers'
 # (measured: benchmarks/compare_spreads.py and evaluate_motion.py). Judges called openings overstretched that upper
 # lips and corners made, and round mouths flat.
