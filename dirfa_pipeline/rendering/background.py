@@ -21,6 +21,7 @@ PLAIN, TEXTURED = 1.5, 4.0  # levels of fine detail: what is filled smoothly, wh
 FINE, AROUND = 0.005, 0.015  # of the width: what detail is fine, and how far around a strand's wall is known from
 RIM: Final = 0.012  # of the width: so far the mask may have drawn the outline too wide
 CLEAR: Final = 0.022  # of the width: farther from the person nothing of them, hair or shadow, tints the plate
+STRUCTURE: Final = 0.015  # of the width: how far around a line of the wall its detail counts
 COARSER: Final = 4  # pixels of the picture in one of those in which variation is filled in
 LEAST_WALL: Final = 0.01  # of the picture: with less that is no person's nothing is filled in
 LEAST_BLUR: Final = 1.5  # pixels
@@ -138,6 +139,8 @@ def _variation(image: NDArray[np.uint8], known: NDArray[np.float32]) -> NDArray[
         local = cv2.GaussianBlur(image * known[..., None], (0, 0), width) / np.maximum(share, 1e-3)[..., None]
         apart = image - local
         squares.append(np.einsum("ijk,ijk->ij", apart, apart) / 3.0 * known)
+    # Lines and edges of the wall go on into the hole with all that is near them.
+    squares[0] = cv2.dilate(squares[0], ellipse(whole(STRUCTURE * image.shape[1]))) * known
     height, width = known.shape
     size = (whole(width / COARSER), whole(height / COARSER))
     *squares, share = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (*squares, known))

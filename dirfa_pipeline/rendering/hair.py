@@ -38,7 +38,7 @@ CONTRAST: Final = 25.0  # levels between hair and wall from which on shares are 
 
 
 # The outline before a busy wall, chosen by eye on photos of hair before leaves, lamps and rooms.
-GUIDING: Final = 512  # pixels of the longer side at which edges are looked for
+GUIDING: Final = 256  # pixels of the longer side at which edges are looked for
 EDGES: Final = 0.024  # of the width: so far around a pixel colours tell where the person ends
 FLAT: Final = 1e-4  # variance of light in [0, 1]: less is no edge, and the mask's own outline counts
 PAIRS: Final = ((1, 2), (2, 0), (0, 1))  # of channels

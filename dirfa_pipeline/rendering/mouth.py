@@ -58,12 +58,12 @@ BEHIND: Final = Behind()
 # Naveen, 2011, doi 10.5005/jp-journals-10024-1005).
 LIP_LENGTHS: Final = (12.5, 17.5, 23.0)
 INCISAL_EDGES: Final = (3.55, 3.35, 2.18)
-USUAL_RANGE: Final = (2.4, 3.5)  # of the same; judged: without the teeth that long lips hide, mouths looked empty
+USUAL_RANGE: Final = (2.8, 3.5)  # of the same; judged: with the teeth that long lips hide, mouths looked empty
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 COVERED: Final = 2.0  # of them that rounded lips cover; by eye: with more, round mouths are black holes
-OVERLAP: Final = 1.5  # of the lower teeth's edge over that of the upper ones, with shut lips; filmed
-LOWER_HINT: Final = 6.0  # of the lower teeth, that a wide open mouth shows; filmed
+OVERLAP: Final = 0.6  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
+LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
 AT_TEETH: Final = 0.86  # of the chin's way, that the lower teeth go: it lies 105 from the joint
@@ -208,7 +208,7 @@ class MouthInterior:
                 tilt = TILT + drop / JAW if texture is self.lower else 0.0
                 cast = CAST_REACH * MILLIMETRE * camera.scale if texture is self.upper else 0.0
                 places = _around_arch(placement, texture, camera, tilt, shape_of(window))
-                sides = _side_light(places[0], texture.shape[1], half)[..., None]
+                sides = side_light(places[0], texture.shape[1], half)[..., None]
                 _lay(painting, texture, places, share, sides * teeth_light, cast)
             else:
                 _lay(painting, texture, placement, share, light)
@@ -269,7 +269,7 @@ def _around_arch(
     return (middle + aside).astype(np.float32), (row - down * aside**2).astype(np.float32)
 
 
-def _side_light(columns: Array, width: int, half: float) -> Array:
+def side_light(columns: Array, width: int, half: float) -> Array:
     """
     How light a row of teeth is at some of its columns, in shares of its light, in a mouth `half` as many mm wide from
     the middle to a corner.

@@ -75,9 +75,8 @@ def average_smile(pairs: Sequence[Pair], face_model: FaceModel, size: int) -> Av
         strength = float((smiling.face.expression - calm.face.expression)[SMILES].mean())
         total += strength * (change - np.median(change))
         squares += strength**2
-    light = (total / squares).astype(np.float32)
-    light = 0.5 * (light + light[:, ::-1])  # the mean face is symmetric
-    return AverageSmile(np.asarray(light * _skin(places, size), np.float32), places)
+    light = total / squares * _skin(places, size)
+    return AverageSmile(np.asarray(0.5 * (light + light[:, ::-1]), np.float32), places)  # the mean face is symmetric
 
 
 def _light(portrait: Portrait, flat: Array, triangles: NDArray[np.int32], size: int) -> Array:

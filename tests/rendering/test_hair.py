@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline.rendering.background import Layers, cut_out, separate
-from dirfa_pipeline.rendering.hair import find_strands
+from dirfa_pipeline.rendering.hair import find_strands, solve_symmetric
 
 
 WALL, HAIR = np.array([190.0, 180.0, 170.0]), np.array([60.0, 40.0, 30.0])
@@ -88,3 +88,12 @@ def test_a_pattern_of_the_wall_is_no_hair() -> None:
     image[((rows % 16 == 0) | (columns % 16 == 0)) & (mask == 0)] = HAIR
     near = cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0
     assert find_strands(image, near).mean() < 0.01  # the lines cover .12
+
+
+def test_symmetric_systems_are_solved() -> None:
+    factors = np.random.default_rng(0).normal(size=(200, 3, 3))
+    matrices = (factors @ factors.transpose(0, 2, 1) + 0.01 * np.eye(3)).astype(np.float32)
+    right = np.random.default_rng(1).normal(size=(200, 3)).astype(np.float32)
+    diagonal, others = matrices[:, [0, 1, 2], [0, 1, 2]], matrices[:, [1, 2, 0], [2, 0, 1]]
+    solved = solve_symmetric(diagonal, others, right)
+    np.testing.assert_allclose(np.einsum("nij,nj->ni", matrices, solved), right, atol=2e-2)

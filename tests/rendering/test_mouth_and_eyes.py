@@ -21,7 +21,7 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.rendering.eyes import build_eyes, iris_circle, lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
-from dirfa_pipeline.rendering.mouth import USUAL_RANGE, build_mouth, jaw_drop
+from dirfa_pipeline.rendering.mouth import USUAL_RANGE, build_mouth, jaw_drop, side_light
 from dirfa_pipeline.rendering.mouth_layer import draw_mouth, opening_of
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
 from dirfa_pipeline.rendering.teeth import find_upper_teeth
@@ -156,6 +156,28 @@ def test_an_open_mouth_is_a_lens(prepared: PreparedPortrait) -> None:
     vertices = lips.shape(face.head_vertices(pucker)[0], face.expressions(pucker)[0], 1.0)
     gap = vertices[list(LOWER_LIP_ROWS[-1]), 1] - vertices[list(UPPER_LIP_ROWS[-1]), 1]
     assert gap[[0, 8]].max() < 0.2 * gap[4]
+
+
+def test_smiles_raise_corners_farther_than_their_shapes_and_leave_the_chin(prepared: PreparedPortrait) -> None:
+    face, lips = prepared.portrait.face, build_lips(prepared.portrait.face, 0.0)
+    smile = pose(mouthSmileLeft=0.5, mouthSmileRight=0.5)
+    before, after = face.head_vertices(pose())[0], face.head_vertices(smile)[0]
+    calm, smiling = (lips.shape(v, face.expressions(c)[0], 1.0) for v, c in ((before, pose()), (after, smile)))
+    corners, chin = [61, 291], 152
+    shape, ours = (after - before)[:, 1], (smiling - calm)[:, 1]
+    assert shape[corners].max() < 0.0
+    assert ours[corners].mean() < 1.3 * shape[corners].mean()
+    assert abs(ours[chin]) < 0.6 * abs(shape[chin])
+
+
+def test_teeth_are_lit_farther_out_where_cheeks_are_pulled() -> None:
+    columns = np.linspace(0.0, 383.0, 384, dtype=np.float32)
+    speaking, smiling = (side_light(columns, 384, half) for half in (24.0, 30.0))
+    for light in (speaking, smiling):
+        np.testing.assert_allclose(light, light[::-1], atol=1e-5)
+        assert (np.diff(light[:192]) >= 0.0).all() and light[192] == 1.0
+    at_premolars = 192 + 20 * 6
+    assert smiling[at_premolars] > 1.4 * speaking[at_premolars]
 
 
 def test_long_lips_cover_more_of_the_teeth(renderer: FaceRenderer, portrait: Portrait) -> None:
@@ -321,7 +343,8 @@ def test_rows_of_teeth_fade_to_their_ends(prepared: PreparedPortrait) -> None:
     for row in (prepared.mouth.upper, prepared.mouth.lower):
         columns = np.linspace(-32.0, 32.0, row.shape[1])
         height = slice(row.shape[0] * 3 // 4, row.shape[0] * 9 // 10) if row is prepared.mouth.upper else slice(4, 12)
-        lights = grey(row[height, :, :3].mean(0))
+        places = np.arange(row.shape[1], dtype=np.float32)
+        lights = grey(row[height, :, :3].mean(0)) * side_light(places, row.shape[1], half=25.0)
         middle, canines, ends = (
             lights[(np.abs(columns) >= start) & (np.abs(columns) < start + 4.0)].mean() for start in (2.0, 15.0, 20.0)
         )
