@@ -140,11 +140,11 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
         rolls=_rolls(face.expression),
         open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0),
         smile=face.expression[SMILES],
-        raised=_raised(face),
+        raised=smile_rise(face),
     )
 
 
-def _raised(face: FaceFit) -> Array:
+def smile_rise(face: FaceFit) -> Array:
     """What smiles move beyond their shapes, `(2, 478, 3)`: corners and cheeks farther up and back, the chin less."""
     edge, chin = face.shape[[LIP_EDGE, CHIN_TIP], 1]
     more = RAISED * (1.0 - 2.0 * ramp(face.shape[:, 1], edge, chin - edge))
