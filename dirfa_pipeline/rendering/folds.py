@@ -114,7 +114,9 @@ LEFT_SIDE: Final = {
     31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430, 10: 10, 109: 338,
     67: 297, 103: 332,
 }  # fmt: skip
-FADING: Final = np.repeat([isinstance(fold, OwnLines | LipCreases) for fold in FOLDS], 2)  # by negative weights
+# By negative weights; and by positive ones, by which creases of lips would grow coarse with the photo's grain.
+FADING: Final = np.repeat([isinstance(fold, OwnLines | LipCreases) for fold in FOLDS], 2)
+DEEPENING: Final = np.repeat([not isinstance(fold, LipCreases) for fold in FOLDS], 2)
 FOLD_STEPS: Final = 8  # strokes a landmark
 FOLD_FADES: Final = 0.7  # exponent of the sine by which a line fades towards its ends
 FOLD_CORE: Final = 0.5  # of its width: the stroke

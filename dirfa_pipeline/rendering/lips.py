@@ -15,6 +15,7 @@ from ..animation.coefficients import EXPRESSION_NAMES
 from ..animation.easing import ramp
 from ..face.fit import SMILES, FaceFit, roundness
 from ..face.landmarks import (
+    INNER_MIDDLE,
     LOWER_LIP_ROWS,
     MOUTH_CORNERS,
     SKIN_BY_CORNERS,
@@ -35,9 +36,9 @@ MOST_HIDDEN: Final = 0.65
 HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture is not theirs alone
 NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
 
-# A smile. Fits find two thirds of it: people's raise corners and cheeks half as high again as the fitted shapes do,
-# and leave the chin nearly where it is (measured: benchmarks/compare_smiles.py).
-RAISED: Final = 0.5  # of the shape's way up and back, more; on the chin, which it lifts, as much less
+# A smile. Fits find two thirds of it: people's raise corners and cheeks half as high again over the middle of the lips
+# as the fitted shapes do, and leave the chin nearly where it is (measured: benchmarks/compare_smiles.py).
+RAISED: Final = 0.5  # of the shape's way up and back, more; of the chin, which it lifts, as much less
 
 # The shape of both lips.
 WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
@@ -140,15 +141,17 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
         rolls=_rolls(face.expression),
         open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0),
         smile=face.expression[SMILES],
-        raised=smile_rise(face),
+        raised=_raised(face),
     )
 
 
-def smile_rise(face: FaceFit) -> Array:
-    """What smiles move beyond their shapes, `(2, 478, 3)`: corners and cheeks farther up and back, the chin less."""
+def _raised(face: FaceFit) -> Array:
+    """What smiles move beyond their shapes, `(2, 478, 3)`: corners and cheeks up and back, and the chin down again."""
     edge, chin = face.shape[[LIP_EDGE, CHIN_TIP], 1]
-    more = RAISED * (1.0 - 2.0 * ramp(face.shape[:, 1], edge, chin - edge))
-    return np.asarray(more[:, None] * np.array([0.0, 1.0, 1.0]) * face.basis[SMILES], np.float32)
+    above = 1.0 - ramp(face.shape[:, 1], edge, chin - edge)[:, None]
+    rise = face.basis[SMILES] * np.array([0.0, 1.0, 1.0])
+    middle = rise[:, list(INNER_MIDDLE)].mean(1, keepdims=True)
+    return np.asarray(RAISED * ((2.0 * above - 1.0) * rise - above * middle), np.float32)
 
 
 def _width(vertices: Array) -> float:

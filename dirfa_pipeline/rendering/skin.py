@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
-from .folds import FADING, SmileLight, draw_folds, fold_weights
+from .folds import DEEPENING, FADING, SmileLight, draw_folds, fold_weights
 from .kernels import kernel
 from .masks import Window, corner_of, polygon, shape_of
 from .relaxed_photo import lost_smile
@@ -73,7 +73,8 @@ class SkinShading:
         """
         change = self._relit(transform / max(float(np.cbrt(np.linalg.det(transform))), 1e-6))
         amounts = fold_weights(weights) - (1.0 - relaxed * self.smoothed) * self.own
-        amounts = np.maximum(amounts - FAINT, 0.0) + np.where(FADING, np.minimum(amounts + FAINT, 0.0), 0.0)
+        deeper, faded = np.maximum(amounts - FAINT, 0.0), np.minimum(amounts + FAINT, 0.0)
+        amounts = DEEPENING * deeper + FADING * faded
         for index in np.flatnonzero(amounts):
             place, fold = self.folds[index]
             change[place] += amounts[index] * fold

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from ..animation.easing import ramp
-from ..face.fit import SMILES, FaceFit
+from ..face.fit import FaceFit
 from ..face.landmarks import INNER_MIDDLE
-from .lips import smile_rise
 from .paths import cheapest_path
 
 
@@ -122,10 +121,9 @@ class SeenRow(NamedTuple):
 
 
 def lip_line(face: FaceFit) -> Array:
-    """Middle of the closed lip line in the head's frame, `(3,)`, of a face that does not smile."""
-    middle = list(INNER_MIDDLE)
-    smiling = np.einsum("s,svd->vd", face.expression[SMILES], smile_rise(face)[:, middle])
-    return np.asarray((face.shape[middle] - smiling).mean(0), np.float32)
+    """Middle of the closed lip line in the head's frame, `(3,)`."""
+    upper, lower = INNER_MIDDLE
+    return np.asarray(0.5 * (face.shape[upper] + face.shape[lower]), np.float32)
 
 
 def see_row(image: NDArray[np.uint8], teeth: NDArray[np.uint8], face: FaceFit) -> SeenRow | None:
