@@ -1,5 +1,5 @@
 """
-Time the renderer: milliseconds per frame, by size and number of threads.
+Time the renderer: seconds to prepare a photo and milliseconds per frame, by size and number of threads.
 
     python benchmarks/bench_renderer.py PHOTO --weights weights/dirfa-base [--sizes 512 1024] [--threads 1 2]
 
@@ -81,10 +81,14 @@ def main() -> None:
     for size in options.sizes:
         scaled = resized(portrait, size)
         renderer.render(renderer.prepare(scaled), coefficients[:1])  # compiles
-        began = time.perf_counter()
-        prepared = renderer.prepare(scaled)
+        prepared, took = renderer.prepare(scaled), []
+        for _ in range(options.rounds):
+            began = time.perf_counter()
+            prepared = renderer.prepare(scaled)
+            took.append(time.perf_counter() - began)
         height, width = scaled.image.shape[:2]
-        print(f"{width} x {height}: prepared in {time.perf_counter() - began:.2f} s")
+        values |= {f"prepared.{size}": float(np.median(took)), f"prepared.best.{size}": min(took)}
+        print(f"{width} x {height}: prepared in {np.median(took):.2f} s, best {min(took):.2f}")
         for threads in options.threads:
             torch.set_num_threads(threads)
             clock, processor = time_frames(renderer, prepared, coefficients, options.rounds)

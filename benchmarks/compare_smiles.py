@@ -1,7 +1,7 @@
 """
 Compare a photo that is made to smile with a photo of the same person smiling.
 
-    python benchmarks/compare_smiles.py NEUTRAL SMILING [NEUTRAL SMILING ...] --weights weights/dirfa-base
+    python benchmarks/compare_smiles.py SMILING NEUTRAL [SMILING NEUTRAL ...] --weights weights/dirfa-base
 
 Each photo gets the smile that was fitted to the other one, less its own. The table shows medians over the pairs, found
 on the photos and on the rendered frames, with the unchanged photo's beside:
@@ -55,7 +55,7 @@ def light_at(picture: Frames, points: Array, places: list[int]) -> float:
     """Mean logarithm of the light around landmarks, relative to the skin's."""
     scale = float(inter_ocular_distance(points[None])[0])
     grey = cv2.GaussianBlur((picture @ GREY).astype(np.float32), (0, 0), AROUND * scale) + 1.0
-    column, row = points[:, :2].round().astype(int).T
+    column, row = np.clip(points[:, :2].round().astype(int), 0, np.array(grey.shape[::-1]) - 1).T
     return float(
         np.log(grey[row[places], column[places]]).mean() - np.log(np.median(grey[row[list(SKIN)], column[list(SKIN)]]))
     )
@@ -65,7 +65,8 @@ def light_along(picture: Frames, points: Array) -> Array:
     """Light between the lips at each of `ALONG` of both sides, relative to the skin's; NaN where there is none."""
     inside = np.zeros(picture.shape[:2], np.uint8)
     cv2.fillPoly(inside, [points[list(INNER_LIPS), :2].round().astype(np.int32)], 1)
-    grey, at = picture @ GREY, points[list(SKIN), :2].astype(int)
+    grey = picture @ GREY
+    at = np.clip(points[list(SKIN), :2].astype(int), 0, np.array(grey.shape[::-1]) - 1)
     skin = float(np.median(grey[at[:, 1], at[:, 0]]))
     right, left = points[list(INNER_CORNERS), 0]
     lights = []
@@ -97,7 +98,7 @@ def look(picture: Frames, points: Array, neutral: Portrait, smiling: Portrait) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos", type=Path, nargs="+", help="a neutral and a smiling photo of each person, in turn")
+    parser.add_argument("photos", type=Path, nargs="+", help="a smiling and a neutral photo of each person, in turn")
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--max-size", type=int, default=512)
     add_option(parser, "smiles")
@@ -107,7 +108,7 @@ def main() -> None:
     renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
     rows: dict[str, list[dict[str, float]]] = {"real": [], "ours": [], "unchanged": []}
     for pair in zip(options.photos[::2], options.photos[1::2], strict=True):
-        neutral, smiling = (Portrait.from_image(path, face_model, max_size=options.max_size) for path in pair)
+        smiling, neutral = (Portrait.from_image(path, face_model, max_size=options.max_size) for path in pair)
         frames = renderer.render(renderer.prepare(neutral), at_rest(neutral, smiling))
         ours, unchanged = frames[0], neutral.image
         found, still = track(np.array([ours, unchanged]), video=False)

@@ -42,7 +42,7 @@ GUTTER: Final = 32  # pixels by which both parts of the picture go on, so that s
 EYEBALL: Final = (12.0 * MILLIMETRE, 28.0 * MILLIMETRE)  # radius of a real one, and of one that fills a flat opening
 EYE_REACH: Final = 19.0 * MILLIMETRE  # from the iris to the edges of what is there of the ball
 TEETH_DEPTH, LOWER_TEETH_DEPTH = 4.0 * MILLIMETRE, 6.0 * MILLIMETRE  # behind the lips
-# Rows are painted dark to their ends, for a mouth seen from the front: when the head turns, these come to the front.
+# Rows are in the cheeks' shade towards their ends, as photos show them: when a head turns, these come to the front.
 # How smooth that fall of light is in millimetres, the power of it that they get back, and the greatest gain. These and
 # the two below were chosen by eye on pictures of exported heads.
 ROW_SMOOTH, EVENED, MOST_EVENED = 3.0, 0.7, 3.0

@@ -79,7 +79,7 @@ class SmileLight(NamedTuple):
     What smiles do to the light on a face, learned from photos of people with and without one.
 
     Args:
-        light (`np.ndarray` of shape `(128, 128)`): The change of the logarithm of the light, at a fitted smile of 1.
+        light (`np.ndarray` of shape `(size, size)`): Change of the logarithm of green light, at a fitted smile of 1.
         places (`np.ndarray` of shape `(468, 2)`): Column and row of each landmark in it.
         triangles (`np.ndarray` of shape `(898, 3)`): Of the landmarks.
     """
@@ -114,9 +114,9 @@ LEFT_SIDE: Final = {
     31: 261, 228: 448, 229: 449, 230: 450, 231: 451, 232: 452, 57: 287, 43: 273, 202: 422, 210: 430, 10: 10, 109: 338,
     67: 297, 103: 332,
 }  # fmt: skip
-# By negative weights; and by positive ones, by which creases of lips would grow coarse with the photo's grain.
-FADING: Final = np.repeat([isinstance(fold, OwnLines | LipCreases) for fold in FOLDS], 2)
-DEEPENING: Final = np.repeat([not isinstance(fold, LipCreases) for fold in FOLDS], 2)
+# Which drawings negative weights fade, and which positive ones deepen: not creases of lips, which are part grain.
+MAY_FADE: Final = np.repeat([isinstance(fold, OwnLines | LipCreases) for fold in FOLDS], 2)
+MAY_DEEPEN: Final = np.repeat([not isinstance(fold, LipCreases) for fold in FOLDS], 2)
 FOLD_STEPS: Final = 8  # strokes a landmark
 FOLD_FADES: Final = 0.7  # exponent of the sine by which a line fades towards its ends
 FOLD_CORE: Final = 0.5  # of its width: the stroke
@@ -129,7 +129,6 @@ MOST_DEEP, MOST_RIDGE = 0.05, 0.03  # share of the light that they lose, and tha
 HAIR_DARK: Final = 0.10  # share of the light: what is darker is hair
 LINES_END: Final = 0.05  # inter-ocular distances over which they end at their outline
 LEAST_DRAWN: Final = 1e-3  # change of light that no pixel shows
-LIT_FULLY: Final = 0.8  # smiles that are lit fully: stronger ones are lit as these
 MIDDLE: Final = 0.3  # inter-ocular distances over which one side's part of a smile goes over into the other's
 CREASE, MOST_CREASED = Softness(1.0, 0.025), 0.3  # blur without which lips have no creases; share of the light
 
@@ -171,7 +170,7 @@ def fold_weights(weights: Array) -> Array:
         for side in ("Right", "Left"):
             names = [(name if name in EXPRESSION_NAMES else name + side, share) for name, share in fold.weights]
             amounts.append(sum(share * float(weights[EXPRESSION_NAMES.index(name)]) for name, share in names))
-    return np.clip(np.array(amounts, np.float32), np.where(FADING, -1.0, 0.0), 1.0)
+    return np.clip(np.array(amounts, np.float32), np.where(MAY_FADE, -1.0, 0.0), 1.0)
 
 
 def _draw_fold(

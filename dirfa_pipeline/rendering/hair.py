@@ -136,7 +136,8 @@ class _Colours(NamedTuple):
 
 def solve_symmetric(diagonal: Array, others: Array, right: Array) -> Array:
     """
-    Solve systems of three equations whose matrices are symmetric, by Cramer's rule.
+    Solve systems of three equations whose matrices are symmetric, by Cramer's rule, in double precision: channels of
+    a grey picture differ so little that single precision would lose it.
 
     Args:
         diagonal, others (`np.ndarray` of shape `(systems, 3)`): The matrices' elements 11, 22, 33 and 23, 31, 12.
@@ -145,12 +146,13 @@ def solve_symmetric(diagonal: Array, others: Array, right: Array) -> Array:
     Returns:
         `np.ndarray` of shape `(systems, 3)`.
     """
+    a, b, c = (part.astype(np.float64) for part in (diagonal, others, right))
     after, before = ([1, 2, 0], [2, 0, 1])
-    minors = diagonal[:, after] * diagonal[:, before] - others * others
-    mixed = others[:, after] * others[:, before] - diagonal * others
-    determinant = diagonal[:, 0] * minors[:, 0] + others[:, 2] * mixed[:, 2] + others[:, 1] * mixed[:, 1]
-    solved = minors * right + mixed[:, before] * right[:, after] + mixed[:, after] * right[:, before]
-    return np.asarray(solved / determinant[:, None])
+    minors = a[:, after] * a[:, before] - b * b
+    mixed = b[:, after] * b[:, before] - a * b
+    determinant = a[:, 0] * minors[:, 0] + b[:, 2] * mixed[:, 2] + b[:, 1] * mixed[:, 1]
+    solved = minors * c + mixed[:, before] * c[:, after] + mixed[:, after] * c[:, before]
+    return np.asarray(solved / determinant[:, None], np.float32)
 
 
 def _product(slope: Array, light: Array) -> Array:

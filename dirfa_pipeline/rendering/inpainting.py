@@ -23,7 +23,9 @@ RADIUS: Final = 3  # of a patch, in pixels
 COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
 FINEST: Final = 512  # matches are only carried over to larger pictures
 ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
-STRIDE: Final = 2  # pixels from patch to patch on all levels but the coarsest: each pixel still has twelve proposals
+STRIDE: Final = (
+    2  # pixels from patch to patch on all levels but the coarsest: each pixel still has about twelve proposals
+)
 NEARBY: Final = 16  # pixels around the coarser level's match in which a better one is looked for
 FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a match
 FARNESS: Final = 3000.0  # squared levels of colour that a match from the picture's other end must be better by
@@ -83,7 +85,17 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], unused: NDArray[n
 
 
 def fill_smoothly(colour: Array, weight: Array, rounds: int = EVEN) -> Array:
-    """Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out."""
+    """
+    Average known pixels into ever coarser levels, fill each one from the next coarser, and even the filling out.
+
+    Args:
+        colour (`np.ndarray` of shape `(height, width, channels)`): Times the weight.
+        weight (`np.ndarray` of shape `(height, width)`): How far each pixel is known, in [0, 1].
+        rounds (`int`): Of evening out.
+
+    Returns:
+        `np.ndarray` of shape `(height, width, channels)`.
+    """
     height, width = weight.shape
     if min(height, width) <= 2:
         return colour / max(float(weight.sum()), 1e-6) if weight.sum() else colour
@@ -170,7 +182,7 @@ def _nearest(places: NDArray[np.integer], sources: NDArray[np.int32]) -> NDArray
     nearest = np.clip(places, 0, np.subtract(blocked.shape, 1), dtype=np.int32)
     moved = blocked[nearest[..., 0], nearest[..., 1]] > 0
     nearest[moved] = by_label[labels[nearest[moved, 0], nearest[moved, 1]]]
-    return nearest
+    return np.ascontiguousarray(nearest)
 
 
 @kernel(fastmath=True)

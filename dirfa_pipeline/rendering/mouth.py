@@ -113,7 +113,7 @@ LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small pictu
 # To each side of the middle: where the light begins to fade on a row that curves away behind lips and cheeks, over how
 # much it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a
 # strip. Cheeks that a smile pulls farther than speech (filmed) let light in: by how much farther out it fades for each
-# mm (measured on open smiles: benchmarks/compare_smiles.py).
+# mm (set on open smiles of people that benchmarks/compare_smiles.py does not measure).
 SIDES, SIDE_LIGHT = (12.5, 14.5), 0.27
 SPEAKING, PULLED = 25.0, 1.2
 ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
@@ -271,8 +271,15 @@ def _around_arch(
 
 def side_light(columns: Array, width: int, half: float) -> Array:
     """
-    How light a row of teeth is at some of its columns, in shares of its light, in a mouth `half` as many mm wide from
-    the middle to a corner.
+    How light a row of teeth is towards its ends.
+
+    Args:
+        columns (`np.ndarray`): Of the row's picture, of any shape.
+        width (`int`): Columns that this has.
+        half (`float`): Millimetres from the middle of the mouth to its corners.
+
+    Returns:
+        `np.ndarray` of the same shape: shares of its light, in [0, 1].
     """
     aside = np.abs(columns - 0.5 * (width - 1)) * (TEETH_EXTENT[0] / width)
     start, over = SIDES

@@ -12,7 +12,7 @@ def cheapest_path(costs: NDArray[np.floating], step_costs: float, steepest: int 
     The row in each column for which the costs of pixels and steps sum up least.
 
     Args:
-        costs (`np.ndarray` of shape `(rows, columns)`): Of each pixel.
+        costs (`np.ndarray` of shape `(rows, columns)`): Of each pixel; at least one.
         step_costs (`float`): Of going up or down by a row from one column to the next; by two rows, four times that.
         steepest (`int`): Most rows of a step.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
 from ..face.landmarks import OVAL
-from .folds import DEEPENING, FADING, SmileLight, draw_folds, fold_weights
+from .folds import MAY_DEEPEN, MAY_FADE, SmileLight, draw_folds, fold_weights
 from .kernels import kernel
 from .masks import Window, corner_of, polygon, shape_of
 from .relaxed_photo import lost_smile
@@ -33,7 +33,9 @@ STEEPEST: Final = 0.05  # square of the least that it faces the viewer
 LIGHT_ROUNDS: Final = 5  # of the robust fit
 UNLIKE: Final = 0.15  # of the mean light: what differs by more counts less, as brows, lips and beard do
 LIGHT_PRIOR: Final = (1e-3, 2.0, 2.0, 8.0)  # ridge on ambient light, on light from the side, above and the front
-TINTED: Final = 0.6  # measured on the folds of smiles (dirfa_pipeline/training/average_smiles.py)
+# How much the logarithm of skin's colour tells of the colour of its shade (measured on the folds of smiles), and what
+# the channels' shares may be: coloured light is no skin.
+TINTED, TINT_RANGE = 0.6, (0.6, 1.4)
 FAINT: Final = 0.02  # weights that draw nothing yet
 
 
@@ -74,7 +76,7 @@ class SkinShading:
         change = self._relit(transform / max(float(np.cbrt(np.linalg.det(transform))), 1e-6))
         amounts = fold_weights(weights) - (1.0 - relaxed * self.smoothed) * self.own
         deeper, faded = np.maximum(amounts - FAINT, 0.0), np.minimum(amounts + FAINT, 0.0)
-        amounts = DEEPENING * deeper + FADING * faded
+        amounts = MAY_DEEPEN * deeper + MAY_FADE * faded
         for index in np.flatnonzero(amounts):
             place, fold = self.folds[index]
             change[place] += amounts[index] * fold
@@ -107,7 +109,7 @@ class SkinShading:
 
 @kernel(nogil=True)
 def _apply(patch: NDArray[np.uint8], change: Array, tint: Array) -> None:
-    """Multiply the colours of `(height, width, 4)` by 1 + change, and each channel's tint of it, in place."""
+    """Multiply the colours of `(height, width, 4)` by 1 + tint * change, in place."""
     for row in range(patch.shape[0]):
         for column in range(patch.shape[1]):
             if change[row, column] == 0.0:
@@ -119,7 +121,15 @@ def _apply(patch: NDArray[np.uint8], change: Array, tint: Array) -> None:
 
 
 def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, smile: SmileLight) -> SkinShading:
-    """Find a photo's light and lay out the folds."""
+    """
+    Find a photo's light and lay out the folds.
+
+    Args:
+        image (`np.ndarray` of shape `(height, width, 3)`): The photo.
+        landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
+        face ([`FaceFit`]): The fit.
+        smile ([`SmileLight`]): Most people's.
+    """
     oval = landmarks[list(OVAL), :2]
     x0, y0 = np.clip(oval.min(0), 0, np.array(image.shape[1::-1]) - 1).astype(int)
     x1, y1 = np.clip(oval.max(0) + 1, [x0 + 1, y0 + 1], image.shape[1::-1]).astype(int)
@@ -143,9 +153,9 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, smile:
 
 
 def _tint(patch: NDArray[np.uint8], inside: Array) -> Array:
-    """How much of a change of light red, green and blue show, `(3,)`: skin lights its own folds, which are redder."""
+    """How much of a change of light red, green and blue show, `(3,)`: skin lights its own shade, which is redder."""
     colour = np.average(patch.reshape(-1, 3), axis=0, weights=inside.ravel() + 1e-6) + 1.0
-    return np.asarray(1.0 - TINTED * np.log(colour / colour[1]), np.float32)
+    return np.clip(1.0 - TINTED * np.log(colour / colour[1]), *TINT_RANGE).astype(np.float32)
 
 
 def _normals(landmarks: Array, corner: Array, shape: tuple[int, int]) -> Array:

@@ -22,12 +22,14 @@ from ..face.fit import SMILES
 from ..face.landmarks import INNER_LIPS, LEFT_EYE, OVAL, RIGHT_EYE
 from ..models.face_model import FaceModel
 from ..rendering.masks import polygon
+from ..rendering.mesh import NUM_FACE_VERTICES
 from ..rendering.rasterizer import rasterize_map
 from ..rendering.relaxed_photo import LIP_OUTLINE
 
 
 Array = NDArray[np.float32]
 
+LARGEST: Final = 512  # pixels of a photo's longer side
 HELD_OUT: Final = 4  # one person in so many, which benchmarks/compare_neutral.py and compare_smiles.py measure
 MARGIN: Final = 2  # pixels around the face
 BLUR: Final = 0.7  # pixels: photos' grain
@@ -53,23 +55,34 @@ class AverageSmile(NamedTuple):
 
 def find_pairs(folder: Path) -> tuple[list[Pair], list[Pair]]:
     """Pairs of the Face Research Lab London Set, named `*_neutral_front_NNN_*` and so on: to learn from; held out."""
-    smiling = {path.stem.split("_")[3]: path for path in sorted(folder.glob("*_smiling_front_*"))}
-    calm = {path.stem.split("_")[3]: path for path in sorted(folder.glob("*_neutral_front_*"))}
+    smiling = {path.stem.split("_")[3]: path for path in sorted(folder.glob("*_smiling_front_*.jpg"))}
+    calm = {path.stem.split("_")[3]: path for path in sorted(folder.glob("*_neutral_front_*.jpg"))}
     pairs = [Pair(calm[person], smiling[person]) for person in sorted(calm.keys() & smiling.keys())]
     return [pair for index, pair in enumerate(pairs) if index % HELD_OUT], pairs[::HELD_OUT]
 
 
 def average_smile(pairs: Sequence[Pair], face_model: FaceModel, size: int) -> AverageSmile:
-    """Learn the light of a smile, `(size, size)`, from photos."""
+    """
+    Learn the light of a smile from photos.
+
+    Args:
+        pairs (`Sequence[Pair]`): At least one.
+        face_model ([`FaceModel`]): Fits them.
+        size (`int`): Rows and columns of the light.
+    """
     mean, triangles = (part.detach().numpy() for part in (face_model.mean, face_model.triangles))
-    num = int(triangles.max()) + 1
-    low, high = mean[:num, :2].min(0), mean[:num, :2].max(0)
+    if not pairs:
+        raise ValueError(
+            "the light of a smile is learned from pairs of photos, got none; see find_pairs for their names"
+        )
+    mean = mean[:NUM_FACE_VERTICES]
+    low, high = mean[:, :2].min(0), mean[:, :2].max(0)
     scale = (size - 1 - 2 * MARGIN) / float((high - low).max())
-    places = ((mean[:num, :2] - 0.5 * (low + high)) * scale + 0.5 * (size - 1)).astype(np.float32)
-    flat = np.column_stack([places, mean[:num, 2] * scale]).astype(np.float32)
+    places = ((mean[:, :2] - 0.5 * (low + high)) * scale + 0.5 * (size - 1)).astype(np.float32)
+    flat = np.column_stack([places, mean[:, 2] * scale]).astype(np.float32)
     total, squares = np.zeros((size, size)), 0.0
     for pair in pairs:
-        calm, smiling = (Portrait.from_image(str(path), face_model, max_size=512) for path in pair)
+        calm, smiling = (Portrait.from_image(str(path), face_model, max_size=LARGEST) for path in pair)
         lights = [_light(portrait, flat, triangles, size) for portrait in (calm, smiling)]
         change = np.log(lights[1] / lights[0])
         strength = float((smiling.face.expression - calm.face.expression)[SMILES].mean())

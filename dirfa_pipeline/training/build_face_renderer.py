@@ -1,5 +1,5 @@
 """
-Build the FaceRenderer's tensors: the triangles of the canonical mesh, front views of the rows of teeth, and the head.
+Build the FaceRenderer's tensors: triangles of the canonical mesh, rows of teeth, a smile's light, and the head.
 
     python -m dirfa_pipeline.training.build_face_renderer --ict ict_facekit.npz \
         --canonical mediapipe_canonical_face_model.obj --smiles public_domain_teeth --pairs webmorph \
@@ -214,7 +214,7 @@ def _fill_gaps(picture: NDArray[np.float32]) -> NDArray[np.float32]:
 def build(
     canonical: Path, ict: Path, smiles: Sequence[Path], pairs: Sequence[Pair], face_model: FaceModel
 ) -> FaceRenderer:
-    """Build a renderer with all tensors; `smiles` are photos of people whose upper teeth are visible."""
+    """Build a renderer with all tensors; `smiles` show upper teeth, `pairs` people without and with a smile."""
     renderer = FaceRenderer()
     config = renderer.config
     size = (config.teeth_height, config.teeth_width)

@@ -10,6 +10,7 @@ from dirfa_pipeline import Animation, FaceModel, FaceRenderer, Portrait
 from dirfa_pipeline.animation.coefficients import coefficient_index
 from dirfa_pipeline.face.landmarks import (
     INNER_LIPS,
+    INNER_MIDDLE,
     LEFT_EYE,
     LIPS,
     LOWER_LIP_ROWS,
@@ -163,11 +164,14 @@ def test_smiles_raise_corners_farther_than_their_shapes_and_leave_the_chin(prepa
     smile = pose(mouthSmileLeft=0.5, mouthSmileRight=0.5)
     before, after = face.head_vertices(pose())[0], face.head_vertices(smile)[0]
     calm, smiling = (lips.shape(v, face.expressions(c)[0], 1.0) for v, c in ((before, pose()), (after, smile)))
-    corners, chin = [61, 291], 152
+    corners, chin, skull = [61, 291], 152, [10, 33, 263, 168, 6, 468, 473]
     shape, ours = (after - before)[:, 1], (smiling - calm)[:, 1]
-    assert shape[corners].max() < 0.0
-    assert ours[corners].mean() < 1.3 * shape[corners].mean()
+    middle = list(INNER_MIDDLE)
+    assert shape[corners].max() < shape[middle].min() < 0.0
+    over_middle = [(moved[corners] - moved[middle].mean()).mean() for moved in (shape, ours)]
+    assert over_middle[1] < 1.25 * over_middle[0]
     assert abs(ours[chin]) < 0.6 * abs(shape[chin])
+    assert np.abs((smiling - calm)[skull]).max() < 0.005
 
 
 def test_teeth_are_lit_farther_out_where_cheeks_are_pulled() -> None:

@@ -41,7 +41,7 @@ def test_the_light_that_renders_draw_is_learned_from_them(
     assert smile.light.shape == drawn.shape
     alike = np.corrcoef(smile.light.ravel(), drawn.ravel())[0, 1]
     upside_down = np.corrcoef(smile.light.ravel(), drawn[::-1].ravel())[0, 1]
-    assert alike > 0.5 > upside_down + 0.3
+    assert alike > max(0.5, upside_down + 0.25), (alike, upside_down)
 
 
 def test_every_fourth_person_is_held_out(tmp_path: Path) -> None:
