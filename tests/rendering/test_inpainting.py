@@ -81,3 +81,25 @@ def test_light_goes_on_behind_the_person() -> None:
     behind = cv2.dilate(mask, np.ones((15, 15), np.uint8)) > 0
     steepest, lit = (np.hypot(*np.gradient(light)).max() for light in (np.where(behind, plate, glow), glow))
     assert steepest < 2.5 * lit  # texture from elsewhere would make an edge ten times as steep
+
+
+def test_a_faint_edge_of_a_plain_wall_goes_on_behind_the_head() -> None:
+    """A plain wall's light goes on smoothly, which alone would let the edge fade before it reaches the outline."""
+    rows, columns = np.indices((260, 260))
+    image = np.full((260, 260, 3), 180, np.uint8)
+    image[:130] = 150
+    head = (np.hypot(rows - 150, columns - 130) < 60).astype(np.float32)
+    image[head > 0] = (150, 110, 90)
+    plate = separate(image, head, np.array([[80.0, 100.0, 0.0], [180.0, 205.0, 0.0]], np.float32)).plate
+    behind = 75 + 10  # a column ten pixels inside the outline, at the height of the edge
+    assert head[130, behind] == 1.0
+    assert plate[133:137, behind].mean() - plate[123:127, behind].mean() > 25.0  # of 30; smooth alone: 18
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_narrow_holes_are_filled_on_all_sides_of_the_grid(width: int) -> None:
+    image = stripes(side=121)
+    for start in (50, 51):
+        hole = np.zeros(image.shape[:2], np.bool_)
+        hole[start : start + width, 20:100] = True
+        assert np.abs(fill(image, hole) - image)[hole].mean() < 25.0

@@ -116,3 +116,19 @@ def test_creases_of_lips_go_as_they_are_pulled(portrait: Portrait, smooth: np.nd
     column, row = middle.round().astype(int) - [skin.window[1].start, skin.window[0].start]
     lip = np.s_[row - 1 : row + 2, column - 6 : column + 6]
     assert after[lip].std() < 0.75 * before[skin.window][lip].std()
+
+
+@pytest.mark.parametrize("way", [(-1, 0), (1, 0), (0, -1), (0, 1)])
+def test_faces_cut_off_by_the_border_have_skin(
+    portrait: Portrait, smooth: np.ndarray, smile: SmileLight, way: tuple[int, int]
+) -> None:
+    half = 0.5 * np.ptp(portrait.landmarks[:, :2], axis=0)
+    height, width = smooth.shape[:2]
+    target = np.array([width, height]) * (np.array(way) > 0) + np.array([0.5 * width, 0.5 * height]) * (
+        np.array(way) == 0
+    )
+    moved = portrait.landmarks.copy()
+    moved[:, :2] += target - 0.5 * (moved[:, :2].min(0) + moved[:, :2].max(0)) + 0.2 * half * np.array(way)
+    skin = build_skin(smooth, moved.astype(np.float32), portrait.face, smile)
+    change = skin.shading(weights_of(mouthSmile=1.0).astype(np.float32), np.eye(3, dtype=np.float32), relaxed=0.0)
+    assert np.isfinite(change).all() and change.shape == skin.inside.shape
