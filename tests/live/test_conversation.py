@@ -27,6 +27,7 @@ from dirfa_pipeline import (
     InputError,
     load_audio,
 )
+from dirfa_pipeline.face.fit import SMILES
 from dirfa_pipeline.live.conversation import MAX_BACKLOG, MAX_CARRIED, Conversation, ConversationEvent
 from dirfa_pipeline.live.face import AvatarFrame
 from dirfa_pipeline.live.timeline import FADE, SOUND_RATE
@@ -154,7 +155,11 @@ def test_lips_are_those_of_the_whole_clip(pipeline: DirfaPipeline, play: Callabl
 
     sound, rows = play(act)
     whole = pipeline.sample_animation((SOUND_RATE, sound), torch.Generator().manual_seed(3), lookahead=0.24)
-    np.testing.assert_allclose(rows[60:110, LIPS], whole.coefficients[60:110, LIPS], atol=0.015)
+    drawn, expected = (coefficients[60:110] for coefficients in (rows, whole.coefficients))
+    spoken = [index for index in LIPS if index not in SMILES]
+    np.testing.assert_allclose(drawn[:, spoken], expected[:, spoken], atol=0.015)
+    # Part of a smile is drawn, as brows are, from events of the voice, which sound that was played shifts a little.
+    np.testing.assert_allclose(drawn[:, SMILES], expected[:, SMILES], atol=0.04)
     assert np.ptp(rows[60:110, LIPS], axis=0).max() > 0.05
 
 
