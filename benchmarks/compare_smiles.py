@@ -4,7 +4,7 @@ Compare a photo that is made to smile with a photo of the same person smiling.
     python benchmarks/compare_smiles.py SMILING NEUTRAL [SMILING NEUTRAL ...] --weights weights/dirfa-base
 
 Each photo gets the smile that was fitted to the other one, less its own. The table shows medians over the pairs, found
-on the photos and on the rendered frames, with the unchanged photo's beside:
+on the photos and on the rendered frames, with the unchanged photo's beside, and the moves of the fitted shapes alone:
 
 - in hundredths of the inter-ocular distance, how far each corner of the mouth goes outwards and how far it rises, and
   how far cheek and chin rise; and how far the lips' landmarks are from the real ones;
@@ -77,17 +77,22 @@ def light_along(picture: Frames, points: Array) -> Array:
     return np.array(lights)
 
 
-def look(picture: Frames, points: Array, neutral: Portrait, smiling: Portrait) -> dict[str, float]:
-    """All values of one picture of somebody, of whom there is a neutral and a smiling photo."""
+def ways(points: Array, neutral: Portrait, smiling: Portrait) -> dict[str, float]:
+    """`MOVES`, and how far the lips are from the real ones, of landmarks `(478, 3)` of somebody with two photos."""
     place = brought_to(neutral.landmarks, points)
     real = brought_to(neutral.landmarks, smiling.landmarks)
     scale = float(inter_ocular_distance(neutral.landmarks[None])[0])
     found = dict(zip(MOVES, moves(neutral.landmarks[:, :2], place), strict=True))
-    found["error"] = 100.0 * float(np.linalg.norm((place - real)[list(LIPS)], axis=1).mean()) / scale
+    return found | {"error": 100.0 * float(np.linalg.norm((place - real)[list(LIPS)], axis=1).mean()) / scale}
+
+
+def look(picture: Frames, points: Array, neutral: Portrait, smiling: Portrait) -> dict[str, float]:
+    """All values of one picture of somebody, of whom there is a neutral and a smiling photo."""
+    found = ways(points, neutral, smiling)
     for name, places in (("folds", FOLDS), ("cheeks", APPLES)):
         found[name] = 100.0 * (light_at(picture, points, places) - light_at(neutral.image, neutral.landmarks, places))
     # At the neutral photo's size: a larger picture is less sharp.
-    factor = scale / float(inter_ocular_distance(points[None])[0])
+    factor = float(inter_ocular_distance(neutral.landmarks[None])[0] / inter_ocular_distance(points[None])[0])
     same = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     calm = sharpness(neutral.image, neutral.landmarks, LIPS)
     found["sharpness"] = float((sharpness(same, points * np.float32(factor), LIPS) / calm) ** 0.5)
@@ -106,16 +111,18 @@ def main() -> None:
     torch.set_num_threads(1)
     face_model = FaceModel.from_pretrained(options.weights / "face_model")
     renderer = FaceRenderer.from_pretrained(options.weights / "face_renderer")
-    rows: dict[str, list[dict[str, float]]] = {"real": [], "ours": [], "unchanged": []}
+    rows: dict[str, list[dict[str, float]]] = {"real": [], "ours": [], "unchanged": [], "fitted": []}
     for pair in zip(options.photos[::2], options.photos[1::2], strict=True):
         smiling, neutral = (Portrait.from_image(path, face_model, max_size=options.max_size) for path in pair)
-        frames = renderer.render(renderer.prepare(neutral), at_rest(neutral, smiling))
+        smile = at_rest(neutral, smiling)
+        frames = renderer.render(renderer.prepare(neutral), smile)
         ours, unchanged = frames[0], neutral.image
         found, still = track(np.array([ours, unchanged]), video=False)
         for name, picture, points in (
             ("real", smiling.image, smiling.landmarks), ("ours", ours, found), ("unchanged", unchanged, still),
         ):  # fmt: skip
             rows[name].append(look(picture, points, neutral, smiling))
+        rows["fitted"].append(ways(neutral.face.vertices(smile)[0], neutral, smiling))
     values: dict[str, float] = {}
     for name, people in rows.items():
         medians = {column: float(np.nanmedian([person[column] for person in people])) for column in people[0]}

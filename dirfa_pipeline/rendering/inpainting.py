@@ -23,9 +23,7 @@ RADIUS: Final = 3  # of a patch, in pixels
 COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
 FINEST: Final = 512  # matches are only carried over to larger pictures
 ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
-STRIDE: Final = (
-    2  # pixels from patch to patch on all levels but the coarsest: each pixel still has about twelve proposals
-)
+STRIDE: Final = 2  # pixels from patch to patch but at the coarsest level: pixels still have about twelve proposals
 NEARBY: Final = 16  # pixels around the coarser level's match in which a better one is looked for
 FADE: Final = 0.9  # how much less each pixel farther into the hole counts in a match
 FARNESS: Final = 3000.0  # squared levels of colour that a match from the picture's other end must be better by

@@ -37,7 +37,7 @@ HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture
 NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
 
 # A smile: how much farther than its shape corners rise over the middle of the lips, and how much less the chin rises.
-# Means of 35 people who smile with shut lips, in two photos each; others are for measuring (compare_smiles.py).
+# Set on two photos each of people whom benchmarks/compare_smiles.py does not measure.
 RAISED, LEFT_CHIN = 0.6, 0.5
 
 # The shape of both lips.

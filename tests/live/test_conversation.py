@@ -32,6 +32,7 @@ from dirfa_pipeline.live.conversation import MAX_BACKLOG, MAX_CARRIED, Conversat
 from dirfa_pipeline.live.face import AvatarFrame
 from dirfa_pipeline.live.timeline import FADE, SOUND_RATE
 from dirfa_pipeline.live.utterance import Utterance
+from dirfa_pipeline.models.animation_stream import SMILE_SHARE
 from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.provenance.marking import MARKED
 from dirfa_pipeline.provenance.watermark import Watermark
@@ -157,9 +158,9 @@ def test_lips_are_those_of_the_whole_clip(pipeline: DirfaPipeline, play: Callabl
     whole = pipeline.sample_animation((SOUND_RATE, sound), torch.Generator().manual_seed(3), lookahead=0.24)
     drawn, expected = (coefficients[60:110] for coefficients in (rows, whole.coefficients))
     spoken = [index for index in LIPS if index not in SMILES]
-    np.testing.assert_allclose(drawn[:, spoken], expected[:, spoken], atol=0.015)
-    # Part of a smile is drawn, as brows are, from events of the voice, which sound that was played shifts a little.
-    np.testing.assert_allclose(drawn[:, SMILES], expected[:, SMILES], atol=0.04)
+    np.testing.assert_allclose(drawn[:, spoken], expected[:, spoken], atol=0.005)
+    # A share of the smile that is drawn with head and brows, which are other ones here, reaches the lips.
+    np.testing.assert_allclose(drawn[:, SMILES], expected[:, SMILES], atol=0.075 * SMILE_SHARE)
     assert np.ptp(rows[60:110, LIPS], axis=0).max() > 0.05
 
 
