@@ -129,7 +129,6 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         shape = (teeth_height, teeth_width, 3)
         self.triangles = nn.Parameter(torch.zeros(num_triangles, 3, dtype=torch.int32), requires_grad=False)
         self.upper_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
-        self.lower_teeth = nn.Parameter(torch.zeros(shape), requires_grad=False)
         self.teeth_shapes = nn.Parameter(torch.zeros(1 + teeth_modes, 2, teeth_width), requires_grad=False)
         half = (teeth_modes, teeth_height // 2, teeth_width // 2)
         self.teeth_textures = nn.Parameter(torch.zeros(half), requires_grad=False)
@@ -223,7 +222,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         return SmileLight(*(_array(tensor) for tensor in (self.smile_light, self.smile_places, self.triangles)))
 
     def _teeth(self) -> Dentition:
-        tensors = (self.upper_teeth, self.lower_teeth, self.teeth_shapes, self.teeth_textures)
+        tensors = (self.upper_teeth, self.teeth_shapes, self.teeth_textures)
         return Dentition(*(_array(tensor) for tensor in tensors))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.easing import smoothstep
-from ..face.fit import CAMERA_DISTANCE, FaceFit, roundness
+from ..face.fit import CAMERA_DISTANCE, FaceFit
 from ..face.landmarks import INNER_MIDDLE, LIPS
 from ..face.measures import whole_lip_aperture
 from .eyes import Eye
@@ -141,9 +141,9 @@ class FrameState:
         return whole_lip_aperture(self.vertices) / self.camera.scale
 
     @property
-    def rounded(self) -> float:
-        """How round the lips are meant to be, in [0, 1]."""
-        return float(roundness(self.weights))
+    def pursed(self) -> float:
+        """How far lips are pursed, in [0, 1]; see [`LipShape`]."""
+        return self.rig.lips.pursed(self.head, self.weights)
 
     def warp(self, picture: NDArray[np.uint8], window: Window, above: int = 0) -> Warped:
         """

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
-from ..animation.easing import ramp
+from ..animation.easing import ramp, smoothstep
 from ..face.fit import SMILES, FaceFit, roundness
 from ..face.landmarks import (
     INNER_MIDDLE,
@@ -37,8 +37,10 @@ HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture
 NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
 
 # A smile: how much farther than its shape corners rise over the middle of the lips, and how much less the chin rises.
-# Set on two photos each of people whom benchmarks/compare_smiles.py does not measure.
+# Set on two photos each of people whom benchmarks/compare_smiles.py does not measure. And its weights over which that
+# comes: less of it is drawn by speech, whose corners stay (measured: benchmarks/evaluate_renderer.py).
 RAISED, LEFT_CHIN = 0.6, 0.5
+SPOKEN: Final = (0.2, 0.4)
 
 # The shape of both lips.
 WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
@@ -57,6 +59,9 @@ SEALED: Final = 0.5  # share of a round mouth's half-width that stays shut at ea
 LEAST_ASPECT: Final = 1.6  # width of an opening over its height that sealed corners leave: taller ones are keyholes
 # The photo's width over the mouth's, less one, over which round lips seal ever more: wide ones look like keyholes.
 NARROW: Final = (0.0, 0.2)
+# The width without expression over the mouth's, less one, over which lips are pursed: filmed ones that are as narrow
+# part in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
+PURSED: Final = (0.08, 0.17)
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
@@ -84,7 +89,8 @@ class LipShape:
         rolls (`np.ndarray` of shape `(2,)`): How far its upper and lower lip are rolled in.
         open_photo (`float`): 1 if the photo's mouth is open, 0 if it is shut, between if it is nearly shut.
         smile (`np.ndarray` of shape `(2,)`): Its smile.
-        raised (`np.ndarray` of shape `(2, 478, 3)`): What smiles of weight 1 move beyond their shapes.
+        raised (`np.ndarray` of shape `(2, 478, 3)`): What full smiles move beyond their shapes.
+        plain (`float`): Their width without expression, in inter-ocular distances.
     """
 
     rest: Array
@@ -92,6 +98,7 @@ class LipShape:
     open_photo: float
     smile: Array
     raised: Array
+    plain: float
 
     def shape(self, vertices: Array, weights: Array, parted: float) -> Array:
         """
@@ -104,18 +111,27 @@ class LipShape:
         """
         if parted == 0.0:
             return vertices
-        vertices = vertices + parted * np.einsum("s,svd->vd", weights[SMILES] - self.smile, self.raised)
+        beyond = _beyond_speech(weights[SMILES]) - _beyond_speech(self.smile)
+        vertices = vertices + parted * np.einsum("s,svd->vd", beyond, self.raised)
         _smooth_line(vertices, self.rest, parted)
         _widen(vertices, self.rest, parted)
         rounded = float(roundness(weights))
         _level_line(vertices, parted * LEVEL * rounded)
         narrowed = _width(self.rest) / max(_width(vertices), 1e-3)
-        _round_opening(vertices, rounded, rounded * ramp(narrowed - 1.0, *NARROW), parted)
+        pursed = self.pursed(vertices, weights)
+        _round_opening(vertices, pursed, pursed * ramp(narrowed - 1.0, *NARROW), parted)
         # The linear pucker thickens lips by itself.
         _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
         _turn_out(vertices, self.rest, rounded, parted)
         _keep_apart(vertices, self.rest, parted)
         return vertices
+
+    def pursed(self, vertices: Array, weights: Array) -> float:
+        """
+        How far lips are pursed, in [0, 1]: meant to be round by their weights `(52,)`, or much narrower, with their
+        corners where `vertices`, `(478, 3)`, have them, than without expression.
+        """
+        return max(float(roundness(weights)), ramp(self.plain / max(_width(vertices), 1e-3) - 1.0, *PURSED))
 
     def hidden(self, weights: Array) -> Array:
         """Share of the upper and of the lower lip, `(2,)`, that rolls out of sight beyond the photo's own roll."""
@@ -142,7 +158,13 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
         open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0),
         smile=face.expression[SMILES],
         raised=_raised(face),
+        plain=_width(face.shape),
     )
+
+
+def _beyond_speech(smile: Array) -> Array:
+    """How much of the weights `(2,)` of a smile is more than speech draws."""
+    return np.asarray(smile * smoothstep((smile - SPOKEN[0]) / SPOKEN[1]), np.float32)
 
 
 def _raised(face: FaceFit) -> Array:

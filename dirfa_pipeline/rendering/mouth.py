@@ -12,6 +12,7 @@ from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
 from ..face.landmarks import INNER_CORNERS, INNER_MIDDLE, LEFT_EYE, LOWER_LIP_ROWS, RIGHT_EYE, UPPER_LIP_ROWS
 from .frame_state import Camera, FrameState
+from .lower_row import lower_row
 from .masks import Window, colours_at, corner_of, polygon, shape_of
 from .sharpness import blur_of
 from .teeth import find_upper_teeth
@@ -20,7 +21,6 @@ from .tooth_rows import (
     BEHIND_LIPS,
     LUMINANCE,
     MILLIMETRE,
-    PER_MM,
     TEETH_EXTENT,
     Dentition,
     lip_line,
@@ -61,7 +61,8 @@ INCISAL_EDGES: Final = (3.55, 3.35, 2.18)
 USUAL_RANGE: Final = (2.8, 3.5)  # of the same; judged: with the teeth that long lips hide, mouths looked empty
 EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
-COVERED: Final = 2.0  # of them that rounded lips cover; by eye: with more, round mouths are black holes
+# Of upper and lower teeth, that pursed lips cover; by eye: with more of the upper ones, round mouths are black holes.
+COVERED, LOWER_COVERED = 2.0, 3.0
 OVERLAP: Final = 0.6  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
@@ -104,17 +105,16 @@ EYE_WHITE: Final = 1.32  # brightness of teeth over that of the white of the eye
 EYE_LIGHTEST: Final = 85  # percentile of the eyes' light that is their white: highlights are lighter
 MOST_LIGHTER: Final = 1.5  # that anything makes teeth over what the skin's light gives
 OWN_RANGE: Final = (0.85, 1.1)  # brightness of the photo's own teeth over what its skin would give them; filmed
-LOWER_SHADE: Final = np.array([1.0, 0.96, 0.92])  # light of lower teeth over that of upper ones; judged
+LOWER_SHADE: Final = np.array([0.94, 0.91, 0.88])  # light of lower teeth over that of upper ones; judged
 WARMTH: Final = np.array([0.82, 1.04, 1.10], np.float32)  # exponents of shade: what reaches the back is reddish
 
 # Rows of teeth.
-CROWN: Final = 5.0  # of a lower tooth's height that no gum covers
 LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small picture
 # To each side of the middle: where the light begins to fade on a row that curves away behind lips and cheeks, over how
 # much it does, and what is left; seen, on published talking heads and filmed people: a row as light at its ends is a
 # strip. Cheeks that a smile pulls farther than speech (filmed) let light in: by how much farther out it fades for each
 # mm (set on open smiles of people that benchmarks/compare_smiles.py does not measure).
-SIDES, SIDE_LIGHT = (12.5, 14.5), 0.27
+UPPER_SIDES, LOWER_SIDES, SIDE_LIGHT = (12.5, 14.5), (7.0, 11.0), 0.27
 SPEAKING, PULLED = 25.0, 1.2
 ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
 CAST, CAST_REACH = 0.4, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
@@ -163,7 +163,7 @@ class MouthInterior:
         Paint the interior in a window of one frame.
 
         A weight of tongueOut up to .3 lifts the tip to the upper teeth, as in l, th and n; beyond, it stays there.
-        Rounded lips cover more of the teeth that they stand off.
+        Pursed lips cover more of the teeth.
 
         Args:
             state ([`FrameState`]): The frame's pose.
@@ -176,13 +176,14 @@ class MouthInterior:
         """
         vertices, camera, corner = state.head, state.camera, corner_of(window)
         half = 0.5 * float(np.ptp(vertices[list(INNER_CORNERS), 0])) / MILLIMETRE
-        drop = jaw_drop(state)
+        drop, pursed = jaw_drop(state), state.pursed
         # A lip lifted far above the crowns would bare the gums: the row goes along.
         incisal_edge = self.incisal_edge + min(
             0.0, float(vertices[INNER_MIDDLE[0], 1] - self.centre[1]) + MOST_BARED * MILLIMETRE - self.incisal_edge
         )
-        incisal_edge -= state.rounded * COVERED * MILLIMETRE
+        incisal_edge -= pursed * COVERED * MILLIMETRE
         jaw_edge = self._jaw_edge(drop, float(vertices[INNER_MIDDLE[1], 1] - self.centre[1]))
+        jaw_edge += pursed * LOWER_COVERED * MILLIMETRE
         rise = TONGUE_RISE + TONGUE_LIFT * drop
         lift = min(1.0, float(state.weights[_TONGUE_OUT]) / LIFTED)
         # The blade's top goes from behind the lower teeth to behind the upper ones.
@@ -205,10 +206,11 @@ class MouthInterior:
             share = min(1.0, BLADE_COMES * lift) if texture is self.blade else 1.0
             placement = self._placement(texture, extent, top, behind, camera, corner)
             if texture is self.upper or texture is self.lower:
-                tilt = TILT + drop / JAW if texture is self.lower else 0.0
-                cast = CAST_REACH * MILLIMETRE * camera.scale if texture is self.upper else 0.0
+                upper = texture is self.upper
+                tilt, fades = (0.0, UPPER_SIDES) if upper else (TILT + drop / JAW, LOWER_SIDES)
+                cast = CAST_REACH * MILLIMETRE * camera.scale if upper else 0.0
                 places = _around_arch(placement, texture, camera, tilt, shape_of(window))
-                sides = side_light(places[0], texture.shape[1], half)[..., None]
+                sides = side_light(places[0], texture.shape[1], half, *fades)[..., None]
                 _lay(painting, texture, places, share, sides * teeth_light, cast)
             else:
                 _lay(painting, texture, placement, share, light)
@@ -269,7 +271,7 @@ def _around_arch(
     return (middle + aside).astype(np.float32), (row - down * aside**2).astype(np.float32)
 
 
-def side_light(columns: Array, width: int, half: float) -> Array:
+def side_light(columns: Array, width: int, half: float, start: float, over: float) -> Array:
     """
     How light a row of teeth is towards its ends.
 
@@ -277,12 +279,12 @@ def side_light(columns: Array, width: int, half: float) -> Array:
         columns (`np.ndarray`): Of the row's picture, of any shape.
         width (`int`): Columns that this has.
         half (`float`): Millimetres from the middle of the mouth to its corners.
+        start, over (`float`): Millimetres from the middle where it fades in speech, and over how many it does.
 
     Returns:
         `np.ndarray` of the same shape: shares of its light, in [0, 1].
     """
     aside = np.abs(columns - 0.5 * (width - 1)) * (TEETH_EXTENT[0] / width)
-    start, over = SIDES
     start += PULLED * max(half - SPEAKING, 0.0)
     return np.asarray(1.0 - (1.0 - SIDE_LIGHT) * smoothstep((aside - start) / over), np.float32)
 
@@ -336,7 +338,7 @@ def build_mouth(
     size, blur = face.scale * TEETH_EXTENT[0] * MILLIMETRE, blur_of(image, landmarks)
     return MouthInterior(
         upper=_coloured(row.picture, enamel, gum, chroma, size, blur),
-        lower=_coloured(_without_gums(dentition.lower), lower, gum, chroma, size, blur),
+        lower=_coloured(lower_row(face), lower, gum, chroma, size, blur),
         tongue=_tongue(tongue, BACK_SHADE),
         blade=_tongue(tongue, BLADE_SHADE),
         throat=_throat(throat),
@@ -384,13 +386,6 @@ def _faded(colour: NDArray[np.float64], chroma: float) -> NDArray[np.float64]:
     """The colour with only a share of its saturation."""
     grey = float(colour @ LUMINANCE)
     return grey + chroma * (colour - grey)
-
-
-def _without_gums(row: Array) -> Array:
-    """A lower row whose crowns bear no gum along their edges: the tongue behind them was taken for it there."""
-    row = row.copy()
-    row[: round(CROWN * PER_MM), :, 1] = 0.0
-    return row
 
 
 def _coloured(

@@ -41,7 +41,8 @@ SHADED, LIT = 0.55, 0.12  # of their light that reaches teeth in closed lips, an
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
-ROUNDED: Final = np.array([0.26, 0.30, 0.31], np.float32)  # what protruding lips take, red least of all; judged
+ROUNDED: Final = np.array([0.26, 0.30, 0.31], np.float32)  # what pursed lips take, red least of all; judged
+DEEPER, DEEP_GAP = 0.3, (0.08, 0.25)  # what they take more of a narrow gap, and the gap over which that fades; seen
 
 # The lips' shade on what is next to them, most of all from above.
 LIP_SHADE: Final = 0.56  # light in it; filmed
@@ -51,7 +52,7 @@ SHADE_ENDS: Final = (0.14, 0.9)  # of the blurred opening: where the shade begin
 # on the lip.
 CONTACT: Final = 0.45  # of the light, that the lower lip takes at its edge
 CONTACT_UP, CONTACT_BLUR = 0.012, Softness(0.8, 0.012)  # how far up it does, and how soft
-FREE_GAP: Final = (0.06, 0.12)  # gap over which it fades; filmed
+FREE_GAP: Final = (0.08, 0.20)  # gap over which it fades; judged
 
 # The line between closed lips.
 LINE_GONE: Final = 2.0 * PARTED  # gap from which on there is none
@@ -113,11 +114,12 @@ def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Arr
     teeth = SHADED + (1.0 - SHADED) * smoothstep(gap / LIT)
     light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
     painting = mouth.draw(state, window, teeth ** _toned(TEETH_WARMTH, mouth), light)
-    # Little light falls between lips that are narrow or stand far out.
+    # Little light falls between lips that are narrow or pursed.
     shade, narrow = _lip_shade(mask, state.camera.scale), 1.0 - ramp(gap, *FREE_GAP)
     if narrow > 0.0:
         shade *= _narrow_shade(mask, state.camera.scale, narrow)
-    painting *= shade[..., None] ** _toned(WARMTH, mouth) * (1.0 - state.rounded * _toned(ROUNDED, mouth))
+    taken = state.pursed * (_toned(ROUNDED, mouth) + DEEPER * (1.0 - ramp(gap, *DEEP_GAP)))
+    painting *= shade[..., None] ** _toned(WARMTH, mouth) * (1.0 - taken)
     return painting
 
 

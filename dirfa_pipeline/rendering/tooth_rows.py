@@ -70,18 +70,16 @@ SPREAD: Final = 37.0  # gain by which faces that differ little get other teeth
 
 class Dentition(NamedTuple):
     """
-    Most people's teeth.
+    Most people's upper teeth.
 
     Args:
-        upper, lower (`np.ndarray` of shape `(108, 384, 3)`): Brightness, share of gum, and alpha. The upper row is
-            laid flat; the lower one hangs from its highest edge.
+        upper (`np.ndarray` of shape `(108, 384, 3)`): Brightness, share of gum, and alpha of the upper row, laid flat.
         shapes (`np.ndarray` of shape `(1 + modes, 2, 384)`): How far above the row's lowest edge each column ends, and
             which way it is moved to the left of the mouth, in millimetres: the average, and what modes add.
         textures (`np.ndarray` of shape `(modes, 54, 192)`): What they add to the logarithm of the brightness.
     """
 
     upper: Array
-    lower: Array
     shapes: Array
     textures: Array
 

@@ -1,5 +1,5 @@
 """
-Build the FaceRenderer's tensors: triangles of the canonical mesh, rows of teeth, a smile's light, and the head.
+Build the FaceRenderer's tensors: triangles of the canonical mesh, upper teeth, a smile's light, and the head.
 
     python -m dirfa_pipeline.training.build_face_renderer --ict ict_facekit.npz \
         --canonical mediapipe_canonical_face_model.obj --smiles public_domain_teeth --pairs webmorph \
@@ -32,10 +32,9 @@ from .build_face_model import NUM_FACE_VERTICES, read_canonical, register
 Array = NDArray[np.float64]
 
 OVERSAMPLING: Final = 4
-INCISAL: Final = {"upper": -3.53, "lower": -3.36}  # ICT-FaceKit's y of the front teeth's edges, in centimetres
+INCISAL: Final = -3.53  # ICT-FaceKit's y of the upper front teeth's edges, in centimetres
 LIGHT: Final = np.array([0.0, 0.42, 0.91])
 FRONT: Final = 10.7  # z of the front teeth, in centimetres
-LOWER_WIDTH: Final = 0.78  # width of the lower row, relative to ICT-FaceKit's
 FADE: Final = 4.0  # centimetres behind the front teeth over which light falls by a factor of e, shaded by cheeks, lips
 NUM_HEAD_VERTICES: Final = 11248  # ICT-FaceKit's vertices of face, head and neck, without the inside of the mouth
 MIDDLE, BACK = np.array([0.0, 1.0, 0.5]), np.array([0.0, -0.3, -1.0])  # centre of the head; direction to the nape
@@ -43,13 +42,12 @@ FINER: Final = 3  # factor by which more rings are sampled than kept
 JAW, NECK, CUT = -2.5, -6.5, -13.0  # y of the corner of the jaw, the upper end of the neck, and where it is cut off
 
 
-def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.float32]:
+def render_teeth(ict: Path, height: int, width: int) -> NDArray[np.float32]:
     """
-    Draw the front view of a row of ICT-FaceKit's teeth and gums, `(height, width, 3)`: brightness, gum share, alpha.
+    Draw the front view of ICT-FaceKit's upper teeth and gums, `(height, width, 3)`: brightness, gum share, alpha.
 
     Args:
         ict: ICT-FaceKit's head, see [`build_face_model`].
-        row: `upper` or `lower`.
     """
     with np.load(ict) as file:
         vertices, quads = file["neutral"].astype(np.float64), file["faces"]
@@ -57,10 +55,10 @@ def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.flo
     teeth = _triangles(quads[materials == "M_Teeth"])
     part = _parts(teeth, len(vertices))
     middle = np.array([vertices[np.unique(teeth[part == index]), 1].max() for index in range(part.max() + 1)])
-    teeth = teeth[(middle[part] > -2.0) == (row == "upper")]
+    teeth = teeth[middle[part] > -2.0]
     gums = _triangles(quads[materials == "M_GumsTongue"])
     above = vertices[gums, 1].mean(1) > -3.4
-    gums = gums[(above == (row == "upper")) & (vertices[gums, 2].mean(1) > 4.5)]
+    gums = gums[above & (vertices[gums, 2].mean(1) > 4.5)]
 
     normals = _normals(vertices, np.concatenate([teeth, gums]))
     diffuse = np.clip(normals @ LIGHT, 0.0, 1.0)
@@ -70,11 +68,10 @@ def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.flo
 
     rows, columns = OVERSAMPLING * height, OVERSAMPLING * width
     per_centimetre = columns / (0.1 * TEETH_EXTENT[0])
-    edge = rows if row == "upper" else 0.0
     screen = np.stack(
         [
             columns / 2 + per_centimetre * vertices[:, 0],
-            edge - per_centimetre * (vertices[:, 1] - INCISAL[row]),
+            rows - per_centimetre * (vertices[:, 1] - INCISAL),
             -vertices[:, 2],
         ],
         axis=1,
@@ -89,17 +86,7 @@ def render_teeth(ict: Path, row: str, height: int, width: int) -> NDArray[np.flo
         picture[nearer] = np.stack([value, np.full_like(value, share), np.ones_like(value)], axis=-1)[nearer]
     picture = _fill_gaps(picture)
     picture = 0.5 * (picture + picture[:, ::-1])  # make it exactly symmetric
-    if row == "lower":
-        picture = _narrowed(picture)
     return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _narrowed(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Narrow lower teeth to human proportions: 5.3 mm for a central incisor (Ash and Nelson, 2003) instead of 6.8."""
-    middle = 0.5 * picture.shape[1]
-    narrower = np.array([[LOWER_WIDTH, 0.0, (1.0 - LOWER_WIDTH) * middle], [0.0, 1.0, 0.0]])
-    size = picture.shape[1::-1]
-    return np.asarray(cv2.warpAffine(picture, narrower, size, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def sample_head(ict: Path, canonical: Path, num_rings: int) -> Array:
@@ -218,12 +205,11 @@ def build(
     renderer = FaceRenderer()
     config = renderer.config
     size = (config.teeth_height, config.teeth_width)
-    upper = average_teeth(read_rows(smiles, face_model), render_teeth(ict, "upper", *size), config.teeth_modes)
+    upper = average_teeth(read_rows(smiles, face_model), render_teeth(ict, *size), config.teeth_modes)
     smile = average_smile(pairs, face_model, config.smile_size)
     values = {
         "triangles": read_canonical(canonical)[1],
         "upper_teeth": upper.upper,
-        "lower_teeth": render_teeth(ict, "lower", *size),
         "teeth_shapes": upper.shapes,
         "teeth_textures": upper.textures,
         "smile_light": smile.light,

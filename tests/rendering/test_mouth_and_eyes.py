@@ -22,7 +22,14 @@ from dirfa_pipeline.models.face_renderer import PreparedPortrait
 from dirfa_pipeline.rendering.eyes import build_eyes, iris_circle, lid_opening
 from dirfa_pipeline.rendering.lips import build_lips
 from dirfa_pipeline.rendering.masks import polygon_mask, window_around
-from dirfa_pipeline.rendering.mouth import USUAL_RANGE, build_mouth, jaw_drop, side_light
+from dirfa_pipeline.rendering.mouth import (
+    LOWER_SIDES,
+    UPPER_SIDES,
+    USUAL_RANGE,
+    build_mouth,
+    jaw_drop,
+    side_light,
+)
 from dirfa_pipeline.rendering.mouth_layer import draw_mouth, opening_of
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
 from dirfa_pipeline.rendering.teeth import find_upper_teeth
@@ -176,7 +183,7 @@ def test_smiles_raise_corners_farther_than_their_shapes_and_leave_the_chin(prepa
 
 def test_teeth_are_lit_farther_out_where_cheeks_are_pulled() -> None:
     columns = np.linspace(0.0, 383.0, 384, dtype=np.float32)
-    speaking, smiling = (side_light(columns, 384, half) for half in (24.0, 30.0))
+    speaking, smiling = (side_light(columns, 384, half, *UPPER_SIDES) for half in (24.0, 30.0))
     for light in (speaking, smiling):
         np.testing.assert_allclose(light, light[::-1], atol=1e-5)
         assert (np.diff(light[:192]) >= 0.0).all() and light[192] == 1.0
@@ -202,7 +209,7 @@ def test_the_tongue_lifts(renderer: FaceRenderer, prepared: PreparedPortrait) ->
     low, high = renderer.render(prepared, np.concatenate([opened, pose(jawOpen=0.5, tongueOut=0.3)]))
     outline = portrait.face.vertices(opened)[0][list(INNER_LIPS), :2]
     red = [(pixels[:, 0] - pixels[:, 2]).mean() for pixels in (inside(low, outline), inside(high, outline))]
-    assert red[1] - red[0] > 3.0
+    assert red[1] - red[0] > 2.0
 
 
 @pytest.mark.parametrize("eye", [RIGHT_EYE, LEFT_EYE])
@@ -344,11 +351,11 @@ def test_lips_do_not_take_the_jaw_along(prepared: PreparedPortrait) -> None:
 
 def test_rows_of_teeth_fade_to_their_ends(prepared: PreparedPortrait) -> None:
     """Canines are darker than incisors, and the row's ends far darker: an evenly lit row is a strip."""
-    for row in (prepared.mouth.upper, prepared.mouth.lower):
+    for row, sides in ((prepared.mouth.upper, UPPER_SIDES), (prepared.mouth.lower, LOWER_SIDES)):
         columns = np.linspace(-32.0, 32.0, row.shape[1])
         height = slice(row.shape[0] * 3 // 4, row.shape[0] * 9 // 10) if row is prepared.mouth.upper else slice(4, 12)
         places = np.arange(row.shape[1], dtype=np.float32)
-        lights = grey(row[height, :, :3].mean(0)) * side_light(places, row.shape[1], half=25.0)
+        lights = grey(row[height, :, :3].mean(0)) * side_light(places, row.shape[1], 25.0, *sides)
         middle, canines, ends = (
             lights[(np.abs(columns) >= start) & (np.abs(columns) < start + 4.0)].mean() for start in (2.0, 15.0, 20.0)
         )
@@ -365,6 +372,33 @@ def test_narrow_lips_cling_together_beside_their_middle(prepared: PreparedPortra
     shown = (below - above) / (lower - upper)
     assert shown[4] == pytest.approx(1.0, abs=0.01)
     assert max(shown[0], shown[-1]) < 0.7
+
+
+def test_pursed_lips_part_on_the_dark(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    """Lips that are drawn narrow part in their middle only and show no teeth."""
+    wide = {"jawOpen": 0.15, **both("mouthLowerDown", 0.4)}
+    shares, lightest = [], []
+    for pucker, expected in ((0.0, 0.0), (0.6, 1.0)):
+        row = pose(**wide, mouthPucker=pucker)
+        state = prepared.pose(row[0])
+        assert state.pursed == pytest.approx(expected, abs=0.2)
+        upper, lower = (state.head[list(rows[-1]), 1] for rows in (UPPER_LIP_ROWS, LOWER_LIP_ROWS))
+        shares.append((lower - upper)[1] / (lower - upper)[4])
+        lightest.append(np.percentile(grey(inside(renderer.render(prepared, row)[0], opening_of(state))), 90))
+    assert shares[1] < 0.8 * shares[0]
+    assert lightest[1] < 0.7 * lightest[0]
+    corners = prepared.lips.rest * [0.65, 1.0, 1.0]  # narrow, by weights that do not say so
+    assert prepared.lips.pursed(corners, np.zeros(52)) > 0.9
+
+
+def test_speech_leaves_corners_where_its_shapes_put_them(prepared: PreparedPortrait) -> None:
+    """Only more of a smile than speech draws raises the corners further."""
+    lips = prepared.lips
+    flat = replace(lips, raised=np.zeros_like(lips.raised))
+    for weight, raised in ((0.15, False), (0.7, True)):
+        weights = prepared.pose(pose(**both("mouthSmile", weight))[0]).weights
+        shaped, plain = (each.shape(lips.rest, weights, 1.0)[61, 1] for each in (lips, flat))
+        assert (abs(shaped - plain) > 0.01) == raised
 
 
 def test_round_mouths_are_no_taller_than_wide(prepared: PreparedPortrait) -> None:
