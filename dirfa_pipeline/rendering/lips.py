@@ -40,7 +40,7 @@ NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide cou
 # Set on two photos each of people whom benchmarks/compare_smiles.py does not measure. And its weights over which that
 # comes: less of it is drawn by speech, whose corners stay (measured: benchmarks/evaluate_renderer.py).
 RAISED, LEFT_CHIN = 0.6, 0.5
-SPOKEN: Final = (0.2, 0.4)
+SPOKEN: Final = (0.1, 0.2)
 
 # The shape of both lips.
 WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
