@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..animation.coefficients import EXPRESSION_NAMES
-from ..animation.easing import ramp, smoothstep
+from ..animation.easing import ramp
 from ..face.fit import SMILES, FaceFit, roundness
 from ..face.landmarks import (
     INNER_MIDDLE,
@@ -37,10 +37,8 @@ HIDDEN_RIM: Final = 0.08  # of an open mouth's lips: next to teeth their texture
 NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide counts as shut, half as wide again as open
 
 # A smile: how much farther than its shape corners rise over the middle of the lips, and how much less the chin rises.
-# Set on two photos each of people whom benchmarks/compare_smiles.py does not measure. And its weights over which that
-# comes: less of it is drawn by speech, whose corners stay (measured: benchmarks/evaluate_renderer.py).
+# Set on two photos each of people whom benchmarks/compare_smiles.py does not measure.
 RAISED, LEFT_CHIN = 0.6, 0.5
-SPOKEN: Final = (0.1, 0.2)
 
 # The shape of both lips.
 WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
@@ -89,7 +87,7 @@ class LipShape:
         rolls (`np.ndarray` of shape `(2,)`): How far its upper and lower lip are rolled in.
         open_photo (`float`): 1 if the photo's mouth is open, 0 if it is shut, between if it is nearly shut.
         smile (`np.ndarray` of shape `(2,)`): Its smile.
-        raised (`np.ndarray` of shape `(2, 478, 3)`): What full smiles move beyond their shapes.
+        raised (`np.ndarray` of shape `(2, 478, 3)`): What smiles of weight 1 move beyond their shapes.
         plain (`float`): Their width without expression, in inter-ocular distances.
     """
 
@@ -111,8 +109,7 @@ class LipShape:
         """
         if parted == 0.0:
             return vertices
-        beyond = _beyond_speech(weights[SMILES]) - _beyond_speech(self.smile)
-        vertices = vertices + parted * np.einsum("s,svd->vd", beyond, self.raised)
+        vertices = vertices + parted * np.einsum("s,svd->vd", weights[SMILES] - self.smile, self.raised)
         _smooth_line(vertices, self.rest, parted)
         _widen(vertices, self.rest, parted)
         rounded = float(roundness(weights))
@@ -160,11 +157,6 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
         raised=_raised(face),
         plain=_width(face.shape),
     )
-
-
-def _beyond_speech(smile: Array) -> Array:
-    """How much of the weights `(2,)` of a smile is more than speech draws."""
-    return np.asarray(smile * smoothstep((smile - SPOKEN[0]) / SPOKEN[1]), np.float32)
 
 
 def _raised(face: FaceFit) -> Array:

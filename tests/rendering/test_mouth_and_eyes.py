@@ -391,16 +391,6 @@ def test_pursed_lips_part_on_the_dark(renderer: FaceRenderer, prepared: Prepared
     assert prepared.lips.pursed(corners, np.zeros(52)) > 0.9
 
 
-def test_speech_leaves_corners_where_its_shapes_put_them(prepared: PreparedPortrait) -> None:
-    """Only more of a smile than speech draws raises the corners further."""
-    lips = prepared.lips
-    flat = replace(lips, raised=np.zeros_like(lips.raised))
-    for weight, raised in ((0.15, False), (0.7, True)):
-        weights = prepared.pose(pose(**both("mouthSmile", weight))[0]).weights
-        shaped, plain = (each.shape(lips.rest, weights, 1.0)[61, 1] for each in (lips, flat))
-        assert (abs(shaped - plain) > 0.01) == raised
-
-
 def test_round_mouths_are_no_taller_than_wide(prepared: PreparedPortrait) -> None:
     for jaw in (0.6, 0.8, 1.0):
         opening = opening_of(prepared.pose(pose(mouthPucker=0.8, jawOpen=jaw)[0]))
