@@ -107,7 +107,7 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
 
     Args:
         num_triangles (`int`, defaults to 898): Triangles of the face mesh.
-        teeth_height, teeth_width (`int`): Size of the stored rows of teeth.
+        teeth_height, teeth_width (`int`): Size of the stored row of upper teeth.
         teeth_modes (`int`, defaults to 8): Ways in which people's upper teeth differ from their average, see
             [`Dentition`].
         smile_size (`int`, defaults to 128): Rows and columns of the light of smiles, see [`SmileLight`].

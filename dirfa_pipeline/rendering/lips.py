@@ -52,15 +52,15 @@ LEAST_THICKNESS: Final = 0.4  # of the photo's
 PROFILE: Final = 2.2  # exponent of the profile that tracked mouths open to (measured: benchmarks/compare_mouths.py)
 ROUNDING: Final = 0.9  # how far it goes there
 LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to the level of its middle
-FULLER: Final = 0.45  # how far a round opening goes from that profile to an ellipse
-SEALED: Final = 0.5  # share of a round mouth's half-width that stays shut at each corner
+FULLER: Final = 0.45  # how far a pursed opening goes from that profile to an ellipse
+SEALED: Final = 0.5  # share of a pursed mouth's half-width that stays shut at each corner
 LEAST_ASPECT: Final = 1.6  # width of an opening over its height that sealed corners leave: taller ones are keyholes
-# The photo's width over the mouth's, less one, over which round lips seal ever more: wide ones look like keyholes.
+# The photo's width over the mouth's, less one, over which pursed lips seal ever more: wide ones look like keyholes.
 NARROW: Final = (0.0, 0.2)
-# The width without expression over the mouth's, less one, over which lips are pursed: filmed ones that are as narrow
-# part in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
+# The same for the width without expression, as a photo's may be another, over which lips are pursed: filmed ones part
+# in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
 PURSED: Final = (0.08, 0.17)
-# Of a change of the opening, as a jaw takes the lower lip along, and more as lips are rounded, which part evenly.
+# Of a change of the opening, as a jaw takes the lower lip along, and more as lips are pursed, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
 SKIN_GIVE: Final = 0.5  # of the lip next to it, that skin follows
@@ -75,6 +75,8 @@ _ASIDE = np.linspace(-1.0, 1.0, _UPPER.shape[1]) ** 2  # of each column: 0 in th
 _AROUND = np.array((*SKIN_BY_UPPER_LIP, *SKIN_BY_LOWER_LIP, *SKIN_BY_CORNERS))
 LIP_EDGE, CHIN_TIP = 17, 152  # landmarks
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
+_CORNERS = [_RIGHT_CORNER[0], _LEFT_CORNER[0]]
+_UNPURSED = [_INDEX[name] for name in ("cheekPuff", "jawLeft", "jawRight")]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class LipShape:
         open_photo (`float`): 1 if the photo's mouth is open, 0 if it is shut, between if it is nearly shut.
         smile (`np.ndarray` of shape `(2,)`): Its smile.
         raised (`np.ndarray` of shape `(2, 478, 3)`): What smiles of weight 1 move beyond their shapes.
-        plain (`float`): Their width without expression, in inter-ocular distances.
+        corners (`np.ndarray` of shape `(2, 3)`): The right and the left one without expression.
+        unpursed (`np.ndarray` of shape `(shapes, 2, 3)`): What puffed cheeks and a jaw moved aside do to them.
     """
 
     rest: Array
@@ -96,7 +99,8 @@ class LipShape:
     open_photo: float
     smile: Array
     raised: Array
-    plain: float
+    corners: Array
+    unpursed: Array
 
     def shape(self, vertices: Array, weights: Array, parted: float) -> Array:
         """
@@ -125,10 +129,12 @@ class LipShape:
 
     def pursed(self, vertices: Array, weights: Array) -> float:
         """
-        How far lips are pursed, in [0, 1]: meant to be round by their weights `(52,)`, or much narrower, with their
-        corners where `vertices`, `(478, 3)`, have them, than without expression.
+        How far lips are pursed, in [0, 1]: meant to be round by their weights `(52,)`, or with corners that lie in
+        `vertices`, `(478, 3)`, much nearer together than puffed cheeks or a jaw moved aside would bring them.
         """
-        return max(float(roundness(weights)), ramp(self.plain / max(_width(vertices), 1e-3) - 1.0, *PURSED))
+        right, left = self.corners + np.einsum("k,kcd->cd", weights[_UNPURSED], self.unpursed)
+        plain = float(np.linalg.norm(left - right))
+        return max(float(roundness(weights)), ramp(plain / max(_width(vertices), 1e-3) - 1.0, *PURSED))
 
     def hidden(self, weights: Array) -> Array:
         """Share of the upper and of the lower lip, `(2,)`, that rolls out of sight beyond the photo's own roll."""
@@ -155,7 +161,8 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
         open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0),
         smile=face.expression[SMILES],
         raised=_raised(face),
-        plain=_width(face.shape),
+        corners=face.shape[_CORNERS],
+        unpursed=face.basis[np.ix_(_UNPURSED, _CORNERS)],
     )
 
 
@@ -223,7 +230,7 @@ def _level_line(vertices: Array, share: float) -> None:
         vertices[beside, 1] += SKIN_GIVE * moves
 
 
-def _round_opening(vertices: Array, rounded: float, sealed: float, share: float) -> None:
+def _round_opening(vertices: Array, pursed: float, sealed: float, share: float) -> None:
     """Give the opening the outline of a lens, as high in its middle; `sealed` lips are shut by the corners."""
     inner_upper, inner_lower = _UPPER[-1], _LOWER[-1]
     right, left = vertices[_RIGHT_CORNER[-1], 0], vertices[_LEFT_CORNER[-1], 0]
@@ -231,9 +238,9 @@ def _round_opening(vertices: Array, rounded: float, sealed: float, share: float)
     gap, width = vertices[inner_lower, 1] - vertices[inner_upper, 1], max(float(left - right), 1e-3)
     shut_share = min(SEALED * sealed, max(0.0, 1.0 - LEAST_ASPECT * float(gap[len(gap) // 2]) / width))
     place = np.abs(2.0 * (middle - right) / width - 1.0) / (1.0 - shut_share)
-    profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0) ** (1.0 - FULLER * rounded)
-    change = share * (ROUNDING + (1.0 - ROUNDING) * rounded) * (profile * gap[len(gap) // 2] - gap)
-    above = UPPER_SHARE[0] + UPPER_SHARE[1] * rounded
+    profile = np.clip(1.0 - place**PROFILE, 0.0, 1.0) ** (1.0 - FULLER * pursed)
+    change = share * (ROUNDING + (1.0 - ROUNDING) * pursed) * (profile * gap[len(gap) // 2] - gap)
+    above = UPPER_SHARE[0] + UPPER_SHARE[1] * pursed
     for rows, skin, part in ((_UPPER, _SKIN[0], -above), (_LOWER, _SKIN[1], 1.0 - above)):
         for row, give in zip(rows, GIVE, strict=True):
             vertices[row, 1] += part * give * change

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..animation.easing import smoothstep
 from ..face.fit import FaceFit
-from .tooth_rows import ARCH, PER_MM, SIZE, SPREAD
+from .tooth_rows import ARCH, PER_MM, SIZE, individuality
 
 
 Array = NDArray[np.float32]
@@ -25,7 +25,7 @@ class Kind(NamedTuple):
     Args:
         width, neck, height (`float`): Of the crown: at its widest, at the gum, from there to the edge (Ash and Nelson,
             "Wheeler's Dental Anatomy", 2003).
-        low (`float`): How far its edge usually lies below the highest that anybody's reaches.
+        low (`float`): How far below the row's top its edge usually lies: nobody's reaches higher.
         corner (`float`): Exponent of the outline of its upper end: the lower, the more pointed.
     """
 
@@ -68,11 +68,22 @@ PAPILLA, GUM_OVER = 1.6, 1.2  # mm that gums rise between teeth, and above the e
 
 
 class Tooth(NamedTuple):
-    """One crown as the front shows it: its kind, its place, half its width over its kind's, and its character."""
+    """
+    One crown as the front shows it, in millimetres.
+
+    Args:
+        kind ([`Kind`]): What it is.
+        middle (`float`): Its place, to the left of the mouth's middle.
+        seen (`float`): Half of the share of its width that the front shows, as it stands in an arch.
+        turned (`float`): Around its own axis, in radians.
+        edge (`float`): Its place, down from the row's top.
+        leans (`float`): To the left, for each millimetre down.
+        light (`float`): Of its middle, over most teeth's.
+    """
 
     kind: Kind
     middle: float
-    share: float
+    seen: float
     turned: float
     edge: float
     leans: float
@@ -87,10 +98,8 @@ def lower_row(face: FaceFit) -> Array:
         `np.ndarray` of shape `(108, 384, 3)`: brightness, share of gum and alpha. Its first row of pixels is as
         high as anybody's teeth reach; its columns are those of [`tooth_rows`].
     """
-    places = face.shape.reshape(-1)
-    count = 2 * len(KINDS) * CHARACTERS
-    told = np.sin(SPREAD * places[:: len(places) // count][:count])
-    return draw_lower_row(np.sqrt(2.0) * told.reshape(-1, CHARACTERS))
+    numbers = individuality(face, 2 * len(KINDS) * CHARACTERS)
+    return draw_lower_row(np.sqrt(2.0) * numbers.reshape(-1, CHARACTERS))
 
 
 def draw_lower_row(characters: NDArray[np.floating]) -> Array:
@@ -108,7 +117,7 @@ def draw_lower_row(characters: NDArray[np.floating]) -> Array:
     y = ((np.arange(SIZE[0]) + 0.5) / PER_MM)[:, None]
     teeth = _stand(characters)
     row = _gums(teeth, x, y)
-    # Teeth turned to the left stand before their neighbours, or behind them: who is drawn last covers the other.
+    # In the order of their turn, so that it varies which of two neighbours covers the other.
     for tooth in sorted(teeth, key=lambda tooth: tooth.turned):
         light, alpha = _crown(tooth, x, y)
         row[..., 0] += alpha * (light - row[..., 0])
@@ -129,11 +138,11 @@ def _stand(characters: NDArray[np.floating]) -> list[Tooth]:
             Tooth(
                 kind=kind,
                 middle=side * 0.5 * (ends[place] + ends[place + 1]),
-                share=0.5 * OVERLAP * (ends[place + 1] - ends[place]) / kind.width,
-                turned=float(turned),
-                edge=max(0.0, kind.low - float(higher)),
-                leans=float(leans),
-                light=float(np.exp(lighter)),
+                seen=0.5 * OVERLAP * (ends[place + 1] - ends[place]) / kind.width,
+                turned=turned,
+                edge=kind.low - higher,
+                leans=leans,
+                light=np.exp(lighter),
             )
         )
     return teeth
@@ -150,10 +159,11 @@ def _aside(along: NDArray[np.float64]) -> NDArray[np.float64]:
 def _gums(teeth: list[Tooth], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """The gums under the crowns, `(108, 384, 3)`."""
     ends = np.interp(x, [tooth.middle for tooth in teeth], [tooth.edge + tooth.kind.height for tooth in teeth])
-    beside = np.min([np.abs(x - tooth.middle) / (tooth.share * tooth.kind.width) for tooth in teeth], axis=0)
+    beside = np.min([np.abs(x - tooth.middle) / (tooth.seen * tooth.kind.width) for tooth in teeth], axis=0)
     line = ends - GUM_OVER - PAPILLA * np.minimum(beside, 1.0) ** 2
     alpha = np.clip((y - line) / SOFT + 0.5, 0.0, 1.0)
-    return np.stack([np.full_like(alpha, GUM), np.ones_like(alpha), alpha], axis=-1)
+    # What is not seen has the colour of a tooth's edge: blurring mixes it with what is.
+    return np.stack([EDGE + alpha * (GUM - EDGE), alpha, alpha], axis=-1)
 
 
 def _crown(
@@ -163,7 +173,7 @@ def _crown(
     kind, down = tooth.kind, y - tooth.edge
     below = np.clip((down - WIDEST) / (kind.height - WIDEST), 0.0, 1.0) ** TAPER
     end = np.clip(1.0 - down / END, 0.0, 1.0)
-    half = tooth.share * (kind.width + (kind.neck - kind.width) * below)
+    half = tooth.seen * (kind.width + (kind.neck - kind.width) * below)
     half = half * (1.0 - end**kind.corner) ** (1.0 / kind.corner)
     aside = x - tooth.middle - tooth.leans * (down - WIDEST)
     inside = half - np.abs(aside)

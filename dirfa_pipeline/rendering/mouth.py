@@ -63,7 +63,7 @@ EDGE_RANGE: Final = (2.0, 5.0)  # of the same, where the photo tells it
 MOST_BARED: Final = 8.0  # of crowns and gums that a lifted lip shows
 # Of upper and lower teeth, that pursed lips cover; by eye: with more of the upper ones, round mouths are black holes.
 COVERED, LOWER_COVERED = 2.0, 3.0
-OVERLAP: Final = 0.6  # of the lower teeth's edge over that of the upper ones, with shut lips; by eye
+OVERLAP: Final = 0.6  # of the lower row's top over the edge of the upper teeth, with shut lips; by eye
 LOWER_HINT: Final = 4.0  # of the lower teeth, that a wide open mouth shows; filmed
 TILT: Final = 0.16  # rise of the lower row for each way back, with the jaw shut: 9.3 degrees (Downs, 1948)
 JAW: Final = 90.0  # from its joint, around which it turns, to the lower teeth
@@ -155,7 +155,10 @@ class MouthInterior:
 
     @property
     def lower_edge(self) -> float:
-        """Upper edge of the lower teeth below the closed lip line with the jaw shut, in inter-ocular distances."""
+        """
+        Top of the row of lower teeth below the closed lip line with the jaw shut, in inter-ocular distances; most of
+        its edges lie a little lower, see [`lower_row`].
+        """
         return self.incisal_edge - OVERLAP * MILLIMETRE
 
     def draw(self, state: FrameState, window: Window, teeth_light: Array, light: float) -> Array:
@@ -183,7 +186,6 @@ class MouthInterior:
         )
         incisal_edge -= pursed * COVERED * MILLIMETRE
         jaw_edge = self._jaw_edge(drop, float(vertices[INNER_MIDDLE[1], 1] - self.centre[1]))
-        jaw_edge += pursed * LOWER_COVERED * MILLIMETRE
         rise = TONGUE_RISE + TONGUE_LIFT * drop
         lift = min(1.0, float(state.weights[_TONGUE_OUT]) / LIFTED)
         # The blade's top goes from behind the lower teeth to behind the upper ones.
@@ -198,7 +200,7 @@ class MouthInterior:
         layers = (
             (self.throat, (THROAT_SIZE[0], THROAT_SIZE[1] + drop), -THROAT_TOP * MILLIMETRE, BEHIND.throat),
             (self.tongue, back, jaw_edge - rise * MILLIMETRE, BEHIND.tongue),
-            (self.lower, TEETH_EXTENT, jaw_edge, BEHIND.lower),
+            (self.lower, TEETH_EXTENT, jaw_edge + pursed * LOWER_COVERED * MILLIMETRE, BEHIND.lower),
             (self.blade, front, blade, BEHIND.blade),
             (self.upper, TEETH_EXTENT, incisal_edge - TEETH_EXTENT[1] * MILLIMETRE, BEHIND.upper),
         )

@@ -41,7 +41,7 @@ SHADED, LIT = 0.55, 0.12  # of their light that reaches teeth in closed lips, an
 BRIGHTEST: Final = 245.0  # levels of 255; filmed
 WARMTH: Final = np.array([0.9, 1.05, 1.07], np.float32)  # exponents: light that lips let through is reddish
 TEETH_WARMTH: Final = np.array([0.75, 1.05, 1.15], np.float32)  # the same of light that reaches teeth; neutral
-ROUNDED: Final = np.array([0.26, 0.30, 0.31], np.float32)  # what pursed lips take, red least of all; judged
+PURSED: Final = np.array([0.26, 0.30, 0.31], np.float32)  # what pursed lips take, red least of all; judged
 DEEPER, DEEP_GAP = 0.3, (0.08, 0.25)  # what they take more of a narrow gap, and the gap over which that fades; seen
 
 # The lips' shade on what is next to them, most of all from above.
@@ -118,7 +118,7 @@ def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Arr
     shade, narrow = _lip_shade(mask, state.camera.scale), 1.0 - ramp(gap, *FREE_GAP)
     if narrow > 0.0:
         shade *= _narrow_shade(mask, state.camera.scale, narrow)
-    taken = state.pursed * (_toned(ROUNDED, mouth) + DEEPER * (1.0 - ramp(gap, *DEEP_GAP)))
+    taken = state.pursed * (_toned(PURSED, mouth) + DEEPER * (1.0 - ramp(gap, *DEEP_GAP)))
     painting *= shade[..., None] ** _toned(WARMTH, mouth) * (1.0 - taken)
     return painting
 

@@ -1,5 +1,5 @@
 """
-Rows of teeth: where a photo shows its upper row, what most people's rows have in common, and one person's own row.
+Upper rows of teeth: where a photo shows one, what most people's have in common, and one person's own.
 
 A row is seen from the front and laid flat: one column for each sixth of a millimetre from the right of the mouth to
 its left, and one pixel row for each sixth above the teeth's edges, the last one along them.
@@ -225,7 +225,7 @@ class PersonalRow(NamedTuple):
 def personal_row(dentition: Dentition, seen: SeenRow | None, face: FaceFit) -> PersonalRow:
     """The average row as this person may have it, and as far as the photo shows it surely, as the photo has it."""
     columns = np.arange(SIZE[1], dtype=np.float32)
-    share = _individuality(face, len(dentition.textures))
+    share = PERSONAL * individuality(face, len(dentition.textures))
     way, sure = columns, 0.0
     if seen is not None:
         forth, alike = align(gaps_of(seen.colours @ LUMINANCE), dentition.pattern)
@@ -256,11 +256,11 @@ def _sureness(seen: SeenRow, alike: float, face: FaceFit) -> float:
     return float(np.prod([ramp(value, *limits) for value, limits in marks]))
 
 
-def _individuality(face: FaceFit, modes: int) -> Array:
-    """Weights of the modes `(modes,)`: always the same for the same face, others for another."""
+def individuality(face: FaceFit, count: int) -> Array:
+    """Numbers `(count,)` in [-1, 1]: always the same for the same face, others for another."""
     places = face.shape.reshape(-1)
-    spread = places[:: len(places) // modes][:modes]
-    return np.asarray(PERSONAL * np.sin(SPREAD * spread), np.float32)
+    spread = places[:: len(places) // count][:count]
+    return np.asarray(np.sin(SPREAD * spread), np.float32)
 
 
 def _own_texture(seen: SeenRow, row: Array) -> Array:
