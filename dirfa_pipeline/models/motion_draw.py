@@ -21,7 +21,7 @@ ROWS: Final = 4  # of each batch of takes; empty ones fill it up
 BLINK_WITHIN: Final = 10  # frames after an event in which its blink begins
 # Times the learned chance of a blink, of which none begins while another goes on: 25 come a minute then, 19 without
 # it, and 29 in real clips (measured: benchmarks/evaluate_motion.py).
-MORE_BLINKS: Final = 1.1
+MORE_BLINKS: Final = 1.3
 # Of the leash, that channels have: brows stay where they are for a phrase, and heads turn aside for longer than in the
 # clips that taught the rest (measured: benchmarks/measure_shown.py).
 LEASHED: Final = tuple(0.2 if name.startswith("brow") else 0.75 if name == "yaw" else 1.0 for name in MOTION_NAMES)
