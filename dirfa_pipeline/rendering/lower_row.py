@@ -56,6 +56,7 @@ END: Final = 0.9  # mm from the edge down, over which its upper end is rounded
 WIDEST: Final = 2.5  # mm from the edge down to where a crown begins to narrow
 TAPER: Final = 1.5  # exponent of how it does
 SOFT: Final = 0.24  # mm over which outlines fade
+REACH: Final = 9.0  # mm to each side of its middle, within which any crown lies
 
 # Light, as shares.
 SIDES, SIDES_POWER = 0.18, 3.0  # that a crown loses to its sides
@@ -119,10 +120,11 @@ def draw_lower_row(characters: NDArray[np.floating]) -> Array:
     row = _gums(teeth, x, y)
     # In the order of their turn, so that it varies which of two neighbours covers the other.
     for tooth in sorted(teeth, key=lambda tooth: tooth.turned):
-        light, alpha = _crown(tooth, x, y)
-        row[..., 0] += alpha * (light - row[..., 0])
-        row[..., 1] *= 1.0 - alpha
-        row[..., 2] = np.maximum(row[..., 2], alpha)
+        near = slice(*np.searchsorted(x, [tooth.middle - REACH, tooth.middle + REACH]))
+        part, (light, alpha) = row[:, near], _crown(tooth, x[near], y)
+        part[..., 0] += alpha * (light - part[..., 0])
+        part[..., 1] *= 1.0 - alpha
+        part[..., 2] = np.maximum(part[..., 2], alpha)
     return row.astype(np.float32)
 
 
