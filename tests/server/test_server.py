@@ -322,6 +322,8 @@ def test_visitors_above_capacity_wait_or_are_sent_away(serve: Callable[..., Serv
                 await settle(server, "waiting", 0)  # who leaves the line makes room in it
                 async with visit(server) as seventh:
                     assert (await seventh.until("waiting"))["place"] == 1
+        await settle(server, "sessions", 0)
+        await settle(server, "waiting", 0)
 
     server = serve()
     run(scene())
