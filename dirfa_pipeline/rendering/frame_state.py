@@ -21,6 +21,7 @@ from .head_motion import HeadMotion
 from .lips import LipShape
 from .masks import Window, shape_of
 from .mesh import HeadMesh
+from .minification import average_squeezed
 from .rasterizer import rasterize_map
 
 
@@ -157,7 +158,9 @@ class FrameState:
         rasterize_map(self.target, source, self.rig.mesh.triangles, *corner, map_x, map_y, depth)
         # A neck or shoulders cut off by the picture go on as their mirror image.
         warped = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        return Warped(np.asarray(warped, np.uint8), map_x, map_y)
+        warped = np.asarray(warped, np.uint8)
+        average_squeezed(warped, picture, map_x, map_y)
+        return Warped(warped, map_x, map_y)
 
 
 def _distance_from_rest(rest: Array, head: Array) -> float:
