@@ -21,6 +21,8 @@ Array = NDArray[np.float32]
 # Chosen by eye on walls that turned heads uncover; sizes and rounds also by the time that they take.
 RADIUS: Final = 3  # of a patch, in pixels
 COARSEST: Final = 40  # longer side, in pixels, of the level where matching starts
+COARSE: Final = 160  # longer side of levels on which what lies between a person and the next thing is narrow
+CORE: Final = 1  # pixels around its middle up to which a patch must be known on these; on others, all of it
 FINEST: Final = 512  # matches are only carried over to larger pictures
 ROUNDS: Final = 3  # of matching and voting a level, twice as many at the coarsest
 STRIDE: Final = 2  # pixels from patch to patch but at the coarsest level: pixels still have about twelve proposals
@@ -55,7 +57,8 @@ def inpaint(image: NDArray[np.uint8], hole: NDArray[np.bool_], unused: NDArray[n
     for index, (level, missing, unneeded) in reversed(list(enumerate(levels))):
         first, longer = field is None, max(missing.shape)
         stride = 1 if first else STRIDE
-        sources, targets = _patch_centres(missing), _targets(missing, unneeded, stride)
+        sources = _patch_centres(missing, CORE if longer <= COARSE else RADIUS)
+        targets = _targets(missing, unneeded, stride)
         if len(sources) == 0 or len(targets) == 0:
             continue
         weight = _weight(missing)
@@ -139,10 +142,11 @@ def _halve(
     return shrunk, missing, missing & (shrink(unused.astype(np.float32)) > 0.5)
 
 
-def _patch_centres(hole: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Rows and columns, `(patches, 2)`, around which whole patches are known."""
-    near = _dilate(np.pad(hole, RADIUS, constant_values=True))[RADIUS:-RADIUS, RADIUS:-RADIUS]
-    return np.argwhere(~near).astype(np.int32)
+def _patch_centres(hole: NDArray[np.bool_], core: int) -> NDArray[np.int32]:
+    """Rows and columns, `(patches, 2)`, of patches within the picture that are known up to a core's radius."""
+    known = cv2.erode((~hole).astype(np.uint8), np.ones((2 * core + 1, 2 * core + 1), np.uint8)) > 0
+    inside = np.s_[RADIUS : max(RADIUS, len(hole) - RADIUS), RADIUS : max(RADIUS, hole.shape[1] - RADIUS)]
+    return (np.argwhere(known[inside]) + RADIUS).astype(np.int32)
 
 
 def _targets(hole: NDArray[np.bool_], unused: NDArray[np.bool_], stride: int) -> NDArray[np.int32]:

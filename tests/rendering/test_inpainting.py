@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline.rendering.background import separate
-from dirfa_pipeline.rendering.inpainting import inpaint
+from dirfa_pipeline.rendering.inpainting import fill_smoothly, inpaint
 
 
 def stripes(side: int = 120, period: int = 12) -> np.ndarray:
@@ -42,6 +42,20 @@ def test_a_filling_meets_the_light_around() -> None:
     filled = fill(np.repeat(np.clip(image, 0, 255).astype(np.uint8)[..., None], 3, axis=2), away < 24)[..., 0]
     off = cv2.blur(filled - light, (5, 5))
     assert np.abs(off[(away > 22) & (away < 24)]).mean() < 10  # copied only: over 12
+
+
+def test_a_narrow_rest_of_a_window_goes_on_and_not_the_curtains_around() -> None:
+    rows, columns = np.indices((420, 420))
+    curtains = np.stack([170 + 30 * np.sin(columns / 3.0), np.full(rows.shape, 60.0), np.full(rows.shape, 55.0)], -1)
+    window = np.repeat(np.random.default_rng(0).normal(100.0, 25.0, (210, 210, 1)), 3, axis=2)
+    panes = cv2.resize(window, (420, 420), interpolation=cv2.INTER_CUBIC)
+    away = np.abs(columns - 210)
+    image = np.where(((away < 108) & (rows > 100))[..., None], panes, curtains).clip(0, 255).astype(np.uint8)
+    hole = (away < 90) & (rows > 120)
+    known = (~hole).astype(np.float32)
+    filled = inpaint(image, hole, np.zeros_like(hole), fill_smoothly(image * known[..., None], known))
+    red = filled[..., 0] - filled[..., 1] > 40.0
+    assert red[hole & (away > 60)].mean() < 0.2  # of patches that are known as a whole: .84
 
 
 def test_same_filling_every_time() -> None:
