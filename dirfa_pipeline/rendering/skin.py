@@ -33,9 +33,10 @@ STEEPEST: Final = 0.05  # square of the least that it faces the viewer
 LIGHT_ROUNDS: Final = 5  # of the robust fit
 UNLIKE: Final = 0.15  # of the mean light: what differs by more counts less, as brows, lips and beard do
 LIGHT_PRIOR: Final = (1e-3, 2.0, 2.0, 8.0)  # ridge on ambient light, on light from the side, above and the front
-# How much the logarithm of skin's colour tells of the colour of its shade (measured on the folds of smiles), and what
-# the channels' shares may be: coloured light is no skin.
-TINTED, TINT_RANGE = 0.6, (0.6, 1.4)
+# Shade on skin is redder than skin. How much less red it loses than green, and how much more blue, at most, and the
+# logarithm of their shares in the skin towards which this bends: measured on the folds of smiles, .6 of the logarithm
+# for most skin. Pale skin has no grey shade either, and pictures without colour stay so.
+TINTED, TINT_RANGE = 0.18, 0.1
 FAINT: Final = 0.02  # weights that draw nothing yet
 
 
@@ -155,7 +156,7 @@ def build_skin(image: NDArray[np.uint8], landmarks: Array, face: FaceFit, smile:
 def _tint(patch: NDArray[np.uint8], inside: Array) -> Array:
     """How much of a change of light red, green and blue show, `(3,)`: skin lights its own shade, which is redder."""
     colour = np.average(patch.reshape(-1, 3), axis=0, weights=inside.ravel() + 1e-6) + 1.0
-    return np.clip(1.0 - TINTED * np.log(colour / colour[1]), *TINT_RANGE).astype(np.float32)
+    return (1.0 - TINTED * np.tanh(np.log(colour / colour[1]) / TINT_RANGE)).astype(np.float32)
 
 
 def _normals(landmarks: Array, corner: Array, shape: tuple[int, int]) -> Array:
