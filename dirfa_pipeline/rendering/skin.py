@@ -36,7 +36,7 @@ LIGHT_PRIOR: Final = (1e-3, 2.0, 2.0, 8.0)  # ridge on ambient light, on light f
 # Shade on skin is redder than skin. How much less red it loses than green, and how much more blue, at most, and the
 # logarithm of their shares in the skin towards which this bends: measured on the folds of smiles, .6 of the logarithm
 # for most skin. Pale skin has no grey shade either, and pictures without colour stay so.
-TINTED, TINT_RANGE = 0.18, 0.1
+TINTED, TINT_RANGE = 0.15, 0.1
 FAINT: Final = 0.02  # weights that draw nothing yet
 
 
