@@ -103,6 +103,8 @@ def test_skin_lights_its_own_folds(portrait: Portrait, smooth: np.ndarray, smile
     red, green, blue = skin_of(skin, portrait, smile).tint
     assert red < green < blue and green == 1.0
     np.testing.assert_array_equal(skin_of(smooth, portrait, smile).tint, 1.0)
+    pale = np.clip(smooth * np.array([1.02, 0.94, 0.9]), 0, 255).astype(np.uint8)
+    assert skin_of(pale, portrait, smile).tint[0] < 0.92  # in proportion to its colour, which looked grey: .95
 
 
 def test_creases_of_lips_go_as_they_are_pulled(portrait: Portrait, smooth: np.ndarray, smile: SmileLight) -> None:
