@@ -34,6 +34,7 @@ CLEAN, NOISE = 3.0, 2.0  # levels off the wall that are still wall, and times th
 FULL: Final = 0.8  # of the way from wall to hair: from here on a pixel is all hair, which varies itself
 FAINT: Final = 0.35  # pixels with a smaller share take the hair's colour: their own is mostly noise
 LEAST_SHARE: Final = 0.02  # that hair is unmixed by
+HARDLY: Final = 1e-3  # share below which a pixel has the colour of the person near by
 CONTRAST: Final = 25.0  # levels between hair and wall from which on shares are trusted
 
 
@@ -194,10 +195,12 @@ def share_pixels(
         ((plain - trust) * alpha[rows, columns] / np.float32(255.0), seen),
         ((1.0 - plain) * outline[rows, columns], _own_colours(image, outline)[rows, columns]),
     )
-    after = np.maximum(sum(part for part, _ in layers), 1e-6)
+    covered = np.sum([part for part, _ in layers], axis=0)
+    # What shows nothing of the person has their colours, too: it is interpolated with what does.
+    colour = np.sum([part[:, None] * colours for part, colours in layers], axis=0) + np.float32(HARDLY) * own
     person, faded = image.copy(), alpha.copy()
-    person[rows, columns] = sum(part[:, None] * colours for part, colours in layers) / after[:, None] + 0.5
-    faded[rows, columns] = 255.0 * after + 0.5
+    person[rows, columns] = colour / (covered + np.float32(HARDLY))[:, None] + 0.5
+    faded[rows, columns] = 255.0 * covered + 0.5
     return person, faded
 
 

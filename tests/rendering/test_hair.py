@@ -56,6 +56,15 @@ def test_no_fringe_of_the_wall(layers: Layers) -> None:
     assert laid[band].mean() < 30  # the cut-out alone: over 100
 
 
+def test_pixels_next_to_the_person_have_their_colour(layers: Layers) -> None:
+    """Warped pictures are interpolated: black beside the outline would come out as specks."""
+    alpha = layers.cutout[..., 3]
+    beside = (alpha == 0) & (cv2.dilate(alpha, np.ones((3, 3), np.uint8)) > 0)
+    assert beside.sum() > 50
+    assert np.abs(layers.cutout[beside][:, :3] - HAIR).mean() < 25  # black differs by 43, the wall by 137
+    assert (layers.cutout[beside][:, :3].min(0) > 20).all()
+
+
 @pytest.mark.parametrize("texture", [0.0, 25.0], ids=["plain", "textured"])
 def test_layers_make_the_photo(texture: float) -> None:
     image, mask, _ = head_and_hair(texture)
