@@ -39,10 +39,6 @@ NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide cou
 # A smile: how much farther than its shape corners rise over the middle of the lips, and how much less the chin rises.
 # Set on two photos each of people whom benchmarks/compare_smiles.py does not measure.
 RAISED, LEFT_CHIN = 0.6, 0.5
-# How much of their way up noses stay where they are as smiles and raised upper lips pull them along, and how far from
-# the wings skin does, in inter-ocular distances. Measured: the wings of 102 people rise by .025 in smiles with teeth,
-# by their shapes .1; nostrils would be squeezed to a line.
-NOSE_STAYS, NOSE_REACH = 0.75, 0.12
 
 # The shape of both lips.
 WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
@@ -79,8 +75,6 @@ _ASIDE = np.linspace(-1.0, 1.0, _UPPER.shape[1]) ** 2  # of each column: 0 in th
 _AROUND = np.array((*SKIN_BY_UPPER_LIP, *SKIN_BY_LOWER_LIP, *SKIN_BY_CORNERS))
 LIP_EDGE, CHIN_TIP = 17, 152  # landmarks
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
-_PULLS = np.array([*SMILES, _INDEX["mouthUpperUpRight"], _INDEX["mouthUpperUpLeft"]])
-NOSE_WINGS: Final = (48, 64, 98, 115, 129, 240, 278, 294, 327, 344, 358, 460)  # landmarks
 _CORNERS = [_RIGHT_CORNER[0], _LEFT_CORNER[0]]
 _UNPURSED = [_INDEX[name] for name in ("cheekPuff", "jawLeft", "jawRight")]
 
@@ -94,8 +88,8 @@ class LipShape:
         rest (`np.ndarray` of shape `(478, 3)`): The photo's landmarks in the head's own frame.
         rolls (`np.ndarray` of shape `(2,)`): How far its upper and lower lip are rolled in.
         open_photo (`float`): 1 if the photo's mouth is open, 0 if it is shut, between if it is nearly shut.
-        pulled (`np.ndarray` of shape `(4,)`): Its smile, and its upper lip's raise.
-        raised (`np.ndarray` of shape `(4, 478, 3)`): What these of weight 1 move beyond their shapes.
+        smile (`np.ndarray` of shape `(2,)`): Its smile.
+        raised (`np.ndarray` of shape `(2, 478, 3)`): What smiles of weight 1 move beyond their shapes.
         corners (`np.ndarray` of shape `(2, 3)`): The right and the left one without expression.
         unpursed (`np.ndarray` of shape `(shapes, 2, 3)`): What puffed cheeks and a jaw moved aside do to them.
     """
@@ -103,7 +97,7 @@ class LipShape:
     rest: Array
     rolls: Array
     open_photo: float
-    pulled: Array
+    smile: Array
     raised: Array
     corners: Array
     unpursed: Array
@@ -119,7 +113,7 @@ class LipShape:
         """
         if parted == 0.0:
             return vertices
-        vertices = vertices + parted * np.einsum("s,svd->vd", weights[_PULLS] - self.pulled, self.raised)
+        vertices = vertices + parted * np.einsum("s,svd->vd", weights[SMILES] - self.smile, self.raised)
         _smooth_line(vertices, self.rest, parted)
         _widen(vertices, self.rest, parted)
         rounded = float(roundness(weights))
@@ -165,7 +159,7 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
         rest=rest,
         rolls=_rolls(face.expression),
         open_photo=ramp(gap / NEARLY_SHUT, 0.5, 1.0),
-        pulled=face.expression[_PULLS],
+        smile=face.expression[SMILES],
         raised=_raised(face),
         corners=face.shape[_CORNERS],
         unpursed=face.basis[np.ix_(_UNPURSED, _CORNERS)],
@@ -173,17 +167,13 @@ def build_lips(face: FaceFit, gap: float) -> LipShape:
 
 
 def _raised(face: FaceFit) -> Array:
-    """
-    What smiles and raised upper lips, right and left, move beyond their shapes, `(4, 478, 3)`: smiles' corners go up
-    and the chin down again, and all of them leave the nose.
-    """
+    """What smiles of either side move beyond their shapes, `(2, 478, 3)`: corners up, and the chin down again."""
     edge, chin = face.shape[[LIP_EDGE, CHIN_TIP], 1]
     below = ramp(face.shape[:, 1], edge, chin - edge)
     lifted = face.basis[SMILES, :, 1]  # up is less
     beyond = np.minimum(lifted - lifted[:, list(INNER_MIDDLE)].mean(1, keepdims=True), 0.0)
-    from_nose = np.linalg.norm(face.shape[:, None, :2] - face.shape[None, NOSE_WINGS, :2], axis=-1).min(1)
-    raised = -NOSE_STAYS * ramp(NOSE_REACH - from_nose, 0.0, NOSE_REACH)[:, None] * face.basis[_PULLS]
-    raised[: len(SMILES), :, 1] += RAISED * (1.0 - below) * beyond - LEFT_CHIN * below * lifted
+    raised = np.zeros_like(face.basis[SMILES])
+    raised[..., 1] = RAISED * (1.0 - below) * beyond - LEFT_CHIN * below * lifted
     return raised
 
 
