@@ -7,7 +7,7 @@ Each photo gets the smile that was fitted to the other one, less its own. The ta
 on the photos and on the rendered frames, with the unchanged photo's beside, and the moves of the fitted shapes alone:
 
 - in hundredths of the inter-ocular distance, how far each corner of the mouth goes outwards and how far it rises, and
-  how far cheek and chin rise; and how far the lips' landmarks are from the real ones;
+  how far cheek, chin and the wings of the nose rise; and how far the lips' landmarks are from the real ones;
 - the change of the light in the folds beside the nose and on the cheeks, in hundredths;
 - the sharpness of the lips, relative to the photo that does not smile;
 - where both mouths are open, the light between the lips, relative to the skin's, in the middle, at a fifth and at an
@@ -36,19 +36,19 @@ from dirfa_pipeline.models.face_renderer import FaceRenderer
 
 
 CORNERS = [outer for outer, *_ in MOUTH_CORNERS]
-CHEEKS, CHIN = [50, 280], [152]  # landmarks
+CHEEKS, CHIN, WINGS = [50, 280], [152], [129, 358]  # landmarks
 FOLDS, APPLES = [203, 206, 423, 426], [50, 280, 101, 330]
 AROUND = 0.02  # inter-ocular distances, the radius in which light is measured
 OPEN = 0.06  # inter-ocular distances: mouths that show teeth
 ALONG = {"middle": 0.5, "fifth": 0.2, "eighth": 0.125}
-MOVES = ("out", "up", "cheek", "chin")
+MOVES = ("out", "up", "cheek", "chin", "nose")
 
 
 def moves(before: Array, after: Array) -> Array:
     """Values of `MOVES`, from aligned landmarks `(478, 2)`, in hundredths of the inter-ocular distance."""
     way = 100.0 * (after - before) / float(inter_ocular_distance(before[None])[0])
     outwards = 0.5 * (way[CORNERS[1], 0] - way[CORNERS[0], 0])
-    return np.array([outwards, *(-way[places, 1].mean() for places in (CORNERS, CHEEKS, CHIN))])
+    return np.array([outwards, *(-way[places, 1].mean() for places in (CORNERS, CHEEKS, CHIN, WINGS))])
 
 
 def light_at(picture: Frames, points: Array, places: list[int]) -> float:

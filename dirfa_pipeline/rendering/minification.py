@@ -35,7 +35,8 @@ def average_squeezed(warped: NDArray[np.uint8], picture: NDArray[np.uint8], map_
             averaged comes from a whole pixel afterwards: it has nothing to gain from [`lost_light`].
     """
     height, width = map_x.shape
-    across, down, totals = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(4, np.float32)
+    across, down = np.empty(width, np.float32), np.empty(width, np.float32)
+    totals = np.empty(picture.shape[2], np.float32)
     squeezed, count = np.empty((height * width, 2), np.int32), 0
     for row in range(1, height - 1):
         if _farthest_apart(map_x, map_y, row, across, down) <= APART * APART:
