@@ -35,6 +35,7 @@ from ..rendering.lips import build_lips
 from ..rendering.masks import Window
 from ..rendering.mesh import NUM_FACE_VERTICES, HeadMesh, build_mesh, hold_at_border, soften_relief
 from ..rendering.mouth import MouthInterior, build_mouth
+from ..rendering.mouth_corners import MouthCorner, find_corners
 from ..rendering.mouth_layer import draw_mouth
 from ..rendering.redraw import redraw_lips
 from ..rendering.relaxed_photo import relax
@@ -77,6 +78,7 @@ class PreparedPortrait(Rig):
         above (`int`): Rows of the crown.
         relaxed (`np.ndarray` of shape `(above + height, width, 4)`): The cut-out without its smile: no teeth or
             creases stick to lips that have left their place.
+        corners: Those of the mouth, which a pursed one loses.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
         rims: Those of glasses, if any are found.
@@ -90,6 +92,7 @@ class PreparedPortrait(Rig):
     above: int
     mouth: MouthInterior
     relaxed: NDArray[np.uint8]
+    corners: tuple[MouthCorner, ...]
     skin: SkinShading
     window: Window
     head: Array
@@ -153,6 +156,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
         above = len(person) - height
         if rims:
             person = rims.taken_off(person, above)
+        raised = portrait.landmarks + np.array([0, above, 0], np.float32)
+        relaxed = relax(person, raised, face)
         return PreparedPortrait(
             face=face,
             landmarks=landmarks,
@@ -167,7 +172,8 @@ class FaceRenderer(Float32Model, ModelMixin, ConfigMixin):
             remainder=layers.remainder,
             above=above,
             mouth=build_mouth(image, portrait.landmarks, face, self._teeth()),
-            relaxed=relax(person, portrait.landmarks + np.array([0, above, 0], np.float32), face),
+            relaxed=relaxed,
+            corners=find_corners(relaxed, raised, face.scale),
             skin=build_skin(image, portrait.landmarks, face, self._smile()),
             window=_moving_window(mesh, width, height),
             head=_array(self.head),
@@ -300,6 +306,10 @@ def _warp(
         picture = prepared.relaxed
     else:
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
+    if pursed := state.parted * state.pursed:
+        picture = picture.copy()
+        for corner in prepared.corners:
+            corner.lighten(picture, pursed)
     above = prepared.above
     warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading, above), window, above)
     person = warped if cut else None

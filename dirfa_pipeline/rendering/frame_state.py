@@ -6,6 +6,7 @@ the pose says, and mouth and eyes are laid over.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple
 
 import cv2
@@ -141,7 +142,7 @@ class FrameState:
         """Opening of the inner lips in inter-ocular distances."""
         return whole_lip_aperture(self.vertices) / self.camera.scale
 
-    @property
+    @cached_property
     def pursed(self) -> float:
         """How far lips are pursed, in [0, 1]; see [`LipShape`]."""
         return self.rig.lips.pursed(self.head, self.weights)

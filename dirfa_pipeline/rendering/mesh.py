@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animation.easing import smoothstep
+from ..animation.easing import ramp, smoothstep
 from ..face.landmarks import OVAL
 
 
@@ -36,6 +36,9 @@ BODY_END: Final = 2.0  # from where on nothing does
 ROOM: Final = 0.12  # of the face's height, between face and border: with less of it cut-off hair is held only partly
 BORDER_AROUND: Final = 0.1  # of the same: how far along the border it is looked for the person
 STEEPEST: Final = 2.6  # depth a pixel: steeper slopes fold over within 21 degrees of a turn
+# Of the face's height: how far inside the oval a landmark is still at the outline, a ramp, and how far along it goes.
+AT_OUTLINE: Final = (0.03, -0.03)
+ALONG: Final = 0.06
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class HeadMesh:
         sway (`np.ndarray` of shape `(ring vertices,)`): How much of the head's way it goes, without turning.
         hold (`np.ndarray` of shape `(2, ring vertices, 2)`): How much it is kept from going right and down, and from
             going left and up.
+        outline (`np.ndarray` of shape `(n,)`): Landmarks at the outline of the face or beyond its oval: far cheeks.
+        along (`np.ndarray` of shape `(n, 36)`): How much their skin goes with that of each point of the oval; the
+            rest, up to 1, goes its own way.
     """
 
     source: Array
@@ -59,6 +65,8 @@ class HeadMesh:
     give: Array
     sway: Array
     hold: Array
+    outline: NDArray[np.int64]
+    along: Array
 
     def deform(self, vertices: Array, move: Callable[[Array], Array]) -> Array:
         """
@@ -76,7 +84,10 @@ class HeadMesh:
         moved += self.give[:, None] * np.tile(residual, (len(rings) // len(_OVAL), 1))
         way = moved[:, :2] - rings[:, :2]
         moved[:, :2] -= self.hold[0] * np.maximum(way, 0.0) + self.hold[1] * np.minimum(way, 0.0)
-        return np.concatenate([vertices[:NUM_FACE_VERTICES], moved]).astype(np.float32)
+        face = vertices[:NUM_FACE_VERTICES].copy()
+        own = face[self.outline] - move(self.source[self.outline])
+        face[self.outline] += self.along @ residual - self.along.sum(1, keepdims=True) * own
+        return np.concatenate([face, moved]).astype(np.float32)
 
 
 def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, height: int) -> HeadMesh:
@@ -104,6 +115,7 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         follow.append(np.where(scale == outermost, 0.0, 1.0 - smoothstep((beyond - full) / (none - full))))
         give.append(np.full(len(_OVAL), np.exp(-((beyond / SKIN_REACH) ** SKIN_FADES))))
         sway.append(BODY * (1.0 - follow[-1]) * np.clip(BODY_END - beyond, 0.0, 1.0))
+    outline, along = _at_outline(landmarks[:NUM_FACE_VERTICES, :2], face_height)
     return HeadMesh(
         source=np.concatenate([landmarks[:NUM_FACE_VERTICES], *vertices]).astype(np.float32),
         triangles=np.concatenate([face_triangles, _ring_triangles(len(RING_SCALES) + 1)]).astype(np.int32),
@@ -111,7 +123,26 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         give=np.concatenate(give).astype(np.float32),
         sway=np.concatenate(sway).astype(np.float32),
         hold=np.zeros((2, len(vertices) * len(_OVAL), 2), np.float32),
+        outline=outline,
+        along=along,
     )
+
+
+def _at_outline(points: Array, face_height: float) -> tuple[NDArray[np.int64], Array]:
+    """
+    `outline` and `along` of [`HeadMesh`], from the face's landmarks `(468, 2)`.
+
+    Where a head is turned, landmarks of the far cheek lie on the outline that the photo shows, or beyond the oval. Were
+    they to move against it, folds would open there and show the picture's edge twice.
+    """
+    oval = points[_OVAL]
+    inside = np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in points]) / face_height
+    share = smoothstep(ramp(inside, *AT_OUTLINE))
+    share[_OVAL] = 0.0
+    outline = np.flatnonzero(share)
+    apart = np.linalg.norm(points[outline, None] - oval, axis=-1) / face_height
+    near = np.exp(-np.square((apart - apart.min(1, keepdims=True, initial=np.inf)) / ALONG))
+    return outline, (share[outline, None] * near / near.sum(1, keepdims=True)).astype(np.float32)
 
 
 def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:
