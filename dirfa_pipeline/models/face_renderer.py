@@ -308,8 +308,8 @@ def _warp(
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
     if pursed := state.parted * state.pursed:
         picture = picture.copy()
-        for corner in prepared.corners:
-            corner.lighten(picture, pursed)
+        for dark in prepared.corners:
+            dark.lighten(picture, pursed)
     above = prepared.above
     warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading, above), window, above)
     person = warped if cut else None

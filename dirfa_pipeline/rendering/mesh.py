@@ -132,8 +132,8 @@ def _at_outline(points: Array, face_height: float) -> tuple[NDArray[np.int64], A
     """
     `outline` and `along` of [`HeadMesh`], from the face's landmarks `(468, 2)`.
 
-    Where a head is turned, landmarks of the far cheek lie on the outline that the photo shows, or beyond the oval. Were
-    they to move against it, folds would open there and show the picture's edge twice.
+    Where a head is turned, landmarks of the far cheek lie on the outline that the photo shows, or beyond the oval. If
+    they moved against it, folds would open there and show the picture's edge twice.
     """
     oval = points[_OVAL]
     inside = np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in points]) / face_height
