@@ -306,20 +306,20 @@ def _warp(
         picture = prepared.relaxed
     else:
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
-    if pursed := state.parted * state.pursed:
+    if cornerless := state.cornerless:
         picture = picture.copy()
-        for dark in prepared.corners:
-            dark.lighten(picture, pursed)
+        for corner in prepared.corners:
+            corner.lighten(picture, cornerless)
     above = prepared.above
     warped, map_x, map_y = state.warp(prepared.skin.shade(picture, shading, above), window, above)
     person = warped if cut else None
     alpha, light = cv2.extractChannel(warped, 3), cv2.cvtColor(warped, cv2.COLOR_RGBA2GRAY)
     warped = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB)
     frame = prepared.portrait.image.copy()
-    corner, margin = (window[1].start, window[0].start), reach_of(frame.shape[1])
+    first, margin = (window[1].start, window[0].start), reach_of(frame.shape[1])
     blend_over_plate(
         warped, alpha, light, prepared.cutout, prepared.plate, prepared.remainder, map_x, map_y,
-        *corner, above, margin, frame,
+        *first, above, margin, frame,
     )  # fmt: skip
     if prepared.rims:
         prepared.rims.put_on(frame, state)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..animation.easing import smoothstep
+from ..animation.easing import ramp, smoothstep
 from ..face.fit import CAMERA_DISTANCE, FaceFit
 from ..face.landmarks import INNER_MIDDLE, LIPS
 from ..face.measures import whole_lip_aperture
@@ -30,6 +30,7 @@ Array = NDArray[np.float32]
 
 # Of the inter-ocular distance: lips nearer to the photo's own show the photo's mouth. Chosen by eye on lips that part.
 REST_DISTANCE: Final = 0.03
+WHOLLY_OPEN: Final = 0.1  # the same: lips whose corners are the photo's no longer
 
 
 class Camera(NamedTuple):
@@ -146,6 +147,12 @@ class FrameState:
     def pursed(self) -> float:
         """How far lips are pursed, in [0, 1]; see [`LipShape`]."""
         return self.rig.lips.pursed(self.head, self.weights)
+
+    @property
+    def cornerless(self) -> float:
+        """How far the mouth has lost the dark corners of the picture's, in [0, 1]: pursed, or open and narrower."""
+        gathered = ramp(self.gap, 0.0, WHOLLY_OPEN) * self.rig.lips.gathered(self.head)
+        return self.parted * max(self.pursed, gathered)
 
     def warp(self, picture: NDArray[np.uint8], window: Window, above: int = 0) -> Warped:
         """

@@ -57,6 +57,8 @@ SEALED: Final = 0.5  # share of a pursed mouth's half-width that stays shut at e
 LEAST_ASPECT: Final = 1.6  # width of an opening over its height that sealed corners leave: taller ones are keyholes
 # The photo's width over the mouth's, less one, over which pursed lips seal ever more: wide ones look like keyholes.
 NARROW: Final = (0.0, 0.2)
+# The same over which open lips lose the dark corners of the photo, see `mouth_corners.py`.
+GATHERED: Final = (0.06, 0.2)
 # The same for the width without expression, as a photo's may be another, over which lips are pursed: filmed ones part
 # in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
 PURSED: Final = (0.08, 0.17)
@@ -135,6 +137,10 @@ class LipShape:
         right, left = self.corners + np.einsum("k,kcd->cd", weights[_UNPURSED], self.unpursed)
         plain = float(np.linalg.norm(left - right))
         return max(float(roundness(weights)), ramp(plain / max(_width(vertices), 1e-3) - 1.0, *PURSED))
+
+    def gathered(self, vertices: Array) -> float:
+        """How much narrower the mouth that lies in `vertices`, `(478, 3)`, is than the photo's, in [0, 1]."""
+        return ramp(_width(self.rest) / max(_width(vertices), 1e-3) - 1.0, *GATHERED)
 
     def hidden(self, weights: Array) -> Array:
         """Share of the upper and of the lower lip, `(2,)`, that rolls out of sight beyond the photo's own roll."""
