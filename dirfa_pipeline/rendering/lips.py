@@ -55,6 +55,9 @@ LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to th
 FULLER: Final = 0.45  # how far a pursed opening goes from that profile to an ellipse
 SEALED: Final = 0.5  # share of a pursed mouth's half-width that stays shut at each corner
 LEAST_ASPECT: Final = 1.6  # width of an opening over its height that sealed corners leave: taller ones are keyholes
+NEARER_NOSE: Final = (
+    0.015  # inter-ocular distances: towards which the lip comes nearer to the nose's underside at most
+)
 # The photo's width over the mouth's, less one, over which pursed lips seal ever more: wide ones look like keyholes.
 NARROW: Final = (0.0, 0.2)
 # The same over which open lips lose the dark corners of the photo, see `mouth_corners.py`.
@@ -77,6 +80,7 @@ _ASIDE = np.linspace(-1.0, 1.0, _UPPER.shape[1]) ** 2  # of each column: 0 in th
 _AROUND = np.array((*SKIN_BY_UPPER_LIP, *SKIN_BY_LOWER_LIP, *SKIN_BY_CORNERS))
 LIP_EDGE, CHIN_TIP = 17, 152  # landmarks
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
+_NOSE_BASE, _NOSE_UNDERSIDE = [2, 97, 326, 98, 327], [94, 141, 370, 240, 460]
 _CORNERS = [_RIGHT_CORNER[0], _LEFT_CORNER[0]]
 _UNPURSED = [_INDEX[name] for name in ("cheekPuff", "jawLeft", "jawRight")]
 
@@ -127,6 +131,7 @@ class LipShape:
         _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
         _turn_out(vertices, self.rest, rounded, parted)
         _keep_apart(vertices, self.rest, parted)
+        _keep_nose_base(vertices, self.rest, parted)
         return vertices
 
     def pursed(self, vertices: Array, weights: Array) -> float:
@@ -270,6 +275,16 @@ def _turn_out(vertices: Array, rest: Array, rounded: float, share: float) -> Non
         shift = share * rounded * (tall - (vertices[rows[:-1], 1] - vertices[rows[-1], 1]))
         vertices[rows[:-1], 1] += shift
         vertices[skin, 1] += SKIN_GIVE * shift[0]
+
+
+def _keep_nose_base(vertices: Array, rest: Array, share: float) -> None:
+    """
+    Hold the skin where nose and upper lip meet under the nose: shapes of raised lips push it over the nostrils' edge,
+    where folds show as dark dots.
+    """
+    nearer = rest[_NOSE_BASE, 1] - rest[_NOSE_UNDERSIDE, 1] - (vertices[_NOSE_BASE, 1] - vertices[_NOSE_UNDERSIDE, 1])
+    nearer = np.maximum(nearer, 0.0)
+    vertices[_NOSE_BASE, 1] += share * (nearer - NEARER_NOSE * np.tanh(nearer / NEARER_NOSE))
 
 
 def _keep_apart(vertices: Array, rest: Array, share: float) -> None:
