@@ -31,6 +31,7 @@ from dirfa_pipeline.rendering.mouth import (
     jaw_drop,
     side_light,
 )
+from dirfa_pipeline.rendering.mouth_corners import find_corners
 from dirfa_pipeline.rendering.mouth_layer import draw_mouth, opening_of
 from dirfa_pipeline.rendering.relaxed_photo import LIP_OUTLINE, lost_smile
 from dirfa_pipeline.rendering.teeth import find_upper_teeth
@@ -183,6 +184,16 @@ def test_smiles_raise_corners_farther_than_their_shapes_and_leave_the_chin(prepa
     assert over_middle[1] < 1.25 * over_middle[0]
     assert abs(ours[chin]) < 0.6 * abs(shape[chin])
     assert np.abs((smiling - calm)[skull]).max() < 0.005
+
+
+def test_lips_raised_high_stay_below_the_nose(prepared: PreparedPortrait) -> None:
+    """Shapes push them over the nostrils' edge, where they would fold over."""
+    base, underside = [2, 97, 326], [94, 141, 370]
+    rest = prepared.lips.rest
+    head = prepared.pose(pose(**both("mouthSmile", 1.0), **both("mouthUpperUp", 0.8))[0]).head
+    nearer = (rest[base, 1] - rest[underside, 1]) - (head[base, 1] - head[underside, 1])
+    assert (nearer > 0.0).all()
+    assert (nearer < 0.016).all()
 
 
 def test_teeth_are_lit_farther_out_where_cheeks_are_pulled() -> None:
@@ -394,6 +405,40 @@ def test_pursed_lips_part_on_the_dark(renderer: FaceRenderer, prepared: Prepared
     assert lightest[1] < 0.7 * lightest[0]
     corners = prepared.lips.rest * [0.65, 1.0, 1.0]  # narrow, by weights that do not say so
     assert prepared.lips.pursed(corners, np.zeros(52)) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("weights", "least", "most"),
+    [
+        ({"mouthPucker": 0.8, "mouthFunnel": 0.3}, 0.95, 1.0),
+        ({"jawOpen": 0.6, "mouthPucker": 0.3}, 0.6, 1.0),
+        ({"jawOpen": 0.2, **both("mouthStretch", 0.3)}, 0.0, 0.05),
+        ({}, 0.0, 0.05),
+    ],
+)
+def test_narrow_mouths_lose_the_photos_corners(
+    prepared: PreparedPortrait, weights: dict[str, float], least: float, most: float
+) -> None:
+    row = pose(**weights) if weights else prepared.face.rest_coefficients()[None]
+    assert least <= prepared.pose(row[0]).cornerless <= most
+
+
+def test_corners_lose_dark_lines_alone(prepared: PreparedPortrait) -> None:
+    skin, line = (210, 160, 140, 255), (80, 40, 40, 255)
+    picture = np.full((400, 400, 4), skin, np.uint8)
+    landmarks = np.zeros((478, 3), np.float32)
+    landmarks[[61, 291], :2] = (150, 200), (250, 200)
+    cv2.line(picture, (130, 200), (270, 200), line, 5)
+    corners = find_corners(picture, landmarks, scale=110.0)
+    assert len(corners) == 2
+    for share, left in ((0.0, 1.0), (0.5, 0.65), (1.0, 0.25)):
+        lit = picture.copy()
+        for corner in corners:
+            corner.lighten(lit, share)
+        dark = (skin[0] - lit[200, :, 0].astype(float)) / (skin[0] - line[0])
+        assert dark[[145, 255]].max() <= left
+        assert dark[200] == 1.0  # the middle of the mouth
+        assert (lit[picture[..., 0] == skin[0]] == skin).all()
 
 
 @pytest.mark.parametrize(
