@@ -18,12 +18,12 @@ Array = NDArray[np.float32]
 
 # Chosen by eye on pursed mouths of forty hard photos. Unit: the inter-ocular distance.
 CORNERS: Final = ((61, 291), (291, 61))  # landmarks, each with the other one
-OUTWARDS: Final = 0.02  # how far beyond the corner the zone has its middle
-REACH: Final = (0.19, 0.12)  # along the mouth and across, where the zone has ended
+OUTWARDS: Final = 0.06  # how far beyond the corner the zone has its middle
+REACH: Final = (0.17, 0.12)  # along the mouth and across, where the zone has ended
 FULL: Final = 0.45  # share of that up to which it is whole
 LINE: Final = 0.05  # half of the width of a dark line or pointed end, at most
 SMOOTH: Final = Softness(0.7, 0.02)  # of what is filled in: where a line was there is no texture
-LIGHTER: Final = 0.85  # share of a corner's darkness that a pursed mouth loses
+LIGHTER: Final = 0.75  # share of a corner's darkness that a pursed mouth loses
 
 
 @dataclass(frozen=True)

@@ -431,12 +431,12 @@ def test_corners_lose_dark_lines_alone(prepared: PreparedPortrait) -> None:
     cv2.line(picture, (130, 200), (270, 200), line, 5)
     corners = find_corners(picture, landmarks, scale=110.0)
     assert len(corners) == 2
-    for share, left in ((0.0, 1.0), (0.5, 0.65), (1.0, 0.25)):
+    for share, left in ((0.0, 1.0), (0.5, 0.65), (1.0, 0.3)):
         lit = picture.copy()
         for corner in corners:
             corner.lighten(lit, share)
         dark = (skin[0] - lit[200, :, 0].astype(float)) / (skin[0] - line[0])
-        assert dark[[145, 255]].max() <= left
+        assert dark[[142, 258]].max() <= left  # beside the corners
         assert dark[200] == 1.0  # the middle of the mouth
         assert (lit[picture[..., 0] == skin[0]] == skin).all()
 
