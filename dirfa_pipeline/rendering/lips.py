@@ -41,7 +41,9 @@ NEARLY_SHUT: Final = 0.02  # inter-ocular distances: an opening half as wide cou
 RAISED, LEFT_CHIN = 0.6, 0.5
 
 # The shape of both lips.
-WIDER: Final = 1.3  # way of the corners over what the shapes that explain tracked mouths give them (measured)
+# Way of the corners outwards and inwards over what the shapes that explain tracked mouths give them (measured; pursed
+# lips look narrower than they are).
+WIDER, NARROWER = 1.3, 1.2
 LINE_ROUNDS: Final = 3  # in which the motion of the line between them loses its kinks
 VOLUME: Final = (0.0, 0.6)  # exponents of both lips' thickness over the inverse of their width: the upper gives way
 THICKNESS_RANGE: Final = (0.85, 1.25)
@@ -59,12 +61,12 @@ NEARER_NOSE: Final = (
     0.015  # inter-ocular distances: towards which the lip comes nearer to the nose's underside at most
 )
 # The photo's width over the mouth's, less one, over which pursed lips seal ever more: wide ones look like keyholes.
-NARROW: Final = (0.0, 0.2)
+NARROW: Final = (0.0, 0.185)
 # The same over which open lips lose the dark corners of the photo, see `mouth_corners.py`.
-GATHERED: Final = (0.06, 0.2)
+GATHERED: Final = (0.055, 0.185)
 # The same for the width without expression, as a photo's may be another, over which lips are pursed: filmed ones part
 # in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
-PURSED: Final = (0.08, 0.17)
+PURSED: Final = (0.074, 0.157)
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are pursed, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
 GIVE: Final = (0.9, 0.95, 1.0, 1.0)  # how far the lip's rows follow its inner edge, the outer row first
@@ -218,7 +220,8 @@ def _smooth_line(vertices: Array, rest: Array, share: float) -> None:
 def _widen(vertices: Array, rest: Array, share: float) -> None:
     """Move the corners farther the way they went; what is between them goes along, and half as far the skin beside."""
     right, left = _RIGHT_CORNER[0], _LEFT_CORNER[0]
-    out = 0.5 * share * (WIDER - 1.0) * (_width(vertices) - _width(rest))
+    way = _width(vertices) - _width(rest)
+    out = 0.5 * share * ((WIDER if way > 0.0 else NARROWER) - 1.0) * way
     middle, half = 0.5 * (vertices[left, 0] + vertices[right, 0]), 0.5 * _width(vertices)
     for points, give in ((_COLUMNS, 1.0), (_AROUND, SKIN_GIVE)):
         aside = np.clip((vertices[points, 0] - middle) / max(half, 1e-3), -1.0, 1.0)
