@@ -333,12 +333,13 @@ def build_mouth(
     skin = skin_of(image, landmarks)
     light = float(skin @ LUMINANCE)
     chroma = min(1.0, CHROMA * max(float(np.ptp(colour)) / max(float(colour.max()), 1.0) for colour in (skin, lips)))
-    enamel = _enamel(skin, light, _eye_white(image, landmarks))
+    enamel, lighter = _enamel(skin, light, _eye_white(image, landmarks))
     teeth = find_upper_teeth(image, landmarks, light) if own else None
     row = personal_row(dentition, None if teeth is None else see_row(image, teeth, face), face)
     enamel += row.sure * (_own_enamel(row.colour, enamel) - enamel)
     enamel, lower = (_faded(colour, chroma) for colour in (enamel, LOWER_SHADE * enamel))
     gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
+    tongue, throat = lighter * tongue, lighter * throat  # dark skin has gums as dark, its tongue is everybody's
     edge, usual = float(np.clip(row.edge, *EDGE_RANGE)), _usual_edge(face)
     size, blur = face.scale * TEETH_EXTENT[0] * MILLIMETRE, blur_of(image, landmarks)
     return MouthInterior(
@@ -370,15 +371,19 @@ def _own_enamel(seen: Array, enamel: NDArray[np.float64]) -> NDArray[np.float64]
     return np.minimum(np.clip(least, OWN_RANGE[0] * usual, OWN_RANGE[1] * usual) / least * seen, 255.0)
 
 
-def _enamel(skin: Array, light: float, eye_white: float) -> NDArray[np.float64]:
-    """Colour `(3,)` of teeth in the light that a skin of a colour `(3,)` and the white of the eyes tell."""
+def _enamel(skin: Array, light: float, eye_white: float) -> tuple[NDArray[np.float64], float]:
+    """
+    Colour `(3,)` of teeth in the light that a skin of a colour `(3,)` and the white of the eyes tell, and how many times
+    the light is that which the skin alone tells.
+    """
     tint = ENAMEL * (np.maximum(skin, 1.0) / max(light, 1.0)) ** TINT
     tint[2] *= min(1.0, float((skin[2] + 1.0) / (skin[1] + 1.0)) / YELLOWEST)
     gain, more = ENAMEL_LIGHT
     enamel = ENAMEL_SHARE * tint * min(BRIGHTEST, gain * light + more) + ENAMEL_SKIN * skin
     # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
-    enamel *= np.clip(EYE_WHITE * eye_white / float(enamel @ LUMINANCE), 1.0, MOST_LIGHTER)
-    return np.asarray(enamel * min(1.0, BRIGHTEST / float(enamel.max())), np.float64)
+    lighter = float(np.clip(EYE_WHITE * eye_white / float(enamel @ LUMINANCE), 1.0, MOST_LIGHTER))
+    lighter *= min(1.0, BRIGHTEST / (lighter * float(enamel.max())))
+    return np.asarray(lighter * enamel, np.float64), max(1.0, lighter)
 
 
 def _eye_white(image: NDArray[np.uint8], landmarks: Array) -> float:
