@@ -373,8 +373,8 @@ def _own_enamel(seen: Array, enamel: NDArray[np.float64]) -> NDArray[np.float64]
 
 def _enamel(skin: Array, light: float, eye_white: float) -> tuple[NDArray[np.float64], float]:
     """
-    Colour `(3,)` of teeth in the light that a skin of a colour `(3,)` and the white of the eyes tell, and how many times
-    the light is that which the skin alone tells.
+    Colour `(3,)` of teeth in the light that a skin of a colour `(3,)` and the white of the eyes tell, and how many
+    times the light is that which the skin alone tells.
     """
     tint = ENAMEL * (np.maximum(skin, 1.0) / max(light, 1.0)) ** TINT
     tint[2] *= min(1.0, float((skin[2] + 1.0) / (skin[1] + 1.0)) / YELLOWEST)
