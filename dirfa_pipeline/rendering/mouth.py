@@ -99,8 +99,8 @@ CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth 
 ENAMEL: Final = np.array([1.0, 0.965, 0.94])  # teeth in white light
 TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
 # Blue over green of skin in white light, at least, be it light or dark (measured: 98 of 100 of 120 portraits). If it
-# is yellower, then so is the light, or a painting's varnish, and so are the teeth.
-YELLOWEST: Final = 0.74
+# is yellower, then so is the light, or a painting's varnish, and so are the teeth, by a power of that (judged).
+YELLOWEST, YELLOWED = 0.74, 0.5
 ENAMEL_LIGHT: Final = (1.0, 27.0)  # of the skin's light, and levels more; judged
 ENAMEL_SHARE, ENAMEL_SKIN = 0.94, 0.08  # of that light, and of the skin's colour
 BRIGHTEST: Final = 235.0  # levels of teeth
@@ -377,7 +377,7 @@ def _enamel(skin: Array, light: float, eye_white: float) -> tuple[NDArray[np.flo
     times the light is that which the skin alone tells.
     """
     tint = ENAMEL * (np.maximum(skin, 1.0) / max(light, 1.0)) ** TINT
-    tint[2] *= min(1.0, float((skin[2] + 1.0) / (skin[1] + 1.0)) / YELLOWEST)
+    tint[2] *= min(1.0, float((skin[2] + 1.0) / (skin[1] + 1.0)) / YELLOWEST) ** YELLOWED
     gain, more = ENAMEL_LIGHT
     enamel = ENAMEL_SHARE * tint * min(BRIGHTEST, gain * light + more) + ENAMEL_SKIN * skin
     # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.

@@ -23,6 +23,9 @@ REACH: Final = (0.17, 0.12)  # along the mouth and across, where the zone has en
 FULL: Final = 0.45  # share of that up to which it is whole
 LINE: Final = 0.05  # half of the width of a dark line or pointed end, at most
 SMOOTH: Final = Softness(0.7, 0.02)  # of what is filled in: where a line was there is no texture
+LINES: Final = (0.05, 0.08)  # of the light, that lines lack, a ramp: what lacks less is the skin's texture
+FINE: Final = Softness(0.8, 0.012)  # of what is finer
+HAIRY: Final = (0.034, 0.011)  # its contrast, a ramp: beards are dark and light at every place, and are left
 LIGHTER: Final = 0.75  # share of a corner's darkness that a pursed mouth loses
 
 
@@ -53,17 +56,20 @@ def find_corners(picture: NDArray[np.uint8], landmarks: Array, scale: float) -> 
         landmarks (`np.ndarray` of shape `(478, 3)`): In pixels.
         scale (`float`): The inter-ocular distance in pixels.
     """
-    found = []
+    zones = []
     for corner, other in CORNERS:
         along = landmarks[corner, :2] - landmarks[other, :2]
         along /= max(float(np.linalg.norm(along)), 1e-6)
         middle = landmarks[corner, :2] + OUTWARDS * scale * along
         window = window_around(middle[None], picture.shape, margin=whole((max(REACH) + LINE) * scale))
         if window is not None:
-            found.append(
-                MouthCorner(window, _lacking(picture[window][..., :3], middle - corner_of(window), along, scale))
-            )
-    return tuple(found)
+            zones.append((window, picture[window][..., :3], middle - corner_of(window), along))
+    # Both corners together: of a beard one may look smooth.
+    hairy = ramp(float(np.mean([_texture(patch, scale) for _, patch, *_ in zones])), *HAIRY) if zones else 0.0
+    return tuple(
+        MouthCorner(window, (1.0 - hairy) * _lacking(patch, middle, along, scale))
+        for window, patch, middle, along in zones
+    )
 
 
 def _lacking(patch: NDArray[np.uint8], middle: Array, along: Array, scale: float) -> Array:
@@ -73,4 +79,12 @@ def _lacking(patch: NDArray[np.uint8], middle: Array, along: Array, scale: float
     zone = LIGHTER * smoothstep(ramp(away, 1.0, FULL - 1.0))
     closed = cv2.morphologyEx(patch, cv2.MORPH_CLOSE, ellipse(whole(LINE * scale))).astype(np.float32)
     closed = cv2.GaussianBlur(closed, (0, 0), SMOOTH.of(scale))
-    return np.asarray(zone[..., None] * np.maximum(closed - patch, 0.0), np.float32)
+    lacking = np.maximum(closed - patch, 0.0)
+    zone = zone * smoothstep(ramp(lacking.mean(2) / (closed.mean(2) + 1.0), *LINES))
+    return np.asarray(zone[..., None] * lacking, np.float32)
+
+
+def _texture(patch: NDArray[np.uint8], scale: float) -> float:
+    """Contrast of the finest structure, as a share of the light, at half of the places: a line alone has little."""
+    coarse = cv2.GaussianBlur(patch.astype(np.float32), (0, 0), FINE.of(scale)) + 1.0
+    return float(np.median(np.abs(patch + 1.0 - coarse).mean(2) / coarse.mean(2)))

@@ -441,6 +441,17 @@ def test_corners_lose_dark_lines_alone(prepared: PreparedPortrait) -> None:
         assert (lit[picture[..., 0] == skin[0]] == skin).all()
 
 
+def test_beards_keep_their_hairs_at_the_corners() -> None:
+    hairs = np.random.default_rng(0).integers(30, 120, (400, 400, 1), np.uint8)
+    picture = np.concatenate([np.repeat(hairs, 3, axis=2), np.full_like(hairs, 255)], axis=2)
+    landmarks = np.zeros((478, 3), np.float32)
+    landmarks[[61, 291], :2] = (150, 200), (250, 200)
+    lit = picture.copy()
+    for corner in find_corners(picture, landmarks, scale=110.0):
+        corner.lighten(lit, 1.0)
+    assert np.array_equal(lit, picture)
+
+
 @pytest.mark.parametrize(
     ("name", "most"), [("cheekPuff", 0.05), ("jawLeft", 0.05), ("jawRight", 0.05), ("jawOpen", 0.3)]
 )
