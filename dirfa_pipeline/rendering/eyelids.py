@@ -55,7 +55,7 @@ CHEEK, OUT_OF_SHADE = 0.8, 0.25
 DOME: Final = (0.1, 0.2)  # light that the eyeball's bulge gains: between crease and margin, and along the eye
 TURNED_DOWN, TURNED_REACH = 0.25, 0.38  # measured: light lost at the margin; share of the lid over which it does
 TEXTURE_HEIGHT: Final = 0.8  # of the sheet: no texel is larger than a pixel of a shut eye
-GRAIN_BLUR, MOST_GRAIN = 0.10, (24.0, 8.0)  # what is finer; levels, without glasses and with rims among it
+GRAIN_BLUR, MOST_GRAIN = 0.06, 8.0  # what is finer; levels
 
 # What the open eye leaves above it: liner, lashes, a deep crease.
 LEFT_OVER: Final = (0.05, 0.10)  # darker than the sheet by so much of its light
@@ -187,8 +187,7 @@ def build_upper_lid(
     turned = TURNED_DOWN * np.exp(-np.square((1.0 - lid) / TURNED_REACH)) * tint
     cheek = np.median(_below(image, points, eye, (CHEEK,)), axis=0)
     skin = _shut_light(sheet, under, cheek, lid) * (1.0 + bulge) * (1.0 - turned)
-    most = MOST_GRAIN[0] + glasses * (MOST_GRAIN[1] - MOST_GRAIN[0])
-    skin += np.clip(_grain(image, axes, points, eye, rows, columns), -most, most)
+    skin += _grain(image, axes, points, eye, rows, columns)
     return UpperLid(
         landmarks=eye,
         skin=np.clip(skin + 0.5, 0, 255).astype(np.uint8),
@@ -362,7 +361,7 @@ def _grain(
         borderMode=cv2.BORDER_REFLECT,
     ).astype(np.float32)  # fmt: skip
     fine = found - cv2.GaussianBlur(found, (0, 0), max(1.0, GRAIN_BLUR * columns))
-    return fine[..., None]
+    return np.clip(fine, -MOST_GRAIN, MOST_GRAIN)[..., None]
 
 
 def _own_lashes(image: NDArray[np.uint8], points: Array, eye: EyeLandmarks, base: Array) -> Array:
