@@ -78,7 +78,7 @@ class PreparedPortrait(Rig):
         above (`int`): Rows of the crown.
         relaxed (`np.ndarray` of shape `(above + height, width, 4)`): The cut-out without its smile: no teeth or
             creases stick to lips that have left their place.
-        corners: Those of the mouth, which a pursed one loses.
+        corners: The dark ones of the mouth, which a narrow one loses.
         window (`tuple[slice, slice]`): Rows and columns that can move.
         head (`np.ndarray` of shape `(rings, 72, 3)`): See [`FaceRenderer`].
         rims: Those of glasses, if any are found.
@@ -306,8 +306,8 @@ def _warp(
         picture = prepared.relaxed
     else:
         picture = cv2.addWeighted(prepared.relaxed, state.parted, prepared.cutout, 1.0 - state.parted, 0.0)
-    if cornerless := state.cornerless:
-        picture = picture.copy()
+    if prepared.corners and (cornerless := state.cornerless):
+        picture = picture.copy() if picture is prepared.relaxed else picture
         for corner in prepared.corners:
             corner.lighten(picture, cornerless)
     above = prepared.above

@@ -91,7 +91,7 @@ class Rig:
             camera=self._lip_camera(rotation[0], motion),
             motion=motion,
             parted=parted,
-            target=self.mesh.deform(vertices, motion.move),
+            target=self.mesh.deform(self.mesh.hold_outline(vertices, motion.move), motion.move),
             source=source,
         )
 

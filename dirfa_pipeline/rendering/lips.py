@@ -57,15 +57,14 @@ LEVEL: Final = 0.85  # how far the line of round lips, a smile's too, goes to th
 FULLER: Final = 0.45  # how far a pursed opening goes from that profile to an ellipse
 SEALED: Final = 0.5  # share of a pursed mouth's half-width that stays shut at each corner
 LEAST_ASPECT: Final = 1.6  # width of an opening over its height that sealed corners leave: taller ones are keyholes
-NEARER_NOSE: Final = (
-    0.015  # inter-ocular distances: towards which the lip comes nearer to the nose's underside at most
-)
+# How much nearer the lip comes to the nose's underside, at most, in inter-ocular distances; what is left of its skin.
+NEARER_NOSE, LEAST_UNDER_NOSE = 0.015, 0.25
 # The photo's width over the mouth's, less one, over which pursed lips seal ever more: wide ones look like keyholes.
 NARROW: Final = (0.0, 0.185)
 # The same over which open lips lose the dark corners of the photo, see `mouth_corners.py`.
 GATHERED: Final = (0.055, 0.185)
-# The same for the width without expression, as a photo's may be another, over which lips are pursed: filmed ones part
-# in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
+# The width without expression over the mouth's, less one, as a photo's may be another, over which lips are pursed:
+# filmed ones part in the middle only, on a dark opening without teeth (measured: benchmarks/evaluate_renderer.py).
 PURSED: Final = (0.074, 0.157)
 # Of a change of the opening, as a jaw takes the lower lip along, and more as lips are pursed, which part evenly.
 UPPER_SHARE: Final = (0.1, 0.4)
@@ -82,7 +81,8 @@ _ASIDE = np.linspace(-1.0, 1.0, _UPPER.shape[1]) ** 2  # of each column: 0 in th
 _AROUND = np.array((*SKIN_BY_UPPER_LIP, *SKIN_BY_LOWER_LIP, *SKIN_BY_CORNERS))
 LIP_EDGE, CHIN_TIP = 17, 152  # landmarks
 _INDEX = {name: index for index, name in enumerate(EXPRESSION_NAMES)}
-_NOSE_BASE, _NOSE_UNDERSIDE = [2, 97, 326, 98, 327], [94, 141, 370, 240, 460]
+_NOSE_UNDERSIDE, _NOSE_BASE = [94, 141, 370, 240, 460], [2, 97, 326, 98, 327]
+_UNDER_NOSE = [164, 167, 393, 165, 391]
 _CORNERS = [_RIGHT_CORNER[0], _LEFT_CORNER[0]]
 _UNPURSED = [_INDEX[name] for name in ("cheekPuff", "jawLeft", "jawRight")]
 
@@ -132,8 +132,8 @@ class LipShape:
         # The linear pucker thickens lips by itself.
         _thicken(vertices, np.clip(narrowed ** (np.array(VOLUME) * (1.0 - rounded)), *THICKNESS_RANGE), parted)
         _turn_out(vertices, self.rest, rounded, parted)
-        _keep_apart(vertices, self.rest, parted)
         _keep_nose_base(vertices, self.rest, parted)
+        _keep_apart(vertices, self.rest, parted)
         return vertices
 
     def pursed(self, vertices: Array, weights: Array) -> float:
@@ -280,16 +280,6 @@ def _turn_out(vertices: Array, rest: Array, rounded: float, share: float) -> Non
         vertices[skin, 1] += SKIN_GIVE * shift[0]
 
 
-def _keep_nose_base(vertices: Array, rest: Array, share: float) -> None:
-    """
-    Hold the skin where nose and upper lip meet under the nose: shapes of raised lips push it over the nostrils' edge,
-    where folds show as dark dots.
-    """
-    nearer = rest[_NOSE_BASE, 1] - rest[_NOSE_UNDERSIDE, 1] - (vertices[_NOSE_BASE, 1] - vertices[_NOSE_UNDERSIDE, 1])
-    nearer = np.maximum(nearer, 0.0)
-    vertices[_NOSE_BASE, 1] += share * (nearer - NEARER_NOSE * np.tanh(nearer / NEARER_NOSE))
-
-
 def _keep_apart(vertices: Array, rest: Array, share: float) -> None:
     """Keep the rows of a lip in order: pressed hard, thin lips would fold over and show the skin behind them."""
     for rows in (_UPPER, _LOWER):
@@ -298,6 +288,22 @@ def _keep_apart(vertices: Array, rest: Array, share: float) -> None:
         ratio = (now * wide).sum(-1) / np.maximum(np.square(wide).sum(-1), 1e-8)
         missing = share * np.maximum(LEAST_THICKNESS - ratio, 0.0)
         vertices[rows[:-1], :2] += missing[..., None] * wide
+
+
+def _keep_nose_base(vertices: Array, rest: Array, share: float) -> None:
+    """
+    Hold the skin where nose and upper lip meet under the nose: shapes of raised lips push it over the nostrils' edge,
+    where folds show as dark dots. It goes no nearer to the lip's skin below than that allows.
+    """
+    nearer = _way_down(rest, _NOSE_UNDERSIDE, _NOSE_BASE) - _way_down(vertices, _NOSE_UNDERSIDE, _NOSE_BASE)
+    nearer = np.maximum(nearer, 0.0)
+    room = _way_down(vertices, _NOSE_BASE, _UNDER_NOSE) - LEAST_UNDER_NOSE * _way_down(rest, _NOSE_BASE, _UNDER_NOSE)
+    wanted = nearer - NEARER_NOSE * np.tanh(nearer / NEARER_NOSE)
+    vertices[_NOSE_BASE, 1] += share * np.clip(wanted, 0.0, np.maximum(room, 0.0))
+
+
+def _way_down(vertices: Array, upper: list[int], lower: list[int]) -> Array:
+    return vertices[lower, 1] - vertices[upper, 1]
 
 
 def _slide(rows: Array, hidden: NDArray[np.float64]) -> Array:

@@ -39,6 +39,7 @@ STEEPEST: Final = 2.6  # depth a pixel: steeper slopes fold over within 21 degre
 # Of the face's height: how far inside the oval a landmark is still at the outline, a ramp, and how far along it goes.
 AT_OUTLINE: Final = (0.03, -0.03)
 ALONG: Final = 0.06
+FROM_OVAL: Final = 2  # triangles from the oval: eyes, nose and lips are farther, and keep their motion
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ class HeadMesh:
         sway (`np.ndarray` of shape `(ring vertices,)`): How much of the head's way it goes, without turning.
         hold (`np.ndarray` of shape `(2, ring vertices, 2)`): How much it is kept from going right and down, and from
             going left and up.
-        outline (`np.ndarray` of shape `(n,)`): Landmarks at the outline of the face or beyond its oval: far cheeks.
-        along (`np.ndarray` of shape `(n, 36)`): How much their skin goes with that of each point of the oval; the
-            rest, up to 1, goes its own way.
+        outline (`np.ndarray` of shape `(n,)`): Landmarks next to the oval that lie at the outline of the face, or
+            beyond it, as those of far cheeks do.
+        along (`np.ndarray` of shape `(n, 36)`): How much of their skin goes with that of each point of the oval; what
+            is left to 1 goes its own way.
     """
 
     source: Array
@@ -84,10 +86,14 @@ class HeadMesh:
         moved += self.give[:, None] * np.tile(residual, (len(rings) // len(_OVAL), 1))
         way = moved[:, :2] - rings[:, :2]
         moved[:, :2] -= self.hold[0] * np.maximum(way, 0.0) + self.hold[1] * np.minimum(way, 0.0)
-        face = vertices[:NUM_FACE_VERTICES].copy()
-        own = face[self.outline] - move(self.source[self.outline])
-        face[self.outline] += self.along @ residual - self.along.sum(1, keepdims=True) * own
-        return np.concatenate([face, moved]).astype(np.float32)
+        return np.concatenate([vertices[:NUM_FACE_VERTICES], moved]).astype(np.float32)
+
+    def hold_outline(self, vertices: Array, move: Callable[[Array], Array]) -> Array:
+        """The landmarks of one frame, see [`deform`], of which those at the outline go with the oval."""
+        own, skin = (vertices[places] - move(self.source[places]) for places in (self.outline, _OVAL))
+        held = vertices.copy()
+        held[self.outline] += self.along @ skin - self.along.sum(1, keepdims=True) * own
+        return held
 
 
 def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, height: int) -> HeadMesh:
@@ -115,7 +121,7 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
         follow.append(np.where(scale == outermost, 0.0, 1.0 - smoothstep((beyond - full) / (none - full))))
         give.append(np.full(len(_OVAL), np.exp(-((beyond / SKIN_REACH) ** SKIN_FADES))))
         sway.append(BODY * (1.0 - follow[-1]) * np.clip(BODY_END - beyond, 0.0, 1.0))
-    outline, along = _at_outline(landmarks[:NUM_FACE_VERTICES, :2], face_height)
+    outline, along = _at_outline(landmarks[:NUM_FACE_VERTICES, :2], face_triangles, face_height)
     return HeadMesh(
         source=np.concatenate([landmarks[:NUM_FACE_VERTICES], *vertices]).astype(np.float32),
         triangles=np.concatenate([face_triangles, _ring_triangles(len(RING_SCALES) + 1)]).astype(np.int32),
@@ -128,21 +134,27 @@ def build_mesh(landmarks: Array, face_triangles: NDArray[np.int32], width: int, 
     )
 
 
-def _at_outline(points: Array, face_height: float) -> tuple[NDArray[np.int64], Array]:
+def _at_outline(
+    points: Array, triangles: NDArray[np.int32], face_height: float
+) -> tuple[NDArray[np.int64], Array]:  # fmt: skip
     """
     `outline` and `along` of [`HeadMesh`], from the face's landmarks `(468, 2)`.
 
     Where a head is turned, landmarks of the far cheek lie on the outline that the photo shows, or beyond the oval. If
     they moved against it, folds would open there and show the picture's edge twice.
     """
-    oval = points[_OVAL]
-    inside = np.array([cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in points]) / face_height
-    share = smoothstep(ramp(inside, *AT_OUTLINE))
-    share[_OVAL] = 0.0
-    outline = np.flatnonzero(share)
-    apart = np.linalg.norm(points[outline, None] - oval, axis=-1) / face_height
-    near = np.exp(-np.square((apart - apart.min(1, keepdims=True, initial=np.inf)) / ALONG))
-    return outline, (share[outline, None] * near / near.sum(1, keepdims=True)).astype(np.float32)
+    oval, near = points[_OVAL], np.zeros(len(points), np.bool_)
+    near[_OVAL] = True
+    for _ in range(FROM_OVAL):
+        near[triangles[near[triangles].any(1)]] = True
+    near[_OVAL] = False
+    places = np.flatnonzero(near)
+    inside = [cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in points[places]]
+    share = smoothstep(ramp(np.array(inside) / face_height, *AT_OUTLINE))
+    places, share = places[share > 0.0], share[share > 0.0]
+    apart = np.linalg.norm(points[places, None] - oval, axis=-1) / face_height
+    weights = np.exp(-np.square((apart - apart.min(1, keepdims=True)) / ALONG))
+    return places, (share[:, None] * weights / weights.sum(1, keepdims=True)).astype(np.float32)
 
 
 def hold_at_border(mesh: HeadMesh, person: NDArray[np.uint8]) -> HeadMesh:

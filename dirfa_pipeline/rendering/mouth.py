@@ -98,8 +98,8 @@ CHEEKS: Final = (50, 280, 205, 425, 101, 330)  # landmarks where the skin's colo
 CHROMA: Final = 5.0  # gain of the skin's or the lips' saturation: from a fifth on the mouth has all of its own
 ENAMEL: Final = np.array([1.0, 0.965, 0.94])  # teeth in white light
 TINT: Final = 0.12  # exponent: how much of the light's colour the skin tells
-# Blue over green of skin in white light, at least, be it light or dark (measured: 98 of 100 of 120 portraits). If it
-# is yellower, then so is the light, or a painting's varnish, and so are the teeth, by a power of that (judged).
+# Blue over green of skin in white light, at least, be it light or dark (measured: 98 % of 120 portraits). If it is
+# yellower, then so is the light, or a painting's varnish, and so are the teeth, by a power of that (judged).
 YELLOWEST, YELLOWED = 0.74, 0.5
 ENAMEL_LIGHT: Final = (1.0, 27.0)  # of the skin's light, and levels more; judged
 ENAMEL_SHARE, ENAMEL_SKIN = 0.94, 0.08  # of that light, and of the skin's colour
@@ -120,7 +120,9 @@ LEAST_ROW: Final = (8, 4)  # pixels of a row's width and height in a small pictu
 UPPER_SIDES, LOWER_SIDES, SIDE_LIGHT = (12.5, 14.5), (7.0, 11.0), 0.27
 SPEAKING, PULLED = 25.0, 1.2
 ROW_BLUR: Final = 0.5  # of the blur of the photo's edges: resizing and moving a row blur it as well
-CAST, CAST_REACH = 0.4, 1.6  # light that the upper row takes from what is behind and next to it, and how far it does
+# Shade of a row on what is behind and next to it: light that it takes, and how many mm it reaches. The lower row's
+# tells it from the tongue: without, judges saw teeth that lie on the lip.
+UPPER_CAST, LOWER_CAST = (0.4, 1.6), (0.6, 2.2)
 
 # Tongue and throat, over half the width and over the height of their textures.
 TEXTURE_HEIGHT, TEXTURE_WIDTH = 64, 128  # pixels
@@ -213,7 +215,8 @@ class MouthInterior:
             if texture is self.upper or texture is self.lower:
                 upper = texture is self.upper
                 tilt, fades = (0.0, UPPER_SIDES) if upper else (TILT + drop / JAW, LOWER_SIDES)
-                cast = CAST_REACH * MILLIMETRE * camera.scale if upper else 0.0
+                taken, reach = UPPER_CAST if upper else LOWER_CAST
+                cast = taken, reach * MILLIMETRE * camera.scale
                 places = _around_arch(placement, texture, camera, tilt, shape_of(window))
                 sides = side_light(places[0], texture.shape[1], half, *fades)[..., None]
                 _lay(painting, texture, places, share, sides * teeth_light, cast)
@@ -296,11 +299,11 @@ def side_light(columns: Array, width: int, half: float, start: float, over: floa
 
 def _lay(
     painting: Array, texture: Array, placement: Array | tuple[Array, Array], share: float, lit: Array | float,
-    cast: float = 0.0,
+    cast: tuple[float, float] | None = None,
 ) -> None:  # fmt: skip
     """
     Lay a share of an RGBA texture over the painting, with a share of its light; moved flat, or pixel by pixel. Its
-    shadow on the painting reaches `cast` pixels.
+    shadow takes a share of the painting's light and reaches so many pixels.
     """
     if share == 0.0:
         return
@@ -310,8 +313,9 @@ def _lay(
         size = painting.shape[1::-1]
         warped = cv2.warpAffine(texture, placement, size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0, 0))
     alpha = warped[..., 3:] * (share / 255.0)
-    if cast > 0.0:
-        painting *= 1.0 - CAST * cv2.GaussianBlur(alpha, (0, 0), cast)[..., None]
+    if cast:
+        taken, reach = cast
+        painting *= 1.0 - taken * cv2.GaussianBlur(alpha, (0, 0), reach)[..., None]
     painting *= 1.0 - alpha
     painting += lit * alpha * warped[..., :3]
 
@@ -339,7 +343,7 @@ def build_mouth(
     enamel += row.sure * (_own_enamel(row.colour, enamel) - enamel)
     enamel, lower = (_faded(colour, chroma) for colour in (enamel, LOWER_SHADE * enamel))
     gum, tongue, throat = (_faded(flesh.colour(lips, light), chroma) for flesh in (GUM, TONGUE, THROAT))
-    tongue, throat = lighter * tongue, lighter * throat  # dark skin has gums as dark, its tongue is everybody's
+    tongue, throat = lighter * tongue, lighter * throat  # dark skin has gums as dark, and everybody's tongue
     edge, usual = float(np.clip(row.edge, *EDGE_RANGE)), _usual_edge(face)
     size, blur = face.scale * TEETH_EXTENT[0] * MILLIMETRE, blur_of(image, landmarks)
     return MouthInterior(
@@ -377,13 +381,14 @@ def _enamel(skin: Array, light: float, eye_white: float) -> tuple[NDArray[np.flo
     times the light is that which the skin alone tells.
     """
     tint = ENAMEL * (np.maximum(skin, 1.0) / max(light, 1.0)) ** TINT
-    tint[2] *= min(1.0, float((skin[2] + 1.0) / (skin[1] + 1.0)) / YELLOWEST) ** YELLOWED
     gain, more = ENAMEL_LIGHT
     enamel = ENAMEL_SHARE * tint * min(BRIGHTEST, gain * light + more) + ENAMEL_SKIN * skin
     # Next to dark skin teeth are lighter than it: the white of the eyes, in the same light, tells how much.
     lighter = float(np.clip(EYE_WHITE * eye_white / float(enamel @ LUMINANCE), 1.0, MOST_LIGHTER))
     lighter *= min(1.0, BRIGHTEST / (lighter * float(enamel.max())))
-    return np.asarray(lighter * enamel, np.float64), max(1.0, lighter)
+    enamel = lighter * enamel
+    enamel[2] *= min(1.0, float((skin[2] + 1.0) / (skin[1] + 1.0)) / YELLOWEST) ** YELLOWED
+    return np.asarray(enamel, np.float64), max(1.0, lighter)
 
 
 def _eye_white(image: NDArray[np.uint8], landmarks: Array) -> float:

@@ -53,6 +53,7 @@ SHADE_ENDS: Final = (0.14, 0.9)  # of the blurred opening: where the shade begin
 CONTACT: Final = 0.45  # of the light, that the lower lip takes at its edge
 CONTACT_UP, CONTACT_BLUR = 0.012, Softness(0.8, 0.012)  # how far up it does, and how soft
 FREE_GAP: Final = (0.08, 0.20)  # gap over which it fades; judged
+FREED: Final = 0.35  # how much of it does: without the rest teeth would lie on the lip
 
 # The line between closed lips.
 LINE_GONE: Final = 2.0 * PARTED  # gap from which on there is none
@@ -115,9 +116,8 @@ def _interior(mouth: MouthInterior, state: FrameState, window: Window, mask: Arr
     light = (1.0 + FREE * min(1.0, gap / WIDE)) * (NARROW + (1.0 - NARROW) * min(1.0, gap / PARTED))
     painting = mouth.draw(state, window, teeth ** _toned(TEETH_WARMTH, mouth), light)
     # Little light falls between lips that are narrow or pursed.
-    shade, narrow = _lip_shade(mask, state.camera.scale), 1.0 - ramp(gap, *FREE_GAP)
-    if narrow > 0.0:
-        shade *= _narrow_shade(mask, state.camera.scale, narrow)
+    shade, narrow = _lip_shade(mask, state.camera.scale), 1.0 - FREED * ramp(gap, *FREE_GAP)
+    shade *= _narrow_shade(mask, state.camera.scale, narrow)
     taken = state.pursed * (_toned(PURSED, mouth) + DEEPER * (1.0 - ramp(gap, *DEEP_GAP)))
     painting *= shade[..., None] ** _toned(WARMTH, mouth) * (1.0 - taken)
     return painting

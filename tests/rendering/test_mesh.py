@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dirfa_pipeline import FaceRenderer, Portrait
-from dirfa_pipeline.face.landmarks import OVAL
+from dirfa_pipeline.face.landmarks import LEFT_EYE, LIPS, OVAL, RIGHT_EYE
 from dirfa_pipeline.face.rotations import rotation_matrix
 from dirfa_pipeline.rendering.mesh import NUM_FACE_VERTICES, HeadMesh, build_mesh
 
@@ -20,18 +20,24 @@ def turned(renderer: FaceRenderer, portrait: Portrait) -> HeadMesh:
 
 
 def beyond_the_oval(mesh: HeadMesh) -> np.ndarray:
-    """Landmarks that lie outside of the oval's outline by more than rounding."""
-    outline = mesh.source[list(OVAL), :2]
-    points = mesh.source[:NUM_FACE_VERTICES, :2]
-    return np.flatnonzero([cv2.pointPolygonTest(outline, tuple(map(float, point)), True) < -0.5 for point in points])
+    """Landmarks next to the oval that lie outside of it by more than rounding."""
+    oval = mesh.source[list(OVAL), :2]
+    points = mesh.source[mesh.outline, :2]
+    return mesh.outline[[cv2.pointPolygonTest(oval, tuple(map(float, point)), True) < -0.5 for point in points]]
 
 
 def landmarks_of(mesh: HeadMesh) -> np.ndarray:
     return np.concatenate([mesh.source[:NUM_FACE_VERTICES], np.zeros((10, 3), np.float32)])
 
 
+def held(mesh: HeadMesh, landmarks: np.ndarray) -> np.ndarray:
+    return mesh.hold_outline(landmarks, lambda places: places)
+
+
 def test_a_face_at_rest_is_the_photos(turned: HeadMesh) -> None:
-    np.testing.assert_allclose(turned.deform(landmarks_of(turned), lambda places: places), turned.source, atol=1e-3)
+    rest = landmarks_of(turned)
+    np.testing.assert_allclose(held(turned, rest), rest, atol=1e-3)
+    np.testing.assert_allclose(turned.deform(rest, lambda places: places), turned.source, atol=1e-3)
 
 
 def test_far_cheeks_go_with_the_outline(turned: HeadMesh) -> None:
@@ -41,13 +47,22 @@ def test_far_cheeks_go_with_the_outline(turned: HeadMesh) -> None:
     own[far] += [6.0, 0.0, 0.0]
     whole[:, :2] += [4.0, 2.0]
     for moved, expected in ((own, [0.0, 0.0]), (whole, [4.0, 2.0])):
-        way = (turned.deform(moved, lambda places: places) - turned.source)[far, :2]
+        way = (held(turned, moved) - landmarks_of(turned))[far, :2]
         np.testing.assert_allclose(way, np.tile(expected, (len(far), 1)), atol=0.1)
 
 
-def test_cheeks_in_the_middle_go_their_own_way(turned: HeadMesh) -> None:
-    near = np.setdiff1d(np.arange(NUM_FACE_VERTICES), [*turned.outline, *OVAL])
+def test_cheeks_follow_the_oval_next_to_them(turned: HeadMesh) -> None:
+    far = beyond_the_oval(turned)
+    lowest = max(OVAL, key=lambda place: turned.source[place, 1])
     moved = landmarks_of(turned)
-    moved[near] += [6.0, 0.0, 0.0]
-    way = (turned.deform(moved, lambda places: places) - turned.source)[near, :2]
-    np.testing.assert_allclose(way, np.tile([6.0, 0.0], (len(near), 1)), atol=1e-3)
+    moved[lowest] += [6.0, 0.0, 0.0]
+    way = np.abs(held(turned, moved) - landmarks_of(turned))[:, 0]
+    apart = np.linalg.norm(turned.source[far, :2] - turned.source[lowest, :2], axis=1)
+    assert way[far[apart.argmax()]] < 0.01
+    assert way[turned.outline].max() > 0.1
+
+
+def test_eyes_nose_and_lips_go_their_own_way(turned: HeadMesh) -> None:
+    """However far a face is turned in the photo: their motion is drawn where the landmarks are."""
+    own = [*LIPS, *RIGHT_EYE.outline, *LEFT_EYE.outline, 1, 4, 5, 6]
+    assert not np.isin(own, turned.outline).any()

@@ -186,14 +186,28 @@ def test_smiles_raise_corners_farther_than_their_shapes_and_leave_the_chin(prepa
     assert np.abs((smiling - calm)[skull]).max() < 0.005
 
 
-def test_lips_raised_high_stay_below_the_nose(prepared: PreparedPortrait) -> None:
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {**both("mouthSmile", 1.0), **both("mouthUpperUp", 0.8)},
+        {**both("noseSneer", 1.0), **both("mouthUpperUp", 1.0)},
+    ],
+)
+def test_lips_raised_high_stay_between_nose_and_lip(
+    renderer: FaceRenderer, prepared: PreparedPortrait, weights: dict[str, float]
+) -> None:
     """Shapes push them over the nostrils' edge, where they would fold over."""
-    base, underside = [2, 97, 326], [94, 141, 370]
-    rest = prepared.lips.rest
-    head = prepared.pose(pose(**both("mouthSmile", 1.0), **both("mouthUpperUp", 0.8))[0]).head
-    nearer = (rest[base, 1] - rest[underside, 1]) - (head[base, 1] - head[underside, 1])
-    assert (nearer > 0.0).all()
-    assert (nearer < 0.016).all()
+    base, underside, below = [2, 97, 326, 98, 327], [94, 141, 370, 240, 460], [164, 167, 393, 165, 391]
+    rest, state = prepared.lips.rest, prepared.pose(pose(**weights)[0])
+    nearer = (rest[base, 1] - rest[underside, 1]) - (state.head[base, 1] - state.head[underside, 1])
+    left = (state.head[below, 1] - state.head[base, 1]) / (rest[below, 1] - rest[base, 1])
+    assert (nearer > 0.0).any()
+    assert ((nearer < 0.016) | (left < 0.26)).all()
+    triangles = renderer.triangles.numpy()
+    skin = triangles[np.isin(triangles, below).any(1)]
+    first, second, third = state.target[skin.T, :2]
+    (ax, ay), (bx, by) = (second - first).T, (third - first).T
+    assert (ax * by < ay * bx).all()  # none faces away
 
 
 def test_teeth_are_lit_farther_out_where_cheeks_are_pulled() -> None:
@@ -423,33 +437,65 @@ def test_narrow_mouths_lose_the_photos_corners(
     assert least <= prepared.pose(row[0]).cornerless <= most
 
 
-def test_corners_lose_dark_lines_alone(prepared: PreparedPortrait) -> None:
-    skin, line = (210, 160, 140, 255), (80, 40, 40, 255)
-    picture = np.full((400, 400, 4), skin, np.uint8)
-    landmarks = np.zeros((478, 3), np.float32)
-    landmarks[[61, 291], :2] = (150, 200), (250, 200)
-    cv2.line(picture, (130, 200), (270, 200), line, 5)
+SKIN, DARK = (210, 160, 140, 255), (80, 40, 40, 255)
+
+
+def shut_mouth(middle: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of skin with a dark line from corner to corner and beyond, and its landmarks."""
+    picture, landmarks = np.full((400, 400, 4), SKIN, np.uint8), np.zeros((478, 3), np.float32)
+    landmarks[[61, 291], :2] = (middle - 50, 200), (middle + 50, 200)
+    landmarks[[50, 280], :2] = (middle - 60, 120), (middle + 60, 120)
+    cv2.line(picture, (middle - 70, 200), (middle + 70, 200), DARK, 5)
+    return picture, landmarks
+
+
+def test_corners_lose_dark_lines_alone() -> None:
+    picture, landmarks = shut_mouth()
     corners = find_corners(picture, landmarks, scale=110.0)
     assert len(corners) == 2
-    for share, left in ((0.0, 1.0), (0.5, 0.65), (1.0, 0.3)):
+    for share, least, most in ((0.0, 1.0, 1.0), (0.5, 0.55, 0.7), (1.0, 0.2, 0.3)):
         lit = picture.copy()
         for corner in corners:
             corner.lighten(lit, share)
-        dark = (skin[0] - lit[200, :, 0].astype(float)) / (skin[0] - line[0])
-        assert dark[[142, 258]].max() <= left  # beside the corners
+        dark = (SKIN[0] - lit[200, :, 0].astype(float)) / (SKIN[0] - DARK[0])
+        assert (dark[[142, 258]] >= least).all()  # beside the corners
+        assert (dark[[142, 258]] <= most).all()
         assert dark[200] == 1.0  # the middle of the mouth
-        assert (lit[picture[..., 0] == skin[0]] == skin).all()
+        assert (lit[picture[..., 0] == SKIN[0]] == SKIN).all()
+
+
+def test_grey_corners_stay_grey() -> None:
+    picture, landmarks = shut_mouth()
+    picture[..., :3] = picture[..., :1]
+    for corner in find_corners(picture, landmarks, scale=110.0):
+        corner.lighten(picture, 1.0)
+    assert np.ptp(picture[..., :3], axis=2).max() == 0
+
+
+def test_corners_at_the_border_are_clipped_and_those_beyond_left_out() -> None:
+    for middle, count in ((52, 2), (-40, 1), (-200, 0)):
+        assert len(find_corners(*shut_mouth(middle), scale=110.0)) == count
+
+
+def test_skin_beside_pursed_lips_is_lit(renderer: FaceRenderer, prepared: PreparedPortrait) -> None:
+    row = pose(mouthPucker=0.8, mouthFunnel=0.3)
+    without = renderer.render(replace(prepared, corners=()), row)[0].astype(int)
+    assert (renderer.render(prepared, row)[0] - without).max() > 5
+    wide = pose(jawOpen=0.2, **both("mouthStretch", 0.3))
+    assert np.array_equal(renderer.render(replace(prepared, corners=()), wide), renderer.render(prepared, wide))
 
 
 def test_beards_keep_their_hairs_at_the_corners() -> None:
-    hairs = np.random.default_rng(0).integers(30, 120, (400, 400, 1), np.uint8)
-    picture = np.concatenate([np.repeat(hairs, 3, axis=2), np.full_like(hairs, 255)], axis=2)
-    landmarks = np.zeros((478, 3), np.float32)
-    landmarks[[61, 291], :2] = (150, 200), (250, 200)
-    lit = picture.copy()
-    for corner in find_corners(picture, landmarks, scale=110.0):
-        corner.lighten(lit, 1.0)
-    assert np.array_equal(lit, picture)
+    picture, landmarks = shut_mouth()
+    picture[150:, :, :3] = np.random.default_rng(0).integers(30, 120, (250, 400, 1), np.uint8)
+    assert find_corners(picture, landmarks, scale=110.0) == ()
+
+
+def test_noise_is_no_beard() -> None:
+    picture, landmarks = shut_mouth()
+    noise = np.random.default_rng(0).normal(0.0, 12.0, (400, 400, 1))
+    picture[..., :3] = np.clip(picture[..., :3] + noise, 0.0, 255.0)
+    assert len(find_corners(picture, landmarks, scale=110.0)) == 2
 
 
 @pytest.mark.parametrize(
